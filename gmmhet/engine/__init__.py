@@ -1,0 +1,1 @@
+"""The engine: numerics and files, without Scipion."""

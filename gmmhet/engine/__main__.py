@@ -1,0 +1,7 @@
+"""python -m gmmhet.engine"""
+
+import sys
+
+from gmmhet.engine.cli import main
+
+sys.exit(main())

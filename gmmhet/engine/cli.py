@@ -1,0 +1,227 @@
+"""The command line; see DESIGN: a stable contract. Exit status 0 done, 2 bad input, 1 anything else."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gmmhet import __version__
+from gmmhet.engine.config import PRESETS, AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
+from gmmhet.engine.errors import InputError
+
+__all__ = ["main"]
+
+_LOG = logging.getLogger("gmmhet")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S",
+                        level=logging.DEBUG if options.verbose else logging.INFO)
+    if options.threads is not None and options.threads < 1:
+        parser.error(f"--threads is {options.threads}; expected 1 or more")
+    _set_devices(options)
+    try:
+        options.command(options)
+    except InputError as error:
+        print(f"gmmhet: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
+        return 1
+    except Exception:
+        _LOG.exception("gmmhet: failed unexpectedly")
+        return 1
+    return 0
+
+
+def _set_devices(options: argparse.Namespace) -> None:
+    """Threads and GPUs are fixed before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if options.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "" if options.gpu == "none" else options.gpu
+    if options.threads is not None:
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[name] = str(options.threads)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gmmhet", description="Motions and changes of a molecule in single-particle cryo-EM data. "
+        "Lengths are Angstrom, angles degrees.")
+    parser.add_argument("--version", action="version", version=f"gmmhet {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, add, text in (
+        ("simulate", _add_simulate, "particles with planted motion, to try things on"),
+        ("import", _add_import, "refined particles of another program as particles.star"),
+        ("fit", _add_fit, "represent a map (or an atomic model) by Gaussians"),
+        ("analyze", _add_analyze, "find the motions and place every particle on them"),
+        ("reconstruct", _add_reconstruct, "maps from the particles along a motion"),
+        ("report", _add_report, "one self-contained page about a run"),
+        ("run", _add_run, "fit, analyze, reconstruct and report"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--threads", type=int, help="processor threads (default: all)")
+        sub.add_argument("--gpu", help="GPU numbers, comma-separated, or none (default: what TensorFlow sees)")
+        sub.add_argument("-v", "--verbose", action="store_true", help="log more")
+        add(sub)
+    return parser
+
+
+def _add_common(sub: argparse.ArgumentParser, *, resume: bool = True) -> None:
+    sub.add_argument("--seed", type=int, default=0, help="makes a run repeatable (default 0)")
+    if resume:
+        sub.add_argument("--resume", action="store_true", help="go on from what an interrupted run left")
+
+
+def _add_simulate(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--preset", choices=PRESETS, default="hinge11")
+    sub.add_argument("--particles", type=int)
+    sub.add_argument("--box", type=int, help="pixels")
+    sub.add_argument("--pixel-size", type=float)
+    sub.add_argument("--snr", type=float, help="signal over noise variance, all pixels, CTF applied")
+    sub.add_argument("-o", "--output", type=Path, required=True)
+    _add_common(sub, resume=False)
+    sub.set_defaults(command=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from gmmhet.engine.simulate import simulate
+    simulate(SimulateConfig(options.preset, options.particles, options.box, options.pixel_size, options.snr,
+                            options.seed), options.output)
+
+
+def _add_import(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("particles", type=Path)
+    sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
+    sub.add_argument("--no-images", action="store_true", help="convert the metadata without looking for the stacks")
+    sub.add_argument("-o", "--output", type=Path, required=True)
+    sub.set_defaults(command=_import)
+
+
+def _import(options: argparse.Namespace) -> None:
+    from gmmhet.engine.io import read_particles, write_particles
+    table = read_particles(options.particles, root=options.root, images=not options.no_images)
+    write_particles(options.output, table)
+    _LOG.info("%s: %d particles, %d optics group(s)", options.output, len(table), len(table.optics))
+
+
+def _add_fit_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--n-gaussians", default="auto", help="number, or auto (default)")
+    sub.add_argument("--resolution", type=float)
+    sub.add_argument("--mask", type=Path)
+    sub.add_argument("--symmetry", default="C1")
+
+
+def _add_fit(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("map", type=Path, help="consensus map (.mrc) or atomic model (.pdb, .cif)")
+    _add_fit_options(sub)
+    sub.add_argument("-o", "--output", type=Path, required=True, help="model.npz")
+    _add_common(sub)
+    sub.set_defaults(command=_fit)
+
+
+def _count(text: str, option: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"--{option} is {text!r}; expected a whole number from 1, or auto")
+    return int(text)
+
+
+def _fit_config(options: argparse.Namespace) -> FitConfig:
+    return FitConfig(_count(options.n_gaussians, "n-gaussians"), options.resolution, options.mask, options.symmetry,
+                     options.seed)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from gmmhet.engine.fitting import fit
+    fit(options.map, _fit_config(options), options.output)
+
+
+def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--method", choices=("likelihood", "gradient-pca"), default="likelihood")
+    sub.add_argument("--modes", default="auto", help="number, or auto: by held-out likelihood (default)")
+    sub.add_argument("--motion", action=argparse.BooleanOptionalAction, default=True)
+    sub.add_argument("--occupancy", action=argparse.BooleanOptionalAction, default=True)
+    sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
+
+
+def _add_analyze(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("particles", type=Path)
+    sub.add_argument("--model", type=Path, required=True)
+    _add_analyze_options(sub)
+    sub.add_argument("--resolution", type=float)
+    sub.add_argument("-o", "--output", type=Path, required=True)
+    _add_common(sub)
+    sub.set_defaults(command=_analyze)
+
+
+def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
+    return AnalyzeConfig(options.method, _count(options.modes, "modes"), options.resolution, options.motion,
+                         options.occupancy, seed=options.seed, resume=options.resume)
+
+
+def _analyze(options: argparse.Namespace) -> None:
+    from gmmhet.engine.analysis import analyze
+    analyze(options.particles, options.model, _analyze_config(options), options.output, root=options.root)
+
+
+def _add_reconstruct(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("particles", type=Path)
+    sub.add_argument("--latents", type=Path, required=True)
+    _add_reconstruct_options(sub)
+    sub.add_argument("--mask", type=Path)
+    sub.add_argument("--symmetry", default="C1")
+    sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
+    sub.add_argument("-o", "--output", type=Path, required=True)
+    _add_common(sub)
+    sub.set_defaults(command=_reconstruct)
+
+
+def _add_reconstruct_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--by", choices=("bins",), default="bins")
+    sub.add_argument("--mode", type=int, default=1, help="mode to go along, from 1")
+    sub.add_argument("--n", type=int, default=5, help="number of maps")
+
+
+def _reconstruct_config(options: argparse.Namespace) -> ReconstructConfig:
+    return ReconstructConfig(options.by, options.mode, options.n, options.mask, options.symmetry, options.seed,
+                             options.resume)
+
+
+def _reconstruct(options: argparse.Namespace) -> None:
+    from gmmhet.engine.reconstruction import reconstruct
+    reconstruct(options.particles, options.latents, _reconstruct_config(options), options.output, root=options.root)
+
+
+def _add_report(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("folder", type=Path, help="the folder of gmmhet run")
+    sub.add_argument("-o", "--output", type=Path, required=True)
+    sub.set_defaults(command=_report)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from gmmhet.engine.report import write_report
+    write_report(options.folder, options.output)
+
+
+def _add_run(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("particles", type=Path)
+    sub.add_argument("map", type=Path)
+    _add_fit_options(sub)
+    _add_analyze_options(sub)
+    _add_reconstruct_options(sub)
+    sub.add_argument("-o", "--output", type=Path, required=True)
+    _add_common(sub)
+    sub.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from gmmhet.engine.run import run
+    run(options.particles, options.map, _fit_config(options), _analyze_config(options), _reconstruct_config(options),
+        options.output, root=options.root)

@@ -1,0 +1,107 @@
+"""Validated options of each stage. Lengths Angstrom, angles degrees."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gmmhet.engine.errors import InputError
+
+__all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", "check_symmetry"]
+
+PRESETS = ("hinge11", "null", "twostate", "ring14")
+
+
+def check_symmetry(symmetry: str) -> str:
+    """The point group in capitals: C1.., D1.., T, O or I.
+
+    Raises:
+        InputError: no such group.
+    """
+    group = symmetry.strip().upper()
+    if not re.fullmatch(r"[CD][1-9]\d*|T|O|I", group):
+        raise InputError(f"--symmetry is {symmetry!r}; expected Cn, Dn, T, O or I")
+    return group
+
+
+def _positive(name: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise InputError(f"--{name} is {value}; expected a positive number")
+
+
+@dataclass(frozen=True)
+class SimulateConfig:
+    """gmmhet simulate. None: the preset's own value."""
+
+    preset: str = "hinge11"
+    particles: int | None = None
+    box: int | None = None
+    pixel_size: float | None = None
+    snr: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise InputError(f"--preset is {self.preset!r}; expected one of {', '.join(PRESETS)}")
+        for name in ("particles", "box", "pixel_size", "snr"):
+            _positive(name.replace("_", "-"), getattr(self, name))
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """gmmhet fit. n_gaussians None: chosen from volume and resolution. resolution None: what the map holds."""
+
+    n_gaussians: int | None = None
+    resolution: float | None = None
+    mask: Path | None = None
+    symmetry: str = "C1"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("n-gaussians", self.n_gaussians)
+        _positive("resolution", self.resolution)
+        object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
+
+
+@dataclass(frozen=True)
+class AnalyzeConfig:
+    """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's."""
+
+    method: str = "likelihood"
+    modes: int | None = None
+    resolution: float | None = None
+    motion: bool = True
+    occupancy: bool = True
+    focus: Path | None = None
+    symmetry: str = "C1"
+    refine_poses: bool = False
+    seed: int = 0
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in ("likelihood", "gradient-pca"):
+            raise InputError(f"--method is {self.method!r}; expected likelihood or gradient-pca")
+        _positive("modes", self.modes)
+        _positive("resolution", self.resolution)
+        if not (self.motion or self.occupancy):
+            raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
+        object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
+
+
+@dataclass(frozen=True)
+class ReconstructConfig:
+    """gmmhet reconstruct. n: number of bins (or clusters, or kernel centres) along the mode (counted from 1)."""
+
+    by: str = "bins"
+    mode: int = 1
+    n: int = 5
+    mask: Path | None = None
+    symmetry: str = "C1"
+    seed: int = 0
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.by not in ("bins", "clusters", "kernel"):
+            raise InputError(f"--by is {self.by!r}; expected bins, clusters or kernel")
+        _positive("mode", self.mode)
+        _positive("n", self.n)
+        object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))

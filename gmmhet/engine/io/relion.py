@@ -1,0 +1,165 @@
+"""RELION particle STAR files (3.1 and later: optics groups, origins in Angstrom)."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.mrc import open_stack
+from gmmhet.engine.io.particles import Optics, ParticleTable, check_images, resolve_stack
+from gmmhet.engine.io.star import StarTable, read_star, write_star
+
+__all__ = ["read_particles", "write_particles"]
+
+_ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
+_ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
+
+
+def read_particles(
+    path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None, images: bool = True,
+) -> ParticleTable:
+    """Read a RELION 3.1+ particle STAR.
+
+    Args:
+        root: project folder that stack names are relative to.
+        images: check that the stacks are there, long enough and of the right box.
+    Raises:
+        InputError: one line naming the file, the row, the value and what was expected.
+    """
+    source = Path(path)
+    tables = read_star(source)
+    table, optics_table = _particle_tables(tables, source)
+    if len(table) == 0:
+        raise InputError(f"{source}: no particles in data_{table.name}; expected at least one row")
+    missing = [c for c in _ANGLES if c not in table]
+    if missing:
+        raise InputError(f"{source}: no column {missing[0]}; expected refined orientations (rlnAngleRot/Tilt/Psi)")
+    stacks, stack_index, slice_index = _stacks(table, source, root if images else None, images)
+    first_box = int(open_stack(stacks[0]).shape[-1]) if images else 0
+    optics, optics_index = _optics(optics_table, table, first_box)
+    n = len(table)
+    has_ctf = "rlnDefocusU" in table
+    result = ParticleTable(
+        source=source, ids=np.arange(1, n + 1), stacks=stacks, stack_index=stack_index, slice_index=slice_index,
+        angles=np.stack([table.floats(c) for c in _ANGLES], axis=1),
+        origins=np.stack([table.floats(c) if c in table else np.zeros(n) for c in _ORIGINS], axis=1),
+        defocus=_defocus(table) if has_ctf else np.zeros((n, 4)),
+        optics=optics, optics_index=optics_index, half_set=_half_sets(table), micrograph=_micrographs(table),
+        has_ctf=has_ctf, tables=tables, particle_block=table.name,
+    )
+    if images:
+        _check_uniform(result)
+        check_images(result)
+    return result
+
+
+def write_particles(path: str | os.PathLike[str], table: ParticleTable,
+                    extra: dict[str, list[str]] | None = None) -> None:
+    """Write a table back with every column as it was read, and extra columns after them.
+
+    Stack names are rewritten only when the file goes to another folder than its source: relative to the new file.
+    """
+    final = Path(path)
+    source = table.tables[table.particle_block]
+    columns = dict(source.columns)
+    if final.resolve().parent != table.source.resolve().parent and table.stacks:
+        folder = final.resolve().parent
+        names = [os.path.relpath(p.resolve(), folder) for p in table.stacks]
+        columns["rlnImageName"] = [f"{s + 1:06d}@{names[i]}"
+                                   for i, s in zip(table.stack_index, table.slice_index, strict=True)]
+    for name, values in (extra or {}).items():
+        if len(values) != len(source):
+            raise ValueError(f"column {name} has {len(values)} values for {len(source)} particles")
+        columns[name] = values
+    tables = [t for k, t in table.tables.items() if k != table.particle_block]
+    write_star(final, [*tables, StarTable(source.name, columns)])
+
+
+def _particle_tables(tables: dict[str, StarTable], source: Path) -> tuple[StarTable, StarTable]:
+    optics = tables.get("optics")
+    found = [t for t in tables.values() if "rlnImageName" in t]
+    if not found:
+        raise InputError(f"{source}: no column rlnImageName in any table; expected a particle STAR file")
+    if optics is None:
+        raise InputError(f"{source}: no table data_optics; expected a STAR of RELION 3.1 or later")
+    return found[0], optics
+
+
+def _stacks(table: StarTable, source: Path, root: str | os.PathLike[str] | None, resolve: bool,
+            ) -> tuple[tuple[Path, ...], NDArray[np.int64], NDArray[np.int64]]:
+    names: dict[str, int] = {}
+    stack_index, slice_index = np.empty(len(table), np.int64), np.empty(len(table), np.int64)
+    for row, text in enumerate(table.texts("rlnImageName")):
+        number, at, name = text.partition("@")
+        if not at:
+            number, name = "1", text
+        if not number.isdigit() or int(number) < 1 or not name:
+            raise InputError(f"{source}: row {row + 1}: rlnImageName is {text!r}; expected index@stack with index from 1")
+        stack_index[row] = names.setdefault(name, len(names))
+        slice_index[row] = int(number) - 1
+    paths = tuple(resolve_stack(n, source, root) if resolve else Path(n) for n in names)
+    return paths, stack_index, slice_index
+
+
+def _optics(optics: StarTable, table: StarTable, image_box: int) -> tuple[tuple[Optics, ...], NDArray[np.int64]]:
+    n = len(optics)
+    if n == 0:
+        raise InputError(f"{optics.path}: data_optics is empty; expected one row per optics group")
+    columns = [optics.floats(c) for c in
+               ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast", "rlnImagePixelSize")]
+    box = optics.integers("rlnImageSize") if "rlnImageSize" in optics else np.full(n, image_box)
+    names = optics.columns.get("rlnOpticsGroupName", [f"opticsGroup{i + 1}" for i in range(n)])
+    for row, pixel in enumerate(columns[3]):
+        if not pixel > 0:
+            raise InputError(f"{optics.path}: data_optics row {row + 1}: rlnImagePixelSize is {pixel}; "
+                             "expected a positive number of Angstrom")
+    groups = tuple(Optics(names[i], *(float(c[i]) for c in columns), box=int(box[i])) for i in range(n))
+    numbers = optics.integers("rlnOpticsGroup") if "rlnOpticsGroup" in optics else np.arange(1, n + 1)
+    if "rlnOpticsGroup" not in table:
+        if n > 1:
+            raise InputError(f"{table.path}: no column rlnOpticsGroup, but data_optics has {n} groups")
+        return groups, np.zeros(len(table), np.int64)
+    wanted = table.integers("rlnOpticsGroup")
+    position = {int(number): i for i, number in enumerate(numbers)}
+    unknown = np.flatnonzero(~np.isin(wanted, numbers))
+    if len(unknown):
+        raise InputError(f"{table.path}: row {unknown[0] + 1}: rlnOpticsGroup is {wanted[unknown[0]]}; "
+                         f"data_optics has {', '.join(str(x) for x in numbers)}")
+    return groups, np.array([position[int(w)] for w in wanted], np.int64)
+
+
+def _defocus(table: StarTable) -> NDArray[np.float64]:
+    u = table.floats("rlnDefocusU")
+    v = table.floats("rlnDefocusV") if "rlnDefocusV" in table else u
+    zero = np.zeros(len(table))
+    angle = table.floats("rlnDefocusAngle") if "rlnDefocusAngle" in table else zero
+    phase = table.floats("rlnPhaseShift") if "rlnPhaseShift" in table else zero
+    return np.stack([u, v, angle, phase], axis=1)
+
+
+def _half_sets(table: StarTable) -> NDArray[np.int64]:
+    if "rlnRandomSubset" not in table:
+        return np.zeros(len(table), np.int64)
+    values = table.integers("rlnRandomSubset")
+    bad = np.flatnonzero((values != 1) & (values != 2))
+    if len(bad):
+        raise InputError(f"{table.path}: row {bad[0] + 1}: rlnRandomSubset is {values[bad[0]]}; expected 1 or 2")
+    return values
+
+
+def _micrographs(table: StarTable) -> NDArray[np.int64]:
+    if "rlnMicrographName" not in table:
+        return np.full(len(table), -1, np.int64)
+    return np.unique(table.texts("rlnMicrographName"), return_inverse=True)[1].astype(np.int64)
+
+
+def _check_uniform(table: ParticleTable) -> None:
+    first = table.optics[table.optics_index[0]]
+    for i in np.unique(table.optics_index):
+        group = table.optics[i]
+        if group.box != first.box or abs(group.pixel_size / first.pixel_size - 1) > 1e-4:
+            raise InputError(
+                f"{table.source}: optics group {group.name} has {group.box} px of {group.pixel_size} A, {first.name} "
+                f"has {first.box} px of {first.pixel_size} A; expected one box and pixel size")

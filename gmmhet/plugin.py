@@ -1,0 +1,6 @@
+"""The Scipion plugin."""
+import pwem
+
+
+class Plugin(pwem.Plugin):
+    """Runs the engine."""
