@@ -1,0 +1,59 @@
+"""Packaging. The package itself is not imported here: the version is read from its text.
+
+GMMHET_TENSORFLOW chooses which TensorFlow is required: unset, the full package; ``tensorflow-cpu``, the lighter one
+for machines without a GPU; ``tensorflow[and-cuda]``, with NVIDIA's libraries; ``none``, no TensorFlow at all, for a
+Scipion whose plugin manager gives the engine an environment of its own.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+VERSION = re.search(r'^__version__ = "([^"]+)"', (HERE / "gmmhet/__init__.py").read_text(), re.MULTILINE).group(1)
+TENSORFLOW = os.environ.get("GMMHET_TENSORFLOW", "tensorflow").strip()
+
+# The upper ends are what scipion-em 3.11 pins or what was tested (Python 3.11), so that one pip command resolves all.
+ENGINE = [
+    "numpy>=1.26,<2",
+    "scipy>=1.10,<1.12",
+    "mrcfile>=1.4.3,<1.6",
+    "gemmi>=0.7,<0.8",
+    "finufft>=2.3,<2.6",
+    "scikit-image>=0.22,<0.25",
+    "scikit-learn>=1.5,<1.10",
+    "plotly>=5.24,<8",
+    "matplotlib>=3.8,<3.11",
+]
+SCIPION = ["scipion-em>=3.11.1,<3.12", "scipion-pyworkflow>=3.11.7,<3.12"]
+TEST = ["pytest>=8,<10", "ruff>=0.6,<0.18", "mypy>=1.11,<3"]
+
+setup(
+    name="gmmhet",
+    version=VERSION,
+    description="Motions of macromolecules in single-particle cryo-EM data by Gaussian models; a Scipion plugin",
+    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="GPL-3.0-or-later",
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: GNU General Public License v3 or later (GPLv3+)",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering",
+    ],
+    keywords="scipion cryoem heterogeneity gaussian tensorflow",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["gmmhet", "gmmhet.*"]),
+    package_data={
+        "gmmhet": ["protocols.conf", "*.png", "templates/*.json.template"],
+    },
+    install_requires=ENGINE + ([] if TENSORFLOW == "none" else [f"{TENSORFLOW}>=2.19,<2.22"]),
+    extras_require={"scipion": SCIPION, "test": TEST},
+    entry_points={
+        "pyworkflow.plugin": ["gmmhet = gmmhet"],
+        "console_scripts": ["gmmhet = gmmhet.engine.cli:main"],
+    },
+)
