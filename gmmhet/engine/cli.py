@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command(options)
     except InputError as error:
         print(f"gmmhet: error: {error}", file=sys.stderr)
+        if options.error_file is not None:
+            options.error_file.write_text(f"{error}\n", encoding="utf-8")
         return 2
     except KeyboardInterrupt:
         print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--threads", type=int, help="processor threads (default: all)")
         sub.add_argument("--gpu", help="GPU numbers, comma-separated, or none (default: what TensorFlow sees)")
+        sub.add_argument("--error-file", type=Path, help="write the line about bad input to this file too")
         sub.add_argument("-v", "--verbose", action="store_true", help="log more")
         add(sub)
     return parser
