@@ -1,0 +1,136 @@
+"""Pseudo-atomic molecules whose domains turn about hinges or come and go."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmmhet.engine.simulate.chain import grow_chain
+
+__all__ = ["Molecule", "hinge_molecule", "ring_molecule", "twostate_molecule"]
+
+#: beads per cubic Angstrom of a protein, one a residue: 110 Da of 1.21 A^3 each
+_RESIDUE_VOLUME = 133.0
+
+
+@dataclass(frozen=True)
+class Molecule:
+    """Pseudo-atoms and what each of the D coordinates does to them.
+
+    Attributes:
+        centers: [N, 3] xyz with all hinge angles 0, Angstrom, origin at voxel box // 2.
+        weights: [N] integrated density.
+        sigma: common width, Angstrom.
+        turned_by: [N] the coordinate (an angle, degrees) that turns the atom about its hinge; -1 none.
+        scaled_by: [N] the coordinate that multiplies the atom's weight; -1 none.
+        pivots, axes: [D, 3] a point on each hinge, Angstrom, and its direction (unit vectors); angles are right-handed.
+    """
+
+    centers: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    sigma: float
+    turned_by: NDArray[np.int64]
+    scaled_by: NDArray[np.int64]
+    pivots: NDArray[np.float64]
+    axes: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def is_static(self) -> NDArray[np.bool_]:
+        """[N] atoms that no coordinate changes."""
+        return (self.turned_by < 0) & (self.scaled_by < 0)
+
+    def take(self, atoms: NDArray[np.bool_]) -> "Molecule":
+        """The molecule with the chosen atoms ([N]) alone."""
+        return Molecule(self.centers[atoms], self.weights[atoms], self.sigma, self.turned_by[atoms],
+                        self.scaled_by[atoms], self.pivots, self.axes)
+
+    def place(self, coordinates: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Conformations: coordinates [n, D] to centers [n, N, 3] (Angstrom) and weights [n, N]."""
+        values = np.asarray(coordinates, dtype=np.float64)
+        centers = np.repeat(self.centers[None], len(values), axis=0)
+        weights = np.repeat(self.weights[None], len(values), axis=0)
+        for d in range(values.shape[1]):
+            turned, scaled = self.turned_by == d, self.scaled_by == d
+            centers[:, turned] = _turn(self.centers[turned], self.pivots[d], self.axes[d], values[:, d])
+            weights[:, scaled] *= values[:, d, None]
+        return centers, weights
+
+    def radius(self, coordinates: ArrayLike) -> float:
+        """Distance from the origin, Angstrom, within which all conformations [n, D] lie, three widths included."""
+        centers, _ = self.place(coordinates)
+        return float(np.linalg.norm(centers, axis=-1).max() + 3 * self.sigma)
+
+
+def _turn(points: NDArray[np.float64], pivot: NDArray[np.float64], axis: NDArray[np.float64],
+          angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rodrigues' rotation of points [m, 3] about an axis by n angles, degrees: [n, m, 3]."""
+    radians = np.deg2rad(angles)[:, None, None]
+    arm = points - pivot
+    along = np.outer(arm @ axis, axis)
+    turned = along + np.cos(radians) * (arm - along) + np.sin(radians) * np.cross(axis, arm)
+    return np.asarray(pivot + turned)
+
+
+def _domain(rng: np.random.Generator, n: int, shape: tuple[float, float, float], center: tuple[float, float, float],
+            ) -> NDArray[np.float64]:
+    """A domain of n residues, an ellipsoid of the given proportions and a protein's volume, at a centre (Angstrom)."""
+    proportions = np.asarray(shape)
+    scale = (3 * n * _RESIDUE_VOLUME / (4 * np.pi * proportions.prod())) ** (1 / 3)
+    x, y, z = scale * proportions
+    return np.asarray(grow_chain(rng, (x, y, z), n) + np.asarray(center))
+
+
+@cache
+def hinge_molecule() -> Molecule:
+    """A body of two domains and an arm that turns in the xy plane about the point where it meets the body."""
+    rng = np.random.default_rng(11)
+    body = np.concatenate([_domain(rng, 420, (1.0, 1.15, 0.9), (-22.0, -16.0, 3.0)),
+                           _domain(rng, 300, (1.0, 1.0, 1.1), (-20.0, 28.0, -4.0))])
+    arm = _domain(rng, 160, (1.6, 0.9, 0.8), (29.0, 2.0, 0.0))
+    centers = np.concatenate([body, arm])
+    n = len(centers)
+    return Molecule(centers, np.ones(n), 2.5, np.repeat([-1, 0], [len(body), len(arm)]), np.full(n, -1),
+                    np.array([[5.0, 2.0, 0.0]]), np.array([[0.0, 0.0, 1.0]]))
+
+
+@cache
+def twostate_molecule() -> Molecule:
+    """The hinge molecule at rest, with a small domain on top of its body that is there or not."""
+    whole = hinge_molecule()
+    domain = _domain(np.random.default_rng(2), 90, (1.0, 1.0, 1.0), (-16.0, -14.0, 38.0))
+    n = len(whole) + len(domain)
+    return Molecule(np.concatenate([whole.centers, domain]), np.ones(n), whole.sigma, np.full(n, -1),
+                    np.repeat([-1, 0], [len(whole), len(domain)]), np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]))
+
+
+@cache
+def ring_molecule() -> Molecule:
+    """Two rings of seven subunits back to back (D7: sevenfold along z, twofold along x), each with a hinged domain.
+
+    Coordinates 0..6 are the subunits of the upper ring in their order around it, 7..13 those of the lower ring, where
+    7 + i is the twofold image of i. A positive angle tips the outer domain away from the sevenfold axis.
+    """
+    rng = np.random.default_rng(14)
+    inner = np.add(grow_chain(rng, (22.0, 18.0, 17.0), 54, step=6.0), (45.0, 0.0, 19.0))
+    outer = np.add(grow_chain(rng, (20.0, 17.0, 16.5), 54, step=6.0), (45.0, 0.0, 54.0))
+    subunit = np.concatenate([inner, outer])
+    turned = np.repeat([-1, 0], [len(inner), len(outer)])
+    copies = _d7()
+    centers = np.concatenate([subunit @ g.T for g in copies])
+    n = len(centers)
+    return Molecule(
+        centers, np.full(n, 525 / len(subunit)), 3.5,
+        np.concatenate([np.where(turned < 0, -1, d) for d in range(14)]), np.full(n, -1),
+        np.stack([g @ [47.0, 0.0, 36.0] for g in copies]), np.stack([g @ [0.0, 1.0, 0.0] for g in copies]))
+
+
+def _d7() -> list[NDArray[np.float64]]:
+    """The 14 rotations of D7: the seven about z, then the seven that follow the half turn about x."""
+    angles = 2 * np.pi * np.arange(7) / 7
+    sevenfold = [np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1.0]]) for a in angles]
+    half_turn = np.diag([1.0, -1.0, -1.0])
+    return sevenfold + [half_turn @ g for g in sevenfold]
