@@ -1,0 +1,209 @@
+"""What is done to density maps: other grids, spectra, masks.
+
+Frequencies k are in 1/Angstrom; shell s of a map of L = box x pixel Angstrom holds the coefficients whose distance
+from the centre rounds to s, that is frequencies around s / L.
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from gmmhet.engine.conventions import voxel_origin
+from gmmhet.engine.io.mrc import DensityMap
+
+__all__ = [
+    "dense_region", "field_of_view", "fourier_shell_correlation", "low_pass", "molecular_volume", "radial_power",
+    "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
+]
+
+_DENSE_FRACTION = 0.3  # a domain present in half of the particles keeps half its density, well above this
+_SMALLEST_PIECE = 0.02  # of the largest connected piece: smaller ones are noise
+_GAUSSIAN_PER_RESOLUTION = 0.225  # sigma / d of the blur that is usual for showing a molecule at d
+
+
+def field_of_view(density: DensityMap) -> float:
+    """Edge of the box, Angstrom."""
+    return density.box * density.pixel_size
+
+
+def resample_map(density: DensityMap, box: int, pixel_size: float) -> DensityMap:
+    """The same density on another grid, by physical size about the origin voxel box // 2.
+
+    Trigonometric interpolation, one axis after the other: exact where the map holds nothing beyond the Nyquist
+    frequency of either grid; what lies beyond the new one is cut. Where the new field of view is the larger one, it is
+    filled with the level of the map's faces. Values stay densities: they are not scaled by the voxel's volume.
+
+    Args:
+        box: new number of voxels along an edge. pixel_size: new one, Angstrom.
+    """
+    level = float(np.median(_faces(density.data)))
+    matrix = _interpolation(density.box, density.pixel_size, box, pixel_size)
+    data = density.data - np.float32(level)
+    for axis in range(3):
+        data = np.moveaxis(np.tensordot(matrix, data, axes=(1, axis)), 0, axis)
+    return DensityMap(np.ascontiguousarray(data) + np.float32(level), float(pixel_size))
+
+
+def _faces(data: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([np.take(data, index, axis).ravel() for axis in range(3) for index in (0, -1)])
+
+
+def _interpolation(box: int, pixel: float, new_box: int, new_pixel: float) -> NDArray[np.float32]:
+    """[new_box, box] trigonometric interpolation along an axis; rows outside the old field of view are zero."""
+    old = (np.arange(box) - voxel_origin(box)) * pixel
+    new = (np.arange(new_box) - voxel_origin(new_box)) * new_pixel
+    index = np.arange(box // 2 + 1)
+    reach = 0.5 * box * pixel / new_pixel * (1 + 1e-9)  # index of the new Nyquist frequency
+    index = index[index <= reach]
+    pairs = np.where(index == 0, 1.0, 2.0)
+    nyquist = (2 * index == box) | (np.abs(index - 0.5 * box * pixel / new_pixel) < 1e-6)
+    pairs[nyquist] = 1.0  # of either grid: one wave, not two
+    turns = 2 * np.pi * index / (box * pixel)
+    wave, other = np.outer(new, turns), np.outer(old, turns)
+    matrix = (np.cos(wave) * pairs) @ np.cos(other).T + (np.sin(wave) * pairs) @ np.sin(other).T
+    inside = (new > old[0] - 0.5 * pixel * (1 + 1e-9)) & (new < old[-1] + 0.5 * pixel * (1 + 1e-9))
+    return np.asarray(matrix * inside[:, None] / box, np.float32)
+
+
+def _shell_index(box: int) -> NDArray[np.int64]:
+    """[box, box, box // 2 + 1] shell of every coefficient of a real transform."""
+    full = np.fft.fftfreq(box, 1 / box) ** 2
+    half = np.arange(box // 2 + 1) ** 2
+    return np.asarray(np.rint(np.sqrt(full[:, None, None] + full[None, :, None] + half)), np.int64)
+
+
+def _shell_sums(box: int, values: list[NDArray[Any]]) -> list[NDArray[np.float64]]:
+    """Sums over whole shells 0 .. box // 2 of fields on the half transform; Friedel mates counted."""
+    shells = _shell_index(box).ravel()
+    pairs = np.full(box // 2 + 1, 2.0)
+    pairs[0] = 1.0
+    if box % 2 == 0:
+        pairs[-1] = 1.0
+    return [np.asarray(np.bincount(shells, (value * pairs).ravel())[:box // 2 + 1], np.float64) for value in values]
+
+
+def radial_power(data: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean square modulus of the plain DFT of a map [box] * 3 in shells 0 .. box // 2."""
+    transform = scipy.fft.rfftn(data)
+    power, number = _shell_sums(len(data), [np.abs(transform) ** 2, np.ones(transform.shape)])
+    return power / number
+
+
+def fourier_shell_correlation(
+    first: NDArray[Any], second: NDArray[Any], pixel_size: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Correlation of two maps shell by shell (Harauz and van Heel 1986).
+
+    Args:
+        first, second: [box, box, box]. pixel_size: Angstrom.
+    Returns:
+        frequency [box // 2] of shells 1 .. box // 2, 1/Angstrom, and their correlation, 0 in a shell where a map is 0.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"maps of {first.shape} and {second.shape} voxels; expected one shape")
+    box = len(first)
+    a, b = scipy.fft.rfftn(first), scipy.fft.rfftn(second)
+    cross, power_a, power_b = _shell_sums(box, [(a * b.conj()).real, np.abs(a) ** 2, np.abs(b) ** 2])
+    norm = np.sqrt(power_a * power_b)
+    curve = np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
+    return np.arange(1, box // 2 + 1) / (box * pixel_size), curve[1:]
+
+
+def resolution_at(frequency: NDArray[np.float64], curve: NDArray[np.float64], threshold: float) -> float:
+    """Resolution (Angstrom) where a correlation curve first falls below a threshold, by linear interpolation.
+
+    Returns:
+        The last frequency's resolution when it never falls; infinity when it starts below.
+    """
+    below = np.flatnonzero(curve < threshold)
+    if len(below) == 0:
+        return float(1 / frequency[-1])
+    last = below[0]
+    if last == 0:
+        return float("inf")
+    share = (curve[last - 1] - threshold) / (curve[last - 1] - curve[last])
+    return float(1 / (frequency[last - 1] + share * (frequency[last] - frequency[last - 1])))
+
+
+def low_pass(density: DensityMap, resolution: float) -> DensityMap:
+    """A map blurred by a Gaussian of sigma 0.225 x resolution (Angstrom): no rings, unlike a sharp cut."""
+    sigma = _GAUSSIAN_PER_RESOLUTION * resolution / density.pixel_size
+    return DensityMap(ndimage.gaussian_filter(density.data, sigma, mode="nearest", truncate=5), density.pixel_size)
+
+
+def solvent_level(density: DensityMap) -> float:
+    """Density of the surroundings: the median outside the largest sphere that fits into the box."""
+    axis = (np.arange(density.box) - voxel_origin(density.box)) ** 2
+    outside = axis[:, None, None] + axis[:, None] + axis > (density.box // 2) ** 2
+    return float(np.median(density.data[outside])) if outside.any() else float(np.median(density.data))
+
+
+def dense_region(density: DensityMap, resolution: float) -> NDArray[np.bool_]:
+    """Where the molecule is, found without a threshold from the user.
+
+    The map is blurred to the resolution. Voxels count as molecule above 0.3 of the way from the solvent's density to
+    the mean density of the molecule (iterated until it agrees with itself) and above three standard deviations of what
+    remains as solvent; pieces smaller than 2% of the largest are dropped.
+
+    Returns:
+        [box, box, box] True inside; all False when the map has no density above its surroundings.
+    """
+    smooth = low_pass(density, resolution).data
+    level = solvent_level(DensityMap(smooth, density.pixel_size))
+    smooth = smooth - np.float32(level)
+    top = float(smooth.max())
+    if not top > 1e-6 * max(float(np.abs(smooth).max()), abs(level)):
+        return np.zeros(smooth.shape, bool)
+    threshold = 0.2 * top
+    for _ in range(50):
+        inside = smooth > threshold
+        spread = 1.4826 * float(np.median(np.abs(smooth[~inside]))) if not inside.all() else 0.0
+        found = min(max(_DENSE_FRACTION * float(smooth[inside].mean()), 3 * spread), 0.9 * top)
+        if abs(found - threshold) < 1e-3 * top:
+            break
+        threshold = found
+    return _large_pieces(smooth > threshold)
+
+
+def _large_pieces(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    labels, _ = ndimage.label(inside)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    keep = sizes >= max(1.0, _SMALLEST_PIECE * sizes.max())
+    return np.asarray(keep[labels])
+
+
+def molecular_volume(density: DensityMap, inside: NDArray[np.bool_]) -> float:
+    """Volume of the molecule, Angstrom^3: (sum of density)^2 / sum of density^2 over the dense region.
+
+    Equal to the region's volume when the density is uniform; a weak blurred rim counts for less.
+    """
+    values = np.maximum(density.data[inside].astype(np.float64) - solvent_level(density), 0)
+    power = float((values**2).sum())
+    return float(values.sum()) ** 2 / power * density.pixel_size**3 if power > 0 else 0.0
+
+
+def soft_edge(inside: NDArray[np.bool_], grow: float, width: float) -> NDArray[np.float32]:
+    """A mask grown by some voxels, then falling from 1 to 0 as a raised cosine over ``width`` voxels."""
+    distance = ndimage.distance_transform_edt(~inside)
+    fall = np.clip((distance - grow) / width, 0, 1)
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * fall), np.float32)
+
+
+def soft_mask(density: DensityMap, resolution: float | None = None) -> NDArray[np.float32]:
+    """A mask around the molecule, 1 inside, falling softly to 0; for FSC curves and for fitting.
+
+    Args:
+        resolution: Angstrom; of the blur that finds the molecule, and width of the growth and of the edge. Default:
+            1/12 of the field of view, no finer than 3 voxels.
+    Returns:
+        [box, box, box]; all 1 when no molecule stands out.
+    """
+    blur = max(field_of_view(density) / 12 if resolution is None else resolution, 3 * density.pixel_size)
+    inside = dense_region(density, blur)
+    if not inside.any():
+        return np.ones(density.data.shape, np.float32)
+    return soft_edge(inside, blur / density.pixel_size, blur / density.pixel_size)
