@@ -1,6 +1,131 @@
-"""The Scipion plugin."""
+"""The Scipion plugin: where the engine runs, and how it is started."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import CalledProcessError
+
 import pwem
+from pyworkflow.exceptions import PyworkflowException
+from pyworkflow.utils import Environ
+
+from gmmhet.constants import ENV_ACTIVATION_VAR, ENV_NAME, ENV_TENSORFLOW, PROGRAM_NAME, PYTHON_VAR
+
+__all__ = ["Plugin"]
+
+_PACKAGE = Path(__file__).resolve().parent
 
 
 class Plugin(pwem.Plugin):
-    """Runs the engine."""
+    """Runs the engine as a program, in the framework's own interpreter or in one of its own."""
+
+    def __init__(self):
+        super().__init__()
+        # The framework would take both from the module that holds this class, which is not the package.
+        self._name = PROGRAM_NAME
+        self._path = str(_PACKAGE)
+
+    @classmethod
+    def _defineVariables(cls):
+        cls._defineVar(PYTHON_VAR, "", description="Python interpreter with TensorFlow that runs the gmmhet engine; "
+                       "empty: Scipion's own, or the one installed by the plugin manager")
+        cls._defineVar(ENV_ACTIVATION_VAR, "", description="Shell command that makes such an interpreter the 'python' "
+                       "of the PATH, for instance a conda activation; used when GMMHET_PYTHON is empty")
+
+    @classmethod
+    def getEnviron(cls):
+        environ = Environ(os.environ)
+        if not cls._usesOwnInterpreter():
+            for name in ("PYTHONPATH", "PYTHONHOME"):  # they would lead another interpreter to Scipion's packages
+                environ.pop(name, None)
+        return environ
+
+    @classmethod
+    def getEnvPython(cls) -> Path:
+        """The interpreter of the environment that the plugin manager installs."""
+        return Path(pwem.Config.EM_ROOT) / f"{PROGRAM_NAME}-{_version()}" / ENV_NAME / "bin" / "python"
+
+    @classmethod
+    def _usesOwnInterpreter(cls) -> bool:
+        return not (cls.getVar(PYTHON_VAR) or cls.getVar(ENV_ACTIVATION_VAR)) and _has_tensorflow()
+
+    @classmethod
+    def getEngineProgram(cls) -> str:
+        """Shell text that starts the engine; the variables come first, then Scipion's own interpreter, then ours."""
+        if cls.getVar(PYTHON_VAR):
+            python = shlex.quote(os.path.expanduser(cls.getVar(PYTHON_VAR)))
+        elif cls.getVar(ENV_ACTIVATION_VAR):
+            python = f"{cls.getVar(ENV_ACTIVATION_VAR).rstrip('; &')} && python"
+        elif _has_tensorflow():
+            python = shlex.quote(sys.executable)
+        else:
+            python = shlex.quote(str(cls.getEnvPython()))
+        return f"{python} -m gmmhet.engine"
+
+    @classmethod
+    def validateInstallation(cls):
+        given = cls.getVar(PYTHON_VAR)
+        if given:
+            path = os.path.expanduser(given)
+            return [] if os.access(path, os.X_OK) else [
+                f"{PYTHON_VAR} is {given}; expected a Python interpreter that can be run"]
+        if cls.getVar(ENV_ACTIVATION_VAR) or _has_tensorflow() or cls.getEnvPython().exists():
+            return []
+        return [f"gmmhet needs TensorFlow: install its own environment (scipion installb {PROGRAM_NAME}-{_version()}), "
+                f"or TensorFlow beside Scipion, or set {PYTHON_VAR} to an interpreter that has gmmhet and TensorFlow"]
+
+    @classmethod
+    def runEngine(cls, protocol, command: str, arguments: Sequence[object]) -> None:
+        """Run one command of the engine through the framework (queues, hosts and logs as for any program).
+
+        Args:
+            protocol: its GPU list, if it has one, becomes CUDA_VISIBLE_DEVICES; its threads are passed on.
+            arguments: each is quoted for the shell.
+        Raises:
+            PyworkflowException: the engine's own line about bad input, or that it failed and where to read more.
+        """
+        error_file = Path(protocol._getExtraPath(f"{command}.error"))
+        error_file.unlink(missing_ok=True)
+        program = cls.getEngineProgram()
+        options = ["--threads", protocol.numberOfThreads.get(), "--error-file", error_file]
+        gpus = protocol.usesGpu() and protocol.getGpuList()
+        if protocol.allowsGpu() and not protocol.usesGpu():
+            options += ["--gpu", "none"]
+        text = shlex.join(str(a) for a in [command, *arguments, *options])
+        if gpus:
+            # The framework puts commas between the GPUs of this step only where it sees this variable in the program.
+            program = f"export CUDA_VISIBLE_DEVICES=%(GPU)s && {program.replace('%', '%%')}"
+            text = text.replace("%", "%%")
+        try:
+            protocol.runJob(program, text, env=cls.getEnviron())
+        except CalledProcessError as error:
+            if not error_file.exists():
+                raise PyworkflowException(f"gmmhet {command} failed (exit status {error.returncode}); the last lines "
+                                          f"of {protocol.getStderrLog()} say why") from error
+        if error_file.exists():  # a queue gives no exit status back
+            raise PyworkflowException(error_file.read_text(encoding="utf-8").strip())
+
+    @classmethod
+    def defineBinaries(cls, env):
+        """The environment of its own: needed only where Scipion's interpreter has no TensorFlow."""
+        source = str(_PACKAGE.parent) if (_PACKAGE.parent / "setup.py").exists() else f"{PROGRAM_NAME}=={_version()}"
+        tensorflow = os.environ.get(ENV_TENSORFLOW, "tensorflow[and-cuda]")
+        install = f"{ENV_NAME}/bin/python -m pip install {shlex.quote(source)}"
+        commands = [
+            (f"{shlex.quote(sys.executable)} -m venv {ENV_NAME}", [f"{ENV_NAME}/bin/python"]),
+            (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && touch installed", ["installed"]),
+        ]
+        env.addPackage(PROGRAM_NAME, version=_version(), tar="void.tgz", commands=commands,
+                       default=not _has_tensorflow())
+
+
+def _has_tensorflow() -> bool:
+    return find_spec("tensorflow") is not None
+
+
+def _version() -> str:
+    from gmmhet import __version__  # here, since the package imports this module while it is being made
+    return __version__

@@ -1,0 +1,88 @@
+"""Particles of the framework as a STAR file for the engine."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pwem.objects import Particle, SetOfParticles
+
+from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID
+from gmmhet.convert.alignment import matrices_to_poses
+from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet, optics_table
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import table_from, write_star
+
+__all__ = ["HALF_SET", "latent_columns", "write_set_of_particles"]
+
+HALF_SET = "rlnRandomSubset"
+_MICROGRAPH = "rlnMicrographName"
+
+
+def write_set_of_particles(particles: SetOfParticles, path: str | os.PathLike[str]) -> None:
+    """Write a RELION 3.1 STAR, one row per enabled particle in order of id, with the id in gmmhetParticleId.
+
+    Image names stay as the framework has them: relative to the project. Half-sets and latent coordinates are
+    written when the particles have them.
+
+    Raises:
+        InputError: the set is empty or has no projection alignment, or a particle cannot be expressed.
+    """
+    if not particles.hasAlignmentProj():
+        raise InputError("the particles have no 3D alignment; expected orientations and shifts of a refinement")
+    optics, has_ctf = OpticsOfSet(particles), particles.hasCTF()
+    columns: dict[str, list[Any]] = {}
+    matrices: list[NDArray[np.float64]] = []
+    for particle in particles.iterItems(orderBy="id"):
+        if not particle.isEnabled():
+            continue
+        row = {PARTICLE_ID: particle.getObjId(), "rlnImageName": _image_name(particle),
+               OPTICS_GROUP: optics.number_of(particle), _MICROGRAPH: _micrograph(particle),
+               **(_ctf(particle) if has_ctf else {}), **_carried(particle)}
+        if columns and row.keys() != columns.keys():
+            raise InputError(f"particle {particle.getObjId()}: has {', '.join(row)}; expected {', '.join(columns)}")
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+        matrices.append(particle.getTransform().getMatrix())
+    if not columns:
+        raise InputError("the set of particles is empty; expected at least one particle")
+    angles, origins = matrices_to_poses(np.array(matrices), float(particles.getSamplingRate()), columns[PARTICLE_ID])
+    poses = dict(zip(("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"), angles.T, strict=True))
+    poses |= dict(zip(("rlnOriginXAngst", "rlnOriginYAngst"), origins.T, strict=True))
+    if None in columns[_MICROGRAPH]:
+        del columns[_MICROGRAPH]
+    write_star(path, [optics_table(optics.groups), table_from("particles", columns | poses)])
+
+
+def latent_columns(particle: Particle) -> list[str]:
+    """The columns of an analysis that a particle carries as attributes, in the engine's order."""
+    names = []
+    for prefix in (LATENT, LATENT_SD):
+        number = 1
+        while particle.hasAttribute(f"_{prefix}{number}"):
+            names.append(f"{prefix}{number}")
+            number += 1
+    return names + [name for name in (CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
+
+
+def _carried(particle: Particle) -> dict[str, object]:
+    half = [HALF_SET] if particle.hasAttribute(f"_{HALF_SET}") else []
+    return {name: particle.getAttributeValue(f"_{name}") for name in half + latent_columns(particle)}
+
+
+def _image_name(particle: Particle) -> str:
+    index, name = particle.getLocation()
+    return f"{max(index or 0, 1):06d}@{name.partition(':mrc')[0]}"
+
+
+def _ctf(particle: Particle) -> dict[str, object]:
+    ctf = particle.getCTF()
+    return {"rlnDefocusU": float(ctf.getDefocusU()), "rlnDefocusV": float(ctf.getDefocusV()),
+            "rlnDefocusAngle": float(ctf.getDefocusAngle()), "rlnPhaseShift": float(ctf.getPhaseShift() or 0.0)}
+
+
+def _micrograph(particle: Particle) -> str | None:
+    coordinate = particle.getCoordinate()
+    name = coordinate.getMicName() if coordinate is not None else None
+    name = name or particle.getMicId()
+    return None if name is None else str(name)
