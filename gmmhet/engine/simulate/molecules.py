@@ -88,20 +88,20 @@ def _domain(rng: np.random.Generator, n: int, shape: tuple[float, float, float],
 def hinge_molecule() -> Molecule:
     """A body of two domains and an arm that turns in the xy plane about the point where it meets the body."""
     rng = np.random.default_rng(11)
-    body = np.concatenate([_domain(rng, 420, (1.0, 1.15, 0.9), (-22.0, -16.0, 3.0)),
-                           _domain(rng, 300, (1.0, 1.0, 1.1), (-20.0, 28.0, -4.0))])
-    arm = _domain(rng, 160, (1.6, 0.9, 0.8), (29.0, 2.0, 0.0))
+    body = np.concatenate([_domain(rng, 420, (1.0, 1.15, 0.9), (-10.0, -18.0, 3.0)),
+                           _domain(rng, 300, (1.0, 1.0, 1.1), (-8.0, 26.0, -4.0))])
+    arm = _domain(rng, 160, (1.6, 0.9, 0.8), (38.0, 0.0, 0.0))
     centers = np.concatenate([body, arm])
     n = len(centers)
     return Molecule(centers, np.ones(n), 2.5, np.repeat([-1, 0], [len(body), len(arm)]), np.full(n, -1),
-                    np.array([[5.0, 2.0, 0.0]]), np.array([[0.0, 0.0, 1.0]]))
+                    np.array([[15.0, 0.0, 0.0]]), np.array([[0.0, 0.0, 1.0]]))
 
 
 @cache
 def twostate_molecule() -> Molecule:
     """The hinge molecule at rest, with a small domain on top of its body that is there or not."""
     whole = hinge_molecule()
-    domain = _domain(np.random.default_rng(2), 90, (1.0, 1.0, 1.0), (-16.0, -14.0, 38.0))
+    domain = _domain(np.random.default_rng(2), 60, (1.0, 1.0, 1.0), (-8.0, -16.0, 34.0))
     n = len(whole) + len(domain)
     return Molecule(np.concatenate([whole.centers, domain]), np.ones(n), whole.sigma, np.full(n, -1),
                     np.repeat([-1, 0], [len(whole), len(domain)]), np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]))
@@ -115,8 +115,8 @@ def ring_molecule() -> Molecule:
     7 + i is the twofold image of i. A positive angle tips the outer domain away from the sevenfold axis.
     """
     rng = np.random.default_rng(14)
-    inner = np.add(grow_chain(rng, (22.0, 18.0, 17.0), 54, step=6.0), (45.0, 0.0, 19.0))
-    outer = np.add(grow_chain(rng, (20.0, 17.0, 16.5), 54, step=6.0), (45.0, 0.0, 54.0))
+    inner = np.add(grow_chain(rng, (23.0, 20.0, 19.0), 54, step=6.0), (45.0, 0.0, 18.0))
+    outer = np.add(grow_chain(rng, (21.0, 19.0, 19.0), 54, step=6.0), (45.0, 0.0, 51.0))
     subunit = np.concatenate([inner, outer])
     turned = np.repeat([-1, 0], [len(inner), len(outer)])
     copies = _d7()
@@ -125,7 +125,7 @@ def ring_molecule() -> Molecule:
     return Molecule(
         centers, np.full(n, 525 / len(subunit)), 3.5,
         np.concatenate([np.where(turned < 0, -1, d) for d in range(14)]), np.full(n, -1),
-        np.stack([g @ [47.0, 0.0, 36.0] for g in copies]), np.stack([g @ [0.0, 1.0, 0.0] for g in copies]))
+        np.stack([g @ [47.0, 0.0, 34.0] for g in copies]), np.stack([g @ [0.0, 1.0, 0.0] for g in copies]))
 
 
 def _d7() -> list[NDArray[np.float64]]:
