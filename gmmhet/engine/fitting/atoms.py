@@ -1,0 +1,117 @@
+"""Atomic models as maps."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import gemmi
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.io.atomic import replacing
+from gmmhet.engine.io.mrc import DensityMap
+
+__all__ = ["ATOMIC_SUFFIXES", "Atoms", "atomic_density", "read_atoms", "write_pseudo_atoms"]
+
+ATOMIC_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".cif.gz")
+_BLUR = 0.225  # sigma / resolution
+_LARGEST_BOX = 512
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Atoms of a file: positions [n, 3] (Angstrom, as in the file) and electrons [n] (occupancy x atomic number)."""
+
+    positions: NDArray[np.float64]
+    electrons: NDArray[np.float64]
+
+
+def read_atoms(path: Path) -> Atoms:
+    """Atoms of the first model of a PDB or mmCIF file; waters are left out.
+
+    Raises:
+        InputError: missing, unreadable, or without atoms.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected an atomic model (.pdb, .cif)")
+    try:
+        structure = gemmi.read_structure(str(path))
+    except (ValueError, RuntimeError, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a readable atomic model ({str(error).splitlines()[0]})") from None
+    atoms = [(*atom.pos.tolist(), atom.occ * atom.element.atomic_number)
+             for chain in (structure[0] if len(structure) else ()) for residue in chain if not residue.is_water()
+             for atom in residue]
+    table = np.array([row for row in atoms if row[3] > 0], np.float64).reshape(-1, 4)
+    if len(table) == 0:
+        raise InputError(f"{path}: holds no atoms with an occupancy; expected an atomic model")
+    if not np.isfinite(table).all():
+        raise InputError(f"{path}: holds coordinates that are not finite")
+    return Atoms(table[:, :3], table[:, 3])
+
+
+def atomic_density(atoms: Atoms, resolution: float, *, box: int | None = None, pixel_size: float | None = None,
+                   ) -> DensityMap:
+    """Electrons per cubic Angstrom of atoms blurred to a resolution (sigma = 0.225 resolution).
+
+    Args:
+        box, pixel_size: the grid. Default: resolution / 3, and the smallest even box around the file's origin that
+            holds every atom and two resolution elements beyond.
+    Raises:
+        InputError: the box would be larger than 512 (molecule far from the origin).
+    """
+    pixel = resolution / 3 if pixel_size is None else pixel_size
+    reach = float(np.abs(atoms.positions).max()) + 2 * resolution
+    box = 2 * math.ceil(reach / pixel) if box is None else box
+    if box > _LARGEST_BOX:
+        raise InputError(f"atoms lie so far from the origin that a box of {box} pixels of {pixel:.2f} A is needed; "
+                         f"expected at most {_LARGEST_BOX}: move the molecule to the origin")
+    sigma = _BLUR * resolution
+    axis = (np.arange(box) - box // 2) * pixel
+    data = np.zeros((box, box, box), np.float32)
+    half = math.ceil(4 * sigma / pixel)
+    for (x, y, z), electrons in zip(atoms.positions, atoms.electrons, strict=True):
+        spans, factors = [], []
+        for value in (z, y, x):
+            middle = round(value / pixel) + box // 2
+            span = slice(max(middle - half, 0), max(min(middle + half + 1, box), 0))
+            spans.append(span)
+            factors.append(np.exp(-0.5 * ((axis[span] - value) / sigma) ** 2))
+        scale = electrons / (2 * np.pi * sigma**2) ** 1.5
+        data[spans[0], spans[1], spans[2]] += scale * (
+            factors[0][:, None, None] * factors[1][:, None] * factors[2]).astype(np.float32)
+    return DensityMap(data, pixel)
+
+
+def write_pseudo_atoms(path: Path, model: GaussianModel, values: NDArray[np.float64] | None = None) -> None:
+    """Write Gaussians as pseudo-atoms (mmCIF) that lie on the map of the same box in ChimeraX.
+
+    One residue of one CA atom a Gaussian; coordinates from the corner voxel, as a map without origin is shown;
+    occupancy: weight over the largest weight; B-factor: 8 pi^2 sigma^2.
+
+    Args:
+        values: [N] in the place of the B-factor.
+    """
+    structure = gemmi.Structure()
+    structure.name = "gaussians"
+    chain = gemmi.Chain("A")
+    corner = model.box // 2 * model.pixel_size
+    factors = 8 * np.pi**2 * model.sigmas**2 if values is None else values
+    occupancies = model.weights / np.abs(model.weights).max()
+    for number, (center, occupancy, factor) in enumerate(zip(model.centers, occupancies, factors, strict=True), 1):
+        residue = gemmi.Residue()
+        residue.name, residue.seqid = "ALA", gemmi.SeqId(number, " ")
+        residue.entity_type = gemmi.EntityType.Polymer
+        atom = gemmi.Atom()
+        atom.name, atom.element = "CA", gemmi.Element("C")
+        atom.pos = gemmi.Position(*(center + corner))
+        atom.occ, atom.b_iso = float(occupancy), float(factor)
+        residue.add_atom(atom)
+        chain.add_residue(residue)
+    frame = gemmi.Model(1)
+    frame.add_chain(chain)
+    structure.add_model(frame)
+    structure.setup_entities()
+    with replacing(path) as temporary:
+        structure.make_mmcif_document().write_file(str(temporary))

@@ -1,0 +1,34 @@
+"""Where Gaussians start: points spread over the molecule by its density, without any input from the user."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+__all__ = ["seed_points"]
+
+_SWEEPS = 15
+
+
+def seed_points(points: NDArray[np.float64], masses: NDArray[np.float64], number: int, seed: int = 0,
+                ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spread points over a cloud of masses (weighted k-means; Lloyd 1982).
+
+    Starts from voxels drawn with probability proportional to mass, spread along the cloud so that none is drawn twice.
+
+    Args:
+        points: [m, 3] Angstrom. masses: [m] > 0. number: at most m.
+    Returns:
+        centers [number, 3] and the mass nearest to each, [number] > 0, which adds up to the whole mass.
+    """
+    if not 0 < number <= len(points):
+        raise ValueError(f"{number} seeds among {len(points)} points; expected between 1 and that many")
+    rng = np.random.default_rng(seed)
+    centers = points[rng.choice(len(points), number, replace=False, p=masses / masses.sum())]
+    for _ in range(_SWEEPS):
+        nearest = cKDTree(centers).query(points)[1]
+        total = np.bincount(nearest, masses, number)
+        moved = np.stack([np.bincount(nearest, masses * points[:, a], number) for a in range(3)], axis=1)
+        held = total > 0
+        centers = np.where(held[:, None], moved / np.where(held, total, 1)[:, None], centers)
+    total = np.bincount(cKDTree(centers).query(points)[1], masses, number)
+    return centers, np.maximum(total, 1e-3 * masses.sum() / number)

@@ -1,0 +1,100 @@
+"""The fit stage: from a map or an atomic model to model.npz and what goes with it."""
+
+import csv
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.config import FitConfig
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.fitting.atoms import ATOMIC_SUFFIXES, atomic_density, read_atoms, write_pseudo_atoms
+from gmmhet.engine.fitting.density import gaussian_density
+from gmmhet.engine.fitting.molecule import fit_map
+from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.io import DensityMap, output_folder, read_map, replacing, write_map
+from gmmhet.engine.maps import fourier_shell_correlation, resolution_at
+from gmmhet.engine.symmetry import symmetric_copies
+
+__all__ = ["fit"]
+
+_LOG = logging.getLogger("gmmhet")
+
+_ATOMIC_RESOLUTION = 10.0  # Angstrom, when none is asked for
+
+
+def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
+    """Represent a map or an atomic model by Gaussians and write the model.
+
+    Args:
+        source: consensus map (.mrc), or atomic model (.pdb, .cif).
+        output: the model (.npz); beside it come model.cif (named as the model), fitted.mrc, fsc.csv and summary.json.
+    Raises:
+        InputError: unreadable or empty map, no cube, NaN, a mask of another grid, a resolution beyond Nyquist, a folder
+            that cannot be written.
+    """
+    started = time.monotonic()
+    folder = output_folder(output.parent)
+    density, notes = _read(source, config)
+    mask = _read_mask(config.mask, density) if config.mask is not None else None
+    model = fit_map(density, config, mask=mask, name=str(source))
+    model.about.update(source=str(source), **notes)
+    fitted = gaussian_density(model)
+    frequency, curve = fourier_shell_correlation(density.data, fitted.data, density.pixel_size)
+    summary = _summary(model, frequency, curve, config, time.monotonic() - started)
+    _LOG.info("%d Gaussians; correlation with the map %.3f at %.3g A; 0.5 at %.3g A; %.1f s", len(model),
+              summary["fsc_at_resolution"], model.resolution, summary["resolution_fsc500"], summary["timing"]["total"])
+    write_map(folder / "fitted.mrc", fitted.data, fitted.pixel_size)
+    _write_curve(folder / "fsc.csv", frequency, curve)
+    write_pseudo_atoms(output.with_suffix(".cif"), symmetric_copies(model))
+    with replacing(folder / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    model.save(output)
+    return model
+
+
+def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any]]:
+    if not source.name.lower().endswith(ATOMIC_SUFFIXES):
+        return read_map(source), {"source_kind": "map"}
+    resolution = _ATOMIC_RESOLUTION if config.resolution is None else config.resolution
+    atoms = read_atoms(source)
+    density = atomic_density(atoms, resolution)
+    _LOG.info("%s: %d atoms as a map of %d voxels of %.3g A at %.3g A; the model's origin is the file's",
+              source, len(atoms.electrons), density.box, density.pixel_size, resolution)
+    return density, {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": "the atomic model's own"}
+
+
+def _read_mask(path: Path, density: DensityMap) -> NDArray[np.float32]:
+    mask = read_map(path)
+    if mask.box != density.box or abs(mask.pixel_size / density.pixel_size - 1) > 1e-2:
+        raise InputError(f"{path}: mask of {mask.box} voxels of {mask.pixel_size:.4g} A; expected the map's "
+                         f"{density.box} voxels of {density.pixel_size:.4g} A")
+    if not (mask.data > 0.5).any():
+        raise InputError(f"{path}: no voxel above 0.5; expected a mask of 0 (outside) to 1 (inside)")
+    return mask.data
+
+
+def _summary(model: GaussianModel, frequency: NDArray[np.float64], curve: NDArray[np.float64], config: FitConfig,
+             seconds: float) -> dict[str, Any]:
+    asked = {"n_gaussians": config.n_gaussians, "resolution": config.resolution,
+             "mask": None if config.mask is None else str(config.mask), "symmetry": config.symmetry,
+             "seed": config.seed}
+    return {
+        "n_gaussians": len(model), "resolution": model.resolution, "symmetry": model.symmetry,
+        "box": model.box, "pixel_size": model.pixel_size,
+        "fsc_at_resolution": float(np.interp(1 / model.resolution, frequency, curve)),
+        "resolution_fsc500": resolution_at(frequency, curve, 0.5),
+        "widths": [float(v) for v in np.quantile(model.sigmas, (0, 0.5, 1))],
+        **model.about, "parameters": asked, "timing": {"total": seconds},
+    }
+
+
+def _write_curve(path: Path, frequency: NDArray[np.float64], curve: NDArray[np.float64]) -> None:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow(("frequency", "resolution", "fsc"))
+        rows.writerows((f"{k:.6f}", f"{1 / k:.4f}", f"{value:.6f}") for k, value in zip(frequency, curve, strict=True))
