@@ -25,8 +25,8 @@ def choose_resolution(density: DensityMap, volume: float) -> float:
     carried = _signal_limit(density)
     sampled, held = _PIXELS * density.pixel_size, resolution_of_number(MOST_GAUSSIANS, volume)
     chosen = float(f"{max(sampled, carried, held, _FINEST):.3g}")
-    _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), the end of the map's signal (%.3g A), %g A, and what "
-              "%d Gaussians can carry (%.3g A)", chosen, _PIXELS, sampled, carried, _FINEST, MOST_GAUSSIANS, held)
+    _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), the end of the map's signal (%.3g A), %g A, and "
+              "what %d Gaussians can carry (%.3g A)", chosen, _PIXELS, sampled, carried, _FINEST, MOST_GAUSSIANS, held)
     return chosen
 
 

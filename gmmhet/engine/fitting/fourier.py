@@ -44,9 +44,9 @@ def axis_factors(frequency: NDArray[np.float64], position: NDArray[np.float64]) 
 def fourier_target(data: NDArray[Any], pixel_size: float, resolution: float) -> FourierTarget:
     """Coefficients of a piece of a map, its middle voxel n // 2 at the origin, whitened.
 
-    A shell of radius k gets the weight 1 / (its mean power x k): every shell counts, as it does in the rings of
-    projections, where their number of coefficients grows with k. Shells weaker than 1e-7 of the strongest count as if
-    they had that power, so empty ones do not dominate.
+    A coefficient at radius k gets the weight 1 / (mean power of its shell x k^2): every shell counts the same, though
+    the outer ones hold more coefficients, which keeps the scale true. Shells weaker than 1e-7 of the strongest count as
+    if they had that power, so empty ones do not dominate.
 
     Args:
         data: [nz, ny, nx]. pixel_size, resolution: Angstrom.
@@ -77,7 +77,7 @@ def _whitening(coefficients: NDArray[np.float32], multiplicity: NDArray[np.float
     mean = power / np.maximum(number, 1)
     mean = np.maximum(mean, _POWER_FLOOR * mean.max())
     inside = radius <= 1 / resolution + 1e-9
-    return np.asarray(multiplicity * inside / (mean[shell] * np.maximum(radius, 1 / length)))
+    return np.asarray(multiplicity * inside / (mean[shell] * np.maximum(radius, 1 / length) ** 2))
 
 
 def gaussian_coefficients(centers: Any, weights: Any, sigmas: Any, frequencies: tuple[Any, Any, Any]) -> Any:
