@@ -112,7 +112,7 @@ def reconstruct(work: Workplace, seed: int) -> list[Figure]:
         ours = bin_resolutions(data, maps, truth_of)
         oracle = bin_resolutions(data, reference, reference)
         ratio = float(np.mean(ours / oracle))
-        result.append(Figure(f"hinge11, 5 bins: FSC 0.5 against the {name} / true labels'",
+        result.append(Figure(f"hinge11, 5 bins: FSC 0.5 to {name} / true labels'",
                              " ".join(f"{r:.1f}" for r in ours), " ".join(f"{r:.1f}" for r in oracle),
                              ratio, 1.15, 1.05, False))
     return result
@@ -131,7 +131,7 @@ ROWS: dict[str, Callable[[Workplace, int], list[Figure]]] = {
 
 
 def _line(name: str, *columns: str) -> str:
-    return f"{name:<72} {columns[0]:>25} {columns[1]:>25}" + "".join(f" {c:>7}" for c in columns[2:])
+    return f"{name:<66} {columns[0]:>24} {columns[1]:>24}" + "".join(f" {c:>7}" for c in columns[2:])
 
 
 def main() -> None:

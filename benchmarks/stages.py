@@ -146,7 +146,7 @@ class Workplace:
             _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
-        self.seconds.append((" ".join(["gmmhet", *map(str, words)]), seconds))
+        self.seconds.append((" ".join(["gmmhet", *map(str, words)]).replace(f"{self.folder}{os.sep}", ""), seconds))
         if child.returncode != 0:
             last = (log.read_text(encoding="utf-8", errors="replace").strip() or "no output").splitlines()[-1]
             raise StageError(f"gmmhet {words[0]} ended with status {child.returncode}: {last}")

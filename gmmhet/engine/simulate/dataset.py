@@ -150,7 +150,8 @@ def simulate(config: SimulateConfig, output: Path) -> None:
               scale * consensus_map(what.molecule, particles.coordinates, box=box, pixel_size=pixel_size), pixel_size)
     for old in truth.glob("state_*.mrc"):
         old.unlink()
-    for i, (centers, weights) in enumerate(zip(*what.molecule.place(what.states), strict=True)):
+    placed = zip(*what.molecule.place(what.states), strict=True)
+    for i, (centers, weights) in enumerate(progress(placed, "true maps", len(what.states))):
         state = density_map(centers, weights, what.molecule.sigma, box=box, pixel_size=pixel_size)
         write_map(truth / f"state_{i:02d}.mrc", scale * state, pixel_size)
     _write_truth(folder / "truth.csv", what.columns, particles)
