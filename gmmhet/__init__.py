@@ -1,9 +1,18 @@
 """gmmhet: continuous heterogeneity of single particles by Gaussian models."""
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING, Any
 
-try:
+if TYPE_CHECKING:
     from gmmhet.plugin import Plugin as Plugin
-except ModuleNotFoundError as error:  # the engine runs where Scipion is not installed
-    if (error.name or "").split(".")[0] not in ("pwem", "pyworkflow"):
-        raise
+
+__version__ = "0.1.0"
+_logo = "logo.png"
+_references = ["Chen2021"]
+
+
+def __getattr__(name: str) -> Any:
+    """Scipion asks for Plugin; the engine, which runs where Scipion is not installed, never does."""
+    if name == "Plugin":
+        from gmmhet.plugin import Plugin
+        return Plugin
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

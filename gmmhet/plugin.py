@@ -12,6 +12,7 @@ import pwem
 from pyworkflow.exceptions import PyworkflowException
 from pyworkflow.utils import Environ
 
+from gmmhet import __version__
 from gmmhet.constants import ENV_ACTIVATION_VAR, ENV_NAME, ENV_TENSORFLOW, PROGRAM_NAME, PYTHON_VAR
 
 __all__ = ["Plugin"]
@@ -46,7 +47,7 @@ class Plugin(pwem.Plugin):
     @classmethod
     def getEnvPython(cls) -> Path:
         """The interpreter of the environment that the plugin manager installs."""
-        return Path(pwem.Config.EM_ROOT) / f"{PROGRAM_NAME}-{_version()}" / ENV_NAME / "bin" / "python"
+        return Path(pwem.Config.EM_ROOT) / f"{PROGRAM_NAME}-{__version__}" / ENV_NAME / "bin" / "python"
 
     @classmethod
     def _usesOwnInterpreter(cls) -> bool:
@@ -74,8 +75,9 @@ class Plugin(pwem.Plugin):
                 f"{PYTHON_VAR} is {given}; expected a Python interpreter that can be run"]
         if cls.getVar(ENV_ACTIVATION_VAR) or _has_tensorflow() or cls.getEnvPython().exists():
             return []
-        return [f"gmmhet needs TensorFlow: install its own environment (scipion installb {PROGRAM_NAME}-{_version()}), "
-                f"or TensorFlow beside Scipion, or set {PYTHON_VAR} to an interpreter that has gmmhet and TensorFlow"]
+        return [f"gmmhet finds no TensorFlow: install its own environment (scipion installb "
+                f"{PROGRAM_NAME}-{__version__}), or TensorFlow beside Scipion, or set {PYTHON_VAR} to an interpreter "
+                "that has gmmhet and TensorFlow"]
 
     @classmethod
     def runEngine(cls, protocol, command: str, arguments: Sequence[object]) -> None:
@@ -111,21 +113,16 @@ class Plugin(pwem.Plugin):
     @classmethod
     def defineBinaries(cls, env):
         """The environment of its own: needed only where Scipion's interpreter has no TensorFlow."""
-        source = str(_PACKAGE.parent) if (_PACKAGE.parent / "setup.py").exists() else f"{PROGRAM_NAME}=={_version()}"
+        source = str(_PACKAGE.parent) if (_PACKAGE.parent / "setup.py").exists() else f"{PROGRAM_NAME}=={__version__}"
         tensorflow = os.environ.get(ENV_TENSORFLOW, "tensorflow[and-cuda]")
         install = f"{ENV_NAME}/bin/python -m pip install {shlex.quote(source)}"
         commands = [
             (f"{shlex.quote(sys.executable)} -m venv {ENV_NAME}", [f"{ENV_NAME}/bin/python"]),
             (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && touch installed", ["installed"]),
         ]
-        env.addPackage(PROGRAM_NAME, version=_version(), tar="void.tgz", commands=commands,
+        env.addPackage(PROGRAM_NAME, version=__version__, tar="void.tgz", commands=commands,
                        default=not _has_tensorflow())
 
 
 def _has_tensorflow() -> bool:
     return find_spec("tensorflow") is not None
-
-
-def _version() -> str:
-    from gmmhet import __version__  # here, since the package imports this module while it is being made
-    return __version__

@@ -10,9 +10,18 @@ from gmmhet.convert.optics import OPTICS_GROUP, acquisition_of, optics_text
 from gmmhet.convert.to_star import HALF_SET
 from gmmhet.engine.io import ParticleTable, read_particles
 
-__all__ = ["fill_set_of_particles", "link_stacks"]
+__all__ = ["check_particles", "fill_set_of_particles"]
 
 _COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
+
+
+def check_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> None:
+    """Read a particle file only to see that it can be read; the image stacks are not opened.
+
+    Raises:
+        InputError: as read_particles.
+    """
+    read_particles(path, root=root, images=False)
 
 
 def fill_set_of_particles(
@@ -26,7 +35,7 @@ def fill_set_of_particles(
         InputError: as read_particles.
     """
     table = read_particles(star)
-    stacks = link_stacks(table.stacks, folder)
+    stacks = _link_stacks(table.stacks, folder)
     particles.setSamplingRate(table.pixel_size)
     particles.setHasCTF(table.has_ctf)
     particles.setAlignmentProj()
@@ -67,7 +76,7 @@ def _particle(table: ParticleTable, row: int, stacks: list[str]) -> Particle:
     return particle
 
 
-def link_stacks(stacks: tuple[Path, ...], folder: str | os.PathLike[str]) -> list[str]:
+def _link_stacks(stacks: tuple[Path, ...], folder: str | os.PathLike[str]) -> list[str]:
     """Links to image stacks, numbered so that equal names do not meet; ending in .mrcs, which the framework needs."""
     links = []
     for number, stack in enumerate(stacks, 1):

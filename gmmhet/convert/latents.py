@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pwem.objects import Float, Particle, ParticleFlex, SetOfParticlesFlex
 
 from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID
+from gmmhet.convert.to_star import latent_columns
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import StarTable, read_star
 
@@ -55,6 +56,9 @@ def fill_flexible_set(flexible: SetOfParticlesFlex, particles: Iterable[Particle
         item = ParticleFlex(progName=program)
         item.copyInfo(particle)
         item.setObjId(particle.getObjId())
+        item.getFlexInfo().setProgName(program)
+        for name in latent_columns(item):  # of an earlier analysis, which may have had more modes
+            delattr(item, f"_{name}")
         item.setZFlex(_coordinates(row))
         for name, value in row.items():
             setattr(item, f"_{name}", Float(value))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import mrcfile
 from pwem.emlib.image import ImageHandler
-from pwem.objects import FSC, Volume
+from pwem.objects import FSC, Transform, Volume
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_map, write_map
 
-__all__ = ["map_file", "read_fsc_curves"]
+__all__ = ["check_map", "link_map", "map_file", "read_fsc_curves", "read_volume"]
 
 
 def map_file(volume: Volume, folder: str | os.PathLike[str]) -> str:
@@ -35,6 +35,47 @@ def map_file(volume: Volume, folder: str | os.PathLike[str]) -> str:
     copy = Path(folder) / f"{Path(name).stem}_{pixel_size:.4f}A.mrc"
     write_map(copy, data, pixel_size)
     return str(copy)
+
+
+def check_map(path: str | os.PathLike[str], pixel_size: float | None) -> None:
+    """Read a map only to see that it can be read (``pixel_size``: Angstrom, over the header's).
+
+    Raises:
+        InputError: missing, truncated, not cubic, not finite, or without a pixel size.
+    """
+    read_map(path, pixel_size=pixel_size)
+
+
+def link_map(path: str | os.PathLike[str], link: str | os.PathLike[str], pixel_size: float | None) -> Volume:
+    """A volume of the framework for a map file, through a link.
+
+    Args:
+        pixel_size: Angstrom; None: the header's.
+    Raises:
+        InputError: as :func:`check_map`.
+    """
+    Path(link).unlink(missing_ok=True)
+    Path(link).symlink_to(Path(path).resolve())
+    return read_volume(link, pixel_size)
+
+
+def read_volume(path: str | os.PathLike[str], pixel_size: float | None = None, volume: Volume | None = None) -> Volume:
+    """A volume of the framework, with sampling rate, and origin at voxel box // 2 as the engine has it.
+
+    Args:
+        pixel_size: Angstrom; None: the header's.
+        volume: filled and returned when given.
+    Raises:
+        InputError: as :func:`check_map`.
+    """
+    content = read_map(path, pixel_size=pixel_size)
+    volume = Volume() if volume is None else volume
+    volume.setLocation(str(path))
+    volume.setSamplingRate(round(content.pixel_size, 6))  # headers hold single precision
+    origin = Transform()
+    origin.setShifts(*[-(content.box // 2) * content.pixel_size] * 3)
+    volume.setOrigin(origin)
+    return volume
 
 
 def read_fsc_curves(path: str | os.PathLike[str], column: str = "fsc") -> dict[int, FSC]:

@@ -1,0 +1,72 @@
+"""Sets of maps, and the classes of particles they were made of."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pwem.objects import Particle, SetOfClasses3D, SetOfParticles, SetOfVolumes, SetOfVolumesFlex, Volume, VolumeFlex
+
+from gmmhet.constants import PROGRAM_NAME
+from gmmhet.convert.maps import read_volume
+
+__all__ = ["fill_classes", "fill_map_set", "fill_motion_sets"]
+
+
+def fill_motion_sets(plain: SetOfVolumes, flexible: SetOfVolumesFlex, frames: Sequence[tuple[str, float]],
+                     mode: int) -> None:
+    """Fill two empty sets with the frames of one mode: plain volumes, and volumes with their coordinate in zFlex.
+
+    Args:
+        frames: file and coordinate of each.
+        mode: its number from 1; the coordinates along the modes before it are 0.
+    """
+    for number, (path, coordinate) in enumerate(frames, 1):
+        volume = read_volume(path)
+        moved = read_volume(path, volume=VolumeFlex(progName=PROGRAM_NAME))
+        moved.setZFlex([0.0] * (mode - 1) + [float(coordinate)])
+        for item, target in ((volume, plain), (moved, flexible)):
+            target.setSamplingRate(item.getSamplingRate())
+            item.setObjId(number)
+            item.setObjLabel(f"mode {mode}, coordinate {coordinate:.2f}")
+            target.append(item)
+
+
+def fill_map_set(volumes: SetOfVolumes, maps: Sequence[Mapping[str, Any]], folder: str | os.PathLike[str]) -> None:
+    """Fill an empty set with maps and half-maps as summary.json of reconstruct lists them; ids are their numbers."""
+    for number, described in enumerate(maps, 1):
+        volume = read_volume(Path(folder) / described["file"])
+        volume.setHalfMaps([str(Path(folder) / described[half]) for half in ("half1", "half2")])
+        volume.setObjId(number)
+        volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")
+        volumes.setSamplingRate(volume.getSamplingRate())
+        volumes.append(volume)
+
+
+def fill_classes(classes: SetOfClasses3D, particles: SetOfParticles, numbers: Mapping[int, int],
+                 volumes: SetOfVolumes) -> None:
+    """Fill empty classes: one for each volume (its representative), with the particles of that number, by id.
+
+    Particles go in as plain particles, so that every protocol takes them; number 0 is in no class.
+
+    Raises:
+        KeyError: an enabled particle without a class number.
+    """
+    representatives: dict[int, Volume] = {v.getObjId(): v.clone() for v in volumes.iterItems()}
+    members: dict[int, list[Particle]] = {number: [] for number in representatives}
+    for particle in particles.iterItems(orderBy="id"):
+        if particle.isEnabled() and numbers[particle.getObjId()]:
+            plain = Particle()
+            plain.copy(particle)
+            members[numbers[particle.getObjId()]].append(plain)
+    for number, representative in representatives.items():
+        item = classes.ITEM_TYPE(objId=number)
+        item.setRepresentative(representative)
+        item.setSamplingRate(particles.getSamplingRate())
+        item.setAcquisition(particles.getAcquisition().clone())
+        item.setAlignmentProj()
+        item.setHasCTF(particles.hasCTF())
+        classes.append(item)
+        for particle in members[number]:
+            item.append(particle)
+        classes.update(item)

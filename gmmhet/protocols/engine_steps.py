@@ -1,0 +1,81 @@
+"""What the protocols share: compute options on the form, the engine as a step that can be resumed, checks."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyworkflow.protocol.constants import GPU_LIST, LEVEL_ADVANCED, USE_GPU
+from pyworkflow.protocol.params import BooleanParam, Form, IntParam, StringParam
+
+from gmmhet.engine.errors import InputError
+from gmmhet.plugin import Plugin
+
+__all__ = ["EngineSteps", "count_or_auto", "messages_of"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def messages_of(check: Callable[[], object]) -> list[str]:
+    """The line that a check raises as InputError, in a list; empty when it raises none."""
+    try:
+        check()
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def count_or_auto(text: str, label: str) -> int | None:
+    """A number from 1 typed into a form, or None for auto.
+
+    Raises:
+        InputError: anything else.
+    """
+    text = (text or "auto").strip()
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"{label} is {text!r}; expected a whole number from 1, or auto")
+    return int(text)
+
+
+class EngineSteps:
+    """Mixed into protocols that run one command of the engine.
+
+    The command's arguments are arguments of the step, so that the framework repeats it when one of them changes; it
+    goes on from its checkpoints only where all are as they were.
+    """
+
+    # Of the protocol that this is mixed into.
+    _getExtraPath: Callable[..., str]
+    isContinued: Callable[[], bool]
+
+    def _defineCompute(self, form: Form, gpu: bool) -> None:
+        if gpu:
+            form.addHidden(USE_GPU, BooleanParam, default=True, label="Use GPU for the execution?",
+                           help="TensorFlow takes the processor where it finds no GPU.")
+            form.addHidden(GPU_LIST, StringParam, default="0", label="Choose GPU IDs",
+                           help="Number of the GPU to use, as nvidia-smi lists them.")
+        form.addParallelSection(threads=4, mpi=0)
+
+    def _defineSeed(self, form: Form) -> None:
+        form.addParam("seed", IntParam, default=0, expertLevel=LEVEL_ADVANCED, label="Seed",
+                      help="The same seed gives the same result again.")
+
+    def _runResumable(self, command: str, arguments: Sequence[Any], inputs: Sequence[Any], folder: Path) -> None:
+        """Run a command that writes into ``folder``; resume it if it was interrupted with these very arguments."""
+        record = Path(self._getExtraPath(f"{command}.json"))
+        described = json.dumps([arguments, inputs])
+        resume = self.isContinued() and record.exists() and record.read_text(encoding="utf-8") == described
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        record.write_text(described, encoding="utf-8")
+        Plugin.runEngine(self, command, [*arguments, *(["--resume"] if resume else [])])
+
+    def _readSummary(self, folder: str) -> dict[str, Any]:
+        """The summary.json of a finished command in extra/``folder``."""
+        found: dict[str, Any] = json.loads(Path(self._getExtraPath(folder, "summary.json")).read_text(encoding="utf-8"))
+        return found

@@ -1,0 +1,147 @@
+"""Motions and the particles' coordinates on them."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pwem.objects import AtomStruct, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
+from pwem.protocols import ProtAnalysis3D, ProtFlexBase
+from pyworkflow.constants import BETA
+from pyworkflow.protocol.params import BooleanParam, EnumParam, FloatParam, PointerParam, StringParam
+from pyworkflow.utils import Message
+
+from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
+from gmmhet.convert import fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.protocols.engine_steps import EngineSteps, count_or_auto, messages_of
+
+__all__ = ["ProtGmmHetAnalyze"]
+
+_METHODS = ("likelihood", "gradient-pca")
+
+
+class AnalyzeOutputs(Enum):
+    """What the protocol gives; a motion for every further mode comes as motion2, motionFlex2 and so on."""
+
+    outputParticles = SetOfParticlesFlex
+    flexibility = AtomStruct
+    flexibilityMap = Volume
+    motion1 = SetOfVolumes
+    motionFlex1 = SetOfVolumesFlex
+
+
+class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
+    """Find the concerted motions of a molecule, and place every particle on them.
+
+    Every particle is compared with the projection of the Gaussian model; what moves together over the particles is a
+    mode. Each particle gets its coordinate along every mode, with a standard deviation.
+    """
+
+    _label = "motion analysis"
+    _devStatus = BETA
+    _possibleOutputs = AnalyzeOutputs
+
+    def _defineParams(self, form):
+        form.addSection(label=Message.LABEL_INPUT)
+        form.addParam("inputParticles", PointerParam, pointerClass="SetOfParticles", label="Particles",
+                      pointerCondition="hasAlignmentProj", important=True, help="Particles with refined orientations.")
+        form.addParam("inputModel", PointerParam, pointerClass="GmmHetModel", label="Gaussian model", important=True,
+                      help="Made by 'gaussian model' from the map of the same refinement.")
+        form.addParam("method", EnumParam, choices=_METHODS, default=0, label="Method",
+                      help="likelihood: modes by maximum likelihood; the noise, the contrast and what each view can "
+                           "show are taken into account.\ngradient-pca: the published single-step method, principal "
+                           "components of the gradients of the score; to compare.")
+        form.addParam("nModes", StringParam, default="auto", label="Number of modes",
+                      help="auto: as many as held-out particles support.")
+        form.addParam("resolution", FloatParam, allowsNull=True, label="Resolution (Å)",
+                      help="To which the images are used. Empty: that of the model.")
+        form.addParam("motion", BooleanParam, default=True, label="Movements?", help="Let Gaussians move.")
+        form.addParam("occupancy", BooleanParam, default=True, label="Occupancy changes?",
+                      help="Let amplitudes of Gaussians change: density that comes and goes.")
+        self._defineSeed(form)
+        self._defineCompute(form, gpu=True)
+
+    def _insertAllSteps(self):
+        inputs = [self.inputParticles.getUniqueId(), self.inputParticles.get().getSize(),
+                  self.inputModel.get().getModelFile()]
+        arguments = self._analyzeArguments()
+        self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
+        self._insertFunctionStep(self.analyzeStep, arguments, inputs)
+        self._insertFunctionStep(self.createOutputStep, arguments, inputs, needsGPU=False)
+
+    def _analyzeArguments(self) -> list[str]:
+        arguments = ["--method", _METHODS[self.method.get()], "--modes", self.nModes.get().strip(),
+                     "--motion" if self.motion else "--no-motion",
+                     "--occupancy" if self.occupancy else "--no-occupancy", "--seed", str(self.seed.get())]
+        return arguments + (["--resolution", str(self.resolution.get())] if self.resolution.get() else [])
+
+    def _analysisPath(self, name: str) -> str:
+        return self._getExtraPath(ANALYSIS_DIR, name)
+
+    def convertInputStep(self, inputs):
+        write_set_of_particles(self.inputParticles.get(), self._getExtraPath("particles.star"))
+
+    def analyzeStep(self, arguments, inputs):
+        folder = Path(self._getExtraPath(ANALYSIS_DIR))
+        arguments = [self._getExtraPath("particles.star"), "--model", self.inputModel.get().getModelFile(), *arguments,
+                     "--root", ".", "-o", str(folder)]
+        self._runResumable("analyze", arguments, inputs, folder)
+        return [self._analysisPath("latents.star"), self._analysisPath("summary.json")]
+
+    def createOutputStep(self, arguments, inputs):
+        self._defineOutputs(**{AnalyzeOutputs.outputParticles.name: self._flexibleParticles()})
+        self._defineSourceRelation(self.inputParticles, self.outputParticles)
+        self._defineOutputs(**{
+            AnalyzeOutputs.flexibility.name: AtomStruct(self._analysisPath("flexibility.cif"), pseudoatoms=True),
+            AnalyzeOutputs.flexibilityMap.name: read_volume(self._analysisPath("flexibility.mrc"))})
+        for number, mode in enumerate(self._readSummary(ANALYSIS_DIR)["modes"], 1):
+            if mode["frames"]:
+                self._defineOutputs(**self._motionSets(number, mode["frames"]))
+
+    def _flexibleParticles(self) -> SetOfParticlesFlex:
+        source = self.inputParticles.get()
+        flexible = self._createSetOfParticlesFlex(progName=PROGRAM_NAME)
+        flexible.copyInfo(source)
+        flexible.setHasCTF(source.hasCTF())
+        flexible.getFlexInfo().setProgName(PROGRAM_NAME)
+        flexible.getFlexInfo().setAttr("analysis", self._getExtraPath(ANALYSIS_DIR))
+        flexible.getFlexInfo().setAttr("model", self.inputModel.get().getModelFile())
+        fill_flexible_set(flexible, source.iterItems(orderBy="id"), self._analysisPath("latents.star"), PROGRAM_NAME)
+        return flexible
+
+    def _motionSets(self, number: int, frames: list[dict[str, Any]]) -> dict[str, Any]:
+        plain = self._createSetOfVolumes(suffix=f"_motion{number}")
+        flexible = self._createSetOfVolumesFlex(suffix=f"_motion{number}", progName=PROGRAM_NAME)
+        fill_motion_sets(plain, flexible, [(self._analysisPath(f["file"]), f["coordinate"]) for f in frames], number)
+        return {f"motion{number}": plain, f"motionFlex{number}": flexible}
+
+    def _checkOptions(self) -> None:
+        AnalyzeConfig(modes=count_or_auto(self.nModes.get(), "Number of modes"), motion=self.motion.get(),
+                      resolution=self.resolution.get() or None, occupancy=self.occupancy.get())
+
+    def _validate(self):
+        errors = messages_of(self._checkOptions)
+        if not self.inputParticles.get().hasAlignmentProj():
+            errors.append("the particles have no 3D alignment; expected orientations and shifts of a refinement")
+        return errors
+
+    def _warnings(self):
+        return [] if self.inputParticles.get().hasCTF() else [
+            "The particles have no CTF: the images are taken as they are."]
+
+    def _summary(self):
+        if not hasattr(self, AnalyzeOutputs.outputParticles.name):
+            return ["No analysis yet."]
+        found = self._readSummary(ANALYSIS_DIR)
+        return [found["verdict"], *(f"Mode {k}: {m['verdict']}" for k, m in enumerate(found["modes"], 1))]
+
+    def _methods(self):
+        if not hasattr(self, AnalyzeOutputs.outputParticles.name):
+            return []
+        found = self._readSummary(ANALYSIS_DIR)
+        return [f"Conformational changes of {found['n_particles']} particles were analysed with {found['n_gaussians']} "
+                f"Gaussians [Chen2021] at {found['resolution']:.1f} Å by gmmhet ({found['method']}), giving "
+                f"{found['n_significant_modes']} significant modes."]
+
+    def _citations(self):
+        return ["Chen2021", "Chen2023", "Punjani2021", "Gilles2025"]

@@ -1,0 +1,136 @@
+"""Maps from the particles along a motion."""
+
+import os
+from enum import Enum
+from pathlib import Path
+
+from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes
+from pwem.protocols import ProtReconstruct3D
+from pyworkflow.constants import BETA
+from pyworkflow.protocol.params import GE, IntParam, PointerParam, StringParam
+from pyworkflow.utils import Message
+
+from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
+from gmmhet.convert import fill_classes, fill_map_set, read_classes, read_fsc_curves, write_set_of_particles
+from gmmhet.engine.config import ReconstructConfig
+from gmmhet.plugin import Plugin
+from gmmhet.protocols.engine_steps import EngineSteps, messages_of
+
+__all__ = ["ProtGmmHetReconstruct"]
+
+
+class ReconstructOutputs(Enum):
+    """What the protocol gives."""
+
+    outputVolumes = SetOfVolumes
+    outputClasses = SetOfClasses3D
+    outputFSCs = SetOfFSCs
+
+
+class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
+    """Reconstruct maps from the particles of each stretch of a motion, and write a page about the whole analysis.
+
+    The maps are made of the particles' own images, each with half-maps and their Fourier shell correlation; what they
+    show does not come from the Gaussian model.
+    """
+
+    _label = "maps along a motion"
+    _devStatus = BETA
+    _possibleOutputs = ReconstructOutputs
+
+    def _defineParams(self, form):
+        form.addSection(label=Message.LABEL_INPUT)
+        form.addParam("inputParticles", PointerParam, pointerClass="SetOfParticlesFlex", important=True,
+                      label="Particles with coordinates", help="Made by 'motion analysis', or a subset of them.")
+        form.addParam("mode", IntParam, default=1, validators=[GE(1, error="Mode counts from 1")], label="Mode",
+                      help="The motion to go along, counted from 1.")
+        form.addParam("nMaps", IntParam, default=5, validators=[GE(1, error="Expected at least one map")],
+                      label="Number of maps", help="Particles are divided into so many stretches of the coordinate.")
+        form.addParam("inputMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Mask",
+                      help="Soft mask for the Fourier shell correlation. Empty: made from the map.")
+        form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
+                      help="Point group applied to every map. Only where the motion itself has that symmetry.")
+        self._defineSeed(form)
+        self._defineCompute(form, gpu=False)
+
+    def _insertAllSteps(self):
+        inputs = [self.inputParticles.getUniqueId(), self.inputParticles.get().getSize()]
+        arguments = self._reconstructArguments()
+        for step in (self.convertInputStep, self.reconstructStep, self.reportStep, self.createOutputStep):
+            self._insertFunctionStep(step, arguments, inputs, needsGPU=False)
+
+    def _reconstructArguments(self) -> list[str]:
+        arguments = ["--by", "bins", "--mode", str(self.mode.get()), "--n", str(self.nMaps.get()),
+                     "--symmetry", self.symmetry.get(), "--seed", str(self.seed.get())]
+        mask = self.inputMask.get()
+        return arguments + (["--mask", mask.getFileName()] if mask is not None else [])
+
+    def getReport(self) -> str:
+        """The page about the analysis."""
+        return self._getExtraPath(REPORT_FILE)
+
+    def convertInputStep(self, arguments, inputs):
+        write_set_of_particles(self.inputParticles.get(), self._getExtraPath("particles.star"))
+
+    def reconstructStep(self, arguments, inputs):
+        star, folder = self._getExtraPath("particles.star"), Path(self._getExtraPath(MAPS_DIR))
+        arguments = [star, "--latents", star, *arguments, "--root", ".", "-o", str(folder)]
+        self._runResumable("reconstruct", arguments, inputs, folder)
+        return [str(folder / "summary.json"), str(folder / "classes.star")]
+
+    def reportStep(self, arguments, inputs):
+        info = self.inputParticles.get().getFlexInfo()
+        extra = Path(self._getExtraPath())
+        folders = {ANALYSIS_DIR: Path(info.getAttr("analysis")), MODEL_DIR: Path(info.getAttr("model")).parent}
+        for name, target in folders.items():
+            (extra / name).unlink(missing_ok=True)
+            (extra / name).symlink_to(os.path.relpath(target, extra))
+        Plugin.runEngine(self, "report", [str(extra), "-o", self.getReport()])
+        return [self.getReport()]
+
+    def createOutputStep(self, arguments, inputs):
+        folder = Path(self._getExtraPath(MAPS_DIR))
+        maps = self._readSummary(MAPS_DIR)["maps"]
+        volumes = self._createSetOfVolumes()
+        fill_map_set(volumes, maps, folder)
+        curves = SetOfFSCs.create(self._getPath())
+        for number, curve in sorted(read_fsc_curves(folder / "fsc.csv").items()):
+            curve.setObjId(number)
+            curves.append(curve)
+        classes = self._createSetOfClasses3D(self.inputParticles)
+        fill_classes(classes, self.inputParticles.get(), read_classes(folder / "classes.star"), volumes)
+        self._defineOutputs(**{ReconstructOutputs.outputVolumes.name: volumes,
+                               ReconstructOutputs.outputClasses.name: classes,
+                               ReconstructOutputs.outputFSCs.name: curves})
+        for output in (volumes, classes):
+            self._defineSourceRelation(self.inputParticles, output)
+
+    def _validate(self):
+        errors = messages_of(lambda: ReconstructConfig(mode=self.mode.get(), n=self.nMaps.get(),
+                                                       symmetry=self.symmetry.get()))
+        particles = self.inputParticles.get()
+        if particles.getFlexInfo().getProgName() != PROGRAM_NAME:
+            return [*errors, "these coordinates come from another program; expected particles of 'motion analysis'"]
+        known = len(particles.getFirstItem().getZFlex())
+        if self.mode.get() > known:
+            errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")
+        return errors
+
+    def _summary(self):
+        if not hasattr(self, ReconstructOutputs.outputVolumes.name):
+            return ["No maps yet."]
+        found = self._readSummary(MAPS_DIR)
+        return [f"*{len(found['maps'])}* maps along mode {found['mode']}; page: {self.getReport()}",
+                *(f"Map {k}: {m['n_particles']} particles, coordinate {m['coordinate']:.2f}, "
+                  f"{m['resolution_fsc143']:.1f} Å (FSC 0.143)" for k, m in enumerate(found["maps"], 1))]
+
+    def _methods(self):
+        if not hasattr(self, ReconstructOutputs.outputVolumes.name):
+            return []
+        found = self._readSummary(MAPS_DIR)
+        return [f"{len(found['maps'])} maps were reconstructed from the particles along mode {found['mode']} with "
+                "non-uniform Fourier transforms [Barnett2019]; resolutions are by Fourier shell correlation between "
+                "half-sets [Rosenthal2003]."]
+
+    def _citations(self):
+        return ["Barnett2019", "Rosenthal2003"]
