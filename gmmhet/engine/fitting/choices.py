@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.maps import dense_region, field_of_view, radial_power, soft_edge, solvent_level
 
-__all__ = ["MOST_GAUSSIANS", "choose_number", "choose_resolution", "resolution_of_number"]
+__all__ = ["FINEST", "MOST_GAUSSIANS", "choose_number", "choose_resolution", "resolution_of_number"]
 
 _LOG = logging.getLogger("gmmhet")
 
 MOST_GAUSSIANS = 4096
 _SPACING = 0.7  # of the resolution: one Gaussian per (0.7 d)^3; 128 for 150 kDa at 16 A
 _PIXELS = 2.25  # per resolution element: the last eighth before Nyquist suffers from interpolation in most maps
-_FINEST = 8.0  # Angstrom; motions seldom need more, and N grows with the inverse cube
+FINEST = 8.0  # Angstrom; motions seldom need more, and N grows with the inverse cube
 _EMPTY_SHELL = 1e-6  # of the strongest shell's power
 _OVER_SOLVENT = 2.0  # power of the molecule over that of as much solvent
 
 
-def choose_resolution(density: DensityMap, volume: float) -> float:
+def choose_resolution(density: DensityMap, volume: float, finest: float = FINEST) -> float:
     """The resolution (Angstrom) that a map supports, by the rule that the log states."""
     carried = _signal_limit(density)
     sampled, held = _PIXELS * density.pixel_size, resolution_of_number(MOST_GAUSSIANS, volume)
-    chosen = float(f"{max(sampled, carried, held, _FINEST):.3g}")
+    chosen = float(f"{max(sampled, carried, held, finest):.3g}")
     _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), the end of the map's signal (%.3g A), %g A, and "
-              "what %d Gaussians can carry (%.3g A)", chosen, _PIXELS, sampled, carried, _FINEST, MOST_GAUSSIANS, held)
+              "what %d Gaussians can carry (%.3g A)", chosen, _PIXELS, sampled, carried, finest, MOST_GAUSSIANS, held)
     return chosen
 
 

@@ -27,11 +27,13 @@ class FourierTarget:
         coefficients: [2 (hz + 1) * 2 (hy + 1), 2 (hx + 1)] float32; along each axis first the cosines, then the sines,
             of frequencies 0 .. h; plain sums over voxels.
         weights: same shape; the weighted sum of squared coefficients is 1.
+        counts: same shape; how many coefficients of the full transform each stands for, 0 beyond the resolution.
         frequencies: (kz [hz + 1], ky, kx), 1/Angstrom.
     """
 
     coefficients: NDArray[np.float32]
     weights: NDArray[np.float32]
+    counts: NDArray[np.float32]
     frequencies: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -59,25 +61,24 @@ def fourier_target(data: NDArray[Any], pixel_size: float, resolution: float) -> 
         factors = axis_factors(frequency, (np.arange(n) - n // 2) * pixel_size).astype(np.float32)
         coefficients = np.moveaxis(np.tensordot(factors, coefficients, axes=(1, axis)), 0, axis)
     pairs = [np.tile(np.where(k == 0, 1.0, 2.0), 2) for k in frequencies]
-    multiplicity = pairs[0][:, None, None] * pairs[1][:, None] * pairs[2]
     squares = [np.tile(k**2, 2) for k in frequencies]
     radius = np.sqrt(squares[0][:, None, None] + squares[1][:, None] + squares[2])
-    weights = _whitening(coefficients, multiplicity, radius, max(lengths), resolution)
-    flat = (-1, coefficients.shape[2])
+    counts = pairs[0][:, None, None] * pairs[1][:, None] * pairs[2] * (radius <= 1 / resolution + 1e-9)
+    weights = _whitening(coefficients, counts, radius, max(lengths))
     weights /= np.sum(weights * coefficients.astype(np.float64) ** 2)
+    flat = (-1, coefficients.shape[2])
     return FourierTarget(coefficients.reshape(flat), weights.reshape(flat).astype(np.float32),
-                         (frequencies[0], frequencies[1], frequencies[2]))
+                         counts.reshape(flat).astype(np.float32), (frequencies[0], frequencies[1], frequencies[2]))
 
 
-def _whitening(coefficients: NDArray[np.float32], multiplicity: NDArray[np.float64], radius: NDArray[np.float64],
-               length: float, resolution: float) -> NDArray[np.float64]:
+def _whitening(coefficients: NDArray[np.float32], counts: NDArray[np.float64], radius: NDArray[np.float64],
+               length: float) -> NDArray[np.float64]:
     shell = np.rint(radius * length).astype(np.int64)
-    power = np.bincount(shell.ravel(), (multiplicity * coefficients.astype(np.float64) ** 2).ravel())
-    number = np.bincount(shell.ravel(), multiplicity.ravel())
+    power = np.bincount(shell.ravel(), (counts * coefficients.astype(np.float64) ** 2).ravel())
+    number = np.bincount(shell.ravel(), counts.ravel())
     mean = power / np.maximum(number, 1)
     mean = np.maximum(mean, _POWER_FLOOR * mean.max())
-    inside = radius <= 1 / resolution + 1e-9
-    return np.asarray(multiplicity * inside / (mean[shell] * np.maximum(radius, 1 / length) ** 2))
+    return np.asarray(counts / (mean[shell] * np.maximum(radius, 1 / length) ** 2))
 
 
 def gaussian_coefficients(centers: Any, weights: Any, sigmas: Any, frequencies: tuple[Any, Any, Any]) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.choices import choose_number, choose_resolution, resolution_of_number
+from gmmhet.engine.fitting.choices import FINEST, choose_number, choose_resolution, resolution_of_number
 from gmmhet.engine.fitting.fourier import fourier_target
 from gmmhet.engine.fitting.optimise import Gaussians, refine
 from gmmhet.engine.fitting.seeding import seed_points
@@ -33,7 +33,8 @@ _LOG = logging.getLogger("gmmhet")
 
 _WORKING_PIXELS = 3.0  # per resolution element: finer sampling adds nothing to what is fitted
 _SEED_VOXELS = 8  # of the dense region for a Gaussian, at least
-_SIGMA_RANGE = (0.25, 1.0)  # of the resolution
+_SIGMA_RANGE = (0.22, 0.6)  # of the resolution: narrower, they alias; wider, they span what moves apart
+_OVERVIEW = 12.0  # Angstrom; blur at which a molecule's volume is measured when no resolution is asked for
 _ITERATIONS = 100
 
 
@@ -54,18 +55,18 @@ class _Piece:
 
 
 def fit_map(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | None = None, name: str = "map",
-            ) -> GaussianModel:
+            finest: float = FINEST) -> GaussianModel:
     """Fit Gaussians to a map.
 
     Args:
         mask: [box, box, box] 0..1; the molecule is where it exceeds one half. Default: found by density.
-        name: of the map, for messages.
+        name: of the map, for messages. finest: Angstrom; an automatic resolution is no finer.
     Returns:
         The model; of one asymmetric unit when config.symmetry is not C1.
     Raises:
         InputError: no density above the surroundings, or a resolution beyond Nyquist.
     """
-    resolution, number = _scale(density, config, mask, name)
+    resolution, number = _scale(density, config, mask, name, finest)
     piece = _piece(density, resolution, mask, name)
     rotations = rotation_matrices(config.symmetry)
     start = _seeds(piece, max(1, round(number / len(rotations))), config)
@@ -78,16 +79,16 @@ def fit_map(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | 
                          density.pixel_size, resolution, config.symmetry, about)
 
 
-def _scale(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | None, name: str) -> tuple[float, int]:
+def _scale(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | None, name: str,
+           finest: float) -> tuple[float, int]:
     """Resolution and number of Gaussians of the whole molecule, as asked for or chosen."""
     asked = config.resolution
     if asked is not None and asked < 2 * density.pixel_size * (1 - 1e-6):
         raise InputError(f"--resolution is {asked:g} A; expected at least {2 * density.pixel_size:.4g} A, twice the "
                          f"pixel size of {name}")
-    coarse = max(asked or 0.0, field_of_view(density) / 20, 2.5 * density.pixel_size)
-    piece = _piece(density, coarse, mask, name)
+    piece = _piece(density, max(asked or _OVERVIEW, 2.5 * density.pixel_size), mask, name)
     volume = molecular_volume(piece.density, piece.inside)
-    resolution = choose_resolution(density, volume) if asked is None else asked
+    resolution = choose_resolution(density, volume, finest) if asked is None else asked
     if config.n_gaussians is None:
         number = choose_number(volume, resolution)
         _LOG.info("%d Gaussians: one per (0.7 x %.3g A)^3 of a molecule of %.3g A^3", number, resolution, volume)

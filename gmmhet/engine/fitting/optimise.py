@@ -12,10 +12,10 @@ from scipy.optimize import minimize
 
 from gmmhet.engine.fitting.fourier import FourierTarget, gaussian_coefficients
 
-__all__ = ["Gaussians", "misfit_function", "refine"]
+__all__ = ["Gaussians", "misfit", "model_function", "refine"]
 
 _LOG = logging.getLogger("gmmhet")
-_LONGEST_STEP_SCALE = 0.25  # of the resolution: a unit of the position variables, so that all variables curve alike
+_POSITION_UNIT = 0.25  # of the resolution: then positions, log amplitudes and widths curve the misfit alike
 
 
 @dataclass(frozen=True)
@@ -51,48 +51,51 @@ class _Variables:
         return centers, exp(flat[3 * n:4 * n]), low + (high - low) / (1 + exp(-flat[4 * n:]))
 
 
-def misfit_function(target: FourierTarget, rotations: NDArray[np.float64] | None = None,
-                    offset: NDArray[np.float64] | None = None) -> Callable[[Any, Any, Any], Any]:
-    """The misfit of Gaussians as a function of (centers, weights, sigmas): the unexplained share of whitened power.
+def model_function(target: FourierTarget, rotations: NDArray[np.float64], offset: NDArray[np.float64],
+                   ) -> Callable[[Any, Any, Any], Any]:
+    """The target's coefficients of Gaussians, as a function of (centers, weights, sigmas).
 
     Args:
         rotations: [g, 3, 3] copies of every Gaussian, about the origin of the centers.
         offset: [3] xyz, Angstrom: the origin of the target in the frame of the centers.
     """
-    wanted, weights = tf.constant(target.coefficients), tf.constant(target.weights)
-    shift = np.zeros(3) if offset is None else offset
-    turns = None if rotations is None or len(rotations) == 1 else rotations
+    def model(centers: Any, weights: Any, sigmas: Any) -> Any:
+        if len(rotations) > 1:
+            centers = tf.reshape(tf.einsum("gij,nj->gni", tf.cast(rotations, centers.dtype), centers), (-1, 3))
+            weights, sigmas = tf.tile(weights, [len(rotations)]), tf.tile(sigmas, [len(rotations)])
+        return gaussian_coefficients(centers - tf.cast(offset, centers.dtype), weights, sigmas, target.frequencies)
 
-    def misfit(centers: Any, amplitudes: Any, sigmas: Any) -> Any:
-        if turns is not None:
-            copies = tf.einsum("gij,nj->gni", tf.cast(turns, centers.dtype), centers)
-            centers = tf.reshape(copies, (-1, 3))
-            amplitudes, sigmas = tf.tile(amplitudes, [len(turns)]), tf.tile(sigmas, [len(turns)])
-        found = gaussian_coefficients(centers - tf.cast(shift, centers.dtype), amplitudes, sigmas, target.frequencies)
-        return tf.reduce_sum(tf.cast(weights, found.dtype) * (found - tf.cast(wanted, found.dtype)) ** 2)
+    return model
 
-    return misfit
+
+def misfit(target: FourierTarget, found: Any) -> Any:
+    """The share of whitened power that coefficients leave unexplained."""
+    difference = found - tf.cast(target.coefficients, found.dtype)
+    return tf.reduce_sum(tf.cast(target.weights, found.dtype) * difference**2)
 
 
 def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_range: tuple[float, float],
-           rotations: NDArray[np.float64] | None = None, offset: NDArray[np.float64] | None = None,
-           iterations: int = 100, tolerance: float = 1e-5) -> tuple[Gaussians, float]:
+           rotations: NDArray[np.float64], offset: NDArray[np.float64], iterations: int = 100,
+           tolerance: float = 1e-5) -> tuple[Gaussians, float]:
     """Refine Gaussians against a target.
+
+    In the end all weights are scaled together to the least squares against the map as it is, not whitened, so that
+    projections of the Gaussians have the contrast of the map's.
 
     Args:
         start: weights as the plain sum over voxels. resolution: Angstrom. sigma_range: bounds of the widths, Angstrom.
-        rotations, offset: see :func:`misfit_function`.
+        rotations, offset: see :func:`model_function`.
         iterations: at most. tolerance: relative fall of the misfit in an iteration below which it ends.
     Returns:
         The Gaussians and the share of whitened power left unexplained.
     """
-    variables = _Variables(start.centers, _LONGEST_STEP_SCALE * resolution, sigma_range)
-    misfit = misfit_function(target, rotations, offset)
+    variables = _Variables(start.centers, _POSITION_UNIT * resolution, sigma_range)
+    model = model_function(target, rotations, offset)
 
     def value_and_gradient(flat: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            value = misfit(*variables.split(flat, tf.exp))
+            value = misfit(target, model(*variables.split(flat, tf.exp)))
         return value, tape.gradient(value, flat)
 
     compiled = tf.function(value_and_gradient)
@@ -104,4 +107,7 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
     found = minimize(evaluate, variables.pack(start), jac=True, method="L-BFGS-B",
                      options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-9})
     _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, found.fun, found.message)
-    return Gaussians(*(np.asarray(v, np.float64) for v in variables.split(found.x, np.exp))), float(found.fun)
+    centers, weights, sigmas = (np.asarray(v, np.float64) for v in variables.split(found.x, np.exp))
+    fitted = model(*(tf.constant(v, tf.float32) for v in (centers, weights, sigmas))).numpy().astype(np.float64)
+    scale = np.sum(target.counts * fitted * target.coefficients) / np.sum(target.counts * fitted**2)
+    return Gaussians(centers, scale * weights, sigmas), float(found.fun)

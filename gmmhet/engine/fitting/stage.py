@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.atoms import ATOMIC_SUFFIXES, atomic_density, read_atoms, write_pseudo_atoms
+from gmmhet.engine.fitting.choices import FINEST
 from gmmhet.engine.fitting.density import gaussian_density
 from gmmhet.engine.fitting.molecule import fit_map
 from gmmhet.engine.gaussians import GaussianModel
@@ -24,7 +25,7 @@ __all__ = ["fit"]
 
 _LOG = logging.getLogger("gmmhet")
 
-_ATOMIC_RESOLUTION = 10.0  # Angstrom, when none is asked for
+_ATOMIC_RESOLUTION = 10.0  # Angstrom, when none is asked for: an atomic model knows none
 
 
 def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
@@ -39,9 +40,9 @@ def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
     """
     started = time.monotonic()
     folder = output_folder(output.parent)
-    density, notes = _read(source, config)
+    density, notes, finest = _read(source, config)
     mask = _read_mask(config.mask, density) if config.mask is not None else None
-    model = fit_map(density, config, mask=mask, name=str(source))
+    model = fit_map(density, config, mask=mask, name=str(source), finest=finest)
     model.about.update(source=str(source), **notes)
     fitted = gaussian_density(model)
     frequency, curve = fourier_shell_correlation(density.data, fitted.data, density.pixel_size)
@@ -57,15 +58,16 @@ def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
     return model
 
 
-def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any]]:
+def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], float]:
+    """The map to fit, what to note about it, and the finest resolution to choose."""
     if not source.name.lower().endswith(ATOMIC_SUFFIXES):
-        return read_map(source), {"source_kind": "map"}
+        return read_map(source), {"source_kind": "map"}, FINEST
     resolution = _ATOMIC_RESOLUTION if config.resolution is None else config.resolution
     atoms = read_atoms(source)
     density = atomic_density(atoms, resolution)
     _LOG.info("%s: %d atoms as a map of %d voxels of %.3g A at %.3g A; the model's origin is the file's",
               source, len(atoms.electrons), density.box, density.pixel_size, resolution)
-    return density, {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": "the atomic model's own"}
+    return density, {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": "the atomic model's own"}, resolution
 
 
 def _read_mask(path: Path, density: DensityMap) -> NDArray[np.float32]:
