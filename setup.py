@@ -28,7 +28,7 @@ ENGINE = [
     "matplotlib>=3.8,<3.11",
 ]
 SCIPION = ["scipion-em>=3.11.1,<3.12", "scipion-pyworkflow>=3.11.7,<3.12"]
-TEST = ["pytest>=8,<10", "ruff>=0.6,<0.18", "mypy>=1.11,<3"]
+TEST = ["pytest>=8,<10", "scipion-em-relion>=5.0.2,<5.1", "ruff>=0.6,<0.18", "mypy>=1.11,<3"]
 
 setup(
     name="gmmhet",
@@ -49,6 +49,7 @@ setup(
     packages=find_packages(include=["gmmhet", "gmmhet.*"]),
     package_data={
         "gmmhet": ["protocols.conf", "*.png", "templates/*.json.template"],
+        "gmmhet.engine.report": ["*.js", "*.css"],
     },
     install_requires=ENGINE + ([] if TENSORFLOW == "none" else [f"{TENSORFLOW}>=2.19,<2.22"]),
     extras_require={"scipion": SCIPION, "test": TEST},

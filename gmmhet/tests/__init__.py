@@ -1,0 +1,1 @@
+"""Tests; run by pytest, unittest, and the runner of Scipion."""
