@@ -1,0 +1,153 @@
+"""Where the engine runs, how it is started, and what a user reads when it cannot be."""
+
+import os
+import shlex
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from subprocess import CalledProcessError
+from unittest import mock
+
+import pwem
+from pyworkflow.exceptions import PyworkflowException
+from pyworkflow.utils.process import buildRunCommand
+
+import gmmhet
+from gmmhet.plugin import Plugin
+
+
+class StandInProtocol:
+    """As much of a protocol as starting a program needs; the command is built by the framework's own function."""
+
+    def __init__(self, folder, gpus=None, uses_gpu=True, fails=None, message=None):
+        self.folder, self.gpus, self.uses_gpu, self.fails, self.message = folder, gpus, uses_gpu, fails, message
+        self.numberOfThreads = mock.Mock(get=lambda: 3)
+
+    def _getExtraPath(self, name):
+        return os.path.join(self.folder, name)
+
+    def allowsGpu(self):
+        return self.gpus is not None
+
+    def usesGpu(self):
+        return self.allowsGpu() and self.uses_gpu
+
+    def getGpuList(self):
+        return self.gpus
+
+    def getStderrLog(self):
+        return "logs/run.stderr"
+
+    def runJob(self, program, arguments, env):
+        placeholder = "%(GPU)s" in program + arguments
+        self.command = buildRunCommand(program, arguments, 1, env=env, gpuList=self.gpus if placeholder else [])
+        if self.message:
+            Path(shlex.split(self.command)[-1]).write_text(self.message + "\n", encoding="utf-8")
+        if self.fails:
+            raise CalledProcessError(self.fails, self.command)
+
+
+class PluginCase(unittest.TestCase):
+
+    def setUp(self):
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.enterContext(mock.patch.dict(Plugin._vars, {"GMMHET_PYTHON": "", "GMMHET_ENV_ACTIVATION": ""}))
+        self.tensorflow(True)
+
+    def tensorflow(self, there):
+        self.enterContext(mock.patch("gmmhet.plugin.find_spec", return_value=object() if there else None))
+
+
+class TestInterpreter(PluginCase):
+
+    def test_scipions_own_where_tensorflow_is(self):
+        self.assertEqual(Plugin.getEngineProgram(), f"{sys.executable} -m gmmhet.engine")
+        self.assertEqual(Plugin.validateInstallation(), [])
+
+    def test_the_environment_of_the_plugin_manager_elsewhere(self):
+        self.tensorflow(False)
+        with mock.patch.object(pwem.Config, "EM_ROOT", self.folder):
+            python = f"{self.folder}/gmmhet-{gmmhet.__version__}/env/bin/python"
+            self.assertEqual(Plugin.getEngineProgram(), f"{python} -m gmmhet.engine")
+            (message,) = Plugin.validateInstallation()
+            self.assertRegex(message, r"finds no TensorFlow.*scipion installb gmmhet-\d.*GMMHET_PYTHON")
+            Path(python).parent.mkdir(parents=True)
+            Path(python).touch()
+            self.assertEqual(Plugin.validateInstallation(), [])
+
+    def test_variables_come_first(self):
+        Plugin._vars["GMMHET_ENV_ACTIVATION"] = ". /opt/my env/activate;"
+        self.assertEqual(Plugin.getEngineProgram(), ". /opt/my env/activate && python -m gmmhet.engine")
+        Plugin._vars["GMMHET_PYTHON"] = "/opt/my env/bin/python"
+        self.assertEqual(Plugin.getEngineProgram(), "'/opt/my env/bin/python' -m gmmhet.engine")
+        self.assertEqual(Plugin.validateInstallation(), [
+            "GMMHET_PYTHON is /opt/my env/bin/python; expected a Python interpreter that can be run"])
+        Plugin._vars["GMMHET_PYTHON"] = sys.executable
+        self.assertEqual(Plugin.validateInstallation(), [])
+
+    def test_scipions_packages_are_kept_from_another_interpreter(self):
+        with mock.patch.dict(os.environ, {"PYTHONPATH": "/scipion"}):
+            self.assertEqual(Plugin.getEnviron()["PYTHONPATH"], "/scipion")
+            Plugin._vars["GMMHET_PYTHON"] = "/other/python"
+            self.assertNotIn("PYTHONPATH", Plugin.getEnviron())
+
+    def test_the_framework_finds_the_plugin_as_a_package(self):
+        plugin = pwem.Domain.getPlugins()["gmmhet"]._pluginInstance
+        self.assertEqual((plugin.getName(), plugin.getPath()), ("gmmhet", str(Path(gmmhet.__file__).parent)))
+        self.assertTrue((Path(plugin.getPath()) / gmmhet._logo).is_file())
+
+    def test_the_environment_is_offered_to_the_plugin_manager(self):
+        for there, default in ((True, False), (False, True)):
+            self.tensorflow(there)
+            env = mock.Mock()
+            Plugin.defineBinaries(env)
+            name, options = env.addPackage.call_args.args[0], env.addPackage.call_args.kwargs
+            self.assertEqual((name, options["version"], options["tar"]), ("gmmhet", gmmhet.__version__, "void.tgz"))
+            self.assertEqual(options["default"], default)
+            (make, python), (install, _) = options["commands"]
+            self.assertEqual((make, python), (f"{sys.executable} -m venv env", ["env/bin/python"]))
+            self.assertIn("env/bin/python -m pip install ", install)
+
+
+class TestStart(PluginCase):
+
+    def started(self, *arguments, **kwargs):
+        protocol = StandInProtocol(self.folder, **kwargs)
+        Plugin.runEngine(protocol, "analyze", arguments)
+        return protocol.command
+
+    def test_arguments_reach_the_program_whole(self):
+        words = shlex.split(self.started("a b.star", "--modes", 3, "50% $x.mrc"))
+        self.assertEqual(words, [sys.executable, "-m", "gmmhet.engine", "analyze", "a b.star", "--modes", "3",
+                                 "50% $x.mrc", "--threads", "3", "--error-file", f"{self.folder}/analyze.error"])
+
+    def test_gpus_are_told_with_commas(self):
+        words = shlex.split(self.started("50%.star", gpus=[1, 3]))
+        self.assertEqual(words[:3], ["export", "CUDA_VISIBLE_DEVICES=1,3", "&&"])
+        self.assertIn("50%.star", words)
+        self.assertEqual(shlex.split(self.started(gpus=[2]))[1], "CUDA_VISIBLE_DEVICES=2")
+
+    def test_no_gpu_when_the_user_says_so_and_no_placeholder_when_the_list_is_empty(self):
+        self.assertIn("--gpu none", self.started(gpus=[0], uses_gpu=False))
+        command = self.started(gpus=[])
+        self.assertNotIn("CUDA_VISIBLE_DEVICES", command)
+        self.assertNotIn("%(GPU)s", command)
+
+    def test_bad_input_is_told_in_the_engines_words(self):
+        for status in (2, None):  # a queue gives none back
+            with self.subTest(status=status), self.assertRaises(PyworkflowException) as caught:
+                self.started(fails=status, message="a.star: row 3: rlnAngleRot is 'x'; expected a finite number")
+            self.assertEqual(str(caught.exception), "a.star: row 3: rlnAngleRot is 'x'; expected a finite number")
+
+    def test_other_failures_name_the_log(self):
+        with self.assertRaisesRegex(PyworkflowException, r"gmmhet analyze failed \(exit status 1\).*logs/run.stderr"):
+            self.started(fails=1)
+
+    def test_an_old_message_is_not_taken_for_a_new_one(self):
+        Path(self.folder, "analyze.error").write_text("old", encoding="utf-8")
+        self.assertIn("gmmhet.engine", self.started())
+
+
+if __name__ == "__main__":
+    unittest.main()
