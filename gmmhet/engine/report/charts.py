@@ -1,0 +1,246 @@
+"""The charts of the page; each returns an HTML figure."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.report.results import Curve, MapBin, Mode, Results
+from gmmhet.engine.report.svg import Axis, Plot, shade
+from gmmhet.engine.report.words import number
+
+__all__ = [
+    "MODE_COLOURS", "along_colour", "bin_counts", "bin_fsc", "contrasts", "fit_fsc", "gains", "halfset_agreement",
+    "histogram", "landscape", "mode_colour", "scores", "spectrum",
+]
+
+Floats = NDArray[np.float64]
+
+MODE_COLOURS = ("#1f5fa8", "#c8553d", "#2a8c6e", "#8457a6", "#b07d12", "#4b7f9b")
+GREY = "#a9b1bb"
+_ALONG = ("#24427c", "#2f86b0", "#45a679", "#c9a227", "#c8553d")
+_RESOLUTIONS = (200, 100, 60, 50, 40, 30, 25, 20, 18, 16, 14, 12, 10, 9, 8, 7, 6, 5, 4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1)
+
+
+def mode_colour(mode: Mode) -> str:
+    """A mode's colour; grey for one that is not significant."""
+    return GREY if mode.significant is False else MODE_COLOURS[(mode.number - 1) % len(MODE_COLOURS)]
+
+
+def along_colour(index: int, count: int) -> str:
+    """Colour of map ``index`` (from 0) of a series along a mode."""
+    return shade(index / max(count - 1, 1), _ALONG)
+
+
+def _top(values: list[float], least: float = 0.0) -> float:
+    return 1.12 * max([least, *(v for v in values if np.isfinite(v))])
+
+
+def _counting_axis(label: str, count: int) -> Axis:
+    """1, 2, 3 ..., every other number where there are many."""
+    step = 1 if count <= 12 else 2
+    return Axis(label, 0.4, count + 0.6, [(float(i), str(i)) for i in range(1, count + 1, step)])
+
+
+def _histogram(values: Floats, low: float, high: float) -> tuple[Floats, Floats]:
+    """Edges and counts over low to high and a margin; as many cells as suit the number of values."""
+    margin = 0.05 * max(high - low, 1e-9)
+    edges = np.linspace(low - margin, high + margin, min(max(int(np.sqrt(len(values))), 8), 60) + 1)
+    return edges, np.histogram(values, edges)[0].astype(np.float64)
+
+
+def _edges(values: Floats, cells: int) -> Floats:
+    """Cell borders over all but the farthest thousandth of the values."""
+    low, high = np.percentile(values, [0.05, 99.95]) if len(values) else (-1.0, 1.0)
+    return np.linspace(float(low) - 0.05, float(high) + 0.05, cells + 1)
+
+
+def spectrum(results: Results) -> str:
+    """Variance of every eigenvector, the modes coloured."""
+    values = [float(v) for v in results.arrays["spectrum"][:20]]
+    if not values:
+        return ""
+    found = sum(m.significant is True for m in results.modes)
+    colours = [MODE_COLOURS[0] if i < found else GREY for i in range(len(values))]
+    places = np.arange(1, len(values) + 1)
+    plot = Plot("Mode spectrum", _counting_axis("eigenvector", len(values)),
+                Axis("variance explained", 0, _top(values)))
+    plot.bars(places - 0.35, places + 0.35, values, colours,
+              tips=[f"eigenvector {i}: {v:.6g}" for i, v in zip(places, values, strict=True)])
+    return plot.figure("Spread of the particles along each direction of change, largest first. A few bars that stand "
+                       "above a flat tail are motion; a smooth slope without a step is noise. As many bars are blue as "
+                       "there are significant modes.")
+
+
+def gains(results: Results) -> str:
+    """Held-out gain of every mode beside the null quantile."""
+    gain = [np.nan if m.heldout_gain is None else m.heldout_gain for m in results.modes]
+    null = [np.nan if m.null_quantile is None else m.null_quantile for m in results.modes]
+    seen = [v for v in gain + null if np.isfinite(v)]
+    if not seen:
+        return ""
+    places = np.arange(1, len(gain) + 1)
+    low = min(0.0, *seen)
+    plot = Plot("Held-out gain", _counting_axis("mode", len(gain)),
+                Axis("log-likelihood per particle", 1.15 * low, _top(seen, 1e-3)))
+    plot.bars(places - 0.3, places + 0.3, gain, [mode_colour(m) for m in results.modes],
+              tips=[f"mode {m.number}: gain {m.heldout_gain}" for m in results.modes])
+    if low < 0:
+        plot.rule(0.0, across=True, dash="", colour="#20262e")
+    for i, (place, value) in enumerate(zip(places, null, strict=True)):
+        plot.line([place - 0.42, place + 0.42], [value, value], "#20262e", width=2.4,
+                  label="what chance reaches (null quantile)" if i == 0 else "")
+    return plot.figure("How much better each further mode explains particles that were kept out of its estimate. A "
+                       "bar has to rise above its black line to count.")
+
+
+def halfset_agreement(results: Results) -> str:
+    """Correlation of the coordinates from modes of either half-set."""
+    values = [np.nan if m.halfset_correlation is None else m.halfset_correlation for m in results.modes]
+    if not np.isfinite(values).any():
+        return ""
+    places = np.arange(1, len(values) + 1)
+    low = min(0.0, float(np.nanmin(values)) - 0.05)
+    plot = Plot("Half-set agreement", _counting_axis("mode", len(values)),
+                Axis("correlation of coordinates", low, 1.05))
+    for level in (0.9, 0.6):
+        plot.rule(level, across=True, dash="2 4")
+    plot.dots(places, values, [mode_colour(m) for m in results.modes],
+              [f"mode {m.number}: {m.halfset_correlation}" for m in results.modes])
+    return plot.figure("Coordinates of the same particles on the modes found from each half of the data: 1 is full "
+                       "agreement, 0 none. Dotted: 0.9 and 0.6. Errors of the poses repeat in both halves, so "
+                       "agreement alone proves no motion.")
+
+
+def histogram(results: Results, mode: Mode) -> str:
+    """Coordinates along one mode, by half-set, with the posterior standard deviation."""
+    z = np.asarray(results.arrays["coordinates"][:, mode.number - 1], dtype=np.float64)
+    half = results.arrays["half"]
+    low, high = (float(v) for v in np.percentile(z, [0.1, 99.9])) if len(z) else (-1.0, 1.0)
+    edges, counts = _histogram(z, low, high)
+    colour = mode_colour(mode)
+    plot = Plot(f"Mode {mode.number}: where the particles lie",
+                Axis("coordinate (standard deviations)", edges[0], edges[-1]),
+                Axis("particles", 0, 1.28 * max(counts.max(), 1)))
+    plot.bars(edges[:-1], edges[1:], counts, shade(0.55, ("#ffffff", colour)), label="all particles",
+              tips=[f"{a:.2f} to {b:.2f}: {n:.0f} particles" for a, b, n in
+                    zip(edges[:-1], edges[1:], counts, strict=True)])
+    for which, line in ((1, "#20262e"), (2, colour)):
+        share = np.histogram(z[half == which], edges)[0]
+        if share.any():
+            plot.steps(edges, share, line, label=f"half-set {which}")
+    if results.bins_mode == mode.number:
+        inner = sorted({b.low for b in results.bins[1:] if b.low is not None})
+        for i, value in enumerate(inner):
+            plot.rule(value, across=False, label="borders between the maps" if i == 0 else "")
+    sd = mode.median_posterior_sd
+    if sd is not None:
+        middle = (edges[0] + edges[-1]) / 2
+        plot.span(middle - sd, middle + sd, 1.12 * max(counts.max(), 1), f"one particle: ± {number(sd, 2)}")
+    return plot.figure("The bar on top is how well a single particle's place is known (median posterior standard "
+                       "deviation): detail finer than that is smeared out.")
+
+
+def landscape(results: Results, first: Mode, second: Mode) -> str:
+    """Density of the particles over two modes; a 2D histogram, so any number of particles will do."""
+    x, y = (np.asarray(results.arrays["coordinates"][:, m.number - 1], dtype=np.float64) for m in (first, second))
+    cells = int(np.clip(np.sqrt(len(x)) / 1.6, 10, 64))
+    edges = [_edges(x, cells), _edges(y, cells)]
+    counts = np.histogramdd(np.stack([x, y], axis=-1), bins=edges)[0]
+    plot = Plot(f"Modes {first.number} and {second.number} together",
+                Axis(f"mode {first.number} (standard deviations)", edges[0][0], edges[0][-1]),
+                Axis(f"mode {second.number} (standard deviations)", edges[1][0], edges[1][-1]), height=340)
+    plot.density(edges[0], edges[1], counts)
+    return plot.figure("Particles per cell. Separate islands are states; a band is a continuous motion; a bent band "
+                       "is one large motion that needs two modes, since a turning body does not move on a straight "
+                       "line.")
+
+
+def scores(results: Results) -> str:
+    """Mean ring correlation of every particle, with the level of shuffled poses."""
+    score = np.asarray(results.arrays["score"], dtype=np.float64)
+    score = score[np.isfinite(score)]
+    given, shuffled = (results.summary.get(k) for k in ("score_given", "score_shuffled"))
+    if not len(score):
+        return ""
+    low, high = min(float(score.min()), float(shuffled or 0.0)), max(float(score.max()), float(given or 0.0))
+    edges, counts = _histogram(score, low, high)
+    plot = Plot("Do the poses fit?", Axis("mean ring correlation with the model", edges[0], edges[-1]),
+                Axis("particles", 0, 1.1 * max(counts.max(), 1)))
+    plot.bars(edges[:-1], edges[1:], counts, "#9db7d5", label="particles at their given poses")
+    for value, label, dash in ((given, "mean", ""), (shuffled, "mean at shuffled poses", "5 4")):
+        if isinstance(value, int | float):
+            plot.rule(float(value), across=False, label=label, dash=dash, colour="#20262e")
+    return plot.figure("The further the bars lie to the right of the dashed line, the more the images say. A second "
+                       "hump at the dashed line are particles that do not show this molecule.")
+
+
+def contrasts(results: Results) -> str:
+    """Contrast of every particle."""
+    contrast = np.asarray(results.arrays["contrast"], dtype=np.float64)
+    contrast = contrast[np.isfinite(contrast)]
+    if not len(contrast):
+        return ""
+    low, high = (float(v) for v in np.percentile(contrast, [0.5, 99.5]))
+    edges, counts = _histogram(contrast, min(low, 0.0), max(high, 0.0))
+    plot = Plot("Contrast of the particles", Axis("contrast (image units per map unit)", edges[0], edges[-1]),
+                Axis("particles", 0, 1.1 * max(counts.max(), 1)))
+    plot.bars(edges[:-1], edges[1:], counts, "#9db7d5")
+    plot.rule(0.0, across=False, dash="")
+    return plot.figure("Strength of the molecule in each image. Negative values mean inverted contrast; values "
+                       "around zero, images in which the molecule is hardly seen.")
+
+
+def bin_counts(bins: tuple[MapBin, ...]) -> str:
+    """Particles behind every map."""
+    values = [np.nan if b.n_particles is None else b.n_particles for b in bins]
+    places = np.arange(1, len(values) + 1)
+    plot = Plot("Particles behind each map", _counting_axis("map", len(values)),
+                Axis("particles", 0, _top(values, 1.0)))
+    plot.bars(places - 0.38, places + 0.38, values, [along_colour(i, len(bins)) for i in range(len(bins))], tips=[
+        f"map {b.number}: {number(b.n_particles)} particles, from {number(b.low)} to {number(b.high)}" for b in bins])
+    if len(bins) <= 12:
+        for place, value in zip(places, values, strict=True):
+            if np.isfinite(value):
+                plot.text(float(place), value, f"{value:,.0f}")
+    return plot.figure("Maps of fewer particles are noisier and reach less resolution, however real the motion.")
+
+
+def _fsc_axis(curves: tuple[Curve, ...]) -> Axis:
+    """Resolution ticks, linear in frequency, far enough apart to be read."""
+    high = max((float(np.nanmax(c.frequency)) for c in curves if len(c.frequency)), default=0.1)
+    ticks: list[tuple[float, str]] = []
+    for resolution in _RESOLUTIONS:
+        if 1 / resolution <= high and (not ticks or 1 / resolution - ticks[-1][0] > 0.11 * high):
+            ticks.append((1 / resolution, f"{resolution:g}"))
+    return Axis("resolution (Å), evenly spaced in 1/Å", 0.0, high, ticks)
+
+
+def _fsc_plot(title: str, curves: tuple[Curve, ...]) -> Plot:
+    low = min(-0.05, *(float(np.nanmin(c.values)) for c in curves if np.isfinite(c.values).any()))
+    plot = Plot(title, _fsc_axis(curves), Axis("Fourier shell correlation", max(low, -0.5), 1.05))
+    for level in (0.5, 0.143):
+        plot.rule(level, across=True, dash="2 4")
+        plot.text(plot.right, level, f"{level}", anchor="end", lift=4)
+    return plot
+
+
+def fit_fsc(results: Results, curve: Curve) -> str:
+    """The Gaussian model against the map it was fitted to."""
+    plot = _fsc_plot("Gaussian model against the map", (curve,))
+    plot.line(curve.frequency, curve.values, MODE_COLOURS[0])
+    plot.rule(1 / float(results.summary["resolution"]), across=False,
+              label=f"analysis resolution, {number(results.summary['resolution'])} Å")
+    return plot.figure("How far the Gaussians describe the map. Left of the dashed line the curve should stay near "
+                       "1: that is the part the analysis uses.")
+
+
+def bin_fsc(curves: tuple[Curve, ...], *, masked: bool) -> str:
+    """Half-map FSC of every map along the motion."""
+    shown = tuple(Curve(c.name, c.frequency, v) for c in curves
+                  if (v := c.masked if masked else c.values) is not None and np.isfinite(v).any())
+    if not shown:
+        return ""
+    plot = _fsc_plot(f"Half-maps of each map, {'masked' if masked else 'no mask'}", shown)
+    for i, curve in enumerate(shown):
+        plot.line(curve.frequency, curve.values, along_colour(i, len(shown)), label=f"map {curve.name}")
+    return plot.figure("Agreement of two maps from independent halves of the particles of each bin. Dotted: 0.5 and "
+                       "0.143; a map's resolution is where its curve falls below 0.143.")

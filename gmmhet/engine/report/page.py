@@ -1,0 +1,233 @@
+"""The report: one HTML page with everything in it."""
+
+import json
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from gmmhet import __version__
+from gmmhet.engine.io import replacing
+from gmmhet.engine.report import charts
+from gmmhet.engine.report.results import Mode, Results, Stage, read_results
+from gmmhet.engine.report.scene import scene, shown_bins
+from gmmhet.engine.report.words import answer, counted, number, sentences
+
+__all__ = ["write_report"]
+
+_SCRIPTS = ("surface.js", "render.js", "viewer.js", "page.js")
+
+
+def write_report(folder: Path, output: Path) -> None:
+    """Write one self-contained HTML page about the results of ``gmmhet run`` (or of ``gmmhet analyze`` alone).
+
+    Args:
+        folder: run folder (model/, analysis/, maps/, run.json; all but the analysis may be missing) or analysis folder.
+        output: the page; appears only when whole.
+    Raises:
+        InputError: no such folder, a file in it is missing, unreadable or disagrees with the others, or the page
+            cannot be written.
+    """
+    results = read_results(Path(folder))
+    text = _page(results)
+    with replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _asset(name: str) -> str:
+    return resources.files("gmmhet.engine.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _page(results: Results) -> str:
+    name = results.folder.resolve().name
+    sections = [("motion", "Molecule and motion", _pictures(results)),
+                ("maps", "Maps from the particles", _maps(results)),
+                ("modes", "How many modes, and how sure", _modes(results)),
+                ("coordinates", "Where the particles lie", _coordinates(results)),
+                ("checks", "Checks of the input", _checks(results)), ("run", "What was run", _run(results))]
+    kept = [s for s in sections if s[2]]
+    links = "".join(f'<a href="#{key}">{title}</a>' for key, title, _ in kept)
+    body = "".join(f'<section id="{key}"><h2>{title}</h2>{html}</section>' for key, title, html in kept)
+    scripts = "\n".join(_asset(script) for script in _SCRIPTS)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width, initial-scale=1"><title>{escape(name)}: gmmhet report</title>\n'
+        f'<link rel="icon" href="data:,"><style>\n{_asset("style.css")}</style></head>\n<body>'
+        f'<header><div><div class="kicker">gmmhet report on {escape(name)}</div><nav>{links}</nav></div></header>\n'
+        f"<main>{_verdict(results)}{body}</main><footer>Made by gmmhet {escape(__version__)}. The page holds "
+        "everything it shows and loads nothing.</footer>\n"
+        f'<script type="application/json" id="scene">{_json(scene(results))}</script>\n'
+        f'<script>"use strict";(() => {{\n{scripts}}})();</script></body></html>\n')
+
+
+def _verdict(results: Results) -> str:
+    told = answer(results)
+    rows = [*sentences(results)]
+    verdict = str(results.summary.get("verdict", "")).strip()
+    if verdict:
+        rows.insert(0, ("The analysis says", verdict))
+    facts = [(f"{results.n_particles:,}", "particles"), (f"{int(results.summary['n_gaussians']):,}", "Gaussians"),
+             (f"{number(float(results.summary['resolution']))} Å", "analysis resolution"),
+             (str(sum(m.significant is True for m in results.modes)),
+              f"significant of {counted(len(results.modes), 'mode')}"),
+             (str(results.summary.get("method", number(None))), "method")]
+    return (f'<section class="answer {told.tone}"><h1>{escape(told.headline)}</h1>'
+            f'<p class="lead">{escape(told.lead)}</p><ul class="facts">'
+            + "".join(f"<li><b>{escape(v)}</b>{escape(k)}</li>" for v, k in facts) + "</ul><dl>"
+            + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows) + "</dl></section>")
+
+
+def _viewer(kind: str, label: str, extra: str = "") -> str:
+    return (f'<div class="viewer" data-kind="{kind}" data-label="{escape(label)}" {extra}>'
+            '<div class="waiting">Drawing …<noscript> This picture needs JavaScript.</noscript></div></div>')
+
+
+def _pictures(results: Results) -> str:
+    note = ("Every ball is a Gaussian. Flexibility is the mean length of the position gradient: how strongly the "
+            "images pull at that place. Occupancy change is the spread of the amplitude gradient: density that comes "
+            "and goes. ")
+    note += ("Both also hold noise, which differs from place to place: compare places, and trust the displacement of "
+             "a significant mode more." if results.significant else
+             "Both also hold noise, which differs from place to place, so colours differ even where nothing moves.")
+    molecule = (f'<div class="card tall"><h3>The molecule as Gaussians</h3>{_viewer("molecule", "The Gaussians in 3D")}'
+                f'<p class="note">{note} Drag to turn; click, then use the wheel to zoom.</p></div>')
+    movies = [m for m in results.significant if m.frames]
+    right = _movie(movies) if movies else ""
+    if not movies:
+        reason = ("No motion is shown, because none was found." if not results.significant else
+                  "The folder holds no maps along the modes, so there is no movie.")
+        right = (f'<div class="stack"><div class="card"><h3>The motion</h3><p>{reason}</p><p class="note">A direction '
+                 "that is not significant can be drawn as a movie too, and looks convincing; it would show noise.</p>"
+                 f"</div>{charts.spectrum(results)}</div>")
+    return f'<div class="pair{"" if movies else " loose"}">{molecule}{right}</div>'
+
+
+def _movie(modes: list[Mode]) -> str:
+    """One card; where there are several modes, the script puts a button for each above the picture."""
+    untested = "" if modes[0].significant else " (not tested for significance)"
+    extra = 'data-series="' + " ".join(f"mode{m.number}" for m in modes) + '" data-autoplay="1"'
+    note = ("Maps of the Gaussian model along the mode, all at one threshold and one grey scale. Arrows run from the "
+            "first map to the last. This is the model's motion; maps from the particles themselves stand below when "
+            "they were made.")
+    viewer = _viewer("movie", "Movie of the motion", extra)
+    return f'<div class="card"><h3>The motion{untested}</h3>{viewer}<p class="note">{note}</p></div>'
+
+
+def _maps(results: Results) -> str:
+    if not results.bins:
+        return ""
+    masked, plain = (charts.bin_fsc(results.bin_curves, masked=m) for m in (True, False))
+    table = f'<div class="card"><h3>The maps</h3>{_bin_table(results)}</div>'
+    rest = charts.bin_counts(results.bins) + (plain if masked else "")
+    if not shown_bins(results):
+        return ("<p>The folder holds maps along a direction that is not a significant mode. Differences between them "
+                f'cannot be told from noise, so they are not shown in motion.</p>{table}<div class="charts below">'
+                f"{masked or plain}{rest}</div>")
+    note = ("Every map is made from the particles' own pixels, all at one threshold and one grey scale. If the motion "
+            "is real, these maps move as the model above does.")
+    viewer = _viewer("movie", "Movie of the maps from the particles", 'data-series="maps" data-plain="1"')
+    movie = (f'<div class="card"><h3>One map from each stretch of the motion</h3>{viewer}<p class="note">{note}</p>'
+             "</div>")
+    return (f'<div class="pair">{movie}<div class="stack">{table}{masked or plain}</div></div>'
+            f'<div class="charts below">{rest}</div>')
+
+
+def _cell(value: float | None) -> str:
+    """A figure: rounded to be read, the full value beside it for whoever copies it."""
+    exact = "" if value is None else repr(value)
+    return f'<td class="figure" data-value="{exact}" title="{exact}">{number(value)}</td>'
+
+
+def _table(name: str, heads: str, rows: str, note: str) -> str:
+    return (f'<div class="scroll"><table class="{name}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+            f'</div><p class="note">{note}</p>')
+
+
+def _bin_table(results: Results) -> str:
+    heads = "<th>map</th>" + "".join(f'<th class="figure">{h}</th>' for h in (
+        "from", "to", "particles", "effective", "Å at FSC 0.5", "Å at FSC 0.143"))
+    figures = [(b.low, b.high, b.n_particles, b.n_effective, b.resolution_fsc500, b.resolution_fsc143)
+               for b in results.bins]
+    rows = "".join(f"<tr><td>{i}</td>{''.join(_cell(v) for v in values)}</tr>" for i, values in enumerate(figures, 1))
+    return _table("bins", heads, rows, "From and to: the stretch of the coordinate (standard deviations). Effective: "
+                  "the number of fully weighted particles that would carry the same information.")
+
+
+def _modes(results: Results) -> str:
+    if not results.modes:
+        return ""
+    moving = any(m.frames for m in results.significant)
+    figures = [charts.spectrum(results) if moving else "", charts.gains(results), charts.halfset_agreement(results)]
+    grid = f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
+    return f'{grid}<div class="card below"><h3>Every mode</h3>{_mode_table(results.modes)}</div>'
+
+
+def _mode_table(modes: tuple[Mode, ...]) -> str:
+    heads = "<th>mode</th>" + "".join(f'<th class="figure">{h}</th>' for h in (
+        "variance", "held-out gain", "null quantile", "half-set correlation", "posterior sd (median)"))
+    rows = []
+    for m in modes:
+        figures = (m.variance, m.heldout_gain, m.null_quantile, m.halfset_correlation, m.median_posterior_sd)
+        passed = "not tested" if m.significant is None else "yes" if m.significant else "no"
+        rows.append(f'<tr{"" if m.significant else " class=weak"}><td>{m.number}</td>'
+                    f"{''.join(_cell(v) for v in figures)}<td>{passed}</td><td class=words>{escape(m.verdict)}</td>"
+                    "</tr>")
+    return _table("modes", heads + "<th>significant</th><th>verdict</th>", "".join(rows),
+                  "Held-out gain: log-likelihood per particle, on particles kept out of the estimate. Null quantile: "
+                  "what chance alone reaches. Posterior sd: how well one particle's coordinate is known, where the "
+                  "spread of all particles is 1. Hold the pointer over a figure for all its digits.")
+
+
+def _coordinates(results: Results) -> str:
+    if not results.modes:
+        return ""
+    strong = results.significant[:6]
+    weak = [m for m in results.modes if m.significant is False][:6]
+    figures = [charts.histogram(results, m) for m in strong]
+    if len(strong) > 1:
+        figures.insert(0, charts.landscape(results, strong[0], strong[1]))
+    html = f'<div class="charts">{"".join(figures)}</div>' if figures else (
+        "<p>There is no significant mode, so particles have no place on a motion.</p>")
+    if weak:
+        html += ("<details><summary>Coordinates on the modes that are not significant</summary><p class=note>These "
+                 "show how noise spreads over a direction that explains nothing; they are no evidence of motion.</p>"
+                 f'<div class="charts">{"".join(charts.histogram(results, m) for m in weak)}</div></details>')
+    return html
+
+
+def _checks(results: Results) -> str:
+    figures = [charts.scores(results), charts.contrasts(results)]
+    if results.fit_curve is not None and len(results.fit_curve.frequency):
+        figures.append(charts.fit_fsc(results, results.fit_curve))
+    return f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
+
+
+def _run(results: Results) -> str:
+    tables = "".join(_stage_table(s) for s in results.stages)
+    return f'<div class="charts">{tables}</div>' if tables else "<p>The folder does not tell.</p>"
+
+
+def _stage_table(stage: Stage) -> str:
+    titles = {"fit": "Fit of the Gaussians", "analyze": "Analysis", "reconstruct": "Reconstruction",
+              "run": "The whole run"}
+    rows = [(str(k).replace("_", " "), _plain(v)) for k, v in stage.parameters.items()]
+    rows += [(f"{str(k).replace('_', ' ')}, time", f"{v:.1f} s" if isinstance(v, int | float) else _plain(v))
+             for k, v in stage.timing.items()]
+    html = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in rows)
+    return f'<div class="card run"><h3>{titles[stage.name]}</h3><table>{html}</table></div>'
+
+
+def _plain(value: Any) -> str:
+    """A parameter as a person would write it."""
+    if value is None:
+        return number(None)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(_plain(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

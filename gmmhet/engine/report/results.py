@@ -1,0 +1,280 @@
+"""What a run folder holds, read and checked once for the report. File contents: CONVENTIONS.rst, "Files"."""
+
+import csv
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.errors import InputError
+
+__all__ = ["Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A map of the motion movie and its coordinate (in units of the mode's spread)."""
+
+    path: Path
+    coordinate: float
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One mode as summary.json tells it; None where the analysis did not compute the figure."""
+
+    number: int
+    variance: float | None
+    heldout_gain: float | None
+    null_quantile: float | None
+    halfset_correlation: float | None
+    median_posterior_sd: float | None
+    significant: bool | None
+    verdict: str
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A Fourier shell correlation: frequency [S], 1/Angstrom; values [S]; masked [S] or None."""
+
+    name: str
+    frequency: Floats
+    values: Floats
+    masked: Floats | None = None
+
+
+@dataclass(frozen=True)
+class MapBin:
+    """A map made from the particles of one stretch of a mode; resolutions in Angstrom."""
+
+    number: int
+    path: Path
+    n_particles: float | None
+    n_effective: float | None
+    coordinate: float | None
+    low: float | None
+    high: float | None
+    resolution_fsc143: float | None
+    resolution_fsc500: float | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What was run: parameters, and seconds by step."""
+
+    name: str
+    parameters: dict[str, Any]
+    timing: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything the page shows.
+
+    Attributes:
+        arrays: the arrays of analysis.npz, shapes checked (n particles, N Gaussians, K modes).
+        bins: empty where no maps were made; bins_mode: the mode they go along, from 1.
+        stages: fit, analyze, reconstruct, run, as far as they are there.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    modes: tuple[Mode, ...]
+    arrays: dict[str, NDArray[Any]]
+    fit_curve: Curve | None
+    fitted_map: Path | None
+    bins: tuple[MapBin, ...]
+    bins_mode: int | None
+    bin_curves: tuple[Curve, ...]
+    stages: tuple[Stage, ...]
+    version: str | None
+
+    @property
+    def n_particles(self) -> int:
+        return int(self.summary["n_particles"])
+
+    @property
+    def significant(self) -> tuple[Mode, ...]:
+        """Modes to be shown as motion: significant ones, and those whose significance was not tested."""
+        return tuple(m for m in self.modes if m.significant is not False)
+
+
+def read_results(folder: Path) -> Results:
+    """Read a run folder, or an analysis folder alone.
+
+    Raises:
+        InputError: no such folder, or a file in it is missing, unreadable or disagrees with the others.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected one made by gmmhet run or gmmhet analyze")
+    analysis = folder / "analysis" if (folder / "analysis").is_dir() else folder
+    summary_path = analysis / "summary.json"
+    if not summary_path.is_file():
+        raise InputError(f"{summary_path}: no such file; expected the summary of gmmhet analyze")
+    summary = _read_json(summary_path)
+    for key in ("n_particles", "n_gaussians", "resolution", "n_modes", "n_significant_modes"):
+        if _number(summary, key, summary_path) is None:
+            raise InputError(f"{summary_path}: {key} is missing; expected a number")
+    arrays = _read_arrays(analysis / "analysis.npz")
+    modes = tuple(_mode(i, m, analysis, summary_path) for i, m in enumerate(_list(summary, "modes", summary_path), 1))
+    if len(modes) != arrays["modes_position"].shape[0]:
+        raise InputError(f"{summary_path}: lists {len(modes)} modes; {analysis / 'analysis.npz'} holds "
+                         f"{arrays['modes_position'].shape[0]}")
+    flagged = sum(m.significant is True for m in modes)
+    if flagged != summary["n_significant_modes"]:
+        raise InputError(f"{summary_path}: n_significant_modes is {summary['n_significant_modes']}; {flagged} of its "
+                         "modes are marked significant")
+    maps = _read_json(folder / "maps" / "summary.json") if (folder / "maps" / "summary.json").is_file() else {}
+    run = _read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
+    fit = _read_json(folder / "model" / "summary.json") if (folder / "model" / "summary.json").is_file() else {}
+    stages = [_stage("fit", fit), _stage("analyze", summary), _stage("reconstruct", maps), _run_stage(run)]
+    fitted = folder / "model" / "fitted.mrc"
+    return Results(
+        folder, summary, modes, arrays, _fit_curve(folder / "model" / "fsc.csv"), fitted if fitted.is_file() else None,
+        tuple(_bin(i, b, folder / "maps") for i, b in enumerate(_list(maps, "maps", folder / "maps/summary.json"), 1)),
+        _bins_mode(maps, len(modes), folder), _bin_curves(folder / "maps" / "fsc.csv"),
+        tuple(s for s in stages if s.parameters or s.timing), str(run["version"]) if "version" in run else None)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as JSON ({str(error).splitlines()[0]})") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
+    return found
+
+
+def _number(record: dict[str, Any], key: str, path: Path, where: str = "") -> float | None:
+    """A finite number, or None where the file has none (absent, null, NaN)."""
+    value = record.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{path}: {where}{key} is {value!r}; expected a number")
+    return float(value) if math.isfinite(value) else None
+
+
+def _list(record: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
+    value = record.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+        raise InputError(f"{path}: {key} is no list of objects; expected one object an entry")
+    return value
+
+
+def _mode(number: int, record: dict[str, Any], analysis: Path, path: Path) -> Mode:
+    where = f"modes[{number - 1}]."
+    variance, gain, null, halves, sd = (_number(record, key, path, where) for key in (
+        "variance", "heldout_gain", "null_quantile", "halfset_correlation", "median_posterior_sd"))
+    significant = record.get("significant")
+    if significant is not None and not isinstance(significant, bool):
+        raise InputError(f"{path}: {where}significant is {significant!r}; expected true or false")
+    frames = tuple(Frame(_named(analysis, f, path, where), _number(f, "coordinate", path, where) or 0.0)
+                   for f in _list(record, "frames", path))
+    return Mode(number, variance, gain, null, halves, sd, significant, str(record.get("verdict", "")), frames)
+
+
+def _named(folder: Path, record: dict[str, Any], path: Path, where: str) -> Path:
+    if not isinstance(record.get("file"), str):
+        raise InputError(f"{path}: {where}file is {record.get('file')!r}; expected the name of a map")
+    return folder / str(record["file"])
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays the page uses; n, N and K must agree between them."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected the arrays of gmmhet analyze")
+    sizes: dict[str, int] = {}
+    shapes = {"coordinates": "nK", "covariance": "nKK", "centers": "N3", "weights": "N", "sigmas": "N",
+              "modes_position": "KN3", "modes_amplitude": "KN", "flexibility": "N", "occupancy": "N", "score": "n",
+              "contrast": "n", "half": "n", "spectrum": "S"}
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {key: np.asarray(data[key]) for key in shapes}
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not the arrays of gmmhet analyze ({str(error).splitlines()[0]})") from None
+    for key, letters in shapes.items():
+        expected = tuple(3 if c == "3" else sizes.get(c, -1) for c in letters)
+        shape = arrays[key].shape
+        if len(shape) != len(letters) or any(e not in (-1, s) for e, s in zip(expected, shape, strict=True)):
+            raise InputError(f"{path}: {key} has shape {shape}; expected {tuple(letters)} with {sizes}")
+        sizes |= {c: s for c, s in zip(letters, shape, strict=True) if c != "3"}
+    if not all(np.isfinite(arrays[k]).all() for k in ("centers", "sigmas", "modes_position", "coordinates")):
+        raise InputError(f"{path}: holds NaN or infinite positions or coordinates; expected finite numbers")
+    return arrays
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> dict[str, list[str]]:
+    with open(path, newline="", encoding="utf-8") as handle:
+        reader = csv.DictReader(handle)
+        missing = [c for c in columns if c not in (reader.fieldnames or [])]
+        if missing:
+            raise InputError(f"{path}: no column {missing[0]}; expected {','.join(columns)}")
+        rows = list(reader)
+    return {c: [row[c] or "" for row in rows] for c in columns}
+
+
+def _column(path: Path, name: str, texts: list[str]) -> Floats:
+    """Numbers; an empty cell is NaN."""
+    try:
+        return np.array([float(t) if t.strip() else math.nan for t in texts])
+    except ValueError:
+        row, text = next((i, t) for i, t in enumerate(texts, 1) if not _is_number(t))
+        raise InputError(f"{path}: row {row}: {name} is {text!r}; expected a number") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _fit_curve(path: Path) -> Curve | None:
+    if not path.is_file():
+        return None
+    rows = _rows(path, ("frequency", "fsc"))
+    return Curve("model against map", *(_column(path, c, rows[c]) for c in ("frequency", "fsc")))
+
+
+def _bin_curves(path: Path) -> tuple[Curve, ...]:
+    if not path.is_file():
+        return ()
+    rows = _rows(path, ("map", "frequency", "fsc", "fsc_masked"))
+    names = np.array(rows["map"])
+    values = [_column(path, c, rows[c]) for c in ("frequency", "fsc", "fsc_masked")]
+    return tuple(Curve(name, *(v[names == name] for v in values)) for name in dict.fromkeys(rows["map"]))
+
+
+def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
+    path = maps / "summary.json"
+    where = f"maps[{number - 1}]."
+    keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500")
+    return MapBin(number, _named(maps, record, path, where), *(_number(record, k, path, where) for k in keys))
+
+
+def _bins_mode(maps: dict[str, Any], n_modes: int, folder: Path) -> int | None:
+    mode = _number(maps, "mode", folder / "maps/summary.json")
+    return int(mode) if mode is not None and 1 <= mode <= n_modes else None
+
+
+def _stage(name: str, record: dict[str, Any]) -> Stage:
+    parameters, timing = record.get("parameters"), record.get("timing")
+    return Stage(name, parameters if isinstance(parameters, dict) else {}, timing if isinstance(timing, dict) else {})
+
+
+def _run_stage(run: dict[str, Any]) -> Stage:
+    shown: dict[str, Any] = {k: run[k] for k in ("command", "version") if k in run}
+    parameters = run.get("parameters")
+    seconds = run.get("seconds", run.get("timing"))
+    return Stage("run", shown | (parameters if isinstance(parameters, dict) else {}),
+                 seconds if isinstance(seconds, dict) else {})

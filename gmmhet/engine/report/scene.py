@@ -1,0 +1,207 @@
+"""What the rotatable pictures need: Gaussians, colourings, modes, maps, and from where to look at them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.io import read_map
+from gmmhet.engine.report.results import Mode, Results
+from gmmhet.engine.report.volumes import Grid, molecule_grid, pack, pack_series
+from gmmhet.engine.report.words import number
+
+__all__ = ["first_view", "scene", "shown_bins"]
+
+Floats = NDArray[np.float64]
+
+MOST_FRAMES = 21  # of one movie
+MOST_VOXELS = 5_000_000  # bytes of all volumes together, before they are packed
+LARGEST_SIDE = 64
+MOST_ARROWS = 140
+HEAT = ("#3a5f95", "#9fb3cc", "#e6e2d8", "#eba067", "#b8291f")  # rigid to flexible, as B factors are coloured
+CHANGE = ("#7b3294", "#c2a5cf", "#ececec", "#93c9a0", "#12763a")  # less density to more density
+
+
+def _ramp(colours: tuple[str, ...]) -> list[list[int]]:
+    return [[int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in colours]
+
+
+def _pack32(values: NDArray[Any]) -> str:
+    return pack(np.asarray(values, dtype=np.float32))
+
+
+def scene(results: Results) -> dict[str, Any]:
+    """Everything the page's script draws, ready for JSON; lengths Angstrom, xyz, origin at the map's centre voxel."""
+    arrays = results.arrays
+    centers = np.asarray(arrays["centers"], dtype=np.float64)
+    sigmas = np.asarray(arrays["sigmas"], dtype=np.float64)
+    modes = [m for m in results.significant if m.frames]
+    low, high = _extent(results, modes)
+    view = first_view(centers, _displacements(results, modes))
+    return {
+        "rotation": view.ravel().tolist(),
+        **_framing(results, modes, view),
+        "ramps": {"heat": _ramp(HEAT), "change": _ramp(CHANGE)},
+        "gaussians": {"position": _pack32(centers), "radius": _pack32(_radii(results)),
+                      "width": float(np.median(sigmas))},
+        "colourings": _colourings(results, modes),
+        "modes": [_mode(results, m) for m in modes],
+        "series": _series(results, modes, low, high),
+    }
+
+
+def _radii(results: Results) -> Floats:
+    """Radius of the ball that stands for a Gaussian, Angstrom: its width, larger for heavier ones."""
+    weights = np.abs(np.asarray(results.arrays["weights"], dtype=np.float64))
+    share = np.cbrt(weights / max(float(np.median(weights)), 1e-30))
+    return np.asarray(np.asarray(results.arrays["sigmas"], dtype=np.float64) * np.clip(share, 0.5, 1.5))
+
+
+def _coordinates(mode: Mode) -> list[float]:
+    return [f.coordinate for f in mode.frames]
+
+
+def _displacements(results: Results, modes: list[Mode]) -> Floats:
+    """[modes, N, 3] displacement from the first to the last frame, Angstrom."""
+    spans = np.array([_coordinates(m)[-1] - _coordinates(m)[0] for m in modes])
+    position = np.asarray(results.arrays["modes_position"], dtype=np.float64)[[m.number - 1 for m in modes]]
+    return np.asarray(position * spans[:, None, None])
+
+
+def _ends(results: Results, modes: list[Mode]) -> Floats:
+    """[2 modes + 1, N, 3] the Gaussians as they are, and at both ends of every mode, Angstrom."""
+    centers = np.asarray(results.arrays["centers"], dtype=np.float64)
+    steps = np.asarray(results.arrays["modes_position"], dtype=np.float64)
+    return np.stack([centers, *(centers + z * steps[m.number - 1] for m in modes
+                                for z in (min(_coordinates(m)), max(_coordinates(m))))])
+
+
+def _extent(results: Results, modes: list[Mode]) -> tuple[Floats, Floats]:
+    """[3], [3] corners of what the Gaussians reach in any frame, Angstrom."""
+    reach = 2.5 * np.asarray(results.arrays["sigmas"], dtype=np.float64)[:, None]
+    ends = _ends(results, modes)
+    return (ends - reach).min((0, 1)), (ends + reach).max((0, 1))
+
+
+def _framing(results: Results, modes: list[Mode], view: Floats) -> dict[str, Any]:
+    """Where the eye is centred, and half the width, half the height and the radius of what it sees, Angstrom."""
+    seen = _ends(results, modes) @ view.T
+    low, high = seen.min((0, 1)), seen.max((0, 1))
+    middle, margin = (low + high) / 2, 1.5 * float(np.median(results.arrays["sigmas"]))
+    half = (high - low) / 2 + margin
+    return {"centre": (middle @ view).tolist(), "wide": float(half[0]), "high": float(half[1]),
+            "radius": float(np.linalg.norm(seen - middle, axis=-1).max()) + margin}
+
+
+def first_view(centers: Floats, displacements: Floats) -> Floats:
+    """The rotation [3, 3] (rows: right, up, to the eye) that shows most of the molecule and most of its motion.
+
+    The eye looks along the direction in which positions and displacements extend least; the molecule's longest
+    direction across that lies horizontal.
+    """
+    spread = np.cov((centers - centers.mean(0)).T, bias=True) if len(centers) > 1 else np.eye(3)
+    shape = spread / max(float(np.trace(spread)), 1e-12)
+    moved = displacements.reshape(-1, 3)
+    motion = moved.T @ moved
+    both = shape + (motion / np.trace(motion) if len(moved) and np.trace(motion) > 1e-9 else 0.0)
+    eye = np.linalg.eigh(both)[1][:, 0]
+    across = np.eye(3) - np.outer(eye, eye)
+    right = np.linalg.eigh(across @ shape @ across)[1][:, 2]
+    right = right * (1 if right[np.argmax(np.abs(right))] > 0 else -1)
+    return np.array([right, np.cross(eye, right), eye])
+
+
+def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, Any]]:
+    """Quantities the Gaussians can be coloured by; each scale runs over what is there."""
+    arrays = results.arrays
+    found = []
+    for name, key in (("flexibility", "flexibility"), ("occupancy change", "occupancy")):
+        values = np.nan_to_num(np.asarray(arrays[key], dtype=np.float64))
+        low, high = (float(v) for v in np.percentile(values, [2, 98]))
+        found.append((name, "relative", values, low, high, HEAT))
+    for mode in modes:
+        length = np.linalg.norm(arrays["modes_position"][mode.number - 1], axis=-1)
+        found.append((f"mode {mode.number}: displacement", "Å per standard deviation", length, 0.0,
+                      float(length.max()), HEAT))
+        change = 100 * np.asarray(arrays["modes_amplitude"][mode.number - 1], dtype=np.float64)
+        most = float(np.abs(change).max())
+        if most > 1:
+            found.append((f"mode {mode.number}: density change", "% per standard deviation", change, -most, most,
+                          CHANGE))
+    return [{"name": name, "unit": unit, "values": _pack32(values), "low": low, "high": max(high, low + 1e-6),
+             "ramp": _ramp(ramp)} for name, unit, values, low, high, ramp in found]
+
+
+def _mode(results: Results, mode: Mode) -> dict[str, Any]:
+    """A mode's vectors, and arrows from the first to the last frame; short ones are drawn a whole number longer."""
+    position = np.asarray(results.arrays["modes_position"][mode.number - 1], dtype=np.float64)
+    amplitude = np.asarray(results.arrays["modes_amplitude"][mode.number - 1], dtype=np.float64)
+    centers = np.asarray(results.arrays["centers"], dtype=np.float64)
+    first, last = _coordinates(mode)[0], _coordinates(mode)[-1]
+    travel = position * (last - first)
+    length = np.linalg.norm(travel, axis=-1)
+    size = float(np.linalg.norm(np.ptp(centers, axis=0)))
+    longest = float(length.max())
+    stretch = max(1, int(np.floor(0.12 * size / longest))) if longest > 1e-6 else 1
+    chosen = _well_spread(centers, np.flatnonzero(length > 0.12 * longest), MOST_ARROWS)
+    middle = centers[chosen] + position[chosen] * (first + last) / 2
+    half = travel[chosen] * stretch / 2
+    width = float(np.median(results.arrays["sigmas"]))
+    density = abs(last - first) * float(np.abs(amplitude).max())
+    return {"number": mode.number, "position": _pack32(position), "amplitude": _pack32(amplitude), "stretch": stretch,
+            "starts": _pack32(middle - half), "ends": _pack32(middle + half),
+            "mostlyDensity": density > longest / width}
+
+
+def _well_spread(points: Floats, candidates: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most ``most`` candidates, each the one farthest from those already taken."""
+    if len(candidates) <= most:
+        return candidates
+    places = points[candidates]
+    taken = [int(np.argmax(np.linalg.norm(places - places.mean(0), axis=-1)))]
+    distance = np.linalg.norm(places - places[taken[0]], axis=-1)
+    while len(taken) < most:
+        taken.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(places - places[taken[-1]], axis=-1))
+    return candidates[taken]
+
+
+def shown_bins(results: Results) -> bool:
+    """Whether maps along a motion exist and the motion is one to be shown."""
+    return bool(results.bins) and results.bins_mode in {m.number for m in results.significant}
+
+
+def _evenly(count: int) -> NDArray[np.int64]:
+    """Which frames to show: all, or MOST_FRAMES of them with the first and the last."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(np.int64))
+
+
+def _series(results: Results, modes: list[Mode], low: Floats, high: Floats) -> dict[str, Any]:
+    """Packed maps: the consensus, a movie a mode, and the particle-backed maps."""
+    centers = np.asarray(results.arrays["centers"], dtype=np.float64)
+    picked = {m.number: _evenly(len(m.frames)) for m in modes}
+    bins = results.bins if shown_bins(results) else ()
+    count = 1 + sum(len(p) for p in picked.values()) + len(bins)
+    side = min(LARGEST_SIDE, int((MOST_VOXELS / count) ** (1 / 3)))
+    finest = float(results.summary["resolution"]) / 5
+
+    def grid(path: Any) -> Grid:
+        density = read_map(path)
+        return molecule_grid(low, high, box_length=density.box * density.pixel_size,
+                             finest=max(finest, density.pixel_size / 2), largest_side=side)
+
+    series: dict[str, Any] = {}
+    if results.fitted_map is not None:
+        series["consensus"] = pack_series([results.fitted_map], grid(results.fitted_map), centers)
+    for mode in modes:
+        frames = [mode.frames[i] for i in picked[mode.number]]
+        places = [f.coordinate for f in frames]
+        series[f"mode{mode.number}"] = pack_series([f.path for f in frames], grid(frames[0].path), centers) | {
+            "mode": mode.number, "coordinates": places, "span": places[-1] - places[0],
+            "labels": [f"coordinate {number(z, 2)}" for z in places]}
+    if bins:
+        places = [b.coordinate or 0.0 for b in bins]
+        series["maps"] = pack_series([b.path for b in bins], grid(bins[0].path), centers) | {
+            "mode": results.bins_mode, "coordinates": places, "span": places[-1] - places[0],
+            "labels": [f"map {b.number}, at {number(b.coordinate, 2)}" for b in bins]}
+    return series

@@ -1,0 +1,183 @@
+"""Charts as SVG text: axes with round ticks, lines, bars, density grids. No script is needed to read them."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["MINUS", "Axis", "Plot", "round_ticks", "shade"]
+
+MINUS = "\N{MINUS SIGN}"
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 48
+_DENSITY = ("#eef2f7", "#c5d5e8", "#8fb0d3", "#5a87b8", "#2f5f96", "#173a66")
+
+
+def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """At most ``most`` multiples of 1, 2 or 5 times a power of ten between low and high."""
+    span = high - low
+    if not span > 0:
+        return [low]
+    step = 10.0 ** math.floor(math.log10(span / most))
+    for factor in (1, 2, 5, 10, 20):
+        first, last = math.ceil(low / (step * factor) - 1e-9), math.floor(high / (step * factor) + 1e-9)
+        if last - first + 1 <= most:
+            return [i * step * factor for i in range(first, last + 1)]
+    return [low]
+
+
+def _tick(value: float) -> str:
+    text = f"{value / 1000:g}k" if abs(value) >= 10000 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return text.replace("-", MINUS)
+
+
+def shade(share: float, colours: Sequence[str] = _DENSITY) -> str:
+    """Colour at ``share`` (0..1) of a ramp given by equally spaced #rrggbb colours."""
+    place = min(max(share, 0.0), 1.0) * (len(colours) - 1)
+    index = min(int(place), len(colours) - 2)
+    ends = [[int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in colours[index:index + 2]]
+    mixed = [round(a + (b - a) * (place - index)) for a, b in zip(*ends, strict=True)]
+    return "#" + "".join(f"{v:02x}" for v in mixed)
+
+
+class Axis:
+    """A linear axis: label with unit, range, and ticks (value, text); round numbers when none are given."""
+
+    def __init__(self, label: str, low: float, high: float, ticks: Sequence[tuple[float, str]] | None = None,
+                 most: int = 6) -> None:
+        self.label, self.low = label, low
+        self.high = high if high > low else low + 1.0
+        self.ticks = ticks if ticks is not None else [(t, _tick(t)) for t in round_ticks(low, self.high, most)]
+
+    def share(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Where values lie between low (0) and high (1)."""
+        return (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
+
+
+class Plot:
+    """One chart. Marks are added in the order they are drawn; text from files is escaped here."""
+
+    def __init__(self, title: str, x: Axis, y: Axis, *, width: int = 360, height: int = 255) -> None:
+        self.title, self._x, self._y = title, x, y
+        self._width, self._height = width, height
+        self._marks: list[str] = []
+        self._keys: list[str] = []
+
+    @property
+    def right(self) -> float:
+        """The right end of the x axis."""
+        return self._x.high
+
+    def _px(self, x: ArrayLike) -> NDArray[np.float64]:
+        return _LEFT + self._x.share(x) * (self._width - _LEFT - _RIGHT)
+
+    def _py(self, y: ArrayLike) -> NDArray[np.float64]:
+        return self._height - _BOTTOM - self._y.share(y) * (self._height - _TOP - _BOTTOM)
+
+    def _key(self, mark: str, label: str) -> None:
+        if label:
+            self._keys.append(f'<span class="key"><svg viewBox="0 0 18 10" aria-hidden="true">{mark}</svg>'
+                              f"{escape(label)}</span>")
+
+    def line(self, x: ArrayLike, y: ArrayLike, colour: str, *, label: str = "", dash: str = "",
+             width: float = 2) -> None:
+        """A line; broken where a value is not finite."""
+        px, py = self._px(x), self._py(np.clip(y, self._y.low, self._y.high))
+        path, pen = [], "M"
+        for a, b in zip(px, py, strict=True):
+            if not math.isfinite(a + b):
+                pen = "M"
+                continue
+            path.append(f"{pen}{a:.1f} {b:.1f}")
+            pen = "L"
+        style = f'fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dash}"'
+        self._marks.append(f'<path d="{" ".join(path)}" {style} stroke-linejoin="round"/>')
+        self._key(f'<path d="M0 5H18" {style}/>', label)
+
+    def steps(self, edges: ArrayLike, heights: ArrayLike, colour: str, *, label: str = "") -> None:
+        """A histogram as an outline: edges [m + 1], heights [m]."""
+        self.line(np.repeat(np.asarray(edges), 2), np.concatenate([[0.0], np.repeat(np.asarray(heights), 2), [0.0]]),
+                  colour, label=label)
+
+    def bars(self, left: ArrayLike, right: ArrayLike, heights: ArrayLike, colours: str | Sequence[str], *,
+             tips: Sequence[str] = (), label: str = "", base: float = 0.0) -> None:
+        """Bars from ``base``; tips are shown on hover."""
+        x0, x1, y1 = self._px(left), self._px(right), self._py(np.clip(heights, self._y.low, self._y.high))
+        y0 = float(self._py(np.clip(base, self._y.low, self._y.high)))
+        fills = [colours] * len(x0) if isinstance(colours, str) else colours
+        for i, (a, b, y) in enumerate(zip(x0, x1, y1, strict=True)):
+            if not math.isfinite(y):
+                continue
+            tip = f"<title>{escape(tips[i])}</title>" if tips else ""
+            self._marks.append(f'<rect x="{a:.1f}" y="{min(y, y0):.1f}" width="{max(b - a, 0.5):.1f}" '
+                               f'height="{abs(y0 - y):.1f}" fill="{fills[i]}">{tip}</rect>')
+        if fills:
+            self._key(f'<rect y="1" width="18" height="8" fill="{fills[0]}"/>', label)
+
+    def dots(self, x: ArrayLike, y: ArrayLike, colours: Sequence[str], tips: Sequence[str]) -> None:
+        """Round marks with a tip each; values that are not finite are left out."""
+        for a, b, c, t in zip(self._px(x), self._py(y), colours, tips, strict=True):
+            if math.isfinite(a + b):
+                self._marks.append(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="6" '
+                                   f'fill="{c}"><title>{escape(t)}</title></circle>')
+
+    def rule(self, value: float, *, across: bool, colour: str = "#5b6470", label: str = "", dash: str = "5 4") -> None:
+        """A line over the whole plot at y = value (across) or x = value."""
+        if across:
+            self.line([self._x.low, self._x.high], [value, value], colour, label=label, dash=dash, width=1.4)
+        elif self._x.low <= value <= self._x.high:
+            self.line([value, value], [self._y.low, self._y.high], colour, label=label, dash=dash, width=1.4)
+
+    def text(self, x: float, y: float, text: str, *, anchor: str = "middle", lift: float = 6) -> None:
+        """A word at a place in the plot, ``lift`` pixels above it."""
+        self._marks.append(f'<text x="{float(self._px(x)):.1f}" y="{float(self._py(y)) - lift:.1f}" '
+                           f'text-anchor="{anchor}">{escape(text)}</text>')
+
+    def span(self, low: float, high: float, y: float, text: str) -> None:
+        """A horizontal error bar from low to high with a word above it."""
+        a, b, h = float(self._px(low)), float(self._px(high)), float(self._py(y))
+        self._marks.append(f'<path d="M{a:.1f} {h - 5:.1f}v10M{a:.1f} {h:.1f}H{b:.1f}M{b:.1f} {h - 5:.1f}v10" '
+                           'fill="none" stroke="#20262e" stroke-width="2"/>')
+        self.text((low + high) / 2, y, text, lift=9)
+
+    def density(self, x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
+        """Counts [x cells, y cells] as squares; shade by the square root of the count, in 24 steps."""
+        levels = np.ceil(24 * np.sqrt(counts / max(float(counts.max()), 1.0))).astype(int)
+        px, py = self._px(x_edges), self._py(y_edges)
+        for level in range(1, 25):
+            cells = [f"M{px[i]:.1f} {py[j]:.1f}H{px[i + 1]:.1f}V{py[j + 1]:.1f}H{px[i]:.1f}z"
+                     for i, j in np.argwhere(levels == level)]
+            if cells:
+                fill = shade(level / 24)
+                self._marks.append(f'<path d="{"".join(cells)}" fill="{fill}" stroke="{fill}" stroke-width=".4"/>')
+        for i, step in enumerate((6, 12, 18, 24)):
+            share = (step / 24) ** 2 * float(counts.max())
+            self._key(f'<rect y="1" width="18" height="8" fill="{shade(step / 24)}"/>',
+                      f"{share:.0f}" + (" particles a cell" if i == 3 else ""))
+
+    def _frame(self) -> str:
+        left, right, top, bottom = _LEFT, self._width - _RIGHT, _TOP, self._height - _BOTTOM
+        out = []
+        for value, text in self._y.ticks:
+            y = float(self._py(value))
+            out.append(f'<path class="grid" d="M{left} {y:.1f}H{right}"/>'
+                       f'<text x="{left - 7}" y="{y + 4:.1f}" text-anchor="end">{escape(text)}</text>')
+        for value, text in self._x.ticks:
+            x = float(self._px(value))
+            out.append(f'<path class="tick" d="M{x:.1f} {bottom}v5"/>'
+                       f'<text x="{x:.1f}" y="{bottom + 19}" text-anchor="middle">{escape(text)}</text>')
+        out.append(f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>')
+        out.append(f'<text class="label" x="{(left + right) / 2}" y="{self._height - 8}" text-anchor="middle">'
+                   f"{escape(self._x.label)}</text>")
+        out.append(f'<text class="label" transform="translate(15 {(top + bottom) / 2}) rotate(-90)" '
+                   f'text-anchor="middle">'
+                   f"{escape(self._y.label)}</text>")
+        return "".join(out)
+
+    def figure(self, caption: str) -> str:
+        """The chart as an HTML figure. ``caption`` is HTML; the title is escaped."""
+        keys = f'<div class="keys">{"".join(self._keys)}</div>' if self._keys else ""
+        return (f'<figure class="chart"><h3>{escape(self.title)}</h3>{keys}'
+                f'<svg viewBox="0 0 {self._width} {self._height}" role="img" aria-label="{escape(self.title)}">'
+                f"{self._frame()}{''.join(self._marks)}</svg><figcaption>{caption}</figcaption></figure>")
