@@ -1,0 +1,139 @@
+"""Projections of Gaussians and their derivatives as matrix products.
+
+On the quadrant ix, iy = 0..h every projection is sums of products of cosines and sines of x and y:
+with E = [cos 2 pi k x, sin 2 pi k x] exp(-2 pi^2 sigma^2 k^2), Q = E_y^T diag(w) E_x holds the four real
+quadrants (cos cos, cos sin, sin cos, sin sin), from which both half-planes +-iy follow by one addition.
+A derivative with respect to a position multiplies Q by frequencies and exchanges cosine and sine.
+
+Shapes: n particles, N Gaussians, S = 2 (h + 1), K fields. Planes are those of :mod:`gmmhet.engine.fourier`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from gmmhet.engine.fourier import HalfPlane
+
+__all__ = ["Factors", "Projector", "planes_to_quadrants", "quadrants_to_planes"]
+
+Tensor = Any
+_TWO_PI = 2 * np.pi
+
+
+class Factors(NamedTuple):
+    """What projections of n views share.
+
+    Attributes:
+        x, y: [n, N, S] separable factors. dx: [n, N, S] derivative of x by the x coordinate, 1/Angstrom.
+    """
+
+    x: Tensor
+    y: Tensor
+
+
+def quadrants_to_planes(q: Tensor) -> Tensor:
+    """[..., S, S] quadrants (rows y, columns x) to planes [..., 2, 2, h + 1, h + 1]."""
+    top, bottom = tf.split(q, 2, axis=-2)
+    (cc, sx), (sy, ss) = tf.split(top, 2, axis=-1), tf.split(bottom, 2, axis=-1)
+    real = tf.stack([cc - ss, cc + ss], axis=-3)
+    imaginary = tf.stack([-sx - sy, sy - sx], axis=-3)
+    return tf.stack([real, imaginary], axis=-4)
+
+
+def planes_to_quadrants(planes: Tensor) -> Tensor:
+    """Adjoint (transpose) of :func:`quadrants_to_planes`."""
+    real, imaginary = tf.unstack(planes, axis=-4)
+    (rp, rm), (ip, im) = tf.unstack(real, axis=-3), tf.unstack(imaginary, axis=-3)
+    top = tf.concat([rp + rm, -ip - im], axis=-1)
+    bottom = tf.concat([im - ip, rm - rp], axis=-1)
+    return tf.concat([top, bottom], axis=-2)
+
+
+class Projector:
+    """Projections of Gaussians onto a half-plane, in float32.
+
+    Args:
+        grid: where the projections are wanted.
+        sigmas: [N] widths, Angstrom.
+        voxel_volume: Angstrom^3 of the voxel whose map the weights refer to; projections are then in the units
+            of the plain sum of voxels along z.
+    """
+
+    def __init__(self, grid: HalfPlane, sigmas: NDArray[np.float64], voxel_volume: float) -> None:
+        k = grid.frequencies
+        self.grid = grid
+        envelope = np.exp(-2 * np.pi**2 * np.asarray(sigmas)[:, None] ** 2 * k**2)
+        self._envelope = tf.constant(np.concatenate([envelope, envelope], axis=1), tf.float32)  # [N, S]
+        self._angular = tf.constant(_TWO_PI * np.concatenate([k, k]), tf.float32)  # [S]
+        self._phase = tf.constant(np.repeat([0.0, np.pi / 2], grid.size), tf.float32)
+        self._k = tf.constant(_TWO_PI * k, tf.float32)
+        self.scale = 1.0 / voxel_volume
+
+    def factors(self, view: Tensor) -> Factors:
+        """Separable factors of Gaussians at view [n, N, >= 2] (x, y in the view frame, Angstrom)."""
+        x, y = (tf.cos(view[..., axis, tf.newaxis] * self._angular - self._phase) * self._envelope for axis in (0, 1))
+        return Factors(x, y)
+
+    def along_x(self, q: Tensor) -> Tensor:
+        """d/dx of the columns of [..., S]: frequencies times (cos -> -sin, sin -> cos), transposed on the left."""
+        cosine, sine = tf.split(q, 2, axis=-1)
+        return tf.concat([-sine * self._k, cosine * self._k], axis=-1)
+
+    def _along_y(self, q: Tensor) -> Tensor:
+        cosine, sine = tf.split(q, 2, axis=-2)
+        k = self._k[:, tf.newaxis]
+        return tf.concat([-sine * k, cosine * k], axis=-2)
+
+    def quadrants(self, factors: Factors, weights: Tensor) -> Tensor:
+        """[n, S, S] of weights [n, N] or [N]."""
+        weighted = factors.y * (self.scale * weights[..., tf.newaxis])
+        return tf.matmul(weighted, factors.x, transpose_a=True)
+
+    def project(self, factors: Factors, weights: Tensor) -> Tensor:
+        """Projections [n, 2, 2, h + 1, h + 1] of weights [N] or [n, N]."""
+        return quadrants_to_planes(self.quadrants(factors, weights))
+
+    def directional(self, factors: Factors, weights: Tensor, vx: Tensor, vy: Tensor, amplitude: Tensor) -> Tensor:
+        """Derivatives of the projection along K fields (Jacobian-vector products).
+
+        Args:
+            weights: [n, N] or [N] current weights, by which displacements count.
+            vx, vy: [n, K, N] displacements in the view frame. amplitude: [n, K, N] or [K, N] change of weight.
+        Returns:
+            [n, K, 2, 2, h + 1, h + 1].
+        """
+        n, fields, size = tf.shape(vx)[0], vx.shape[1], factors.x.shape[-1]
+        moved = self.scale * weights[..., tf.newaxis, :] if len(weights.shape) == 2 else self.scale * weights
+        x = factors.x[:, tf.newaxis]
+        dx = self.along_x(factors.x)[:, tf.newaxis]
+        in_x = (vx * moved)[..., tf.newaxis] * dx + (self.scale * amplitude)[..., tf.newaxis] * x  # [n, K, N, S]
+        in_y = (vy * moved)[..., tf.newaxis] * x
+        columns = tf.transpose(tf.concat([in_x, in_y], axis=1), [0, 2, 1, 3])
+        columns = tf.reshape(columns, [n, -1, 2 * fields * size])
+        q = tf.reshape(tf.matmul(factors.y, columns, transpose_a=True), [n, size, 2 * fields, size])
+        q = tf.transpose(q, [0, 2, 1, 3])
+        return quadrants_to_planes(q[:, :fields] + self._along_y(q[:, fields:]))
+
+    def gradient(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Derivatives of sum(cotangent * projection) by every Gaussian (vector-Jacobian product).
+
+        Args:
+            weights: [n, N] or [N]. cotangent: [n, K, 2, 2, h + 1, h + 1].
+        Returns:
+            gx, gy (by the view coordinates) and ga (by the weight), each [n, K, N].
+        """
+        n, fields, size = tf.shape(cotangent)[0], cotangent.shape[1], factors.x.shape[-1]
+        q = planes_to_quadrants(cotangent) * self.scale  # [n, K, S, S]
+        cosine, sine = tf.split(q, 2, axis=-1)
+        dq = tf.concat([sine * self._k, -cosine * self._k], axis=-1)  # transpose of along_x
+        rows = tf.reshape(tf.concat([q, dq], axis=1), [n, 2 * fields * size, size])
+        t = tf.matmul(factors.x, rows, transpose_b=True)  # [n, N, 2 K S]
+        t = tf.reshape(t, [n, -1, 2 * fields, size])
+        y = factors.y
+        ga = tf.einsum("njks,njs->nkj", t[:, :, :fields], y)
+        gx = tf.einsum("njks,njs->nkj", t[:, :, fields:], y)
+        gy = tf.einsum("njks,njs->nkj", t[:, :, :fields], self.along_x(y))
+        moved = weights[:, tf.newaxis] if len(weights.shape) == 2 else weights
+        return gx * moved, gy * moved, ga
