@@ -1,0 +1,7 @@
+"""Display of results; no numerics."""
+
+from gmmhet.viewers.viewer_analyze import GmmHetAnalyzeViewer
+from gmmhet.viewers.viewer_reconstruct import GmmHetReconstructViewer
+from gmmhet.viewers.viewer_slices import GmmHetSlicesViewer
+
+__all__ = ["GmmHetAnalyzeViewer", "GmmHetReconstructViewer", "GmmHetSlicesViewer"]

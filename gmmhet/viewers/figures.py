@@ -1,0 +1,142 @@
+"""Drawings of maps, coordinates and curves on matplotlib figures; arrays in, no numerics."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import FuncFormatter
+from matplotlib.widgets import Slider
+from numpy.typing import NDArray
+
+__all__ = ["draw_coordinates", "draw_curves", "draw_modes", "draw_slices"]
+
+_BLUE, _ORANGE, _GREY = "#1f5fa8", "#e07b26", "#777777"
+# (title, horizontal axis, vertical axis, axis of the array (z, y, x) that is cut across)
+_CUTS = (("across z", "x", "y", 0), ("across y", "x", "z", 1), ("across x", "y", "z", 2))
+_SLIDERS_SHOW_FROM = 2
+
+
+class _Slices:
+    """Three sections through one of several maps, and its difference from their mean below; two sliders."""
+
+    def __init__(self, figure: Figure, maps: Sequence[NDArray[np.float32]], labels: Sequence[str], pixel_size: float):
+        self._figure, self._labels, self._maps = figure, labels, maps
+        self._mean: NDArray[np.float32] = np.mean(maps, axis=0, dtype=np.float32)
+        low, high = np.percentile(np.concatenate([m.ravel()[::7] for m in maps]), (1, 99.95))
+        spread = max(float(np.abs(m - self._mean).max()) for m in maps)
+        rows = 1 if len(maps) == 1 else 2
+        grid = GridSpec(rows, 3, figure=figure, left=0.07, right=0.98, top=0.9, bottom=0.2, hspace=0.3, wspace=0.3)
+        half = maps[0].shape[0] // 2 * pixel_size
+        extent = (-half - pixel_size / 2, -half + (maps[0].shape[0] - 0.5) * pixel_size) * 2
+        self._images = []
+        for row in range(rows):
+            limits = {"cmap": "gray", "vmin": low, "vmax": high} if row == 0 else {
+                "cmap": "RdBu_r", "vmin": -spread, "vmax": spread}
+            for column, (title, right, up, _) in enumerate(_CUTS):
+                axes = figure.add_subplot(grid[row, column])
+                self._images.append(axes.imshow(self._cut(0, row, column, 0), origin="lower", extent=extent, **limits))
+                axes.set_title(title if row == 0 else "difference from the mean", fontsize=9)
+                axes.set_xlabel(f"{right} (Å)", fontsize=8)
+                axes.set_ylabel(f"{up} (Å)", fontsize=8)
+                axes.tick_params(labelsize=7)
+        self._title = figure.suptitle(labels[0], fontsize=11)
+        self._sliders = self._add_sliders(maps[0].shape[0])
+
+    def _add_sliders(self, box: int) -> dict[str, Slider]:
+        ranges = {"section": (-(box // 2), (box - 1) // 2)}
+        if len(self._maps) >= _SLIDERS_SHOW_FROM:
+            ranges["map"] = (1, len(self._maps))
+        sliders = {}
+        for number, (name, (first, last)) in enumerate(ranges.items()):
+            axes = self._figure.add_axes((0.15, 0.03 + 0.045 * number, 0.7, 0.03))
+            sliders[name] = Slider(axes, name, first, last, valinit=max(first, 0), valstep=1, color=_BLUE)
+            sliders[name].on_changed(self._update)
+        return sliders
+
+    def _cut(self, index: int, row: int, column: int, offset: int) -> NDArray[np.float32]:
+        data = self._maps[index] if row == 0 else self._maps[index] - self._mean
+        section: NDArray[np.float32] = np.take(data, data.shape[0] // 2 + offset, axis=_CUTS[column][3])
+        return section
+
+    def _update(self, _value: float) -> None:
+        index = int(self._sliders["map"].val) - 1 if "map" in self._sliders else 0
+        for number, image in enumerate(self._images):
+            image.set_data(self._cut(index, number // 3, number % 3, int(self._sliders["section"].val)))
+        self._title.set_text(self._labels[index])
+        self._figure.canvas.draw_idle()
+
+    def show(self, number: int) -> None:
+        """Go to a map, counted from 1."""
+        self._sliders["map"].set_val(number)
+
+
+def draw_slices(
+    figure: Figure, maps: Sequence[NDArray[np.float32]], labels: Sequence[str], pixel_size: float,
+) -> _Slices:
+    """Sections through maps, with sliders for the map and for the section.
+
+    Args:
+        maps: [box, box, box] (z, y, x), one or more of one size. labels: one for each.
+        pixel_size: Angstrom.
+    Returns:
+        what must be kept for as long as the figure is shown: it holds the sliders.
+    """
+    return _Slices(figure, maps, labels, pixel_size)
+
+
+def draw_coordinates(figure: Figure, coordinates: NDArray[np.float64], deviations: NDArray[np.float64], first: int,
+                     second: int | None) -> None:
+    """Histogram of one coordinate, or the density over two, with the median uncertainty as a cross.
+
+    Args:
+        coordinates, deviations: [n, K] and their posterior standard deviations.
+        first, second: modes, counted from 1.
+    """
+    axes = figure.add_subplot(111)
+    x = coordinates[:, first - 1]
+    axes.set_xlabel(f"coordinate along mode {first} (standard deviations of the motion)")
+    if second is None:
+        axes.hist(x, bins=min(80, max(10, len(x) // 25)), color=_BLUE)
+        axes.set_ylabel("particles")
+        axes.errorbar([x.min()], [axes.get_ylim()[1] * 0.95], xerr=np.median(deviations[:, first - 1]), color=_ORANGE,
+                      capsize=3)
+    else:
+        y = coordinates[:, second - 1]
+        density = axes.hexbin(x, y, gridsize=45, cmap="Blues", mincnt=1, linewidths=0.2)
+        figure.colorbar(density, ax=axes, label="particles")
+        axes.set_ylabel(f"coordinate along mode {second}")
+        axes.errorbar([x.min()], [y.max()], xerr=np.median(deviations[:, first - 1]),
+                      yerr=np.median(deviations[:, second - 1]), color=_ORANGE, capsize=3)
+    axes.set_title(f"{len(x)} particles; the orange bar is the median uncertainty of one", fontsize=10)
+
+
+def draw_modes(figure: Figure, modes: Sequence[dict[str, Any]]) -> None:
+    """Gain in held-out likelihood and half-set agreement of each mode; those that count in colour."""
+    numbers = np.arange(1, len(modes) + 1)
+    colors = [_BLUE if m["significant"] else _GREY for m in modes]
+    panels = {"heldout_gain": "gain in held-out log likelihood", "halfset_correlation": "correlation between half-sets"}
+    for place, (name, label) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, 2, place)
+        axes.bar(numbers, [np.nan if m[name] is None else m[name] for m in modes], color=colors)
+        axes.set_xticks(numbers)
+        axes.set_xlabel("mode")
+        axes.set_ylabel(label)
+        axes.axhline(0, color="black", linewidth=0.6)
+    figure.suptitle("Modes (blue: significant)", fontsize=11)
+
+
+def draw_curves(figure: Figure, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> None:
+    """Fourier shell correlations: (label, frequency in 1/Angstrom, correlation) of each."""
+    axes = figure.add_subplot(111)
+    for label, frequency, correlation in curves:
+        axes.plot(frequency, correlation, label=label)
+    for threshold in (0.143, 0.5):
+        axes.axhline(threshold, color=_GREY, linestyle="--", linewidth=0.8)
+    axes.set_ylim(-0.1, 1.05)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{1 / k:.1f}" if k > 0 else "∞"))
+    axes.set_xlabel("resolution (Å)")
+    axes.set_ylabel("Fourier shell correlation")
+    axes.legend(fontsize=8)

@@ -1,0 +1,76 @@
+"""Viewer of a motion analysis."""
+
+import numpy as np
+from pwem.viewers import EmProtocolViewer
+from pyworkflow.protocol.params import IntParam, LabelParam
+from pyworkflow.viewer import DESKTOP_TKINTER
+
+from gmmhet.constants import ANALYSIS_DIR, LATENT_SD
+from gmmhet.protocols import ProtGmmHetAnalyze
+from gmmhet.viewers.figures import draw_coordinates, draw_modes
+from gmmhet.viewers.windows import chimera_series, has_chimera, plotter, slices_plotter
+
+__all__ = ["GmmHetAnalyzeViewer"]
+
+
+class GmmHetAnalyzeViewer(EmProtocolViewer):
+    """Which modes count, where the particles are on them, and what moves."""
+
+    _label = "motion"
+    _targets = (ProtGmmHetAnalyze,)
+    _environments = (DESKTOP_TKINTER,)
+
+    def _defineParams(self, form):
+        form.addSection(label="Motion")
+        form.addParam("mode", IntParam, default=1, label="Mode", help="Counted from 1.")
+        form.addParam("showMotion", LabelParam, label="Motion in sections",
+                      help="Model maps along the mode: sections, and what differs from their mean.")
+        form.addParam("showChimera", LabelParam, label="Motion in ChimeraX", condition=str(has_chimera()))
+        form.addSection(label="Coordinates")
+        form.addParam("showModes", LabelParam, label="Which modes count")
+        form.addParam("first", IntParam, default=1, label="Mode across")
+        form.addParam("second", IntParam, allowsNull=True, label="Mode up",
+                      help="Empty: a histogram of the mode across.")
+        form.addParam("showCoordinates", LabelParam, label="Particles along the modes")
+
+    def _getVisualizeDict(self):
+        return {"showMotion": self._showMotion, "showChimera": self._showChimera, "showModes": self._showModes,
+                "showCoordinates": self._showCoordinates}
+
+    def _modes(self):
+        return self.protocol._readSummary(ANALYSIS_DIR)["modes"]
+
+    def _frames(self):
+        frames = self._modes()[self.mode.get() - 1]["frames"]
+        return ([self.protocol._getExtraPath(ANALYSIS_DIR, f["file"]) for f in frames],
+                [f"mode {self.mode.get()}, coordinate {f['coordinate']:+.2f}" for f in frames])
+
+    def _showMotion(self, paramName=None):
+        files, labels = self._frames()
+        pixel_size = self.protocol.flexibilityMap.getSamplingRate()
+        return [slices_plotter(f"Mode {self.mode.get()}", files, labels, pixel_size)]
+
+    def _showChimera(self, paramName=None):
+        return [chimera_series(self._frames()[0], self._getTmpPath("motion.cxc"))]
+
+    def _showModes(self, paramName=None):
+        window = plotter("Modes", (9, 4.2))
+        draw_modes(window.getFigure(), self._modes())
+        return [window]
+
+    def _showCoordinates(self, paramName=None):
+        coordinates, deviations = [], []
+        for particle in self.protocol.outputParticles.iterItems():
+            z = particle.getZFlex()
+            coordinates.append(z)
+            deviations.append([particle.getAttributeValue(f"_{LATENT_SD}{k + 1}") for k in range(len(z))])
+        window = plotter("Coordinates", (7.5, 5.5))
+        draw_coordinates(window.getFigure(), np.array(coordinates), np.array(deviations), self.first.get(),
+                         self.second.get() or None)
+        return [window]
+
+    def _validate(self):
+        modes = len(self._modes())
+        chosen = {"Mode": self.mode.get(), "Mode across": self.first.get(), "Mode up": self.second.get() or 1}
+        return [f"{label} is {value}; expected 1 to {modes}" for label, value in chosen.items()
+                if value is None or not 1 <= value <= modes]

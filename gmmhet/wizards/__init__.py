@@ -1,0 +1,5 @@
+"""Help on forms."""
+
+from gmmhet.wizards.wizard_values import GmmHetValueWizard
+
+__all__ = ["GmmHetValueWizard"]
