@@ -1,0 +1,12 @@
+"""Maps from the particles' own pixels: least squares in Fourier space, half-sets, Fourier shell correlation."""
+
+from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
+from gmmhet.engine.reconstruction.selection import Selection, equal_bins
+from gmmhet.engine.reconstruction.slices import HalfDisc, SliceReader
+from gmmhet.engine.reconstruction.solver import ball, solve
+from gmmhet.engine.reconstruction.stage import half_equations, reconstruct
+
+__all__ = [
+    "Accumulator", "HalfDisc", "NormalEquations", "Selection", "SliceReader", "ball", "equal_bins", "half_equations",
+    "reconstruct", "solve",
+]

@@ -1,0 +1,93 @@
+"""Particles with their coordinates: latents.star joined to particles.star by the image, not by position."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.config import ReconstructConfig
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import ParticleTable, read_map, read_particles
+
+__all__ = ["Placed", "read_mask", "read_placed"]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """n particles and where they are on the motions.
+
+    Attributes:
+        particles: the rows of particles.star. latents: those of latents.star; row: [n] the particle's row in it.
+        contrast: [n] s; 1 where latents.star tells none.
+        coordinates: [n, K]; K may be 0.
+    """
+
+    particles: ParticleTable
+    latents: ParticleTable
+    row: NDArray[np.int64]
+    contrast: NDArray[np.float64]
+    coordinates: NDArray[np.float64]
+
+
+def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
+    """Read and join both files. Rows of latents.star that particles.star does not have are left out.
+
+    Raises:
+        InputError: a particle has no row in latents.star, or what the files themselves lack.
+    """
+    table = read_particles(particles, root=root)
+    placed = read_particles(latents, root=root)
+    position = {key: row for row, key in enumerate(_identities(placed))}
+    if len(placed) != len(table) and any(key[2] for key in position):
+        raise InputError(f"{latents}: {len(placed)} rows, some of one image, and {particles} has {len(table)}; "
+                         "expected the same rows in both, since rows of one image cannot be told apart")
+    rows = np.empty(len(table), np.int64)
+    for i, key in enumerate(_identities(table)):
+        if key not in position:
+            name = table.tables[table.particle_block].texts("rlnImageName")[i]
+            raise InputError(f"{latents}: no row for {name} (row {table.ids[i]} of {particles}); expected all its "
+                             f"{len(table)} particles, found {len(placed)} rows")
+        rows[i] = position[key]
+    star = placed.tables[placed.particle_block]
+    modes = 0
+    while f"gmmhetLatent{modes + 1}" in star:
+        modes += 1
+    coordinates = np.empty((len(table), modes))
+    for k in range(modes):
+        coordinates[:, k] = star.floats(f"gmmhetLatent{k + 1}")[rows]
+    contrast = star.floats("gmmhetContrast")[rows] if "gmmhetContrast" in star else np.ones(len(table))
+    if not np.any(contrast != 0):
+        raise InputError(f"{latents}: gmmhetContrast is 0 for every particle; expected the contrast of the images")
+    return Placed(table, placed, rows, contrast, coordinates)
+
+
+def _identities(table: ParticleTable) -> Iterator[tuple[str, int, int]]:
+    """Stack, image in it, and a count for images that stand in several rows (as in symmetry-expanded sets)."""
+    names = [os.path.realpath(p) for p in table.stacks]
+    seen: Counter[tuple[str, int]] = Counter()
+    for stack, image in zip(table.stack_index.tolist(), table.slice_index.tolist(), strict=True):
+        key = (names[stack], image)
+        yield (*key, seen[key])
+        seen[key] += 1
+
+
+def read_mask(config: ReconstructConfig, table: ParticleTable) -> NDArray[np.float32] | None:
+    """The user's mask [box] * 3, when there is one.
+
+    Raises:
+        InputError: not on the particles' grid, or values outside 0 .. 1.
+    """
+    if config.mask is None:
+        return None
+    mask = read_map(config.mask)
+    if mask.box != table.box or abs(mask.pixel_size / table.pixel_size - 1) > 1e-3:
+        raise InputError(f"{config.mask}: {mask.box} voxels of {mask.pixel_size:g} A; expected {table.box} of "
+                         f"{table.pixel_size:g} A, as the particles have")
+    if mask.data.min() < -1e-3 or mask.data.max() > 1 + 1e-3 or not mask.data.max() > 0:
+        raise InputError(f"{config.mask}: values from {mask.data.min():g} to {mask.data.max():g}; expected a mask from "
+                         "0 to 1")
+    return mask.data

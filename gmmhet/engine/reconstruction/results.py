@@ -1,0 +1,102 @@
+"""The files of a reconstruction, and what an interrupted one left."""
+
+import csv
+import hashlib
+import json
+import math
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gmmhet.engine.config import ReconstructConfig
+from gmmhet.engine.io import ParticleTable, output_folder, replacing, write_particles
+
+__all__ = ["MapResult", "ResultFolder", "fingerprint", "number_or_none"]
+
+_MAP_FILE = re.compile(r"map_\d+(_half[12])?\.mrc")
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """One finished map.
+
+    Attributes:
+        number: from 1. record: its entry in summary.json. frequency, fsc, fsc_masked: [box // 2] rows of fsc.csv.
+    """
+
+    number: int
+    record: dict[str, Any]
+    frequency: list[float]
+    fsc: list[float]
+    fsc_masked: list[float]
+
+
+def fingerprint(config: ReconstructConfig, table: ParticleTable, files: list[Path]) -> str:
+    """What the maps depend on: the options, and the files as they are on disk."""
+    options = {k: str(v) for k, v in asdict(config).items() if k != "resume"}
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    for path in [*files, *table.stacks]:
+        if path.is_file():
+            status = path.stat()
+            digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+class ResultFolder:
+    """The output folder. Maps of an earlier run are kept only to resume the same one.
+
+    Args:
+        key: see :func:`fingerprint`.
+    """
+
+    def __init__(self, path: Path, key: str, *, resume: bool) -> None:
+        self.path = output_folder(path)
+        self._checkpoint = self.path / "checkpoint.json"
+        self._key = key
+        self.done: dict[int, MapResult] = {}
+        if resume and self._checkpoint.is_file():
+            saved = json.loads(self._checkpoint.read_text())
+            if saved["key"] == key:
+                found = [MapResult(**m) for m in saved["maps"]]
+                self.done = {m.number: m for m in found if all((self.path / f).is_file() for f in self._files(m))}
+        kept = {name for m in self.done.values() for name in self._files(m)}
+        for old in self.path.iterdir():
+            if _MAP_FILE.fullmatch(old.name) and old.name not in kept:
+                old.unlink()
+        for name in ("summary.json", "fsc.csv", "classes.star"):
+            (self.path / name).unlink(missing_ok=True)
+
+    @staticmethod
+    def _files(result: MapResult) -> list[str]:
+        return [result.record[k] for k in ("file", "half1", "half2")]
+
+    def finish_map(self, result: MapResult) -> None:
+        """Remember a map whose files are written."""
+        self.done[result.number] = result
+        saved = {"key": self._key, "maps": [asdict(self.done[i]) for i in sorted(self.done)]}
+        with replacing(self._checkpoint) as temporary:
+            temporary.write_text(json.dumps(saved))
+
+    def write_tables(self, latents: ParticleTable, classes: list[int], about: dict[str, Any]) -> None:
+        """Write fsc.csv, classes.star and, last, summary.json.
+
+        Args:
+            classes: of every row of latents.star. about: the entries of summary.json beside ``maps``.
+        """
+        results = [self.done[i] for i in sorted(self.done)]
+        with replacing(self.path / "fsc.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
+            table = csv.writer(out, lineterminator="\n")
+            table.writerow(["map", "frequency", "resolution", "fsc", "fsc_masked"])
+            for result in results:
+                for k, plain, masked in zip(result.frequency, result.fsc, result.fsc_masked, strict=True):
+                    table.writerow([result.number, f"{k:.6f}", f"{1 / k:.4f}", f"{plain:.5f}", f"{masked:.5f}"])
+        write_particles(self.path / "classes.star", latents, {"rlnClassNumber": [str(c) for c in classes]})
+        text = json.dumps(about | {"maps": [r.record for r in results]}, indent=1, allow_nan=False)
+        with replacing(self.path / "summary.json") as temporary:
+            temporary.write_text(text + "\n")
+
+
+def number_or_none(value: float) -> float | None:
+    """For JSON, which has no NaN."""
+    return float(value) if math.isfinite(value) else None

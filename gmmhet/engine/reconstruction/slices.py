@@ -1,0 +1,119 @@
+"""From particle images to weighted measurements of the map's Fourier transform.
+
+Image model: Y(k) = s C(k) exp(2 pi i k.o) F(A^T (kx, ky, 0)) + noise, so the slice lies at A^T (kx, ky, 0) in the frame
+of the map, and multiplying by exp(-2 pi i k.o) brings the particle to the centre.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from gmmhet.engine.ctf import evaluate_ctf
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import ParticleTable
+
+__all__ = ["HalfDisc", "SliceReader"]
+
+
+@dataclass(frozen=True)
+class HalfDisc:
+    """Frequencies of a box inside the Nyquist circle, one of each Friedel pair, and the origin.
+
+    Attributes:
+        box: pixels.
+    """
+
+    box: int
+
+    @cached_property
+    def _inside(self) -> NDArray[np.bool_]:
+        """On the grid of numpy.fft.rfft2."""
+        y, x = np.fft.fftfreq(self.box, 1 / self.box)[:, None], np.arange(self.box // 2 + 1)
+        return (np.hypot(x, y) < self.box / 2 - 1e-6) & ((x > 0) | (y >= -1e-6))
+
+    @cached_property
+    def rows_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the frequencies stand in numpy.fft.rfft2."""
+        rows, columns = np.nonzero(self._inside)
+        return rows, columns
+
+    @cached_property
+    def index(self) -> NDArray[np.float32]:
+        """[2, m] frequency index (x, y)."""
+        rows, columns = self.rows_columns
+        return np.stack([columns, np.fft.fftfreq(self.box, 1 / self.box)[rows]]).astype(np.float32)
+
+    @cached_property
+    def shell(self) -> NDArray[np.int64]:
+        """[m] ring, 0 .. box // 2."""
+        return np.asarray(np.rint(np.hypot(*self.index)), np.int64)
+
+    @cached_property
+    def share(self) -> NDArray[np.float32]:
+        """[m] 1, and 1/2 at the origin, which has no mate."""
+        return np.asarray(np.where(self.shell == 0, 0.5, 1.0), np.float32)
+
+
+class SliceReader:
+    """Reads particles and gives their central slices, centred, multiplied by contrast and CTF, over the noise.
+
+    Args:
+        table: the particles. contrast: [n] s of every particle. noise: [groups, box // 2 + 1] variance of the DFT
+            coefficients of the images of each optics group in rings.
+    """
+
+    def __init__(self, table: ParticleTable, contrast: NDArray[np.float64], noise: NDArray[np.float64]) -> None:
+        self.table = table
+        self.disc = HalfDisc(table.box)
+        self._contrast = contrast.astype(np.float32)
+        self._inverse_noise = (self.disc.share / noise[:, self.disc.shell]).astype(np.float32)
+
+    def read(self, rows: NDArray[np.int64], weights: NDArray[np.float32],
+             ) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+        """The slices of some particles.
+
+        Args:
+            rows: [b] from 0. weights: [b] of the particles in the map that is made.
+        Returns:
+            [b m] w s C y / noise and [b m] w s^2 C^2 / noise, for m frequencies a particle; see NormalEquations.
+        Raises:
+            InputError: an image holds NaN or infinite pixels.
+        """
+        images = self.table.images(rows)
+        self._check_finite(images, rows)
+        spectrum = self._centred(scipy.fft.rfft2(images), rows)
+        index = self.disc.index / np.float32(self.table.box * self.table.pixel_size)
+        columns = self.table.ctf_coefficients[rows].astype(np.float32).T[:, :, None]
+        modulation = evaluate_ctf(columns, *index)
+        modulation *= self._contrast[rows, None]
+        factor = modulation * self._inverse_noise[self.table.optics_index[rows]] * weights[:, None]
+        return (spectrum * factor).ravel(), (modulation * factor).ravel()
+
+    def points(self, rotations: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Where the frequencies of views [b, 3, 3] lie in the map's Fourier space: [3, b m] radians per voxel."""
+        scaled = (rotations[:, :2] * (2 * np.pi / self.disc.box)).astype(np.float32)
+        return np.asarray(np.einsum("bai,am->ibm", scaled, self.disc.index, optimize=True)).reshape(3, -1)
+
+    def _centred(self, spectrum: NDArray[np.complex64], rows: NDArray[np.int64]) -> NDArray[np.complex64]:
+        """Half disc [b, m] of transforms [b, box, box // 2 + 1], with the particles brought to the origin."""
+        box = self.disc.box
+        shift = box // 2 - self.table.origins[rows] / self.table.pixel_size  # pixels
+        turns_x = np.outer(shift[:, 0], np.arange(box // 2 + 1) / box)
+        turns_y = np.outer(shift[:, 1], np.fft.fftfreq(box))
+        along_x, along_y = (np.exp(2j * np.pi * t).astype(np.complex64) for t in (turns_x, turns_y))
+        spectrum *= along_x[:, None]
+        spectrum *= along_y[:, :, None]
+        rows_in, columns_in = self.disc.rows_columns
+        return spectrum[:, rows_in, columns_in]
+
+    def _check_finite(self, images: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+        bad = np.flatnonzero(~np.isfinite(images.sum(axis=(1, 2), dtype=np.float64)))
+        if len(bad):
+            row = rows[bad[0]]
+            stack: Path = self.table.stacks[self.table.stack_index[row]]
+            raise InputError(f"{self.table.source}: row {self.table.ids[row]}: image {self.table.slice_index[row] + 1} "
+                             f"of {stack} holds NaN or infinite pixels; expected finite values")

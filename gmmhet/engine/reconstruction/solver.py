@@ -1,0 +1,94 @@
+"""Solves the normal equations with a prior, by preconditioned conjugate gradients."""
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
+
+__all__ = ["ball", "solve"]
+
+_EDGE = 3.0  # voxels, fall of the ball's edge
+
+
+def ball(box: int) -> NDArray[np.float32]:
+    """[box] * 3 the largest ball in the box, with a soft edge: slices at steps of 1 / box tell nothing beyond."""
+    axis = np.square(np.arange(box) - box // 2).astype(np.float32)
+    radius = np.sqrt(axis[:, None, None] + axis[:, None] + axis)
+    fall = np.clip((radius - (0.5 * box - _EDGE)) / _EDGE, 0, 1)
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * fall), np.float32)
+
+
+def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: NDArray[np.float32] | None = None,
+          tolerance: float = 1e-2, iterations: int = 4, workers: int = 1) -> NDArray[np.float32]:
+    """The map v = m u that minimises v.T v / 2 - b.v + v.R v / 2, with R = ``prior`` in the shells of Fourier space.
+
+    Args:
+        prior: [box // 2 + 1] inverse signal power in the units of NormalEquations.shell_weights; > 0. The last value
+            goes on beyond.
+        support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is good).
+        tolerance: of the residual over its first value, measured with the preconditioner.
+        iterations: at most so many; few are best with a weak prior, since the preconditioner already solves a
+            well-sampled map and what comes later is noise that the views hardly touch.
+        workers: threads.
+    Returns:
+        [box] * 3 (z, y, x).
+    """
+    system = _System(equations, prior, workers)
+    mask = ball(equations.box) if support is None else support
+    residual = mask * equations.data
+    result = np.zeros_like(residual)
+    search = solved = mask * system.precondition(residual)
+    product = first = float(np.vdot(residual, solved))
+    for _ in range(iterations):
+        if not product > tolerance**2 * first:
+            break
+        applied = mask * system.apply(mask * search)
+        step = product / float(np.vdot(search, applied))
+        result += np.float32(step) * search
+        residual -= np.float32(step) * applied
+        solved = mask * system.precondition(mask * residual)
+        product, previous = float(np.vdot(residual, solved)), product
+        search = solved + np.float32(product / previous) * search
+    return np.asarray(mask * result, np.float32)
+
+
+class _System:
+    """T + R, and an approximate inverse."""
+
+    def __init__(self, equations: NormalEquations, prior: NDArray[np.float64], workers: int) -> None:
+        self.box, self.size, self._workers = equations.box, equations.size, workers
+        table = np.asarray(prior, np.float32)
+        last = len(table) - 1
+        shells = np.minimum(shell_of_grid(self.size, self.box), last)
+        self._multiplier = equations.transfer + table[shells]
+        own = np.minimum(shell_of_grid(self.box, self.box), last)
+        self._inverse = 1 / (np.maximum(self._circulant(equations.transfer), 0) + table[own])
+
+    def apply(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Convolution without wrap-around; lines of zeros are not transformed."""
+        n, size, workers = self.box, self.size, self._workers
+        wave = scipy.fft.rfft(density, size, axis=2, workers=workers)
+        wave = scipy.fft.fft(wave, size, axis=1, workers=workers)
+        wave = scipy.fft.fft(wave, size, axis=0, workers=workers)
+        wave *= self._multiplier
+        wave = scipy.fft.ifft(wave, axis=0, overwrite_x=True, workers=workers)[:n]
+        wave = scipy.fft.ifft(wave, axis=1, workers=workers)[:, :n]
+        return np.asarray(scipy.fft.irfft(wave, size, axis=2, workers=workers)[:, :, :n])
+
+    def precondition(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
+        wave = scipy.fft.rfftn(density, workers=self._workers)
+        wave *= self._inverse
+        return np.asarray(scipy.fft.irfftn(wave, s=(self.box,) * 3, workers=self._workers))
+
+    def _circulant(self, transfer: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The periodic convolution nearest to T in the mean square (T. Chan 1988), on the Fourier grid of the box."""
+        spread = scipy.fft.irfftn(transfer, s=(self.size,) * 3, workers=self._workers)
+        position = np.arange(self.box)
+        share = (position / self.box).astype(np.float32)
+        for axis in range(3):
+            spread = np.moveaxis(spread, axis, 0)
+            wrapped = spread[position + self.size - self.box]  # position 0 is wrapped with weight 0
+            weight = share[:, None, None]
+            spread = np.moveaxis((1 - weight) * spread[:self.box] + weight * wrapped, 0, axis)
+        return np.asarray(scipy.fft.rfftn(spread, workers=self._workers).real)
