@@ -4,6 +4,7 @@ Frequencies k are in 1/Angstrom; shell s of a map of L = box x pixel Angstrom ho
 from the centre rounds to s, that is frequencies around s / L.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.io.mrc import DensityMap
 
 __all__ = [
-    "dense_region", "field_of_view", "fourier_shell_correlation", "low_pass", "molecular_volume", "radial_power",
+    "coarser_map", "dense_region", "field_of_view", "fourier_shell_correlation", "low_pass", "molecular_volume", "radial_power",
     "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
 ]
 
@@ -47,6 +48,12 @@ def resample_map(density: DensityMap, box: int, pixel_size: float) -> DensityMap
     return DensityMap(np.ascontiguousarray(data) + np.float32(level), float(pixel_size))
 
 
+def coarser_map(density: DensityMap, pixel_size: float) -> DensityMap:
+    """The map over the same field of view on an even grid of about a pixel size (Angstrom), or itself if that is finer."""
+    box = 2 * math.ceil(0.5 * field_of_view(density) / pixel_size)
+    return resample_map(density, box, field_of_view(density) / box) if box < density.box else density
+
+
 def _faces(data: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([np.take(data, index, axis).ravel() for axis in range(3) for index in (0, -1)])
 
@@ -64,32 +71,32 @@ def _interpolation(box: int, pixel: float, new_box: int, new_pixel: float) -> ND
     turns = 2 * np.pi * index / (box * pixel)
     wave, other = np.outer(new, turns), np.outer(old, turns)
     matrix = (np.cos(wave) * pairs) @ np.cos(other).T + (np.sin(wave) * pairs) @ np.sin(other).T
-    inside = (new > old[0] - 0.5 * pixel * (1 + 1e-9)) & (new < old[-1] + 0.5 * pixel * (1 + 1e-9))
+    inside = np.abs(new) <= 0.5 * box * pixel * (1 + 1e-9)
     return np.asarray(matrix * inside[:, None] / box, np.float32)
 
 
-def _shell_index(box: int) -> NDArray[np.int64]:
-    """[box, box, box // 2 + 1] shell of every coefficient of a real transform."""
-    full = np.fft.fftfreq(box, 1 / box) ** 2
-    half = np.arange(box // 2 + 1) ** 2
-    return np.asarray(np.rint(np.sqrt(full[:, None, None] + full[None, :, None] + half)), np.int64)
+def _shell_sums(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
+    """[4, box // 2 + 1] sums over shells 0 .. box // 2 of two half transforms (Friedel mates counted).
 
-
-def _shell_sums(box: int, values: list[NDArray[Any]]) -> list[NDArray[np.float64]]:
-    """Sums over whole shells 0 .. box // 2 of fields on the half transform; Friedel mates counted."""
-    shells = _shell_index(box).ravel()
-    pairs = np.full(box // 2 + 1, 2.0)
-    pairs[0] = 1.0
-    if box % 2 == 0:
-        pairs[-1] = 1.0
-    return [np.asarray(np.bincount(shells, (value * pairs).ravel())[:box // 2 + 1], np.float64) for value in values]
+    Of |first|^2, |second|^2, the real part of first conj(second), and 1. Plane by plane: large boxes fit into memory.
+    """
+    box = len(first)
+    full, last = np.fft.fftfreq(box, 1 / box) ** 2, box // 2
+    plane = full[:, None] + np.arange(last + 1) ** 2
+    pairs = np.where((np.arange(last + 1) == 0) | (2 * np.arange(last + 1) == box), 1.0, 2.0)
+    sums = np.zeros((4, last + 1))
+    for height, a, b in zip(full, first, second, strict=True):
+        shell = np.rint(np.sqrt(height + plane)).astype(np.int64).ravel()
+        for row, value in enumerate((np.abs(a) ** 2, np.abs(b) ** 2, (a * b.conj()).real, 1.0)):
+            sums[row] += np.bincount(shell, (value * np.broadcast_to(pairs, plane.shape)).ravel(), last + 1)[:last + 1]
+    return sums
 
 
 def radial_power(data: NDArray[Any]) -> NDArray[np.float64]:
     """Mean square modulus of the plain DFT of a map [box] * 3 in shells 0 .. box // 2."""
     transform = scipy.fft.rfftn(data)
-    power, number = _shell_sums(len(data), [np.abs(transform) ** 2, np.ones(transform.shape)])
-    return power / number
+    power, _, _, number = _shell_sums(transform, transform)
+    return np.asarray(power / number)
 
 
 def fourier_shell_correlation(
@@ -105,8 +112,7 @@ def fourier_shell_correlation(
     if first.shape != second.shape:
         raise ValueError(f"maps of {first.shape} and {second.shape} voxels; expected one shape")
     box = len(first)
-    a, b = scipy.fft.rfftn(first), scipy.fft.rfftn(second)
-    cross, power_a, power_b = _shell_sums(box, [(a * b.conj()).real, np.abs(a) ** 2, np.abs(b) ** 2])
+    power_a, power_b, cross, _ = _shell_sums(scipy.fft.rfftn(first), scipy.fft.rfftn(second))
     norm = np.sqrt(power_a * power_b)
     curve = np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
     return np.arange(1, box // 2 + 1) / (box * pixel_size), curve[1:]
@@ -203,7 +209,11 @@ def soft_mask(density: DensityMap, resolution: float | None = None) -> NDArray[n
         [box, box, box]; all 1 when no molecule stands out.
     """
     blur = max(field_of_view(density) / 12 if resolution is None else resolution, 3 * density.pixel_size)
-    inside = dense_region(density, blur)
+    coarse = coarser_map(density, blur / 4)
+    inside = dense_region(coarse, blur)
     if not inside.any():
         return np.ones(density.data.shape, np.float32)
-    return soft_edge(inside, blur / density.pixel_size, blur / density.pixel_size)
+    mask = DensityMap(soft_edge(inside, blur / coarse.pixel_size, blur / coarse.pixel_size), coarse.pixel_size)
+    if coarse is not density:
+        mask = resample_map(mask, density.box, density.pixel_size)
+    return np.clip(mask.data, 0, 1)

@@ -13,9 +13,10 @@ from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io.atomic import replacing
 from gmmhet.engine.io.mrc import DensityMap
 
-__all__ = ["ATOMIC_SUFFIXES", "Atoms", "atomic_density", "read_atoms", "write_pseudo_atoms"]
+__all__ = ["ATOMIC_RESOLUTION", "Atoms", "atomic_density", "is_atomic", "read_atoms", "write_pseudo_atoms"]
 
-ATOMIC_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".cif.gz")
+ATOMIC_RESOLUTION = 10.0  # Angstrom, when none is asked for: an atomic model knows none
+_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".cif.gz")
 _BLUR = 0.225  # sigma / resolution
 _LARGEST_BOX = 512
 
@@ -26,6 +27,11 @@ class Atoms:
 
     positions: NDArray[np.float64]
     electrons: NDArray[np.float64]
+
+
+def is_atomic(path: Path) -> bool:
+    """Whether a file is an atomic model, by its name."""
+    return path.name.lower().endswith(_SUFFIXES)
 
 
 def read_atoms(path: Path) -> Atoms:

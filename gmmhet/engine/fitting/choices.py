@@ -8,25 +8,33 @@ from numpy.typing import NDArray
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.maps import dense_region, field_of_view, radial_power, soft_edge, solvent_level
 
-__all__ = ["FINEST", "MOST_GAUSSIANS", "choose_number", "choose_resolution", "resolution_of_number"]
+__all__ = [
+    "FINEST", "MOST_GAUSSIANS", "PIXELS_PER_RESOLUTION", "choose_number", "choose_resolution", "resolution_of_number",
+]
 
 _LOG = logging.getLogger("gmmhet")
 
 MOST_GAUSSIANS = 4096
 _SPACING = 0.7  # of the resolution: one Gaussian per (0.7 d)^3; 128 for 150 kDa at 16 A
-_PIXELS = 2.25  # per resolution element: the last eighth before Nyquist suffers from interpolation in most maps
+PIXELS_PER_RESOLUTION = 2.25  # the last ninth before Nyquist suffers from interpolation in most maps
 FINEST = 8.0  # Angstrom; motions seldom need more, and N grows with the inverse cube
 _EMPTY_SHELL = 1e-6  # of the strongest shell's power
 _OVER_SOLVENT = 2.0  # power of the molecule over that of as much solvent
 
 
-def choose_resolution(density: DensityMap, volume: float, finest: float = FINEST) -> float:
-    """The resolution (Angstrom) that a map supports, by the rule that the log states."""
+def choose_resolution(density: DensityMap, pixel_size: float, volume: float, finest: float = FINEST) -> float:
+    """The resolution (Angstrom) that a map supports, by the rule that the log states.
+
+    Args:
+        density: the map; sampling finer than the answer is not needed. pixel_size: of the map as it was made, Angstrom.
+        volume: of the molecule, Angstrom^3. finest: Angstrom; the answer is no finer.
+    """
     carried = _signal_limit(density)
-    sampled, held = _PIXELS * density.pixel_size, resolution_of_number(MOST_GAUSSIANS, volume)
+    sampled, held = PIXELS_PER_RESOLUTION * pixel_size, resolution_of_number(MOST_GAUSSIANS, volume)
     chosen = float(f"{max(sampled, carried, held, finest):.3g}")
     _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), the end of the map's signal (%.3g A), %g A, and "
-              "what %d Gaussians can carry (%.3g A)", chosen, _PIXELS, sampled, carried, finest, MOST_GAUSSIANS, held)
+              "what %d Gaussians can carry (%.3g A)", chosen, PIXELS_PER_RESOLUTION, sampled, carried, finest,
+              MOST_GAUSSIANS, held)
     return chosen
 
 

@@ -17,11 +17,11 @@ from gmmhet.engine.fitting.seeding import seed_points
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.maps import (
+    coarser_map,
     dense_region,
     field_of_view,
     low_pass,
     molecular_volume,
-    resample_map,
     soft_edge,
     solvent_level,
 )
@@ -88,7 +88,10 @@ def _scale(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | N
                          f"pixel size of {name}")
     piece = _piece(density, max(asked or _OVERVIEW, 2.5 * density.pixel_size), mask, name)
     volume = molecular_volume(piece.density, piece.inside)
-    resolution = choose_resolution(density, volume, finest) if asked is None else asked
+    if asked is None:
+        resolution = choose_resolution(coarser_map(density, finest / _WORKING_PIXELS), density.pixel_size, volume, finest)
+    else:
+        resolution = asked
     if config.n_gaussians is None:
         number = choose_number(volume, resolution)
         _LOG.info("%d Gaussians: one per (0.7 x %.3g A)^3 of a molecule of %.3g A^3", number, resolution, volume)
@@ -102,17 +105,11 @@ def _scale(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | N
 
 def _piece(density: DensityMap, resolution: float, mask: NDArray[np.float32] | None, name: str) -> _Piece:
     """Find the molecule on a grid no finer than the resolution needs, and cut it out."""
-    pixel = max(resolution / _WORKING_PIXELS, density.pixel_size)
-    box = 2 * math.ceil(0.5 * field_of_view(density) / pixel)
-    work = density
-    if box < density.box:
-        work = resample_map(density, box, field_of_view(density) / box)
+    work = coarser_map(density, resolution / _WORKING_PIXELS)
     if mask is None:
         inside = dense_region(work, resolution)
     else:
-        inside = mask > 0.5
-        if work is not density:
-            inside = resample_map(DensityMap(mask, density.pixel_size), box, work.pixel_size).data > 0.5
+        inside = coarser_map(DensityMap(mask, density.pixel_size), resolution / _WORKING_PIXELS).data > 0.5
     if not inside.any():
         raise InputError(f"{name}: no density above its surroundings" + ("" if mask is None else " inside the mask") +
                          "; expected a molecule, white on black")

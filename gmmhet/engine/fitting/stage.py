@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.atoms import ATOMIC_SUFFIXES, atomic_density, read_atoms, write_pseudo_atoms
+from gmmhet.engine.fitting.atoms import ATOMIC_RESOLUTION, atomic_density, is_atomic, read_atoms, write_pseudo_atoms
 from gmmhet.engine.fitting.choices import FINEST
 from gmmhet.engine.fitting.density import gaussian_density
 from gmmhet.engine.fitting.molecule import fit_map
@@ -21,11 +21,9 @@ from gmmhet.engine.io import DensityMap, output_folder, read_map, replacing, wri
 from gmmhet.engine.maps import fourier_shell_correlation, resolution_at
 from gmmhet.engine.symmetry import symmetric_copies
 
-__all__ = ["fit"]
+__all__ = ["fit", "fit_density", "read_fit_mask"]
 
 _LOG = logging.getLogger("gmmhet")
-
-_ATOMIC_RESOLUTION = 10.0  # Angstrom, when none is asked for: an atomic model knows none
 
 
 def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
@@ -38,12 +36,25 @@ def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
         InputError: unreadable or empty map, no cube, NaN, a mask of another grid, a resolution beyond Nyquist, a folder
             that cannot be written.
     """
+    output_folder(output.parent)
+    density, notes, finest = _read(source, config)
+    mask = read_fit_mask(config.mask, density) if config.mask is not None else None
+    return fit_density(density, config, output, source=source, mask=mask, finest=finest, notes=notes)
+
+
+def fit_density(density: DensityMap, config: FitConfig, output: Path, *, source: Path,
+                mask: NDArray[np.float32] | None = None, finest: float = FINEST,
+                notes: dict[str, Any] | None = None) -> GaussianModel:
+    """The fit stage for a map in memory.
+
+    Args:
+        source: where it came from, for messages and the model. mask: on the map's grid.
+        finest: Angstrom; an automatic resolution is no finer. notes: kept in the model's about.
+    """
     started = time.monotonic()
     folder = output_folder(output.parent)
-    density, notes, finest = _read(source, config)
-    mask = _read_mask(config.mask, density) if config.mask is not None else None
     model = fit_map(density, config, mask=mask, name=str(source), finest=finest)
-    model.about.update(source=str(source), **notes)
+    model.about.update(source=str(source), **(notes or {}))
     fitted = gaussian_density(model)
     frequency, curve = fourier_shell_correlation(density.data, fitted.data, density.pixel_size)
     summary = _summary(model, frequency, curve, config, time.monotonic() - started)
@@ -60,17 +71,23 @@ def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
 
 def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], float]:
     """The map to fit, what to note about it, and the finest resolution to choose."""
-    if not source.name.lower().endswith(ATOMIC_SUFFIXES):
+    if not is_atomic(source):
         return read_map(source), {"source_kind": "map"}, FINEST
-    resolution = _ATOMIC_RESOLUTION if config.resolution is None else config.resolution
+    resolution = ATOMIC_RESOLUTION if config.resolution is None else config.resolution
     atoms = read_atoms(source)
     density = atomic_density(atoms, resolution)
     _LOG.info("%s: %d atoms as a map of %d voxels of %.3g A at %.3g A; the model's origin is the file's",
               source, len(atoms.electrons), density.box, density.pixel_size, resolution)
-    return density, {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": "the atomic model's own"}, resolution
+    notes = {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": "the atomic model's own"}
+    return density, notes, resolution
 
 
-def _read_mask(path: Path, density: DensityMap) -> NDArray[np.float32]:
+def read_fit_mask(path: Path, density: DensityMap) -> NDArray[np.float32]:
+    """A mask on the grid of a map.
+
+    Raises:
+        InputError: unreadable, of another grid, or empty.
+    """
     mask = read_map(path)
     if mask.box != density.box or abs(mask.pixel_size / density.pixel_size - 1) > 1e-2:
         raise InputError(f"{path}: mask of {mask.box} voxels of {mask.pixel_size:.4g} A; expected the map's "

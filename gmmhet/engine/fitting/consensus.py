@@ -1,0 +1,98 @@
+"""A map or an atomic model on the grid and in the frame of a set of particles."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.config import FitConfig
+from gmmhet.engine.conventions import voxel_origin
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.fitting.atoms import ATOMIC_RESOLUTION, Atoms, atomic_density, is_atomic, read_atoms
+from gmmhet.engine.fitting.choices import FINEST, PIXELS_PER_RESOLUTION
+from gmmhet.engine.fitting.stage import read_fit_mask
+from gmmhet.engine.io.mrc import DensityMap, read_map
+from gmmhet.engine.maps import field_of_view, resample_map
+
+__all__ = ["Consensus", "consensus_for"]
+
+_LOG = logging.getLogger("gmmhet")
+
+_SAME_FIELD = 0.03  # relative; boxes that were rounded to even or to factors of two and three differ by less
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """What the Gaussians are fitted to.
+
+    Attributes:
+        density: on the particles' grid. mask: [box] * 3 on it, when the user gave one.
+        finest: Angstrom; what the source itself holds: an automatic resolution is no finer.
+        notes: how it was made.
+    """
+
+    density: DensityMap
+    mask: NDArray[np.float32] | None
+    finest: float
+    notes: dict[str, Any]
+
+
+def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:
+    """Read a map or an atomic model for particles of a box and pixel size (Angstrom).
+
+    A map of another box and pixel size over the same field of view (within 3%) is resampled by physical size. An
+    atomic model is taken to be centred on its origin, or on the middle of the particles' box seen from its corner (the
+    frame of an MRC map), whichever holds it.
+
+    Raises:
+        InputError: unreadable; a map of another field of view; a resolution finer than the map or the particles hold; a
+            molecule that fits into neither frame.
+    """
+    if is_atomic(source):
+        return _from_atoms(source, box, pixel_size, config)
+    density = read_map(source)
+    ours, theirs = field_of_view(density), box * pixel_size
+    if abs(ours / theirs - 1) > _SAME_FIELD:
+        raise InputError(f"{source}: map with a field of view of {ours:.4g} A ({density.box} voxels of "
+                         f"{density.pixel_size:.4g} A), particles of {theirs:.4g} A ({box} pixels of "
+                         f"{pixel_size:.4g} A); expected the same field of view")
+    coarsest = max(density.pixel_size, pixel_size)
+    if config.resolution is not None and config.resolution < 2 * coarsest * (1 - 1e-6):
+        whose = "the particles" if pixel_size >= density.pixel_size else source
+        raise InputError(f"--resolution is {config.resolution:g} A; expected at least {2 * coarsest:.4g} A, twice the "
+                         f"pixel size of {whose}")
+    mask = read_fit_mask(config.mask, density) if config.mask is not None else None
+    notes: dict[str, Any] = {"source_kind": "map"}
+    if density.box == box and abs(density.pixel_size / pixel_size - 1) < 5e-3:
+        density = DensityMap(density.data, pixel_size)  # headers round
+    else:
+        _LOG.info("%s: %d voxels of %.4g A resampled to the particles' %d of %.4g A", source, density.box,
+                  density.pixel_size, box, pixel_size)
+        notes["resampled_from"] = {"box": density.box, "pixel_size": density.pixel_size}
+        if mask is not None:
+            mask = resample_map(DensityMap(mask, density.pixel_size), box, pixel_size).data
+        density = resample_map(density, box, pixel_size)
+    return Consensus(density, mask, max(FINEST, PIXELS_PER_RESOLUTION * coarsest), notes)
+
+
+def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:
+    atoms = read_atoms(source)
+    half, corner = 0.5 * box * pixel_size, voxel_origin(box) * pixel_size
+    frames = {"its own": atoms.positions, "the corner of the box": atoms.positions - corner}
+    fitting = {name: float(np.linalg.norm(p.mean(axis=0))) for name, p in frames.items() if np.abs(p).max() < half}
+    if not fitting:
+        low, high = atoms.positions.min(axis=0), atoms.positions.max(axis=0)
+        raise InputError(f"{source}: atoms from {np.round(low).tolist()} to {np.round(high).tolist()} A fit into the "
+                         f"particles' box of {2 * half:.4g} A neither around the origin nor from its corner; expected "
+                         "a model in the frame of the map that the poses belong to")
+    frame = min(fitting, key=lambda name: fitting[name])
+    finest = max(ATOMIC_RESOLUTION, PIXELS_PER_RESOLUTION * pixel_size)
+    blur = finest if config.resolution is None else config.resolution
+    _LOG.info("%s: %d atoms as a map at %.3g A; the centre of the particles is taken to be at %s", source,
+              len(atoms.electrons), blur, "its origin" if frame == "its own" else f"({corner:.4g}) * 3 A")
+    density = atomic_density(Atoms(frames[frame], atoms.electrons), blur, box=box, pixel_size=pixel_size)
+    mask = read_fit_mask(config.mask, density) if config.mask is not None else None
+    return Consensus(density, mask, finest, {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": frame})

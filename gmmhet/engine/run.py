@@ -1,0 +1,155 @@
+"""The whole job: fit, analyze, reconstruct, report."""
+
+import dataclasses
+import json
+import logging
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gmmhet import __version__
+from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.fitting import fit_density
+from gmmhet.engine.fitting.consensus import Consensus, consensus_for
+from gmmhet.engine.io import output_folder, read_particles, replacing
+
+__all__ = ["run"]
+
+_LOG = logging.getLogger("gmmhet")
+
+_FEWEST = 50  # particles; fewer cannot tell a motion from noise, whatever the statistics say
+
+
+def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: AnalyzeConfig,
+        reconstruct_config: ReconstructConfig, output: Path, *, root: Path | None = None) -> None:
+    """Fit the consensus, find the motions, make maps along them, write the report.
+
+    Writes model/, analysis/, maps/, report.html and run.json into ``output``. When no motion is supported, one map of
+    all particles is made instead of maps along noise, and the log and run.json say so. With ``resume`` (of either
+    config), stages whose results are there, made from the same input with the same parameters, are kept.
+
+    Args:
+        particles: STAR file. map_path: consensus map, or atomic model, in the frame of the particles' poses.
+        root: project folder that image names are relative to.
+    Raises:
+        InputError: unreadable input; a map of another field of view than the particles; what the stages raise.
+    """
+    table = read_particles(particles, root=root)
+    folder = output_folder(output)
+    consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
+    resume = analyze_config.resume or reconstruct_config.resume
+    parameters = {"particles": _identity(particles), "map": _identity(map_path), "root": root and str(root),
+                  "fit": _plain(fit_config), "analyze": _plain(analyze_config),
+                  "reconstruct": _plain(reconstruct_config)}
+    job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)], resume)
+    job.stage("fit", "model", lambda _: _fit(consensus, fit_config, map_path, folder / "model" / "model.npz"))
+    job.stage("analyze", "analysis", lambda resumed: _analyze(
+        particles, folder, dataclasses.replace(analyze_config, resume=resumed), root))
+    supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table))
+    job.stage("reconstruct", "maps", lambda resumed: _reconstruct(
+        particles, folder, dataclasses.replace(reconstruct_config, resume=resumed), supported, root))
+    job.finish(verdict)
+
+
+class _Job:
+    """Runs the stages in order and keeps run.json: parameters and seconds of the stages that are done."""
+
+    def __init__(self, folder: Path, parameters: dict[str, Any], command: list[str], resume: bool) -> None:
+        self.folder, self.parameters = folder, parameters
+        self.record = {"command": shlex.join(command), "version": __version__}
+        self.earlier = _read_record(folder / "run.json") if resume else {}
+        self.seconds: dict[str, float] = {}
+        inputs = ("particles", "map", "root")
+        before = self.earlier.get("parameters", {})
+        #: whether everything so far is as it was, so that what follows may be kept or gone on with
+        self.same = resume and all(before.get(name) == parameters[name] for name in inputs)
+
+    def stage(self, name: str, subfolder: str, work: Callable[[bool], None]) -> None:
+        """Do a stage, or keep what is there; ``work`` is told whether it may go on from what it left."""
+        self.same = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
+        done = self.earlier.get("seconds", {}).get(name)
+        if self.same and done is not None and (self.folder / subfolder / "summary.json").is_file():
+            _LOG.info("%s: kept from before", name)
+            self.seconds[name] = done
+            return
+        _LOG.info("%s", name)
+        started = time.monotonic()
+        output_folder(self.folder / subfolder)
+        self._write("interrupted: the same command with --resume goes on")
+        work(self.same)
+        self.seconds[name] = time.monotonic() - started
+        if done is not None:
+            self.same = False  # what follows was made from another result
+
+    def finish(self, verdict: str) -> None:
+        """Write the report, and say what came out."""
+        from gmmhet.engine.report import write_report
+        started = time.monotonic()
+        self._write(verdict)
+        write_report(self.folder, self.folder / "report.html")
+        self.seconds["report"] = time.monotonic() - started
+        self._write(verdict)
+        _LOG.info("%s: %.0f s", self.folder / "report.html", sum(self.seconds.values()))
+        _LOG.info("%s", verdict)
+
+    def _write(self, verdict: str) -> None:
+        record = self.record | {"verdict": verdict, "parameters": self.parameters, "seconds": self.seconds}
+        with replacing(self.folder / "run.json") as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _fit(consensus: Consensus, config: FitConfig, source: Path, output: Path) -> None:
+    fit_density(consensus.density, config, output, source=source, mask=consensus.mask, finest=consensus.finest,
+                notes=consensus.notes)
+
+
+def _analyze(particles: Path, folder: Path, config: AnalyzeConfig, root: Path | None) -> None:
+    from gmmhet.engine.analysis import analyze
+    analyze(particles, folder / "model" / "model.npz", config, folder / "analysis", root=root)
+
+
+def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, supported: bool, root: Path | None) -> None:
+    from gmmhet.engine.reconstruction import reconstruct
+    if not supported:
+        _LOG.info("no motion is supported: one map of all particles instead of maps along it")
+        config = dataclasses.replace(config, n=1, mode=1)
+    reconstruct(particles, folder / "analysis" / "latents.star", config, folder / "maps", root=root)
+
+
+def _verdict(summary_path: Path, n_particles: int) -> tuple[bool, str]:
+    """Whether maps along a mode make sense, and the end of the story in words."""
+    summary = json.loads(summary_path.read_text(encoding="utf-8"))
+    told = str(summary.get("verdict", "")).strip()
+    if n_particles < _FEWEST:
+        return False, (f"{n_particles} particles cannot support a motion: expected at least {_FEWEST}, better "
+                       "thousands. Everything was written, with one map of all particles.")
+    if any(mode.get("significant") is not False for mode in summary.get("modes", [])):
+        return True, told or f"{summary['n_significant_modes']} of {summary['n_modes']} modes are significant."
+    return False, f"No motion is supported by these {n_particles} particles. {told}".strip()
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """A config as JSON; whether it resumes is no parameter of the result."""
+    return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(config).items() if k != "resume"}
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    """A file by name, size and time of change: enough to notice that it is another one."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a map (.mrc) or an atomic model (.pdb, .cif)")
+    status = path.stat()
+    return {"path": str(path.resolve()), "bytes": status.st_size, "modified": status.st_mtime_ns}
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """run.json of an earlier run; empty when there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        _LOG.info("%s: nothing to resume; starting from the beginning", path)
+        return {}
+    usable = isinstance(found, dict) and isinstance(found.get("parameters"), dict)
+    return found if usable else {}
