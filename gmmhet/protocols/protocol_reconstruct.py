@@ -80,12 +80,15 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
 
     def reportStep(self, arguments, inputs):
         info = self.inputParticles.get().getFlexInfo()
-        extra = Path(self._getExtraPath())
-        folders = {ANALYSIS_DIR: Path(info.getAttr("analysis")), MODEL_DIR: Path(info.getAttr("model")).parent}
+        # The folder that gmmhet run would have made, under the name that the page shows.
+        together = Path(self._getExtraPath(self.getProject().getShortName()))
+        together.mkdir(exist_ok=True)
+        folders = {ANALYSIS_DIR: info.getAttr("analysis"), MODEL_DIR: os.path.dirname(info.getAttr("model")),
+                   MAPS_DIR: self._getExtraPath(MAPS_DIR)}
         for name, target in folders.items():
-            (extra / name).unlink(missing_ok=True)
-            (extra / name).symlink_to(os.path.relpath(target, extra))
-        Plugin.runEngine(self, "report", [str(extra), "-o", self.getReport()])
+            (together / name).unlink(missing_ok=True)
+            (together / name).symlink_to(os.path.relpath(target, together))
+        Plugin.runEngine(self, "report", [str(together), "-o", self.getReport()])
         return [self.getReport()]
 
     def createOutputStep(self, arguments, inputs):

@@ -71,6 +71,8 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
 
     def _validate(self):
         modes = len(self._modes())
+        if not modes:
+            return ["The analysis found no mode; there is nothing to show."]
         chosen = {"Mode": self.mode.get(), "Mode across": self.first.get(), "Mode up": self.second.get() or 1}
         return [f"{label} is {value}; expected 1 to {modes}" for label, value in chosen.items()
                 if value is None or not 1 <= value <= modes]
