@@ -1,0 +1,261 @@
+"""The four protocols in a real project, on simulated particles with planted motion."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+from pwem.objects import SetOfParticles
+from pwem.protocols import ProtSubSet
+from scipy.stats import spearmanr
+
+from gmmhet.convert import matrices_to_poses
+from gmmhet.engine.conventions import euler_to_matrix
+from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.io import read_particles, read_star, write_star
+from gmmhet.headless import launch, open_project, point
+from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetImport, ProtGmmHetModel, ProtGmmHetReconstruct
+
+PARTICLES, KEPT, BOX, PIXEL, MAPS = 500, 400, 32, 8.0, 3
+
+
+def engine(*arguments):
+    return subprocess.run([sys.executable, "-m", "gmmhet.engine", *map(str, arguments)], capture_output=True, text=True,
+                          check=False)
+
+
+class ProjectCase(unittest.TestCase):
+    """A project, and simulated particles beside it."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.addClassCleanup(os.chdir, os.getcwd())
+        cls.data = Path(folder.name)
+        done = engine("simulate", "--preset", "hinge11", "--particles", PARTICLES, "--box", BOX, "--pixel-size", PIXEL,
+                      "--snr", 0.3, "-o", cls.data, "--threads", 1)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        cls.project = open_project(cls.__name__)
+
+    @classmethod
+    def protocol(cls, kind, inputs=(), **parameters):
+        protocol = cls.project.newProtocol(kind, **parameters)
+        cls.project.saveProtocol(protocol)
+        point(cls.project, protocol, dict(inputs))
+        return protocol
+
+    @classmethod
+    def imported(cls):
+        return launch(cls.project, cls.protocol(ProtGmmHetImport, particlesFile=str(cls.data / "particles.star"),
+                                                mapFile=str(cls.data / "consensus.mrc")))
+
+
+class TestWorkflow(ProjectCase):
+    """A subset in the middle makes ids and rows differ all the way down."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.imports = cls.imported()
+        cls.subset = launch(cls.project, cls.protocol(
+            ProtSubSet, {"inputFullSet": (cls.imports, "outputParticles")}, chooseAtRandom=True, nElements=KEPT))
+        cls.model = launch(cls.project, cls.protocol(
+            ProtGmmHetModel, {"inputVolume": (cls.imports, "outputVolume")}, nGaussians="100", resolution=20.0,
+            numberOfThreads=1))
+        cls.motion = launch(cls.project, cls.protocol(
+            ProtGmmHetAnalyze, {"inputParticles": (cls.subset, "outputParticles"),
+                                "inputModel": (cls.model, "outputModel")}, nModes="1", numberOfThreads=1))
+        cls.maps = launch(cls.project, cls.protocol(
+            ProtGmmHetReconstruct, {"inputParticles": (cls.motion, "outputParticles")}, nMaps=MAPS, numberOfThreads=1))
+        with open(cls.data / "truth.csv", newline="", encoding="utf-8") as text:
+            cls.truth = {int(row["id"]): float(row["coordinate"]) for row in csv.DictReader(text)}
+
+    def by_id(self, star):
+        table = read_star(star)["particles"]
+        return dict(zip(table.integers("gmmhetParticleId"), range(len(table)), strict=True)), table
+
+    def test_imported_particles_are_those_of_the_file(self):
+        table, particles = read_particles(self.data / "particles.star"), self.imports.outputParticles
+        self.assertEqual((particles.getSize(), particles.getSamplingRate(), particles.getDim()[:2]),
+                         (PARTICLES, PIXEL, (BOX, BOX)))
+        self.assertEqual([p.getObjId() for p in particles], list(range(1, PARTICLES + 1)))
+        matrices = [p.getTransform().getMatrix() for p in particles]
+        angles, origins = matrices_to_poses(matrices, PIXEL, range(PARTICLES))
+        np.testing.assert_allclose(euler_to_matrix(angles), table.rotations, atol=1e-6)
+        np.testing.assert_allclose(origins, table.origins, atol=1e-5)
+        self.assertTrue(all(Path(p.getFileName()).is_symlink() for p in particles))
+        self.assertEqual(self.imports.outputVolume.getSamplingRate(), PIXEL)
+
+    def test_the_model_represents_the_map(self):
+        model = GaussianModel.load(self.model.outputModel.getModelFile())
+        self.assertEqual((len(model), model.resolution), (100, 20.0))
+        self.assertEqual((self.model.outputModel.getGaussians(), self.model.outputModel.getResolution()), (100, 20.0))
+        self.assertEqual((self.model.outputVolume.getSamplingRate(), self.model.outputVolume.getDim()),
+                         (PIXEL, (BOX, BOX, BOX)))
+        frequency, curve = (np.array(v, float) for v in self.model.outputFSC.getData())
+        self.assertGreater(curve[frequency < 1 / 25].min(), 0.9)
+        self.assertIn("*100* Gaussians", self.model.summary()[0])
+
+    def test_coordinates_are_joined_by_id(self):
+        particles = self.motion.outputParticles
+        given = {p.getObjId(): p.clone() for p in self.subset.outputParticles.iterItems()}
+        self.assertNotEqual(sorted(given), list(range(1, KEPT + 1)))
+        self.assertIsInstance(particles, SetOfParticles)
+        self.assertEqual((particles.getSize(), particles.getSamplingRate()), (KEPT, PIXEL))
+        self.assertTrue(particles.hasAlignmentProj() and particles.hasCTF())
+        row_of, table = self.by_id(self.motion._getExtraPath("analysis", "latents.star"))
+        z, sd = table.floats("gmmhetLatent1"), table.floats("gmmhetLatentSd1")
+        self.assertEqual({p.getObjId() for p in particles}, set(given))
+        for p in particles:
+            row, source = row_of[p.getObjId()], given[p.getObjId()]
+            self.assertEqual(p.getLocation(), source.getLocation())
+            np.testing.assert_allclose(p.getZFlex(), [z[row]], rtol=1e-6)
+            self.assertAlmostEqual(p.getAttributeValue("_gmmhetLatent1"), z[row])
+            self.assertAlmostEqual(p.getAttributeValue("_gmmhetLatentSd1"), sd[row])
+            np.testing.assert_array_equal(p.getTransform().getMatrix(), source.getTransform().getMatrix())
+            self.assertEqual(p.getCTF().getDefocusU(), source.getCTF().getDefocusU())
+
+    def test_coordinates_follow_the_planted_motion(self):
+        particles = self.motion.outputParticles
+        found = [p.getZFlex()[0] for p in particles]
+        planted = [self.truth[p.getObjId()] for p in particles]
+        # The exact posterior mean reaches well over 0.9 here; chance is 0.05.
+        self.assertGreater(abs(spearmanr(found, planted).statistic), 0.8)
+
+    def test_the_motion_comes_as_volumes(self):
+        summary = json.loads(Path(self.motion._getExtraPath("analysis", "summary.json")).read_text())
+        frames = summary["modes"][0]["frames"]
+        self.assertEqual(self.motion.motion1.getSize(), len(frames))
+        self.assertEqual(self.motion.motion1.getSamplingRate(), self.motion.motionFlex1.getSamplingRate())
+        for volume, moved, frame in zip(self.motion.motion1, self.motion.motionFlex1, frames, strict=True):
+            self.assertTrue(volume.getFileName().endswith(frame["file"]))
+            self.assertEqual(volume.getFileName(), moved.getFileName())
+            np.testing.assert_allclose(moved.getZFlex(), [frame["coordinate"]], rtol=1e-6)
+        self.assertTrue(Path(self.motion.flexibility.getFileName()).is_file())
+        self.assertEqual(self.motion.flexibilityMap.getDim()[0], mrcfile.read(
+            self.motion.flexibilityMap.getFileName()).shape[0])
+
+    def test_the_summary_tells_the_verdict(self):
+        found = json.loads(Path(self.motion._getExtraPath("analysis", "summary.json")).read_text())
+        self.assertEqual(self.motion.summary()[0], found["verdict"])
+
+    def test_maps_and_classes(self):
+        volumes, classes = self.maps.outputVolumes, self.maps.outputClasses
+        self.assertEqual((volumes.getSize(), volumes.getSamplingRate(), classes.getSize()), (MAPS, PIXEL, MAPS))
+        for volume in volumes:
+            self.assertEqual(volume.getDim(), (BOX, BOX, BOX))
+            halves = volume.getHalfMaps().split(",")
+            self.assertEqual([Path(h).is_file() for h in halves], [True, True])
+        row_of, table = self.by_id(self.maps._getExtraPath("maps", "classes.star"))
+        numbers, members = table.integers("rlnClassNumber"), {}
+        for one in classes.iterItems():
+            members[one.getObjId()] = [p.getObjId() for p in one]
+            self.assertEqual(one.getRepresentative().getFileName(), volumes[one.getObjId()].getFileName())
+            self.assertEqual({numbers[row_of[i]] for i in members[one.getObjId()]}, {one.getObjId()})
+        self.assertEqual(sum(map(len, members.values())), int((numbers > 0).sum()))
+        means = [np.mean([self.truth[i] for i in members[k]]) for k in sorted(members)]
+        self.assertIn(np.sign(np.diff(means)).tolist(), ([1.0] * (MAPS - 1), [-1.0] * (MAPS - 1)))
+
+    def test_every_map_has_its_curve(self):
+        curves = [c.clone() for c in self.maps.outputFSCs.iterItems()]
+        self.assertEqual([c.getObjId() for c in curves], list(range(1, MAPS + 1)))
+        for curve in curves:
+            frequency, correlation = (np.array(v, float) for v in curve.getData())
+            self.assertLessEqual(frequency.max(), 0.5 / PIXEL + 1e-6)
+            self.assertGreater(correlation[0], 0.9)
+
+    def test_the_page_is_made_of_this_run(self):
+        text = Path(self.maps.getReport()).read_text(encoding="utf-8")
+        self.assertIn("gmmhet report on TestWorkflow", text)
+        self.assertIn(f"{KEPT}</b>particles", text)
+
+    def test_a_finished_protocol_does_not_compute_again(self):
+        before = Path(self.motion._getExtraPath("analysis", "latents.star")).stat().st_mtime_ns
+        self.motion.runMode.set(0)
+        launch(self.project, self.motion)
+        self.assertEqual(Path(self.motion._getExtraPath("analysis", "latents.star")).stat().st_mtime_ns, before)
+
+    def test_citations_are_known(self):
+        for protocol in (self.model, self.motion, self.maps):
+            self.assertEqual(len(protocol._citations()), len([c for c in protocol.getCitations() if c]))
+            self.assertTrue(protocol.methods())
+
+
+class TestBadInput(ProjectCase):
+
+    def spoiled(self, name, change):
+        tables = read_star(self.data / "particles.star")
+        change(tables["particles"])
+        path = self.data / name
+        write_star(path, list(tables.values()))
+        return path
+
+    def test_validation_says_what_the_command_line_says(self):
+        def drop_poses(table):
+            del table.columns["rlnAngleTilt"]
+
+        def spoil_value(table):
+            table.columns["rlnDefocusU"][2] = "many"
+
+        for number, change in enumerate((drop_poses, spoil_value)):
+            path = self.spoiled(f"bad{number}.star", change)
+            done = engine("import", path, "-o", self.data / "never.star")
+            self.assertEqual(done.returncode, 2)
+            (message,) = self.protocol(ProtGmmHetImport, particlesFile=str(path)).validate()
+            self.assertEqual(f"gmmhet: error: {message}", done.stderr.strip().splitlines()[-1])
+            self.assertFalse((self.data / "never.star").exists())
+
+    def test_a_missing_file_and_map(self):
+        errors = self.protocol(ProtGmmHetImport, particlesFile="/no/such.star", mapFile="/no/such.mrc").validate()
+        self.assertEqual([e.split(":")[0] for e in errors], ["/no/such.star", "/no/such.mrc"])
+
+    def test_an_error_of_the_engine_is_the_protocols_error(self):
+        (self.data / "short.mrcs").write_bytes((self.data / "particles.mrcs").read_bytes()[:-5000])
+        path = self.spoiled("short.star", lambda t: t.columns.update(
+            rlnImageName=[n.split("@")[0] + "@short.mrcs" for n in t.columns["rlnImageName"]]))
+        protocol = self.protocol(ProtGmmHetImport, particlesFile=str(path))
+        self.assertEqual(protocol.validate(), [])
+        with self.assertRaisesRegex(RuntimeError, r"short\.mrcs: not a readable MRC file, or truncated"):
+            launch(self.project, protocol)
+        self.assertFalse(Path(protocol._getExtraPath("particles.star")).exists())
+
+    def test_options_are_checked_on_the_form(self):
+        imports = self.imported()
+        model = self.protocol(ProtGmmHetModel, {"inputVolume": (imports, "outputVolume")}, symmetry="Q4")
+        self.assertEqual(model.validate(), ["--symmetry is 'Q4'; expected Cn, Dn, T, O or I"])
+        model.symmetry.set("C1")
+        model.nGaussians.set("some")
+        self.assertEqual(model.validate(), ["Number of Gaussians is 'some'; expected a whole number from 1, or auto"])
+        motion = self.protocol(ProtGmmHetAnalyze, {"inputParticles": (imports, "outputParticles")}, motion=False,
+                               occupancy=False)
+        self.assertTrue(any("leave nothing to analyse" in e for e in motion.validate()))
+
+
+class TestRealImages(unittest.TestCase):
+    """Seven images of EMPIAR-10076, whose stack has neither a machine stamp nor a voxel size."""
+
+    def test_import(self):
+        root = Path(__file__).resolve().parents[3]
+        data = Path(os.environ.get("GMMHET_CONFORMANCE_DATA", root.parent / "shared" / "data")) / "empiar10076_7"
+        if not data.is_dir():
+            self.skipTest(f"no real images in {data}")
+        self.addCleanup(os.chdir, os.getcwd())
+        project = open_project("real")
+        protocol = launch(project, project.newProtocol(
+            ProtGmmHetImport, particlesFile=str(data / "particles.star"), mapFile=str(data / "classD_13.1A.mrc")))
+        self.assertEqual(protocol.outputParticles.getSize(), 7)
+        self.assertAlmostEqual(protocol.outputParticles.getSamplingRate(), 1.31, places=4)
+        self.assertEqual(protocol.outputParticles.getDim()[:2], (320, 320))
+        self.assertAlmostEqual(protocol.outputVolume.getSamplingRate(), 13.1, places=3)
+
+
+if __name__ == "__main__":
+    unittest.main()
