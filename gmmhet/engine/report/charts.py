@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.report.results import Curve, MapBin, Mode, Results
 from gmmhet.engine.report.svg import Axis, Plot, shade
-from gmmhet.engine.report.words import number
+from gmmhet.engine.report.words import angstrom, number
 
 __all__ = [
     "MODE_COLOURS", "along_colour", "bin_counts", "bin_fsc", "contrasts", "fit_fsc", "gains", "halfset_agreement",
@@ -228,7 +228,7 @@ def fit_fsc(results: Results, curve: Curve) -> str:
     plot = _fsc_plot("Gaussian model against the map", (curve,))
     plot.line(curve.frequency, curve.values, MODE_COLOURS[0])
     plot.rule(1 / float(results.summary["resolution"]), across=False,
-              label=f"analysis resolution, {number(results.summary['resolution'])} Å")
+              label=f"analysis resolution, {angstrom(results.summary['resolution'])}")
     return plot.figure("How far the Gaussians describe the map. Left of the dashed line the curve should stay near "
                        "1: that is the part the analysis uses.")
 

@@ -29,18 +29,21 @@ function box(row, text, checked, act) {
 
 // Colour at share (0..1) of a ramp of [r, g, b].
 function ramped(ramp, share) {
-  const place = Math.min(Math.max(share, 0), 1) * (ramp.length - 1), i = Math.min(Math.floor(place), ramp.length - 2), t = place - i;
+  const place = Math.min(Math.max(share, 0), 1) * (ramp.length - 1);
+  const i = Math.min(Math.floor(place), ramp.length - 2), t = place - i;
   return [0, 1, 2].map(k => ramp[i][k] + t * (ramp[i + 1][k] - ramp[i][k]));
 }
 
 function showLegend(element, title, low, high, ramp) {
   const bar = make("span", {className: "bar"});
   bar.style.background = `linear-gradient(to right, ${ramp.map(c => `rgb(${c.join()})`).join()})`;
-  element.replaceChildren(make("span", {textContent: title}), make("span", {textContent: short(low)}), bar, make("span", {textContent: short(high)}));
+  const words = [title, short(low), short(high)].map(text => make("span", {textContent: text}));
+  element.replaceChildren(words[0], words[1], bar, words[2]);
 }
 
 function short(value) {
-  const text = Math.abs(value) >= 1e4 || (value !== 0 && Math.abs(value) < 1e-2) ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  const extreme = Math.abs(value) >= 1e4 || (value !== 0 && Math.abs(value) < 1e-2);
+  const text = extreme ? value.toExponential(1) : String(Number(value.toPrecision(3)));
   return text.replace("-", "−");
 }
 
@@ -101,7 +104,10 @@ class Slices {
     return [0, 1, 2].map(along => {
       let low = Infinity, high = -Infinity;
       for (const volume of this.series.volumes)
-        for (const value of this.picture(volume, along, true)[2]) { low = Math.min(low, value); high = Math.max(high, value); }
+        for (const value of this.picture(volume, along, true)[2]) {
+          low = Math.min(low, value);
+          high = Math.max(high, value);
+        }
       return [low, Math.max(high, low + 1)];
     });
   }
@@ -146,7 +152,7 @@ async function start() {
   } catch (error) {
     for (const holder of holders) {
       const note = holder.querySelector(".waiting");
-      if (note) note.textContent = `The picture cannot be drawn (${error.message}). It needs a browser from 2023 or later.`;
+      if (note) note.textContent = `Cannot be drawn (${error.message}); a browser from 2023 or later is needed.`;
     }
     throw error;
   }

@@ -11,7 +11,7 @@ from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts
 from gmmhet.engine.report.results import Mode, Results, Stage, read_results
 from gmmhet.engine.report.scene import scene, shown_bins
-from gmmhet.engine.report.words import answer, counted, number, sentences
+from gmmhet.engine.report.words import angstrom, answer, counted, number, sentences
 
 __all__ = ["write_report"]
 
@@ -72,7 +72,7 @@ def _verdict(results: Results) -> str:
     if verdict:
         rows.insert(0, ("The analysis says", verdict))
     facts = [(f"{results.n_particles:,}", "particles"), (f"{int(results.summary['n_gaussians']):,}", "Gaussians"),
-             (f"{number(float(results.summary['resolution']))} Å", "analysis resolution"),
+             (angstrom(float(results.summary["resolution"])), "analysis resolution"),
              (str(sum(m.significant is True for m in results.modes)),
               f"significant of {counted(len(results.modes), 'mode')}"),
              (str(results.summary.get("method", number(None))), "method")]

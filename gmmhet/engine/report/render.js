@@ -16,11 +16,14 @@ class Renderer {
     const n = width * height;
     this.image = this.inner.getContext("2d").createImageData(width, height);
     this.pixels = new Uint32Array(this.image.data.buffer);
-    this.solid = {depth: new Float32Array(n), nx: new Float32Array(n), ny: new Float32Array(n), rgb: new Uint32Array(n)};
-    this.glass = {depth: new Float32Array(n), nx: new Float32Array(n), ny: new Float32Array(n), rgb: new Uint32Array(n)};
+    const layer = () => ({
+      depth: new Float32Array(n), nx: new Float32Array(n), ny: new Float32Array(n), rgb: new Uint32Array(n)});
+    this.solid = layer();
+    this.glass = layer();
   }
 
-  // scene: {spheres: {position, radius, colour}, solid: [mesh], glass: [mesh]}; camera: {rotation 9, centre 3, scale px/A}.
+  // scene: {spheres: {position, radius, colour}, solid: [mesh], glass: [mesh]}.
+  // camera: {rotation 9, centre 3, radius, scale px/A}.
   // All lengths Angstrom; view axes x right, y up, z towards the eye.
   draw(scene, camera, sharpness) {
     const width = Math.max(2, Math.round(this.canvas.clientWidth * sharpness));
@@ -85,8 +88,10 @@ class Renderer {
       const ax = sx[a], ay = sy[a], bx = sx[b], by = sy[b], cx = sx[c], cy = sy[c];
       const area = (cx - ax) * (by - ay) - (bx - ax) * (cy - ay);  // positive for faces towards the eye (y runs down)
       if (area <= 0) continue;
-      const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx))), x1 = Math.min(width - 1, Math.floor(Math.max(ax, bx, cx)));
-      const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy))), y1 = Math.min(height - 1, Math.floor(Math.max(ay, by, cy)));
+      const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx)));
+      const x1 = Math.min(width - 1, Math.floor(Math.max(ax, bx, cx)));
+      const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy)));
+      const y1 = Math.min(height - 1, Math.floor(Math.max(ay, by, cy)));
       for (let y = y0; y <= y1; y++)
         for (let x = x0; x <= x1; x++) {
           const wa = ((cx - x) * (by - y) - (bx - x) * (cy - y)) / area;
@@ -98,9 +103,10 @@ class Renderer {
           depth[at] = z;
           nx[at] = wa * vx[a] + wb * vx[b] + wc * vx[c];
           ny[at] = wa * vy[a] + wb * vy[b] + wc * vy[c];
-          const i = 3 * a, j = 3 * b, l = 3 * c;
-          rgb[at] = (wa * colour[i] + wb * colour[j] + wc * colour[l]) | (wa * colour[i + 1] + wb * colour[j + 1] + wc * colour[l + 1]) << 8 |
-            (wa * colour[i + 2] + wb * colour[j + 2] + wc * colour[l + 2]) << 16;
+          let packed = 0;
+          for (let q = 2; q >= 0; q--)
+            packed = packed << 8 | (wa * colour[3 * a + q] + wb * colour[3 * b + q] + wc * colour[3 * c + q]);
+          rgb[at] = packed;
         }
     }
   }
@@ -164,7 +170,8 @@ class Renderer {
 // Key light from the upper left, a weak one from the right, and ambient light.
 function lightOn(nx, ny) {
   const nz = Math.sqrt(Math.max(0, 1 - nx * nx - ny * ny));
-  return 0.47 + 0.53 * Math.max(0, -0.38 * nx + 0.48 * ny + 0.79 * nz) + 0.16 * Math.max(0, 0.8 * nx + 0.2 * ny + 0.3 * nz);
+  const key = Math.max(0, -0.38 * nx + 0.48 * ny + 0.79 * nz), fill = Math.max(0, 0.8 * nx + 0.2 * ny + 0.3 * nz);
+  return 0.47 + 0.53 * key + 0.16 * fill;
 }
 
 function highlight(nx, ny) {

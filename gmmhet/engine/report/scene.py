@@ -77,10 +77,16 @@ def _ends(results: Results, modes: list[Mode]) -> Floats:
 
 
 def _extent(results: Results, modes: list[Mode]) -> tuple[Floats, Floats]:
-    """[3], [3] corners of what the Gaussians reach in any frame, Angstrom."""
+    """[3], [3] corners of what the Gaussians reach in any frame, and of the fitted map, Angstrom."""
     reach = 2.5 * np.asarray(results.arrays["sigmas"], dtype=np.float64)[:, None]
     ends = _ends(results, modes)
-    return (ends - reach).min((0, 1)), (ends + reach).max((0, 1))
+    low, high = (ends - reach).min((0, 1)), (ends + reach).max((0, 1))
+    if results.fitted_map is not None:  # of a symmetric molecule it holds more than its Gaussians
+        density = read_map(results.fitted_map)
+        seen = np.argwhere(density.data > 0.1 * density.data.max())[:, ::-1]
+        places = (seen - density.box // 2) * density.pixel_size
+        low, high = np.minimum(low, places.min(0)), np.maximum(high, places.max(0))
+    return low, high
 
 
 def _framing(results: Results, modes: list[Mode], view: Floats) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 // Iso-surfaces of 8-bit volumes (naive surface nets) and small meshes.
-// A mesh: {n, position: Float32Array 3n, normal: Float32Array 3n, colour: Float32Array 3n (0..255), triangles: Uint32Array}.
+// A mesh: {n, position, normal, colour (0..255): Float32Array of 3n; triangles: Uint32Array}.
 
 // volume: {data: Uint8Array, shape: [nz, ny, nx], origin: [x, y, z], pixel}. level: 0..255.
 // Outside the volume counts as empty, so that every surface is closed.
@@ -122,7 +122,7 @@ function paint(mesh, colour) {
 // A quantity known at the Gaussians (centres 3n, values n), read at the vertices as a Gaussian-weighted mean.
 function spreadOver(mesh, centres, values, width) {
   const cell = 3 * width, cells = new Map(), out = new Float32Array(mesh.n);
-  const key = (x, y, z) => (Math.floor(x / cell) + 512) * 1048576 + (Math.floor(y / cell) + 512) * 1024 + Math.floor(z / cell) + 512;
+  const at = x => Math.floor(x / cell) + 512, key = (x, y, z) => (at(x) * 1024 + at(y)) * 1024 + at(z);
   for (let j = 0; j < values.length; j++) {
     const k = key(centres[3 * j], centres[3 * j + 1], centres[3 * j + 2]);
     if (!cells.has(k)) cells.set(k, []);

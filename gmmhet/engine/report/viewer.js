@@ -1,6 +1,7 @@
 // The rotatable pictures: one class for the canvas and its camera, one for what is shown in it.
 // All views of a page turn together, so that they can be compared.
 const views = [];
+const PLAIN = [150, 172, 199];
 
 class View {
   constructor(element, data) {
@@ -26,7 +27,11 @@ class View {
   listen() {
     const canvas = this.canvas;
     let last = null;
-    canvas.addEventListener("pointerdown", e => { last = [e.clientX, e.clientY]; canvas.setPointerCapture(e.pointerId); canvas.focus({preventScroll: true}); });
+    canvas.addEventListener("pointerdown", e => {
+      last = [e.clientX, e.clientY];
+      canvas.setPointerCapture(e.pointerId);
+      canvas.focus({preventScroll: true});
+    });
     canvas.addEventListener("pointerup", () => { last = null; });
     canvas.addEventListener("pointercancel", () => { last = null; });
     canvas.addEventListener("pointermove", e => {
@@ -56,12 +61,15 @@ class View {
     if (this.pending) return;
     this.pending = requestAnimationFrame(() => {
       this.pending = 0;
+      if (!this.visible) return;
+      this.scene();  // surfaces not yet made are made here, so that only drawing is timed
       const started = performance.now();
       this.draw(this.speed);
       const took = performance.now() - started;
       this.speed = Math.min(1, Math.max(0.45, this.speed * (took > 45 ? 0.8 : took < 18 ? 1.15 : 1)));
       clearTimeout(this.rest);
-      if (!this.playing) this.rest = setTimeout(() => this.draw(Math.min(2, Math.max(1.5, window.devicePixelRatio || 1))), 160);
+      const sharp = Math.min(2, Math.max(1.5, window.devicePixelRatio || 1));
+      if (!this.playing) this.rest = setTimeout(() => this.draw(sharp), 160);
     });
   }
 
@@ -74,7 +82,8 @@ class View {
 }
 
 function turn(right, down) {
-  const data = views[0].data, r = data.rotation, [c, s, d, t] = [Math.cos(right), Math.sin(right), Math.cos(down), Math.sin(down)];
+  const data = views[0].data, r = data.rotation;
+  const c = Math.cos(right), s = Math.sin(right), d = Math.cos(down), t = Math.sin(down);
   const step = [c, 0, s, s * t, d, -c * t, -s * d, t, c * d];
   const next = new Array(9);
   for (let i = 0; i < 3; i++) for (let j = 0; j < 3; j++)
@@ -108,10 +117,10 @@ class MoleculeView extends View {
   }
 
   recolour() {
-    const {values, low, high, ramp, unit: words} = this.data.colourings[this.colouring.selectedIndex];
+    const {name, values, low, high, ramp, unit: words} = this.data.colourings[this.colouring.selectedIndex];
     this.colours = new Uint8Array(3 * values.length);
     for (let i = 0; i < values.length; i++) this.colours.set(ramped(ramp, (values[i] - low) / (high - low)), 3 * i);
-    showLegend(this.legend, this.data.colourings[this.colouring.selectedIndex].name + (words ? ` (${words})` : ""), low, high, ramp);
+    showLegend(this.legend, `${name} (${words})`, low, high, ramp);
     this.refresh();
   }
 
@@ -119,7 +128,8 @@ class MoleculeView extends View {
     const {position, radius} = this.data.gaussians;
     const glass = [];
     if (this.envelope && this.envelope.checked) {
-      this.shell = this.shell || paint(isoSurface(this.data.series.consensus.volumes[0], this.data.series.consensus.levelByte), [120, 140, 165]);
+      const {volumes, levelByte} = this.data.series.consensus;
+      this.shell = this.shell || paint(isoSurface(volumes[0], levelByte), [120, 140, 165]);
       glass.push(this.shell);
     }
     return {spheres: {position, radius, colour: this.colours}, glass};
@@ -167,19 +177,28 @@ class MovieView extends View {
     const element = this.below, player = make("div", {className: "controls player"});
     this.legend = make("div", {className: "legend"});
     this.playButton = button(player, "▶ Play", () => this.play(!this.playing));
-    this.slider = make("input", {type: "range", min: 0, max: this.series.volumes.length - 1, value: 0, ariaLabel: "frame"});
+    const last = this.series.volumes.length - 1;
+    this.slider = make("input", {type: "range", min: 0, max: last, value: 0, ariaLabel: "frame"});
     this.slider.addEventListener("input", () => { this.play(false); this.show(Number(this.slider.value)); });
     this.place = make("output", {});
     player.append(this.slider, this.place);
     const row = make("div", {className: "controls"});
     this.what = choice(row, "Show", this.mode ? ["surface", "Gaussians"] : ["surface"], () => this.choose());
-    this.colouring = choice(row, "Colour by", this.mode ? ["nothing", "displacement", "density change"] : ["nothing"], () => this.choose());
-    if (this.mode) this.colouring.selectedIndex = this.element.dataset.plain ? 0 : this.mode.mostlyDensity ? 2 : 1;
-    if (this.mode) this.arrows = box(row, this.mode.stretch > 1 ? `arrows (${this.mode.stretch} × longer)` : "arrows", false, () => this.refresh());
+    const colourings = this.mode ? ["nothing", "displacement", "density change"] : ["nothing"];
+    this.colouring = choice(row, "Colour by", colourings, () => this.choose());
+    if (this.mode) {
+      this.colouring.selectedIndex = this.element.dataset.plain ? 0 : this.mode.mostlyDensity ? 2 : 1;
+      const text = this.mode.stretch > 1 ? `arrows (${this.mode.stretch} × longer)` : "arrows";
+      this.arrows = box(row, text, false, () => this.refresh());
+    }
     this.first = box(row, "first map as glass", false, () => this.refresh());
     const label = make("label", {textContent: "Threshold "});
     this.threshold = make("input", {type: "range", min: 3, max: 250, value: this.level, className: "threshold"});
-    this.threshold.addEventListener("input", () => { this.level = Number(this.threshold.value); this.meshes.clear(); this.refresh(); });
+    this.threshold.addEventListener("input", () => {
+      this.level = Number(this.threshold.value);
+      this.meshes.clear();
+      this.refresh();
+    });
     label.append(this.threshold);
     row.append(label);
     button(row, "Reset view", () => resetViews());
@@ -215,13 +234,13 @@ class MovieView extends View {
     this.meshes.clear();
     this.legend.hidden = !which;
     if (which) {
-      const {position, amplitude} = this.mode, n = amplitude.length;
-      this.quantity = new Float32Array(n);
-      for (let j = 0; j < n; j++)
-        this.quantity[j] = span * (which === 1 ? Math.hypot(position[3 * j], position[3 * j + 1], position[3 * j + 2]) : 100 * amplitude[j]);
+      const {position, amplitude} = this.mode, length = j => Math.hypot(...position.subarray(3 * j, 3 * j + 3));
+      this.quantity = amplitude.map((u, j) => span * (which === 1 ? length(j) : 100 * u));
       const most = this.quantity.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-6);
-      [this.low, this.high, this.ramp] = which === 1 ? [0, most, this.data.ramps.heat] : [-most, most, this.data.ramps.change];
-      showLegend(this.legend, which === 1 ? "displacement, first to last map (Å)" : "density change, first to last map (%)", this.low, this.high, this.ramp);
+      const {heat, change} = this.data.ramps;
+      [this.low, this.high, this.ramp] = which === 1 ? [0, most, heat] : [-most, most, change];
+      const title = which === 1 ? "displacement, first to last map (Å)" : "density change, first to last map (%)";
+      showLegend(this.legend, title, this.low, this.high, this.ramp);
     }
     this.refresh();
   }
@@ -236,10 +255,10 @@ class MovieView extends View {
     const key = `${frame} ${plain}`;
     if (!this.meshes.has(key)) {
       const mesh = isoSurface(this.series.volumes[frame], level);
-      if (plain || !this.colouring.selectedIndex) paint(mesh, plain ? [70, 90, 120] : [150, 172, 199]);
+      if (plain || !this.colouring.selectedIndex) paint(mesh, plain ? [70, 90, 120] : PLAIN);
       else {
         const values = spreadOver(mesh, this.centres(frame), this.quantity, this.data.gaussians.width);
-        for (let i = 0; i < mesh.n; i++) mesh.colour.set(ramped(this.ramp, (values[i] - this.low) / (this.high - this.low)), 3 * i);
+        for (let i = 0; i < mesh.n; i++) mesh.colour.set(this.colourOf(values[i]), 3 * i);
       }
       this.meshes.set(key, mesh);
     }
@@ -255,12 +274,16 @@ class MovieView extends View {
     return scene;
   }
 
+  colourOf(value) {
+    return ramped(this.ramp, (value - this.low) / (this.high - this.low));
+  }
+
   gaussians(frame) {
     const z = this.series.coordinates[frame], {radius} = this.data.gaussians, n = radius.length;
     const sizes = radius.map((r, j) => r * Math.cbrt(Math.max(0, 1 + z * this.mode.amplitude[j])));
     const colour = new Uint8Array(3 * n);
     for (let j = 0; j < n; j++)
-      colour.set(this.colouring.selectedIndex ? ramped(this.ramp, (this.quantity[j] - this.low) / (this.high - this.low)) : [150, 172, 199], 3 * j);
+      colour.set(this.colouring.selectedIndex ? this.colourOf(this.quantity[j]) : PLAIN, 3 * j);
     return {position: this.centres(frame), radius: sizes, colour};
   }
 }

@@ -7,7 +7,7 @@ import numpy as np
 
 from gmmhet.engine.report.results import Mode, Results
 
-__all__ = ["Answer", "answer", "number", "sentences"]
+__all__ = ["Answer", "angstrom", "answer", "counted", "number", "sentences"]
 
 FEW_PARTICLES = 200  # fewer cannot tell a motion from noise, whatever the modes look like
 
@@ -33,6 +33,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return rounded.replace("-", "\N{MINUS SIGN}")
 
 
+def angstrom(value: float | None, digits: int = 3) -> str:
+    """A length with its unit, kept on one line."""
+    return number(value, digits) + "\N{NO-BREAK SPACE}Å"
+
+
 def counted(count: float, word: str) -> str:
     """A count with its word: 1 mode, 3,000 particles."""
     return f"{count:,.0f} {word}{'' if count == 1 else 's'}"
@@ -53,12 +58,12 @@ def answer(results: Results) -> Answer:
     if not found:
         return Answer("No motion found",
                       f"One rigid structure explains these {counted(results.n_particles, 'particle')} at "
-                      f"{number(results.summary['resolution'])} Å as well as any motion does: no mode passes its "
+                      f"{angstrom(results.summary['resolution'])} as well as any motion does: no mode passes its "
                       "tests.", "none")
     travel = max(_travel(results, m) for m in results.modes if m.significant)
     lead = f"{'One mode explains' if found == 1 else f'{found} modes explain'} held-out particles better than chance."
     if travel > 0.05:
-        lead += f" The Gaussian that moves most shifts by {number(travel, 2)} Å per standard deviation."
+        lead += f" The Gaussian that moves most shifts by {angstrom(travel, 2)} per standard deviation."
     if few:
         lead += f" But {counted(results.n_particles, 'particle')} are few: repeat with more before relying on it."
     return Answer("A motion was found" if found == 1 else f"Motion found: {found} significant modes", lead, "motion")

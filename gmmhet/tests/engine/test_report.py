@@ -1,0 +1,483 @@
+"""The report page, on run folders written as CONVENTIONS.rst says, with a hinge planted in them."""
+
+import base64
+import json
+import re
+import tempfile
+import unittest
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import write_map
+from gmmhet.engine.report import write_report
+
+PIXEL, BOX = 5.0, 32
+
+
+def hinge(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """A body of 60 Gaussians and an arm of 40 that swings about the z axis; swing and bend are Angstrom per unit."""
+    body = rng.uniform((-45, -18, -18), (0, 18, 18), (60, 3))
+    arm = rng.uniform((2, -7, -10), (55, 7, 10), (40, 3))
+    still = np.zeros((60, 3))
+    swing = np.concatenate([still, np.stack([-arm[:, 1], arm[:, 0], np.zeros(40)], axis=-1)]) * 0.2
+    return {"centers": np.concatenate([body, arm]), "weights": rng.uniform(0.8, 1.2, 100) * 4000,
+            "sigmas": rng.uniform(5.0, 7.0, 100), "swing": swing,
+            "bend": np.concatenate([still, -arm * [1, 1, 0]]) * 0.03}
+
+
+def density(points: list[np.ndarray], centers: np.ndarray, weights: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+    """Sum of Gaussians at the points x, y, z (one array an axis), indexed (z, y, x)."""
+    lines = [np.exp(-(x - centers[:, i, None]) ** 2 / (2 * sigmas[:, None] ** 2)) / np.sqrt(2 * np.pi) / sigmas[:, None]
+             for i, x in enumerate(points)]
+    return np.einsum("j,jx,jy,jz->zyx", weights, *lines, optimize=True)
+
+
+AXIS = [(np.arange(BOX) - BOX // 2) * PIXEL] * 3
+
+
+def write_run(folder: Path, *, significant: int = 2, modes: int = 3, particles: int = 1500, maps: bool = True) -> None:
+    """A run folder with the planted hinge, every file as the contract tells."""
+    rng = np.random.default_rng(7)
+    model = hinge(rng)
+    gaussians = (model["centers"], model["weights"], model["sigmas"])
+    vectors = np.stack([model["swing"], model["bend"], rng.normal(size=(100, 3))])[:modes]
+    angle = rng.uniform(-1.7, 1.7, particles)
+    z = np.stack([angle, 1.2 * (angle**2 - 1), rng.normal(size=particles)], axis=-1)[:, :modes]
+    z = z + rng.normal(size=z.shape) * 0.2
+    analysis = folder / "analysis"
+    analysis.mkdir(parents=True)
+    records = [_mode_record(analysis, i, i < significant, gaussians, vectors[i]) for i in range(modes)]
+    score = rng.normal(0.21, 0.05, particles)
+    np.savez(
+        analysis / "analysis.npz", ids=np.arange(particles) + 1, coordinates=z,
+        contrast=rng.normal(-1.0, 0.1, particles),
+        covariance=np.tile(np.eye(modes) * 0.04, (particles, 1, 1)), log_likelihood=rng.normal(size=particles),
+        score=score, half=1 + np.arange(particles) % 2, centers=gaussians[0], weights=gaussians[1], sigmas=gaussians[2],
+        box=BOX, pixel_size=PIXEL, resolution=16.0, modes_position=vectors, occupancy=rng.uniform(0.1, 0.3, 100),
+        modes_amplitude=rng.normal(size=(modes, 100)) * 0.01, noise_frequency=np.linspace(0, 0.06, 16),
+        flexibility=np.linalg.norm(model["swing"], axis=-1) * 0.1 + rng.uniform(0.2, 0.3, 100),
+        noise_variance=np.ones(16), spectrum=np.array([4.1, 1.3, 0.5, 0.45, 0.4]))
+    write_json(analysis / "summary.json", {
+        "n_particles": particles, "n_gaussians": 100, "resolution": 16.0, "method": "likelihood", "n_modes": modes,
+        "n_significant_modes": significant, "verdict": f"{significant} significant modes, says the analysis.",
+        "contrast_sign": -1, "score_given": float(score.mean()), "score_shuffled": 0.0123,
+        "parameters": {"modes": None, "seed": 0, "motion": True}, "timing": {"e_step": 12.5}, "modes": records})
+    _write_model(folder / "model", gaussians)
+    if maps:
+        _write_maps(folder / "maps", rng, z, gaussians, vectors)
+    write_json(folder / "run.json", {"command": "gmmhet run particles.star map.mrc -o out", "version": "0.1.0",
+                                     "parameters": {"n_gaussians": 100}, "seconds": {"fit": 10.0, "analyze": 41.5}})
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value))
+
+
+def _mode_record(analysis: Path, index: int, significant: bool, gaussians: Any, vector: np.ndarray) -> dict[str, Any]:
+    (analysis / f"motion_{index + 1:02d}").mkdir()
+    frames = []
+    for f, place in enumerate(np.linspace(-2, 2, 7), 1):
+        name = f"motion_{index + 1:02d}/frame_{f:02d}.mrc"
+        write_map(analysis / name, density(AXIS, gaussians[0] + place * vector, *gaussians[1:]), PIXEL)
+        frames.append({"file": name, "coordinate": float(place)})
+    gain = (15.98765 if index == 0 else 2.345678) if significant else -0.0123
+    return {"variance": 4.123456789 / (index + 1), "heldout_gain": gain, "null_quantile": 0.098765,
+            "halfset_correlation": 0.98765 - 0.4 * index, "median_posterior_sd": 0.2 + 0.15 * index,
+            "significant": significant, "verdict": "stands out" if significant else "is noise", "frames": frames}
+
+
+def _write_model(folder: Path, gaussians: Any) -> None:
+    folder.mkdir()
+    write_map(folder / "fitted.mrc", density(AXIS, *gaussians), PIXEL)
+    rows = [f"{k:.5f},{1 / k:.2f},{1 / (1 + np.exp((k - 0.07) * 200)):.4f}" for k in np.arange(1, 17) * 0.00625]
+    (folder / "fsc.csv").write_text("\n".join(["frequency,resolution,fsc", *rows]) + "\n")
+    write_json(folder / "summary.json", {"parameters": {"n_gaussians": 100}, "timing": {"total": 9.5}})
+
+
+def _write_maps(folder: Path, rng: np.random.Generator, z: np.ndarray, gaussians: Any, vectors: np.ndarray) -> None:
+    folder.mkdir()
+    edges = np.quantile(z[:, 0], np.linspace(0, 1, 6))
+    records, rows = [], ["map,frequency,resolution,fsc,fsc_masked"]
+    for b in range(5):
+        place = float((edges[b] + edges[b + 1]) / 2)
+        truth = density(AXIS, gaussians[0] + place * vectors[0], *gaussians[1:])
+        names = [f"map_{b + 1:02d}{half}.mrc" for half in ("", "_half1", "_half2")]
+        for name, noise in zip(names, (0.05, 0.1, 0.1), strict=True):
+            write_map(folder / name, truth + noise * rng.normal(size=truth.shape) * truth.max(), PIXEL)
+        records.append(dict(zip(("file", "half1", "half2"), names, strict=True)) | {
+            "n_particles": len(z) // 5, "n_effective": len(z) / 5.5, "coordinate": place, "low": float(edges[b]),
+            "high": float(edges[b + 1]), "resolution_fsc143": 11.2 + b, "resolution_fsc500": None})
+        for k in np.arange(1, 17) * 0.00625:
+            fsc = 1 / (1 + np.exp((k - 0.065 + 0.003 * b) * 120))
+            rows.append(f"{b + 1},{k:.5f},{1 / k:.2f},{fsc:.4f},{min(1, fsc * 1.1):.4f}")
+    (folder / "fsc.csv").write_text("\n".join(rows) + "\n")
+    write_json(folder / "summary.json", {"by": "bins", "mode": 1, "symmetry": "C1", "parameters": {"n": 5},
+                                         "timing": {"total": 8.0}, "maps": records})
+
+
+class Page(HTMLParser):
+    """What a reader of the page meets: words, tags, cells of tables, script texts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.cells: dict[str, list[list[tuple[dict[str, str | None], str]]]] = {}
+        self._open: list[str] = []
+        self._table = ""
+        self.size = path.stat().st_size
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open.append(tag)
+        if tag == "table":
+            self._table = dict(attrs).get("class") or "run"
+        elif tag == "tr":
+            self.cells.setdefault(self._table, []).append([])
+        elif tag == "td":
+            self.cells[self._table][-1].append((dict(attrs), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._open:
+            while self._open.pop() != tag:
+                continue
+
+    def handle_data(self, data: str) -> None:
+        if "script" in self._open:
+            self.scripts.append(data)
+        elif "style" in self._open:
+            self.styles.append(data)
+        else:
+            self.words.append(data)
+            if "td" in self._open:
+                attrs, text = self.cells[self._table][-1][-1]
+                self.cells[self._table][-1][-1] = (attrs, text + data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    @property
+    def scene(self) -> Any:
+        return json.loads(self.scripts[0])
+
+    def kinds(self) -> list[str | None]:
+        return [a["data-kind"] for t, a in self.tags if a.get("class") == "viewer"]
+
+    def rows(self, table: str) -> list[list[tuple[dict[str, str | None], str]]]:
+        return [r for r in self.cells.get(table, []) if r]
+
+
+def unpacked(text: str, dtype: str) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=dtype)
+
+
+class Folder(unittest.TestCase):
+    """Gives every test a folder of its own."""
+
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.run_folder = Path(temporary.name) / "run"
+        self.output = Path(temporary.name) / "report.html"
+
+    def page(self, folder: Path | None = None) -> Page:
+        write_report(folder or self.run_folder, self.output)
+        return Page(self.output)
+
+    def change(self, name: str, **values: Any) -> None:
+        path = self.run_folder / name
+        write_json(path, json.loads(path.read_text()) | values)
+
+
+class TestHinge(unittest.TestCase):
+    """A run with two significant modes, one that is not, and five maps."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(temporary.cleanup)
+        folder = Path(temporary.name)
+        write_run(folder / "run")
+        write_report(folder / "run", folder / "report.html")
+        cls.page = Page(folder / "report.html")
+        cls.summary = json.loads((folder / "run/analysis/summary.json").read_text())
+        cls.arrays = dict(np.load(folder / "run/analysis/analysis.npz"))
+        cls.left = sorted(p.name for p in folder.iterdir())
+
+    def test_verdict_stands_at_the_top(self) -> None:
+        text = self.page.text
+        self.assertIn("Motion found: 2 significant modes", text)
+        self.assertIn(self.summary["verdict"], text)
+        self.assertIn("0.0123 at shuffled ones", text)
+        self.assertIn("of opposite contrast", text)
+        self.assertLess(text.index("Motion found"), text.index("Molecule and motion", text.index("What was run")))
+
+    def test_nothing_is_loaded(self) -> None:
+        for tag, attributes in self.page.tags:
+            for name in ("src", "srcset", "action", "data", "poster"):
+                self.assertNotIn(name, attributes, f"<{tag}> loads something")
+            self.assertRegex(attributes.get("href") or "#", "^(#|data:,$)")
+        code = self.page.scripts[1] + "".join(self.page.styles)
+        for word in ("http", "//cdn", "fetch(", "XMLHttpRequest", "import(", "url(", "@import", "WebSocket"):
+            self.assertNotIn(word, code)
+
+    def test_no_leftovers_beside_the_page(self) -> None:
+        self.assertEqual(self.left, ["report.html", "run"])
+
+    def test_links_lead_to_sections(self) -> None:
+        names = {a["id"] for t, a in self.page.tags if t == "section" and "id" in a}
+        links = {(a["href"] or "")[1:] for t, a in self.page.tags if t == "a"}
+        self.assertEqual(links, names)
+        self.assertEqual(names, {"motion", "maps", "modes", "coordinates", "checks", "run"})
+
+    def test_mode_table_equals_the_summary(self) -> None:
+        rows = self.page.rows("modes")
+        self.assertEqual(len(rows), 3)
+        keys = ("variance", "heldout_gain", "null_quantile", "halfset_correlation", "median_posterior_sd")
+        for number, (row, mode) in enumerate(zip(rows, self.summary["modes"], strict=True), 1):
+            self.assertEqual(row[0][1], str(number))
+            for (attributes, shown), key in zip(row[1:6], keys, strict=True):
+                self.assertEqual(float(attributes["data-value"] or "nan"), mode[key])
+                # three digits are shown
+                self.assertAlmostEqual(float(shown.replace("\N{MINUS SIGN}", "-")) / mode[key], 1, delta=0.006)
+            self.assertEqual(row[6][1], "yes" if mode["significant"] else "no")
+            self.assertEqual(row[7][1], mode["verdict"])
+
+    def test_bin_table_shows_counts_and_missing_figures(self) -> None:
+        rows = self.page.rows("bins")
+        self.assertEqual([r[3][1] for r in rows], ["300"] * 5)
+        self.assertEqual([r[5][1] for r in rows], ["\N{EN DASH}"] * 5)
+        self.assertEqual([float(r[6][0]["data-value"] or "nan") for r in rows], [11.2 + b for b in range(5)])
+
+    def test_only_significant_modes_are_shown_as_motion(self) -> None:
+        self.assertEqual(self.page.kinds(), ["molecule", "movie", "movie"])
+        self.assertEqual([m["number"] for m in self.page.scene["modes"]], [1, 2])
+        self.assertEqual(set(self.page.scene["series"]), {"consensus", "mode1", "mode2", "maps"})
+
+    def test_movie_holds_the_planted_maps(self) -> None:
+        """Against the sum of Gaussians at the packed voxels: 1 of 255 grey values, and 1.5 % aliasing of the maps
+        (exp(-2 pi^2 5^2 / 10^2) = 0.7 % of a Gaussian's spectrum lies at the Nyquist frequency)."""
+        series = self.page.scene["series"]["mode1"]
+        grid = series["grid"]
+        points = [grid["origin"][i] + grid["pixel"] * np.arange(grid["shape"][2 - i]) for i in range(3)]
+        self.assertEqual(series["coordinates"], [f["coordinate"] for f in self.summary["modes"][0]["frames"]])
+        for text, place in zip(series["volumes"], series["coordinates"], strict=True):
+            grey = unpacked(text, "u1").reshape(grid["shape"])
+            found = series["low"] + grey / 255 * (series["high"] - series["low"])
+            moved = self.arrays["centers"] + place * self.arrays["modes_position"][0]
+            truth = density(points, moved, self.arrays["weights"], self.arrays["sigmas"])
+            clipped = np.clip(truth, series["low"], series["high"])
+            np.testing.assert_allclose(found, clipped, atol=0.019 * series["high"])
+
+    def test_one_threshold_lies_inside_the_scale(self) -> None:
+        for series in self.page.scene["series"].values():
+            self.assertLess(series["low"], series["level"])
+            self.assertLess(series["level"], 0.7 * series["high"])
+
+    def test_gaussians_and_arrows_are_the_planted_ones(self) -> None:
+        scene = self.page.scene
+        position = unpacked(scene["gaussians"]["position"], "<f4").reshape(-1, 3)
+        np.testing.assert_allclose(position, self.arrays["centers"], rtol=1e-6)
+        mode = scene["modes"][0]
+        starts, ends = (unpacked(mode[k], "<f4").reshape(-1, 3) for k in ("starts", "ends"))
+        self.assertEqual(mode["stretch"], 1)
+        for start, end in zip(starts, ends, strict=True):
+            nearest = np.argmin(np.linalg.norm(self.arrays["centers"] - (start + end) / 2, axis=-1))
+            np.testing.assert_allclose(end - start, 4 * self.arrays["modes_position"][0, nearest], atol=1e-4)
+        longest = np.linalg.norm(self.arrays["modes_position"][0], axis=-1).max() * 4
+        self.assertAlmostEqual(np.linalg.norm(ends - starts, axis=-1).max(), longest, places=4)
+
+    def test_first_view_looks_along_the_hinge_axis(self) -> None:
+        view = np.array(self.page.scene["rotation"]).reshape(3, 3)
+        np.testing.assert_allclose(view @ view.T, np.eye(3), atol=1e-12)
+        self.assertAlmostEqual(np.linalg.det(view), 1.0)
+        self.assertGreater(abs(view[2, 2]), 0.95)  # the hinge turns about z
+        self.assertGreater(abs(view[0, 0]), 0.95)  # the molecule is longest along x
+
+    def test_every_map_has_its_curve(self) -> None:
+        for name in range(1, 6):  # named in the legends of both charts
+            self.assertEqual(self.page.words.count(f"map {name}"), 2)
+        self.assertIn("Half-maps of each map, masked", self.page.text)
+        self.assertIn("Half-maps of each map, no mask", self.page.text)
+
+    def test_what_was_run_is_told(self) -> None:
+        for words in ("gmmhet run particles.star map.mrc -o out", "0.1.0", "e step, time", "12.5 s", "41.5 s"):
+            self.assertIn(words, self.page.text)
+
+    def test_size(self) -> None:
+        self.assertLess(self.page.size, 600_000)
+
+
+class TestNoMotion(Folder):
+    def test_no_modes_at_all(self) -> None:
+        write_run(self.run_folder, significant=0, modes=0, maps=False)
+        page = self.page()
+        self.assertIn("No motion found", page.text)
+        self.assertIn("No motion is shown, because none was found.", page.text)
+        self.assertEqual(page.kinds(), ["molecule"])
+        self.assertEqual((page.scene["modes"], set(page.scene["series"])), ([], {"consensus"}))
+
+    def test_modes_that_are_not_significant_do_not_move(self) -> None:
+        write_run(self.run_folder, significant=0, modes=2)
+        page = self.page()
+        self.assertIn("No motion found", page.text)
+        self.assertEqual(page.kinds(), ["molecule"])
+        self.assertEqual(set(page.scene["series"]), {"consensus"})
+        self.assertEqual(len(page.rows("modes")), 2)
+        self.assertIn("cannot be told from noise, so they are not shown in motion", page.text)
+
+    def test_seven_particles(self) -> None:
+        write_run(self.run_folder, significant=0, modes=1, particles=7, maps=False)
+        self.assertIn("7 particles cannot support a motion", self.page().text)
+
+    def test_few_particles_with_a_significant_mode_are_warned_of(self) -> None:
+        write_run(self.run_folder, significant=1, modes=1, particles=90, maps=False)
+        self.assertIn("90 particles are few", self.page().text)
+
+    def test_modes_without_a_test_are_called_so(self) -> None:
+        write_run(self.run_folder, significant=0, modes=1, maps=False)
+        summary = json.loads((self.run_folder / "analysis/summary.json").read_text())
+        summary["modes"][0] |= {"significant": None, "heldout_gain": None, "null_quantile": None}
+        write_json(self.run_folder / "analysis/summary.json", summary)
+        page = self.page()
+        self.assertIn("Directions of change computed, not tested", page.text)
+        self.assertEqual(page.kinds(), ["molecule", "movie"])
+        self.assertEqual(page.rows("modes")[0][6][1], "not tested")
+
+    def test_poses_no_better_than_shuffled(self) -> None:
+        write_run(self.run_folder, significant=0, modes=0, maps=False)
+        self.change("analysis/summary.json", score_shuffled=0.5)
+        self.assertIn("no better than shuffled ones", self.page().text)
+
+
+class TestOtherFolders(Folder):
+    def test_without_maps_model_and_run_json(self) -> None:
+        write_run(self.run_folder, maps=False, modes=2)
+        for name in ("model/fitted.mrc", "model/fsc.csv", "model/summary.json", "run.json"):
+            (self.run_folder / name).unlink()
+        page = self.page()
+        self.assertNotIn("Maps from the particles", page.text)
+        self.assertEqual(set(page.scene["series"]), {"mode1", "mode2"})
+
+    def test_an_analysis_folder_alone(self) -> None:
+        write_run(self.run_folder, modes=1, significant=1)
+        page = self.page(self.run_folder / "analysis")
+        self.assertIn("A motion was found", page.text)
+        self.assertEqual(page.kinds(), ["molecule", "movie"])
+
+    def test_a_hundred_thousand_particles_are_binned(self) -> None:
+        write_run(self.run_folder, modes=2, particles=100_000, maps=False)
+        page = self.page()
+        self.assertIn("100,000", page.text)
+        self.assertLess(page.size, 600_000)
+        self.assertLess(sum(t in ("rect", "circle", "path") for t, _ in page.tags), 1200)
+
+    def test_text_of_files_stays_text(self) -> None:
+        evil = '<script>alert("x")</script><img src=x onerror=alert(1)>&"\'</script>'
+        write_run(self.run_folder)
+        self.run_folder = self.run_folder.rename(self.run_folder.parent / "<b>run & co<")
+        summary = json.loads((self.run_folder / "analysis/summary.json").read_text())
+        summary |= {"verdict": evil, "method": evil, "parameters": {evil: [evil, 1.5]}, "timing": {evil: evil}}
+        summary["modes"][0]["verdict"] = evil
+        write_json(self.run_folder / "analysis/summary.json", summary)
+        self.change("run.json", command=evil, version=evil)
+        curves = self.run_folder / "maps/fsc.csv"
+        curves.write_text(re.sub("^1,", "<img src=x>,", curves.read_text(), flags=re.MULTILINE))
+        page = self.page()
+        tags = [t for t, _ in page.tags]
+        self.assertEqual((tags.count("script"), tags.count("img"), tags.count("b")), (2, 0, 5))  # b: the five facts
+        self.assertFalse([a for _, a in page.tags if any(k.startswith("on") for k in a)])
+        self.assertEqual(page.rows("modes")[0][7][1], evil)
+        self.assertGreaterEqual("".join(page.words).count(evil), 6)
+        self.assertEqual(len(page.scene["modes"]), 2)
+
+
+class TestBadInput(Folder):
+    def refuse(self, *words: str) -> None:
+        with self.assertRaises(InputError) as caught:
+            write_report(self.run_folder, self.output)
+        text = str(caught.exception)
+        self.assertNotIn("\n", text)
+        for word in words:
+            self.assertIn(word, text)
+        self.assertEqual([p for p in self.output.parent.iterdir() if p != self.run_folder], [])
+
+    def test_no_folder(self) -> None:
+        self.refuse("run: no such folder", "expected")
+
+    def test_empty_folder(self) -> None:
+        self.run_folder.mkdir()
+        self.refuse("summary.json: no such file")
+
+    def test_broken_files(self) -> None:
+        write_run(self.run_folder, modes=1, significant=1)
+        good = {p: p.read_bytes() for p in self.run_folder.rglob("*") if p.is_file()}
+        cases = [
+            ("analysis/summary.json", b"{", ("summary.json", "JSON")),
+            ("analysis/summary.json", b"[]", ("summary.json", "list", "expected a JSON object")),
+            ("analysis/summary.json", b"{}", ("n_particles is missing",)),
+            ("analysis/analysis.npz", b"no zip", ("analysis.npz", "not the arrays")),
+            ("analysis/motion_01/frame_03.mrc", None, ("frame_03.mrc", "no such file")),
+            ("analysis/motion_01/frame_03.mrc", b"short", ("frame_03.mrc", "not a readable MRC file")),
+            ("analysis/analysis.npz", None, ("analysis.npz", "no such file")),
+            ("maps/map_02.mrc", None, ("map_02.mrc", "no such file")),
+            ("maps/fsc.csv", b"map,frequency,fsc\n", ("fsc.csv", "no column fsc_masked")),
+            ("maps/fsc.csv", b"map,frequency,resolution,fsc,fsc_masked\n1,0.1,10,high,1\n", ("row 1", "fsc is 'high'")),
+            ("run.json", b"\xff", ("run.json", "JSON")),
+        ]
+        for name, content, words in cases:
+            path = self.run_folder / name
+            with self.subTest(name=name, content=content):
+                path.unlink() if content is None else path.write_bytes(content)
+                self.refuse(*words)
+            path.write_bytes(good[path])
+
+    def test_files_that_disagree(self) -> None:
+        write_run(self.run_folder, modes=2, significant=1, maps=False)
+        path = self.run_folder / "analysis/summary.json"
+        good = json.loads(path.read_text())
+        mode = good["modes"][0]
+        for changed, words in (
+            ({"modes": good["modes"][:1]}, ("lists 1 modes", "holds 2")),
+            ({"n_significant_modes": 2}, ("n_significant_modes is 2", "1 of its modes")),
+            ({"modes": [mode | {"variance": "big"}, good["modes"][1]]}, ("modes[0].variance is 'big'",)),
+            ({"modes": [mode | {"significant": 1}, good["modes"][1]]}, ("modes[0].significant is 1",)),
+            ({"modes": [mode | {"frames": [{"coordinate": 0}]}, good["modes"][1]]}, ("modes[0].file is None",)),
+        ):
+            with self.subTest(words=words):
+                write_json(path, good | changed)
+                self.refuse(str(path), *words)
+
+    def test_arrays_that_disagree(self) -> None:
+        write_run(self.run_folder, modes=2, maps=False)
+        path = self.run_folder / "analysis/analysis.npz"
+        arrays = dict(np.load(path))
+        for key, value, words in (
+            ("weights", arrays["weights"][:-1], ("weights has shape (99,)",)),
+            ("half", arrays["half"][:, None], ("half has shape (1500, 1)",)),
+            ("centers", arrays["centers"] * np.nan, ("NaN",)),
+        ):
+            with self.subTest(key=key):
+                np.savez(path, **(arrays | {key: value}))
+                self.refuse("analysis.npz", *words)
+
+    def test_a_frame_of_another_size(self) -> None:
+        write_run(self.run_folder, modes=1, significant=1, maps=False)
+        write_map(self.run_folder / "analysis/motion_01/frame_02.mrc", np.ones((24, 24, 24)), PIXEL)
+        self.refuse("frame_02.mrc: box 24", "expected 32")
+
+    def test_unwritable_output(self) -> None:
+        write_run(self.run_folder, modes=0, significant=0, maps=False)
+        self.output = self.output.parent / "missing" / "report.html"
+        with self.assertRaisesRegex(InputError, "cannot be written"):
+            write_report(self.run_folder, self.output)
