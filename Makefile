@@ -2,11 +2,13 @@
 # make test    the tests
 # Both make their own environment (.venv) when there is none. A GPU machine: make demo TENSORFLOW='tensorflow[and-cuda]'
 
-PYTHON ?= python3
+PYTHON ?= $(shell python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo python3 || echo python3.11)
 TENSORFLOW ?= tensorflow-cpu
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
+NEEDS := import ensurepip, tkinter, venv
 
 .PHONY: demo test lint types clean
 
@@ -22,7 +24,12 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# Debian keeps two parts of Python in packages of their own; Scipion imports the second even without a screen.
 $(STAMP): setup.py
+	@$(PYTHON) -c '$(NEEDS)' 2>/dev/null || { echo 'Installing python3-venv and python3-tk'; \
+	    $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv python3-tk; }
+	@$(PYTHON) -c '$(NEEDS)' || { echo 'Python 3.11 with venv and tkinter is needed ($(PYTHON) has not both);' \
+	    'on Debian: apt-get install python3-venv python3-tk' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	GMMHET_TENSORFLOW='$(TENSORFLOW)' $(BIN)/python -m pip install --quiet --editable '.[scipion,test]'
 	touch $@
