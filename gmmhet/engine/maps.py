@@ -16,8 +16,8 @@ from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.io.mrc import DensityMap
 
 __all__ = [
-    "coarser_map", "dense_region", "field_of_view", "fourier_shell_correlation", "low_pass", "molecular_volume", "radial_power",
-    "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
+    "coarser_map", "dense_region", "field_of_view", "fourier_shell_correlation", "low_pass", "molecular_volume",
+    "radial_power", "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
 ]
 
 _DENSE_FRACTION = 0.3  # a domain present in half of the particles keeps half its density, well above this
@@ -49,7 +49,7 @@ def resample_map(density: DensityMap, box: int, pixel_size: float) -> DensityMap
 
 
 def coarser_map(density: DensityMap, pixel_size: float) -> DensityMap:
-    """The map over the same field of view on an even grid of about a pixel size (Angstrom), or itself if that is finer."""
+    """The map on an even grid of about a pixel size (Angstrom) over the same field; itself if that is not coarser."""
     box = 2 * math.ceil(0.5 * field_of_view(density) / pixel_size)
     return resample_map(density, box, field_of_view(density) / box) if box < density.box else density
 
@@ -155,13 +155,14 @@ def dense_region(density: DensityMap, resolution: float) -> NDArray[np.bool_]:
     remains as solvent; pieces smaller than 2% of the largest are dropped.
 
     Returns:
-        [box, box, box] True inside; all False when the map has no density above its surroundings.
+        [box, box, box] True inside; all False when the map has no density above its surroundings, or twice as much
+        below them (inverted contrast).
     """
     smooth = low_pass(density, resolution).data
     level = solvent_level(DensityMap(smooth, density.pixel_size))
     smooth = smooth - np.float32(level)
     top = float(smooth.max())
-    if not top > 1e-6 * max(float(np.abs(smooth).max()), abs(level)):
+    if not top > max(1e-6 * abs(level), 0.5 * -float(smooth.min())):
         return np.zeros(smooth.shape, bool)
     threshold = 0.2 * top
     for _ in range(50):

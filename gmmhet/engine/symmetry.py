@@ -57,7 +57,7 @@ def _closure(generators: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     for element in found:  # grows while it is walked
         for generator in generators:
             product = generator @ element
-            if not any(np.allclose(product, other, atol=1e-6) for other in found):
+            if np.abs(np.array(found) - product).max(axis=(1, 2)).min() > 1e-6:
                 found.append(product)
     return np.array(found)
 

@@ -36,6 +36,7 @@ _SEED_VOXELS = 8  # of the dense region for a Gaussian, at least
 _SIGMA_RANGE = (0.22, 0.6)  # of the resolution: narrower, they alias; wider, they span what moves apart
 _OVERVIEW = 12.0  # Angstrom; blur at which a molecule's volume is measured when no resolution is asked for
 _ITERATIONS = 100
+_POOR = 0.2  # unexplained share of whitened power: to be said
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ def fit_map(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | 
     low, high = (share * resolution for share in _SIGMA_RANGE)
     found, unexplained = refine(start, target, resolution=resolution, sigma_range=(low, high), rotations=rotations,
                                 offset=piece.middle, iterations=_ITERATIONS)
+    if unexplained > _POOR:
+        _LOG.warning("%s: the Gaussians leave %.0f%% of its (whitened) power unexplained; expected below %.0f%%: too "
+                     "few of them, a map of noise, or not of symmetry %s in RELION's setting", name, 100 * unexplained,
+                     100 * _POOR, config.symmetry)
     about = {"unexplained_whitened_power": unexplained, "n_gaussians_whole": len(found.weights) * len(rotations)}
     return GaussianModel(found.centers, found.weights * piece.density.pixel_size**3, found.sigmas, density.box,
                          density.pixel_size, resolution, config.symmetry, about)
@@ -86,19 +91,21 @@ def _scale(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | N
     if asked is not None and asked < 2 * density.pixel_size * (1 - 1e-6):
         raise InputError(f"--resolution is {asked:g} A; expected at least {2 * density.pixel_size:.4g} A, twice the "
                          f"pixel size of {name}")
+    coarsest = field_of_view(density) / 4
+    if asked is not None and asked > coarsest:
+        raise InputError(f"--resolution is {asked:g} A; expected at most {coarsest:.4g} A, a quarter of the field of "
+                         f"view of {name}")
     piece = _piece(density, max(asked or _OVERVIEW, 2.5 * density.pixel_size), mask, name)
     volume = molecular_volume(piece.density, piece.inside)
-    if asked is None:
-        resolution = choose_resolution(coarser_map(density, finest / _WORKING_PIXELS), density.pixel_size, volume, finest)
-    else:
-        resolution = asked
+    resolution = asked or min(coarsest, choose_resolution(
+        coarser_map(density, finest / _WORKING_PIXELS), density.pixel_size, volume, finest))
     if config.n_gaussians is None:
         number = choose_number(volume, resolution)
         _LOG.info("%d Gaussians: one per (0.7 x %.3g A)^3 of a molecule of %.3g A^3", number, resolution, volume)
         return resolution, number
     carried = resolution_of_number(config.n_gaussians, volume)
     if asked is None and carried > resolution:
-        resolution = min(float(f"{carried:.3g}"), field_of_view(density) / 6)
+        resolution = min(float(f"{carried:.3g}"), coarsest)
         _LOG.info("resolution %.3g A instead: what %d Gaussians can carry", resolution, config.n_gaussians)
     return resolution, config.n_gaussians
 
