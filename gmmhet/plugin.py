@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from subprocess import CalledProcessError
 
 import pwem
@@ -114,7 +115,8 @@ class Plugin(pwem.Plugin):
     def defineBinaries(cls, env):
         """The environment of its own: needed only where Scipion's interpreter has no TensorFlow."""
         source = str(_PACKAGE.parent) if (_PACKAGE.parent / "setup.py").exists() else f"{PROGRAM_NAME}=={__version__}"
-        tensorflow = os.environ.get(ENV_TENSORFLOW, "tensorflow[and-cuda]")
+        fitting = "tensorflow[and-cuda]" if which("nvidia-smi") else "tensorflow-cpu"
+        tensorflow = os.environ.get(ENV_TENSORFLOW, fitting)
         install = f"{ENV_NAME}/bin/python -m pip install {shlex.quote(source)}"
         commands = [
             (f"{shlex.quote(sys.executable)} -m venv {ENV_NAME}", [f"{ENV_NAME}/bin/python"]),

@@ -109,6 +109,18 @@ class TestInterpreter(PluginCase):
             self.assertEqual((make, python), (f"{sys.executable} -m venv env", ["env/bin/python"]))
             self.assertIn("env/bin/python -m pip install ", install)
 
+    def test_the_environment_fits_the_machine_unless_told_otherwise(self):
+        def installed():
+            env = mock.Mock()
+            Plugin.defineBinaries(env)
+            return env.addPackage.call_args.kwargs["commands"][1][0]
+
+        for program, expected in (("/usr/bin/nvidia-smi", "'tensorflow[and-cuda]'"), (None, "tensorflow-cpu")):
+            with mock.patch("gmmhet.plugin.which", return_value=program):
+                self.assertTrue(installed().startswith(f"GMMHET_TENSORFLOW={expected} env/bin/python"))
+        with mock.patch.dict(os.environ, {"GMMHET_TENSORFLOW": "tensorflow==2.20"}):
+            self.assertTrue(installed().startswith("GMMHET_TENSORFLOW=tensorflow==2.20 "))
+
 
 class TestStart(PluginCase):
 
