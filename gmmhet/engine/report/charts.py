@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.report.density import deconvolved_density
 from gmmhet.engine.report.results import Curve, MapBin, Mode, Results
 from gmmhet.engine.report.svg import Axis, Plot, shade
-from gmmhet.engine.report.words import angstrom, number
+from gmmhet.engine.report.words import FEW_PARTICLES, angstrom, number
 
 __all__ = [
     "MODE_COLOURS", "along_colour", "bin_counts", "bin_fsc", "contrasts", "fit_fsc", "gains", "halfset_agreement",
@@ -111,22 +112,20 @@ def halfset_agreement(results: Results) -> str:
 
 
 def histogram(results: Results, mode: Mode) -> str:
-    """Coordinates along one mode, by half-set, with the posterior standard deviation."""
+    """Coordinates along one mode, the posterior standard deviation, and the density without it."""
     z = np.asarray(results.arrays["coordinates"][:, mode.number - 1], dtype=np.float64)
-    half = results.arrays["half"]
     low, high = (float(v) for v in np.percentile(z, [0.1, 99.9])) if len(z) else (-1.0, 1.0)
     edges, counts = _histogram(z, low, high)
+    true = _true_density(results, [mode], [edges])
+    top = max(float(counts.max()), 1.0, 0.0 if true is None else float(true.max()))
     colour = mode_colour(mode)
     plot = Plot(f"Mode {mode.number}: where the particles lie",
-                Axis("coordinate (standard deviations)", edges[0], edges[-1]),
-                Axis("particles", 0, 1.28 * max(counts.max(), 1)))
-    plot.bars(edges[:-1], edges[1:], counts, shade(0.55, ("#ffffff", colour)), label="all particles",
+                Axis("coordinate (standard deviations)", edges[0], edges[-1]), Axis("particles", 0, 1.28 * top))
+    plot.bars(edges[:-1], edges[1:], counts, shade(0.55, ("#ffffff", colour)), label="as placed",
               tips=[f"{a:.2f} to {b:.2f}: {n:.0f} particles" for a, b, n in
                     zip(edges[:-1], edges[1:], counts, strict=True)])
-    for which, line in ((1, "#20262e"), (2, colour)):
-        share = np.histogram(z[half == which], edges)[0]
-        if share.any():
-            plot.steps(edges, share, line, label=f"half-set {which}")
+    if true is not None:
+        plot.line((edges[:-1] + edges[1:]) / 2, true, "#20262e", label="with the uncertainty taken out")
     if results.bins_mode == mode.number:
         inner = sorted({b.low for b in results.bins[1:] if b.low is not None})
         for i, value in enumerate(inner):
@@ -134,24 +133,45 @@ def histogram(results: Results, mode: Mode) -> str:
     sd = mode.median_posterior_sd
     if sd is not None:
         middle = (edges[0] + edges[-1]) / 2
-        plot.span(middle - sd, middle + sd, 1.12 * max(counts.max(), 1), f"one particle: ± {number(sd, 2)}")
+        plot.span(middle - sd, middle + sd, 1.12 * top, f"one particle: ± {number(sd, 2)}")
     return plot.figure("The bar on top is how well a single particle's place is known (median posterior standard "
-                       "deviation): detail finer than that is smeared out.")
+                       "deviation). The bars below are smeared by it; the line is the density that best explains the "
+                       "images without that smear.")
 
 
-def landscape(results: Results, first: Mode, second: Mode) -> str:
-    """Density of the particles over two modes; a 2D histogram, so any number of particles will do."""
+def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> Floats | None:
+    """Expected particles a cell, from the posteriors; None where the posteriors say too little, or nothing."""
+    index = [m.number - 1 for m in modes]
+    covariance = np.asarray(results.arrays["covariance"], dtype=np.float64)[:, index][:, :, index]
+    if len(covariance) < FEW_PARTICLES or not np.isfinite(covariance).all():
+        return None
+    variance = np.linalg.eigvalsh(covariance)
+    if variance.min() <= 1e-8 or np.median(variance[:, -1]) > 0.5:
+        return None
+    means = np.asarray(results.arrays["coordinates"][:, index], dtype=np.float64)
+    return deconvolved_density(means, covariance, edges, most=20_000 if len(index) == 1 else 5_000) * len(means)
+
+
+def landscape(results: Results, first: Mode, second: Mode) -> list[str]:
+    """Density of the particles over two modes: 2D histograms, so any number of particles will do."""
     x, y = (np.asarray(results.arrays["coordinates"][:, m.number - 1], dtype=np.float64) for m in (first, second))
-    cells = int(np.clip(np.sqrt(len(x)) / 1.6, 10, 64))
+    cells = int(np.clip(np.sqrt(len(x)) / 1.6, 10, 48))
     edges = [_edges(x, cells), _edges(y, cells)]
     counts = np.histogramdd(np.stack([x, y], axis=-1), bins=edges)[0]
-    plot = Plot(f"Modes {first.number} and {second.number} together",
-                Axis(f"mode {first.number} (standard deviations)", edges[0][0], edges[0][-1]),
-                Axis(f"mode {second.number} (standard deviations)", edges[1][0], edges[1][-1]), height=340)
-    plot.density(edges[0], edges[1], counts)
-    return plot.figure("Particles per cell. Separate islands are states; a band is a continuous motion; a bent band "
-                       "is one large motion that needs two modes, since a turning body does not move on a straight "
-                       "line.")
+    figures = []
+    for title, values, caption in (
+        ("as placed", counts, "Separate islands are states; a band is a continuous motion; a bent band is one large "
+         "motion that needs two modes, since a turning body does not move on a straight line."),
+        ("uncertainty taken out", _true_density(results, [first, second], edges),
+         "The density that best explains the images, without the smear of every single particle's uncertainty."),
+    ):
+        if values is not None:
+            plot = Plot(f"Modes {first.number} and {second.number}, {title}",
+                        Axis(f"mode {first.number} (standard deviations)", edges[0][0], edges[0][-1]),
+                        Axis(f"mode {second.number} (standard deviations)", edges[1][0], edges[1][-1]), height=340)
+            plot.density(edges[0], edges[1], values)
+            figures.append(plot.figure(caption))
+    return figures
 
 
 def scores(results: Results) -> str:

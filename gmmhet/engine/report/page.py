@@ -190,7 +190,7 @@ def _coordinates(results: Results) -> str:
     weak = [m for m in results.modes if m.significant is False][:6]
     figures = [charts.histogram(results, m) for m in strong]
     if len(strong) > 1:
-        figures.insert(0, charts.landscape(results, strong[0], strong[1]))
+        figures = charts.landscape(results, strong[0], strong[1]) + figures
     html = f'<div class="charts">{"".join(figures)}</div>' if figures else (
         "<p>There is no significant mode, so particles have no place on a motion.</p>")
     if weak:

@@ -143,7 +143,9 @@ class Plot:
 
     def density(self, x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
         """Counts [x cells, y cells] as squares; shade by the square root of the count, in 24 steps."""
-        levels = np.ceil(24 * np.sqrt(counts / max(float(counts.max()), 1.0))).astype(int)
+        most = max(float(counts.max()), 1.0)
+        shown = np.where(counts < 0.25 / 24**2 * most, 0, counts)  # less than half the lightest step
+        levels = np.ceil(24 * np.sqrt(shown / most)).astype(int)
         px, py = self._px(x_edges), self._py(y_edges)
         for level in range(1, 25):
             cells = [f"M{px[i]:.1f} {py[j]:.1f}H{px[i + 1]:.1f}V{py[j + 1]:.1f}H{px[i]:.1f}z"
@@ -152,7 +154,7 @@ class Plot:
                 fill = shade(level / 24)
                 self._marks.append(f'<path d="{"".join(cells)}" fill="{fill}" stroke="{fill}" stroke-width=".4"/>')
         for i, step in enumerate((6, 12, 18, 24)):
-            share = (step / 24) ** 2 * float(counts.max())
+            share = (step / 24) ** 2 * most
             self._key(f'<rect y="1" width="18" height="8" fill="{shade(step / 24)}"/>',
                       f"{share:.0f}" + (" particles a cell" if i == 3 else ""))
 

@@ -183,7 +183,8 @@ class MovieView extends View {
     this.place = make("output", {});
     player.append(this.slider, this.place);
     const row = make("div", {className: "controls"});
-    this.what = choice(row, "Show", this.mode ? ["surface", "Gaussians"] : ["surface"], () => this.choose());
+    const kinds = this.element.dataset.plain ? ["surface"] : ["surface", "Gaussians"];
+    this.what = choice(row, "Show", kinds, () => this.choose());
     const colourings = this.mode ? ["nothing", "displacement", "density change"] : ["nothing"];
     this.colouring = choice(row, "Colour by", colourings, () => this.choose());
     if (this.mode) {

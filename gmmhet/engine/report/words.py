@@ -7,7 +7,7 @@ import numpy as np
 
 from gmmhet.engine.report.results import Mode, Results
 
-__all__ = ["Answer", "angstrom", "answer", "counted", "number", "sentences"]
+__all__ = ["FEW_PARTICLES", "Answer", "angstrom", "answer", "counted", "number", "sentences"]
 
 FEW_PARTICLES = 200  # fewer cannot tell a motion from noise, whatever the modes look like
 

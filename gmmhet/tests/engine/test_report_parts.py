@@ -14,6 +14,7 @@ import numpy as np
 from gmmhet.engine import report
 from gmmhet.engine.io import write_map
 from gmmhet.engine.report import scene as scene_module
+from gmmhet.engine.report.density import deconvolved_density
 from gmmhet.engine.report.results import read_results
 from gmmhet.engine.report.scene import first_view, scene
 from gmmhet.engine.report.svg import Axis, Plot, round_ticks, shade
@@ -155,10 +156,51 @@ class TestCharts(unittest.TestCase):
         self.assertEqual(len({p.get("fill") for p in paths}), 3)
 
 
+class TestDeconvolution(unittest.TestCase):
+    """Posteriors as the analysis makes them: mean t + noise shrunk by 1 + s^2, variance s^2 / (1 + s^2)."""
+
+    def posteriors(self, truth: np.ndarray, s: float) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(5)
+        means = (truth + s * rng.normal(size=truth.shape)) / (1 + s**2)
+        return means, np.tile(np.eye(truth.shape[1]) * s**2 / (1 + s**2), (len(truth), 1, 1))
+
+    def test_two_states_come_apart(self) -> None:
+        """30 % at -1.5, 70 % at 0.65, noise 0.5: placed particles fill the gap, the density does not."""
+        truth = np.where(np.arange(4000) % 10 < 3, -1.5, 0.65)[:, None]
+        means, covariances = self.posteriors(truth, 0.5)
+        edges = np.linspace(-3, 3, 49)
+        found = deconvolved_density(means, covariances, [edges])
+        placed = np.histogram(means, edges)[0] / len(means)
+        middles = (edges[:-1] + edges[1:]) / 2
+        gap = np.abs(middles + 0.425) < 0.4
+        self.assertAlmostEqual(found.sum(), 1.0)
+        self.assertLess(found[gap].sum(), 0.3 * placed[gap].sum())
+        self.assertAlmostEqual(found[middles < -0.425].sum(), 0.3, delta=0.02)
+        self.assertAlmostEqual(found @ middles, truth.mean(), delta=0.03)
+        self.assertAlmostEqual(middles[np.argmax(found)], 0.65, delta=0.13)  # to the cell
+
+    def test_spread_is_neither_smeared_nor_shrunk(self) -> None:
+        """Coordinates spread evenly over -1.7..1.7 in one direction, 0.5 wide in the other, noise 0.7."""
+        rng = np.random.default_rng(2)
+        truth = np.stack([rng.uniform(-1.7, 1.7, 5000), rng.uniform(-0.5, 0.5, 5000)], axis=-1)
+        means, covariances = self.posteriors(truth, 0.7)
+        edges = [np.linspace(-3, 3, 31), np.linspace(-2, 2, 21)]
+        found = deconvolved_density(means, covariances, edges)
+        middles = [(e[:-1] + e[1:]) / 2 for e in edges]
+        spread = [np.sqrt(np.sum(found.sum(1 - i) * m**2) - np.sum(found.sum(1 - i) * m) ** 2)
+                  for i, m in enumerate(middles)]
+        placed = means.std(0)
+        self.assertAlmostEqual(spread[0], truth[:, 0].std(), delta=0.06)
+        self.assertLess(placed[0], truth[:, 0].std() - 0.15)  # what the raw coordinates would say
+        self.assertLess(abs(spread[1] - truth[:, 1].std()), 0.6 * abs(placed[1] - truth[:, 1].std()))
+
+
 class TestNumbers(unittest.TestCase):
     def test_three_digits_as_people_write_them(self) -> None:
-        cases = {0.098765: "0.0988", 15.98765: "16.0", -0.0123: "\N{MINUS SIGN}0.0123", 0.0: "0", 273.0: "273", 18182.4: "18,182",
-                 1.5e-5: "1.50e-05", None: "\N{EN DASH}", float("nan"): "\N{EN DASH}"}
+        minus, dash = "\N{MINUS SIGN}", "\N{EN DASH}"
+        cases = {
+            0.098765: "0.0988", 15.98765: "16.0", -0.0123: f"{minus}0.0123", 0.0: "0", 273.0: "273", 18182.4: "18,182",
+            1.5e-5: "1.50e-05", None: dash, float("nan"): dash}
         for value, text in cases.items():
             self.assertEqual(number(value), text)
 
