@@ -1,24 +1,24 @@
 """Names shared by the plugin's parts."""
 
 __all__ = [
-    "ANALYSIS_DIR", "CONTRAST", "DEFAULT_GAUSSIANS", "ENV_ACTIVATION_VAR", "ENV_NAME", "ENV_TENSORFLOW", "LATENT",
+    "ANALYSIS_DIR", "CONTRAST", "ENGINE_PACKAGE", "ENV_ACTIVATION_VAR", "ENV_NAME", "ENV_TENSORFLOW", "LATENT",
     "LATENT_SD", "LOG_LIKELIHOOD", "MAPS_DIR", "MODEL_DIR", "MODEL_FILE", "PARTICLE_ID", "PROGRAM_NAME", "PYTHON_VAR",
-    "REFERENCE_METHOD", "REPORT_FILE",
+    "REPORT_FILE",
 ]
 
 PYTHON_VAR = "GMMHET_PYTHON"
 ENV_ACTIVATION_VAR = "GMMHET_ENV_ACTIVATION"
+# As the plugin manager lists it; the package's own name it would take for installed wherever the plugin is.
+ENGINE_PACKAGE = "gmmhet_engine"
 ENV_NAME = "env"
 ENV_TENSORFLOW = "GMMHET_TENSORFLOW"
 
 PROGRAM_NAME = "gmmhet"
-REFERENCE_METHOD = "Chen2021"
 
 # The folders that gmmhet report expects side by side.
 MODEL_DIR, ANALYSIS_DIR, MAPS_DIR = "model", "analysis", "maps"
 MODEL_FILE = "model.npz"
 REPORT_FILE = "report.html"
-DEFAULT_GAUSSIANS = "auto"
 
 # Columns of the STAR files, and (with an underscore before) attributes of the particles.
 PARTICLE_ID = "gmmhetParticleId"

@@ -14,7 +14,7 @@ from pyworkflow.exceptions import PyworkflowException
 from pyworkflow.utils import Environ
 
 from gmmhet import __version__
-from gmmhet.constants import ENV_ACTIVATION_VAR, ENV_NAME, ENV_TENSORFLOW, PROGRAM_NAME, PYTHON_VAR
+from gmmhet.constants import ENGINE_PACKAGE, ENV_ACTIVATION_VAR, ENV_NAME, ENV_TENSORFLOW, PROGRAM_NAME, PYTHON_VAR
 
 __all__ = ["Plugin"]
 
@@ -48,7 +48,7 @@ class Plugin(pwem.Plugin):
     @classmethod
     def getEnvPython(cls) -> Path:
         """The interpreter of the environment that the plugin manager installs."""
-        return Path(pwem.Config.EM_ROOT) / f"{PROGRAM_NAME}-{__version__}" / ENV_NAME / "bin" / "python"
+        return Path(pwem.Config.EM_ROOT) / f"{ENGINE_PACKAGE}-{__version__}" / ENV_NAME / "bin" / "python"
 
     @classmethod
     def _usesOwnInterpreter(cls) -> bool:
@@ -77,7 +77,7 @@ class Plugin(pwem.Plugin):
         if cls.getVar(ENV_ACTIVATION_VAR) or _has_tensorflow() or cls.getEnvPython().exists():
             return []
         return [f"gmmhet finds no TensorFlow: install its own environment (scipion installb "
-                f"{PROGRAM_NAME}-{__version__}), or TensorFlow beside Scipion, or set {PYTHON_VAR} to an interpreter "
+                f"{ENGINE_PACKAGE}-{__version__}), or TensorFlow beside Scipion, or set {PYTHON_VAR} to an interpreter "
                 "that has gmmhet and TensorFlow"]
 
     @classmethod
@@ -122,7 +122,7 @@ class Plugin(pwem.Plugin):
             (f"{shlex.quote(sys.executable)} -m venv {ENV_NAME}", [f"{ENV_NAME}/bin/python"]),
             (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && touch installed", ["installed"]),
         ]
-        env.addPackage(PROGRAM_NAME, version=__version__, tar="void.tgz", commands=commands,
+        env.addPackage(ENGINE_PACKAGE, version=__version__, tar="void.tgz", commands=commands,
                        default=not _has_tensorflow())
 
 

@@ -68,10 +68,10 @@ class TestInterpreter(PluginCase):
     def test_the_environment_of_the_plugin_manager_elsewhere(self):
         self.tensorflow(False)
         with mock.patch.object(pwem.Config, "EM_ROOT", self.folder):
-            python = f"{self.folder}/gmmhet-{gmmhet.__version__}/env/bin/python"
+            python = f"{self.folder}/gmmhet_engine-{gmmhet.__version__}/env/bin/python"
             self.assertEqual(Plugin.getEngineProgram(), f"{python} -m gmmhet.engine")
             (message,) = Plugin.validateInstallation()
-            self.assertRegex(message, r"finds no TensorFlow.*scipion installb gmmhet-\d.*GMMHET_PYTHON")
+            self.assertRegex(message, r"finds no TensorFlow.*scipion installb gmmhet_engine-\d.*GMMHET_PYTHON")
             Path(python).parent.mkdir(parents=True)
             Path(python).touch()
             self.assertEqual(Plugin.validateInstallation(), [])
@@ -103,7 +103,7 @@ class TestInterpreter(PluginCase):
             env = mock.Mock()
             Plugin.defineBinaries(env)
             name, options = env.addPackage.call_args.args[0], env.addPackage.call_args.kwargs
-            self.assertEqual((name, options["version"], options["tar"]), ("gmmhet", gmmhet.__version__, "void.tgz"))
+            self.assertEqual((name, options["version"], options["tar"]), ("gmmhet_engine", gmmhet.__version__, "void.tgz"))
             self.assertEqual(options["default"], default)
             (make, python), (install, _) = options["commands"]
             self.assertEqual((make, python), (f"{sys.executable} -m venv env", ["env/bin/python"]))
