@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.report.density import deconvolved_density
-from gmmhet.engine.report.results import Curve, MapBin, Mode, Results
+from gmmhet.engine.report.results import TOO_FEW, Curve, MapBin, Mode, Results
 from gmmhet.engine.report.svg import Axis, Plot, shade
-from gmmhet.engine.report.words import FEW_PARTICLES, angstrom, number
+from gmmhet.engine.report.words import angstrom, number
 
 __all__ = [
     "MODE_COLOURS", "along_colour", "bin_counts", "bin_fsc", "contrasts", "fit_fsc", "gains", "halfset_agreement",
@@ -90,7 +90,7 @@ def gains(results: Results) -> str:
         plot.line([place - 0.42, place + 0.42], [value, value], "#20262e", width=2.4,
                   label="what chance reaches (null quantile)" if i == 0 else "")
     return plot.figure("How much better each further mode explains particles that were kept out of its estimate. A "
-                       "bar has to rise above its black line to count.")
+                       "bar has to rise well above its black line to count.")
 
 
 def halfset_agreement(results: Results) -> str:
@@ -129,7 +129,8 @@ def histogram(results: Results, mode: Mode) -> str:
     if results.bins_mode == mode.number:
         inner = sorted({b.low for b in results.bins[1:] if b.low is not None})
         for i, value in enumerate(inner):
-            plot.rule(value, across=False, label="borders between the maps" if i == 0 else "")
+            plot.line([value, value], [0, top], "#5b6470", dash="5 4", width=1.4,
+                      label="borders between the maps" if i == 0 else "")
     sd = mode.median_posterior_sd
     if sd is not None:
         middle = (edges[0] + edges[-1]) / 2
@@ -142,8 +143,10 @@ def histogram(results: Results, mode: Mode) -> str:
 def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> Floats | None:
     """Expected particles a cell, from the posteriors; None where the posteriors say too little, or nothing."""
     index = [m.number - 1 for m in modes]
+    if results.summary.get("method") != "likelihood":
+        return None
     covariance = np.asarray(results.arrays["covariance"], dtype=np.float64)[:, index][:, :, index]
-    if len(covariance) < FEW_PARTICLES or not np.isfinite(covariance).all():
+    if len(covariance) < TOO_FEW or not np.isfinite(covariance).all():
         return None
     variance = np.linalg.eigvalsh(covariance)
     if variance.min() <= 1e-8 or np.median(variance[:, -1]) > 0.5:

@@ -67,10 +67,7 @@ def _page(results: Results) -> str:
 
 def _verdict(results: Results) -> str:
     told = answer(results)
-    rows = [*sentences(results)]
-    verdict = str(results.summary.get("verdict", "")).strip()
-    if verdict:
-        rows.insert(0, ("The analysis says", verdict))
+    rows = [*(("In short", text) for text in results.verdicts), *sentences(results)]
     facts = [(f"{results.n_particles:,}", "particles"), (f"{int(results.summary['n_gaussians']):,}", "Gaussians"),
              (angstrom(float(results.summary["resolution"])), "analysis resolution"),
              (str(sum(m.significant is True for m in results.modes)),
@@ -124,6 +121,10 @@ def _maps(results: Results) -> str:
     masked, plain = (charts.bin_fsc(results.bin_curves, masked=m) for m in (True, False))
     table = f'<div class="card"><h3>The maps</h3>{_bin_table(results)}</div>'
     rest = charts.bin_counts(results.bins) + (plain if masked else "")
+    if len(results.bins) == 1:
+        viewer = _viewer("movie", "The map of all particles", 'data-series="maps" data-plain="1"')
+        single = f'<div class="card"><h3>One map of all particles</h3>{viewer}</div>'
+        return f'<div class="pair">{single}<div class="stack">{table}{masked or plain}</div></div>'
     if not shown_bins(results):
         return ("<p>The folder holds maps along a direction that is not a significant mode. Differences between them "
                 f'cannot be told from noise, so they are not shown in motion.</p>{table}<div class="charts below">'
@@ -191,7 +192,7 @@ def _coordinates(results: Results) -> str:
     figures = [charts.histogram(results, m) for m in strong]
     if len(strong) > 1:
         figures = charts.landscape(results, strong[0], strong[1]) + figures
-    html = f'<div class="charts">{"".join(figures)}</div>' if figures else (
+    html = f'<div class="charts{" wide" if len(figures) in (2, 4) else ""}">{"".join(figures)}</div>' if figures else (
         "<p>There is no significant mode, so particles have no place on a motion.</p>")
     if weak:
         html += ("<details><summary>Coordinates on the modes that are not significant</summary><p class=note>These "

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 
-__all__ = ["Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
+__all__ = ["TOO_FEW", "Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
 
 Floats = NDArray[np.float64]
+
+TOO_FEW = 50  # particles that cannot tell a motion from noise, whatever the statistics say
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Results:
         arrays: the arrays of analysis.npz, shapes checked (n particles, N Gaussians, K modes).
         bins: empty where no maps were made; bins_mode: the mode they go along, from 1.
         stages: fit, analyze, reconstruct, run, as far as they are there.
+        verdicts: what run.json and the analysis say in words.
     """
 
     folder: Path
@@ -94,7 +97,7 @@ class Results:
     bins_mode: int | None
     bin_curves: tuple[Curve, ...]
     stages: tuple[Stage, ...]
-    version: str | None
+    verdicts: tuple[str, ...]
 
     @property
     def n_particles(self) -> int:
@@ -102,8 +105,9 @@ class Results:
 
     @property
     def significant(self) -> tuple[Mode, ...]:
-        """Modes to be shown as motion: significant ones, and those whose significance was not tested."""
-        return tuple(m for m in self.modes if m.significant is not False)
+        """Modes to be shown as motion: significant ones, and those whose significance was not tested; none of few
+        particles."""
+        return () if self.n_particles < TOO_FEW else tuple(m for m in self.modes if m.significant is not False)
 
 
 def read_results(folder: Path) -> Results:
@@ -140,7 +144,7 @@ def read_results(folder: Path) -> Results:
         folder, summary, modes, arrays, _fit_curve(folder / "model" / "fsc.csv"), fitted if fitted.is_file() else None,
         tuple(_bin(i, b, folder / "maps") for i, b in enumerate(_list(maps, "maps", folder / "maps/summary.json"), 1)),
         _bins_mode(maps, len(modes), folder), _bin_curves(folder / "maps" / "fsc.csv"),
-        tuple(s for s in stages if s.parameters or s.timing), str(run["version"]) if "version" in run else None)
+        tuple(s for s in stages if s.parameters or s.timing), _verdicts(run, summary))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -267,6 +271,12 @@ def _bins_mode(maps: dict[str, Any], n_modes: int, folder: Path) -> int | None:
     return int(mode) if mode is not None and 1 <= mode <= n_modes else None
 
 
+def _verdicts(run: dict[str, Any], summary: dict[str, Any]) -> tuple[str, ...]:
+    """The run's and the analysis's, each said once."""
+    told, analysis = (str(record.get("verdict", "")).strip() for record in (run, summary))
+    return tuple(text for text in (told, "" if analysis in told else analysis) if text)
+
+
 def _stage(name: str, record: dict[str, Any]) -> Stage:
     parameters, timing = record.get("parameters"), record.get("timing")
     return Stage(name, parameters if isinstance(parameters, dict) else {}, timing if isinstance(timing, dict) else {})
@@ -275,6 +285,10 @@ def _stage(name: str, record: dict[str, Any]) -> Stage:
 def _run_stage(run: dict[str, Any]) -> Stage:
     shown: dict[str, Any] = {k: run[k] for k in ("command", "version") if k in run}
     parameters = run.get("parameters")
-    seconds = run.get("seconds", run.get("timing"))
-    return Stage("run", shown | (parameters if isinstance(parameters, dict) else {}),
-                 seconds if isinstance(seconds, dict) else {})
+    for key, value in (parameters if isinstance(parameters, dict) else {}).items():
+        if isinstance(value, dict) and "path" in value:
+            shown[key] = value["path"]
+        elif not isinstance(value, dict):  # the stages' own parameters stand with the stages
+            shown[key] = value
+    seconds = run.get("seconds")
+    return Stage("run", shown, seconds if isinstance(seconds, dict) else {})

@@ -173,8 +173,9 @@ def _well_spread(points: Floats, candidates: NDArray[np.int64], most: int) -> ND
 
 
 def shown_bins(results: Results) -> bool:
-    """Whether maps along a motion exist and the motion is one to be shown."""
-    return bool(results.bins) and results.bins_mode in {m.number for m in results.significant}
+    """Whether there is one map of all particles, or maps along a motion that is one to be shown."""
+    return len(results.bins) == 1 or (
+        bool(results.bins) and results.bins_mode in {m.number for m in results.significant})
 
 
 def _evenly(count: int) -> NDArray[np.int64]:

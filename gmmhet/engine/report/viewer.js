@@ -182,6 +182,7 @@ class MovieView extends View {
     this.slider.addEventListener("input", () => { this.play(false); this.show(Number(this.slider.value)); });
     this.place = make("output", {});
     player.append(this.slider, this.place);
+    player.hidden = last === 0;
     const row = make("div", {className: "controls"});
     const kinds = this.element.dataset.plain ? ["surface"] : ["surface", "Gaussians"];
     this.what = choice(row, "Show", kinds, () => this.choose());
@@ -192,7 +193,7 @@ class MovieView extends View {
       const text = this.mode.stretch > 1 ? `arrows (${this.mode.stretch} × longer)` : "arrows";
       this.arrows = box(row, text, false, () => this.refresh());
     }
-    this.first = box(row, "first map as glass", false, () => this.refresh());
+    this.first = box(last ? row : make("div", {}), "first map as glass", false, () => this.refresh());
     const label = make("label", {textContent: "Threshold "});
     this.threshold = make("input", {type: "range", min: 3, max: 250, value: this.level, className: "threshold"});
     this.threshold.addEventListener("input", () => {

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmmhet.engine.report.results import Mode, Results
+from gmmhet.engine.report.results import TOO_FEW, Mode, Results
 
 __all__ = ["FEW_PARTICLES", "Answer", "angstrom", "answer", "counted", "number", "sentences"]
 
-FEW_PARTICLES = 200  # fewer cannot tell a motion from noise, whatever the modes look like
+FEW_PARTICLES = 1000  # fewer are worth a warning
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,12 @@ def counted(count: float, word: str) -> str:
 
 def answer(results: Results) -> Answer:
     """Is there a motion, in one line and one sentence."""
-    found = int(results.summary["n_significant_modes"])
-    few = results.n_particles < FEW_PARTICLES
-    if not found and few:
+    found = sum(m.significant is True for m in results.significant)
+    if results.n_particles < TOO_FEW:
         return Answer("Too few particles to find a motion",
                       f"{counted(results.n_particles, 'particle')} cannot support a motion: whatever differs between "
                       "so few images cannot be told from noise. The page shows what else was measured.", "none")
-    if not found and any(m.significant is None for m in results.modes):
+    if not found and results.significant:
         return Answer("Directions of change computed, not tested",
                       "This method orders directions of change by their spread and does not test them against noise. "
                       "The default method (likelihood) does.", "open")
@@ -60,11 +59,11 @@ def answer(results: Results) -> Answer:
                       f"One rigid structure explains these {counted(results.n_particles, 'particle')} at "
                       f"{angstrom(results.summary['resolution'])} as well as any motion does: no mode passes its "
                       "tests.", "none")
-    travel = max(_travel(results, m) for m in results.modes if m.significant)
+    travel = max(_travel(results, m) for m in results.significant)
     lead = f"{'One mode explains' if found == 1 else f'{found} modes explain'} held-out particles better than chance."
     if travel > 0.05:
         lead += f" The Gaussian that moves most shifts by {angstrom(travel, 2)} per standard deviation."
-    if few:
+    if results.n_particles < FEW_PARTICLES:
         lead += f" But {counted(results.n_particles, 'particle')} are few: repeat with more before relying on it."
     return Answer("A motion was found" if found == 1 else f"Motion found: {found} significant modes", lead, "motion")
 
@@ -76,9 +75,8 @@ def _travel(results: Results, mode: Mode) -> float:
 
 def sentences(results: Results) -> list[tuple[str, str]]:
     """What was found about motion, poses and contrast: (topic, sentence)."""
-    said = [("How sure", _how_sure(m)) for m in results.modes if m.significant]
-    said = [(f"{topic}, mode {m.number}" if len(said) > 1 else topic, text)
-            for (topic, text), m in zip(said, (m for m in results.modes if m.significant), strict=True)]
+    real = [m for m in results.significant if m.significant]
+    said = [("How sure" if len(real) == 1 else f"How sure, mode {m.number}", _how_sure(m)) for m in real]
     if not said:
         said.append(("How sure", _how_sure_none(results)))
     return [*said, ("Poses", _poses(results)), ("Contrast", _contrast(results))]

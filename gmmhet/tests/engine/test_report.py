@@ -71,7 +71,9 @@ def write_run(folder: Path, *, significant: int = 2, modes: int = 3, particles: 
     if maps:
         _write_maps(folder / "maps", rng, z, gaussians, vectors)
     write_json(folder / "run.json", {"command": "gmmhet run particles.star map.mrc -o out", "version": "0.1.0",
-                                     "parameters": {"n_gaussians": 100}, "seconds": {"fit": 10.0, "analyze": 41.5}})
+                                     "parameters": {"particles": {"path": "/data/particles.star", "bytes": 1},
+                                                    "fit": {"seed": 5}},
+                                     "verdict": "So ends the run.", "seconds": {"fit": 10.0, "analyze": 41.5}})
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -217,6 +219,7 @@ class TestHinge(unittest.TestCase):
     def test_verdict_stands_at_the_top(self) -> None:
         text = self.page.text
         self.assertIn("Motion found: 2 significant modes", text)
+        self.assertIn("So ends the run.", text)
         self.assertIn(self.summary["verdict"], text)
         self.assertIn("0.0123 at shuffled ones", text)
         self.assertIn("of opposite contrast", text)
@@ -311,7 +314,8 @@ class TestHinge(unittest.TestCase):
         self.assertIn("Half-maps of each map, no mask", self.page.text)
 
     def test_what_was_run_is_told(self) -> None:
-        for words in ("gmmhet run particles.star map.mrc -o out", "0.1.0", "e step, time", "12.5 s", "41.5 s"):
+        for words in ("gmmhet run particles.star map.mrc -o out", "0.1.0", "/data/particles.star", "e step, time",
+                      "12.5 s", "41.5 s"):
             self.assertIn(words, self.page.text)
 
     def test_size(self) -> None:
@@ -339,6 +343,21 @@ class TestNoMotion(Folder):
     def test_seven_particles(self) -> None:
         write_run(self.run_folder, significant=0, modes=1, particles=7, maps=False)
         self.assertIn("7 particles cannot support a motion", self.page().text)
+
+    def test_seven_particles_support_no_motion_whatever_the_figures_say(self) -> None:
+        write_run(self.run_folder, significant=1, modes=1, particles=7)
+        page = self.page()
+        self.assertIn("7 particles cannot support a motion", page.text)
+        self.assertEqual(page.kinds(), ["molecule"])
+
+    def test_one_map_of_all_particles_stands_still(self) -> None:
+        write_run(self.run_folder, significant=0, modes=1)
+        maps = self.run_folder / "maps"
+        self.change("maps/summary.json", maps=json.loads((maps / "summary.json").read_text())["maps"][:1])
+        page = self.page()
+        self.assertIn("One map of all particles", page.text)
+        self.assertEqual(len(page.scene["series"]["maps"]["volumes"]), 1)
+        self.assertNotIn("Particles behind each map", page.text)
 
     def test_few_particles_with_a_significant_mode_are_warned_of(self) -> None:
         write_run(self.run_folder, significant=1, modes=1, particles=90, maps=False)
