@@ -101,7 +101,9 @@ def posterior_step(observer: Observer, batch: Batch, modes: LinearModes, white: 
         cotangent = tf.reshape(weighted, tf.concat([tf.shape(weighted)[:2], tf.shape(batch.planes)[1:]], 0))
         cotangent = tf.ensure_shape(cotangent, [None, fields + 1, *batch.planes.shape[1:]])
         pulled = observer.pullback(batch, factors, weights, cotangent * transfer[:, tf.newaxis] * scale)
-        gradients = tf.reduce_sum(pulled, axis=0)
+        # a relative change of the consensus weights scales what the modes made of them
+        own = tf.concat([pulled[:, -1:, :, :3], pulled[:, -1:, :, 3:] * (weights / modes.weights)[:, None, :, None]], -1)
+        gradients = tf.reduce_sum(tf.concat([pulled[:, :-1], own], axis=1), axis=0)
     return Posterior(new_z, new_contrast, covariance, gram[:, :-1, :-1], log_likelihood, power, gradients)
 
 

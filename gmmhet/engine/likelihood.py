@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise
 from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
 
-__all__ = ["Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
+__all__ = ["Fit", "blank", "calibrate", "fit_subspace", "infer", "log_likelihood_total", "without_modes"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
@@ -63,7 +63,7 @@ def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[
             current, _ = update_modes(estimator, current, ensemble, sums.gradient)
             current = replace(current, coefficients=np.zeros_like(current.coefficients))
         current = update_noise(current, sums.power, len(rows), estimator.observer.grid)
-        current = update_contrast(current, ensemble, 0.0)
+        current = update_contrast(current, ensemble)
     return current, ensemble
 
 
@@ -77,28 +77,35 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
 
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], n_modes: int, *,
-                 passes: int = 20, tolerance: float = 0.002, label: str = "modes") -> Fit:
+                 passes: int = 20, tolerance: float = 0.02, label: str = "modes", warm: bool = False) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
+    Stops when the log-likelihood per particle settles within ``tolerance`` twice; the best pass is kept.
+
     Args:
-        model: calibrated. rows: the particles to fit. tolerance: stop when the log-likelihood per particle rises less.
+        model: calibrated. rows: the particles to fit. warm: start from the modes in the model instead.
     """
-    current, eigenvalues = estimator.start(model, rows, n_modes)
+    current, eigenvalues = (model, np.zeros(0)) if warm else estimator.start(model, rows, n_modes)
     ensemble = blank(rows, n_modes, model.contrast_mean)
     fit = Fit(current, ensemble, eigenvalues)
-    previous = -np.inf
+    previous, damping, settled = -np.inf, 0.1, 0
     for number in range(passes):
         ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label)
         total = log_likelihood_total(estimator, current, ensemble)
-        current, remaining = update_modes(estimator, current, ensemble, sums.gradient)
-        current = update_noise(current, sums.power, len(rows), estimator.observer.grid)
-        current = update_contrast(current, ensemble, 0.0)
-        current, ensemble = normalise(estimator, current, ensemble)
-        fit.history.append({"log_likelihood": total, "gradient": remaining})
-        _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g", label, number + 1, total, remaining)
-        if number > 3 and total - previous < tolerance:
+        if not fit.history or total > max(h["log_likelihood"] for h in fit.history):
+            fit.model, fit.ensemble = current, ensemble
+        settled = settled + 1 if abs(total - previous) < tolerance else 0
+        damping = max(2 * damping, 0.5) if total < previous else max(damping / 2, 0.05)
+        fit.history.append({"log_likelihood": total, "gradient": 0.0})
+        if settled >= 2:
             break
         previous = total
-    ensemble = infer(estimator, current, rows, steps=1, start=ensemble)
-    fit.model, fit.ensemble = current, ensemble
+        current, remaining = update_modes(estimator, current, ensemble, sums.gradient, damping=damping)
+        fit.history[-1]["gradient"] = remaining
+        current = update_noise(current, sums.power, len(rows), estimator.observer.grid)
+        current = update_contrast(current, ensemble)
+        current, ensemble = normalise(estimator, current, ensemble)
+        _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, information %s", label, number + 1,
+                   total, remaining, np.round(np.diag(ensemble.information), 2))
+    fit.ensemble = infer(estimator, fit.model, rows, steps=1, start=fit.ensemble)
     return fit

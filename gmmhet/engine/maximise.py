@@ -15,32 +15,26 @@ Array = NDArray[np.float64]
 _SMALLEST_VARIANCE = 1e-8
 
 
-def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, gradient: Array,
-                 ) -> tuple[SubspaceModel, float]:
-    """Newton step on the modes and on the smooth part of the consensus.
+def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, gradient: Array, *,
+                 damping: float = 0.0) -> tuple[SubspaceModel, float]:
+    """Gauss-Newton step on the modes and on the smooth part of the consensus, together.
 
-    Mode k solves (n H_k + 1) du = gradient - u_k, with H_k the mean over particles of <z_k^2> B^T J^T J B and
-    the unit prior of the coefficients.
+    With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
+    (n (1 + damping) <t t^T> (x) B^T J^T J B + 1) du = gradient - u; 1 is the unit prior of the coefficients.
 
     Returns:
-        the new model, and the norm of the remaining gradient in units of the expected noise of a gradient.
+        the new model, and the length of the remaining gradient in the metric of its own curvature, per coefficient.
     """
-    basis, n = estimator.basis, len(ensemble.rows)
+    basis, n, k = estimator.basis, len(ensemble.rows), model.n_modes
     relative = gradient.copy()
     relative[..., 3] *= model.weights
-    projected = basis.adjoint(relative)  # [K + 1, R]
-    curvature = n * estimator.curvature(model, ensemble)
-    prior = np.eye(basis.size)
-    coefficients = model.coefficients.copy()
-    norm = 0.0
-    for k in range(model.n_modes):
-        right = projected[k] - model.coefficients[k]
-        step = scipy.linalg.solve(curvature[k] + prior, right, assume_a="pos")
-        coefficients[k] += step
-        norm += float(right @ step) / basis.size
-    shift = scipy.linalg.solve(curvature[-1] + prior, projected[-1], assume_a="pos")
-    centers, weights = _moved(model, basis.fields(shift))
-    return replace(model, coefficients=coefficients, centers=centers, weights=weights), float(np.sqrt(norm / max(model.n_modes, 1)))
+    right = basis.adjoint(relative)  # [K + 1, R]
+    right[:k] -= model.coefficients
+    hessian = n * (1 + damping) * estimator.curvature(model, ensemble) + np.eye((k + 1) * basis.size)
+    step = scipy.linalg.solve(hessian, right.ravel(), assume_a="pos").reshape(k + 1, basis.size)
+    remaining = float(np.sqrt(np.sum(right * step) / right.size))
+    centers, weights = _moved(model, basis.fields(step[-1]))
+    return replace(model, coefficients=model.coefficients + step[:-1], centers=centers, weights=weights), remaining
 
 
 def _moved(model: SubspaceModel, change: Array) -> tuple[Array, Array]:
@@ -67,7 +61,8 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     forward = forward * signs
     information = forward.T @ ensemble.information @ forward
     turned = replace(model, coefficients=signs[:, None] * coefficients, centers=centers, weights=weights)
-    return turned, Ensemble(ensemble.rows, z, ensemble.contrast, covariance, information, ensemble.log_likelihood)
+    return turned, Ensemble(ensemble.rows, z, ensemble.contrast, covariance, information, ensemble.log_likelihood,
+                            ensemble.contrast_variance)
 
 
 def update_noise(model: SubspaceModel, power: Array, count: int, grid: HalfPlane) -> SubspaceModel:
@@ -77,8 +72,8 @@ def update_noise(model: SubspaceModel, power: Array, count: int, grid: HalfPlane
     return replace(model, noise=model.noise * np.maximum(factor, 1e-6))
 
 
-def update_contrast(model: SubspaceModel, ensemble: Ensemble, contrast_variance: float) -> SubspaceModel:
-    """Mean and spread of the contrast over the particles; contrast_variance: mean posterior variance."""
+def update_contrast(model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
+    """Mean and spread of the contrast over the particles, its uncertainty included."""
     mean = float(ensemble.contrast.mean())
-    spread = float(np.sqrt(np.var(ensemble.contrast) + contrast_variance))
+    spread = float(np.sqrt(np.var(ensemble.contrast) + ensemble.contrast_variance))
     return replace(model, contrast_mean=mean, contrast_deviation=max(spread, 0.02 * abs(mean)))

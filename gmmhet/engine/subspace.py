@@ -55,7 +55,7 @@ class Ensemble:
 
     Attributes:
         z: [n, K]. contrast: [n]. covariance: [n, K, K]. information: [K, K] mean J^T J.
-        log_likelihood: [n]. log_normalisation: sum of -log(noise) terms, so that passes compare.
+        log_likelihood: [n]. contrast_variance: mean posterior variance of the contrast.
     """
 
     rows: NDArray[np.int64]
@@ -64,6 +64,7 @@ class Ensemble:
     covariance: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
     information: Array = field(default_factory=lambda: np.zeros((0, 0)))
     log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
+    contrast_variance: float = 0.0
 
 
 @dataclass
@@ -111,11 +112,13 @@ class SubspaceEstimator:
             out.contrast[span] = result.contrast[:len(rows)]
             out.covariance[span] = result.covariance[:len(rows), :k, :k]
             out.log_likelihood[span] = result.log_likelihood[:len(rows)]
+            out.contrast_variance += float(np.sum(result.covariance[:len(rows), k, k]))
             out.information += np.einsum("nkl,n->kl", result.information, batch.real)
             sums.gradient += result.gradient.numpy()
             sums.power += result.residual_power.numpy()
             done += len(rows)
         out.information /= max(done, 1)
+        out.contrast_variance /= max(done, 1)
         return out, sums
 
     def _posterior(self, batch: Batch, modes: LinearModes, white: Any, z: Any, contrast: Any, prior: ContrastPrior,
@@ -155,7 +158,7 @@ class SubspaceEstimator:
         """
         still = replace(model, coefficients=np.zeros((1, self.basis.size)))
         blank = Ensemble(rows, np.zeros((len(rows), 1)), np.full(len(rows), model.contrast_mean))
-        curvature = self.curvature(still, blank, sample=192)[-1]
+        curvature = self.curvature(still, blank, sample=192)[self.basis.size:, self.basis.size:]
         covariance = self._gradient_covariance(model, rows)
         size = self.basis.size
         ridge = np.eye(size) / len(rows)
@@ -169,23 +172,26 @@ class SubspaceEstimator:
         return replace(model, coefficients=coefficients), values
 
     def curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int = 128) -> Array:
-        """Mean over the particles of <z_k^2> B^T J^T J B for every mode, and (last) with weight 1: [K + 1, R, R]."""
+        """Mean over the particles of <t t^T> (x) B^T J^T J B with t = (z, 1): [(K + 1) R, (K + 1) R]."""
         modes, white, _ = self._constants(model)
         step = max(1, len(ensemble.rows) // sample)
         chosen = np.arange(0, len(ensemble.rows), step)[:sample]
-        size = max(1, self.batch_size // 4)
-        second = ensemble.z**2
+        size, k, r = max(1, self.batch_size // 4), model.n_modes, self.basis.size
+        t = np.concatenate([ensemble.z[chosen], np.ones((len(chosen), 1))], axis=1)
+        moments = np.einsum("nk,nl->nkl", t, t)
         if len(ensemble.covariance):
-            second = second + np.einsum("nkk->nk", ensemble.covariance)
-        moments = np.concatenate([second, np.ones((len(second), 1))], axis=1)
-        total = np.zeros((model.n_modes + 1, self.basis.size, self.basis.size))
-        done = 0
-        for rows, batch in batches(self.cache, ensemble.rows[chosen], size):
-            span = chosen[done:done + len(rows)]
-            arrays = (_filled(a[span], size) for a in (ensemble.z, ensemble.contrast, moments))
+            moments[:, :k, :k] += ensemble.covariance[chosen]
+        upper = np.triu_indices(k + 1)
+        total = np.zeros((len(upper[0]), r, r))
+        for start, (rows, batch) in enumerate(batches(self.cache, ensemble.rows[chosen], size)):
+            span = slice(start * size, start * size + len(rows))
+            arrays = (_filled(a, size) for a in (ensemble.z[chosen][span], ensemble.contrast[chosen][span],
+                                                 moments[span][:, upper[0], upper[1]]))
             total += self._curvature(batch, modes, white, *arrays).numpy()
-            done += len(rows)
-        return total / len(chosen)
+        blocks = np.zeros((k + 1, r, k + 1, r))
+        for (i, j), block in zip(zip(*upper, strict=True), total / len(chosen), strict=True):
+            blocks[i, :, j], blocks[j, :, i] = block, block.T
+        return blocks.reshape((k + 1) * r, (k + 1) * r)
 
     def _curvature_of(self, batch: Batch, modes: LinearModes, white: Any, z: Any, contrast: Any, moments: Any) -> Any:
         return curvature_sums(self.observer, self.basis, batch, modes, white, z, contrast, moments)

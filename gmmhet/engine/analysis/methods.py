@@ -1,0 +1,84 @@
+"""The two methods, from prepared input to results."""
+
+import logging
+
+import numpy as np
+
+from gmmhet.engine.analysis.preparation import Prepared, first_noise
+from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.gradient_pca import best_positions, eigen_motions
+from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace
+from gmmhet.engine.scores import ScorePass
+from gmmhet.engine.selection import ModeEvidence, select_modes
+from gmmhet.engine.subspace import SubspaceEstimator, SubspaceModel
+
+__all__ = ["by_gradient_pca", "by_likelihood", "without_motion"]
+
+_LOG = logging.getLogger("gmmhet")
+_POSITION_PRIOR = 4.0  # Angstrom
+_AMPLITUDE_PRIOR = 0.3
+_NULL_SEED = 1
+
+
+def by_gradient_pca(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig) -> AnalysisResult:
+    """The published single-step method; positions are scaled to unit variance, modes to Angstrom per that unit."""
+    assert scores.covariance is not None
+    n, k = len(prepared.cache), config.modes or 4
+    found = eigen_motions(scores.covariance, k)
+    reach = prepared.observer.grid.resolution
+    positions, widths = best_positions(
+        prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, found.motions,
+        sign=prepared.sign, reach=reach, batch_size=prepared.batch_size)
+    spread = np.maximum(positions.std(0), 1e-9)
+    noise, contrast = first_noise(prepared)
+    nothing = np.full(k, np.nan)
+    return AnalysisResult(
+        (positions - positions.mean(0)) / spread, np.eye(k) * ((widths / spread) ** 2)[:, None, :],
+        np.full(n, contrast), np.full(n, np.nan), prepared.model.centers, prepared.model.weights,
+        found.motions * spread[:, None, None], np.zeros((k, len(prepared.model))), noise, found.variance,
+        nothing, float("nan"), nothing, 0, settings={"reach": reach})
+
+
+def without_motion(prepared: Prepared) -> AnalysisResult:
+    """Too few particles to look for a motion: coordinates are the prior's, 0 +- 1."""
+    n = len(prepared.cache)
+    noise, contrast = first_noise(prepared)
+    zero = np.zeros(1)
+    return AnalysisResult(
+        np.zeros((n, 1)), np.ones((n, 1, 1)), np.full(n, contrast), np.zeros(n), prepared.model.centers, prepared.model.weights,
+        np.zeros((1, len(prepared.model), 3)), np.zeros((1, len(prepared.model))), noise, zero, zero, 0.0, zero, 0)
+
+
+def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
+    """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
+    cache, model = prepared.cache, prepared.model
+    length = 2.0 * prepared.observer.grid.resolution
+    basis = FieldBasis(smooth_basis(model.centers, length, seed=config.seed), _POSITION_PRIOR if config.motion else 0.0,
+                       _AMPLITUDE_PRIOR if config.occupancy else 0.0)
+    noise, contrast = first_noise(prepared)
+    start = SubspaceModel(model.centers, model.weights, np.zeros((1, basis.size)), noise, contrast, 0.3 * abs(contrast))
+    estimator = SubspaceEstimator(cache, prepared.observer, basis, batch_size=prepared.batch_size)
+    null = SubspaceEstimator(cache, prepared.observer, basis, batch_size=prepared.batch_size, flip_seed=config.seed + _NULL_SEED)
+    rows = np.arange(len(cache))
+    calibrated, _ = calibrate(estimator, start, rows)
+    evidence = select_modes(estimator, null, calibrated, cache.table.halves, config.modes)
+    final = _all_particles(estimator, calibrated, evidence, config)
+    fields = basis.fields(final.model.coefficients)
+    k = final.model.n_modes
+    size = np.diag(final.ensemble.information)
+    return AnalysisResult(
+        final.ensemble.z, final.ensemble.covariance, final.ensemble.contrast, final.ensemble.log_likelihood,
+        final.model.centers, final.model.weights, fields[..., :3], fields[..., 3], final.model.noise, size,
+        evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,
+        {"correlation_length": length, "coefficients_per_mode": basis.size,
+         "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]})
+
+
+def _all_particles(estimator: SubspaceEstimator, calibrated: SubspaceModel, evidence: ModeEvidence,
+                   config: AnalyzeConfig) -> Fit:
+    """The model of all particles, with the number of modes that the half-sets support."""
+    k = config.modes or max(1, evidence.significant)
+    rows = np.arange(len(estimator.cache))
+    return fit_subspace(estimator, calibrated, rows, k, passes=16, label="all particles")

@@ -1,0 +1,124 @@
+"""The files of gmmhet analyze; their contents are described in CONVENTIONS.rst."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.analysis.preparation import Prepared
+from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict
+from gmmhet.engine.fitting import gaussian_density
+from gmmhet.engine.fitting.atoms import write_pseudo_atoms
+from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.io import replacing, write_map, write_particles
+from gmmhet.engine.scores import ScorePass
+
+__all__ = ["write_results"]
+
+_LOG = logging.getLogger("gmmhet")
+_FRAMES = 9
+_RANGE = (2.0, 98.0)  # percentiles of the coordinates between which frames run
+
+
+def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult, method: str,
+                  parameters: dict[str, Any], timing: dict[str, float]) -> None:
+    """Write everything; summary.json last, so that its presence means that all is there."""
+    (folder / "summary.json").unlink(missing_ok=True)
+    refitted = _with(prepared.model, result.centers, result.weights)
+    _write_arrays(folder / "analysis.npz", prepared, scores, result)
+    _write_latents(folder / "latents.star", prepared, result)
+    write_pseudo_atoms(folder / "flexibility.cif", refitted, _percent(scores.flexibility))
+    _write_flexibility_map(folder / "flexibility.mrc", refitted, scores.flexibility)
+    for old in folder.glob("motion_*"):
+        shutil.rmtree(old)
+    modes = [_mode_summary(folder, refitted, result, k) for k in range(result.n_modes)]
+    verdict = overall_verdict(result, len(prepared.cache), prepared.sign < 0, prepared.poses_fit)
+    summary = {
+        "n_particles": len(prepared.cache), "n_gaussians": len(prepared.model),
+        "resolution": prepared.observer.grid.resolution, "method": method, "n_modes": result.n_modes,
+        "n_significant_modes": result.significant, "verdict": verdict, "contrast_sign": int(prepared.sign),
+        "score_given": prepared.score_given, "score_shuffled": float(np.mean(prepared.score_shuffled)),
+        "score_shuffled_max": float(np.abs(prepared.score_shuffled).max()),
+        "contrast_mean": float(np.mean(result.contrast)), "contrast_spread": float(np.std(result.contrast)),
+        "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history, "modes": modes,
+    }
+    with replacing(folder / "summary.json") as temporary:
+        temporary.write_text(json.dumps(_plain(summary), indent=1))
+    for mode in modes:
+        _LOG.info("%s", mode["verdict"])
+    _LOG.info("%s", verdict)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: null instead."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def _with(model: GaussianModel, centers: NDArray[np.float64], weights: NDArray[np.float64]) -> GaussianModel:
+    return GaussianModel(centers, weights, model.sigmas, model.box, model.pixel_size, model.resolution)
+
+
+def _percent(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(100 * values / max(float(values.max()), 1e-30))
+
+
+def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
+    table, grid = prepared.cache.table, prepared.observer.grid
+    with replacing(path) as temporary, open(temporary, "wb") as out:
+        np.savez(out, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance, contrast=result.contrast,
+                 log_likelihood=result.log_likelihood, score=scores.score, half=table.halves, centers=result.centers,
+                 weights=result.weights, sigmas=prepared.model.sigmas, box=table.box, pixel_size=table.pixel_size,
+                 resolution=grid.resolution, modes_position=result.modes_position, modes_amplitude=result.modes_amplitude,
+                 flexibility=scores.flexibility, occupancy=scores.occupancy, noise_frequency=grid.frequencies,
+                 noise_variance=result.noise, spectrum=result.spectrum)
+
+
+def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult) -> None:
+    extra: dict[str, list[str]] = {}
+    deviations = result.deviations
+    for k in range(result.n_modes):
+        extra[f"gmmhetLatent{k + 1}"] = [f"{v:.6f}" for v in result.coordinates[:, k]]
+    for k in range(result.n_modes):
+        extra[f"gmmhetLatentSd{k + 1}"] = [f"{v:.6f}" for v in deviations[:, k]]
+    extra["gmmhetContrast"] = [f"{v:.6g}" for v in result.contrast]
+    extra["gmmhetLogLikelihood"] = [f"{v:.4f}" if np.isfinite(v) else "0.0" for v in result.log_likelihood]
+    write_particles(path, prepared.cache.table, extra)
+
+
+def _write_flexibility_map(path: Path, model: GaussianModel, flexibility: NDArray[np.float64]) -> None:
+    """Mean flexibility of the Gaussians at each voxel, weighted by their density; 0 in the solvent."""
+    positive = np.abs(model.weights)
+    weighted = gaussian_density(_with(model, model.centers, positive * _percent(flexibility))).data
+    plain = gaussian_density(_with(model, model.centers, positive)).data
+    inside = plain > 0.05 * plain.max()
+    write_map(path, np.where(inside, weighted / np.where(inside, plain, 1.0), 0.0), model.pixel_size)
+
+
+def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k: int) -> dict[str, Any]:
+    motion = folder / f"motion_{k + 1:02d}"
+    motion.mkdir()
+    z = result.coordinates[:, k]
+    size = float(np.sqrt((result.modes_position[k] ** 2).sum(-1)).max())
+    frames = []
+    for number, value in enumerate(np.linspace(*np.percentile(z, _RANGE), _FRAMES), 1):
+        weights = model.weights * (1 + value * result.modes_amplitude[k])
+        frame = _with(model, model.centers + value * result.modes_position[k], weights)
+        name = f"frame_{number:02d}.mrc"
+        write_map(motion / name, gaussian_density(frame).data, model.pixel_size)
+        frames.append({"file": f"{motion.name}/{name}", "coordinate": float(value)})
+    return {
+        "variance": float(result.spectrum[k]), "heldout_gain": float(result.gain[k]), "null_quantile": result.null,
+        "halfset_correlation": float(result.correlation[k]),
+        "median_posterior_sd": float(np.median(result.deviations[:, k])), "significant": bool(k < result.significant),
+        "largest_displacement": size, "verdict": mode_verdict(result, k, size), "frames": frames,
+    }

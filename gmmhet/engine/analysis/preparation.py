@@ -1,0 +1,101 @@
+"""From files to what both methods start from: checked input, cropped images, scale, noise, sign of contrast."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from gmmhet.engine.cache import ParticleCache, build_cache
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.fourier import HalfPlane
+from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.io import read_particles
+from gmmhet.engine.observation import Batch, Observer, batches
+from gmmhet.engine.scores import pose_scores
+from gmmhet.engine.symmetry import symmetric_copies
+
+__all__ = ["Prepared", "first_noise", "prepare"]
+
+_LOG = logging.getLogger("gmmhet")
+_BATCH_FLOATS = 12_000_000
+_SAMPLE = 500
+
+
+@dataclass
+class Prepared:
+    """Attributes:
+        cache: cropped images. model: the whole molecule. observer: projections of it.
+        score_given, score_shuffled: mean FRC at the poses, and at shuffled ones. sign: of the contrast.
+        poses_fit: whether the given poses score beyond all shuffled ones.
+    """
+
+    cache: ParticleCache
+    model: GaussianModel
+    observer: Observer
+    batch_size: int
+    score_given: float
+    score_shuffled: list[float]
+    sign: float
+    poses_fit: bool
+
+
+def prepare(particles: Path, model_path: Path, config: AnalyzeConfig, folder: Path, root: Path | None) -> Prepared:
+    """Read, check, crop, score.
+
+    Raises:
+        InputError: unreadable input; a model of another grid than the particles.
+    """
+    table = read_particles(particles, root=root)
+    model = GaussianModel.load(model_path)
+    if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > 1e-3:
+        raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {particles} has {table.box} px "
+                         f"of {table.pixel_size:g} A; expected one box and pixel size (gmmhet run resamples the map)")
+    whole = symmetric_copies(model)
+    resolution = max(config.resolution or model.resolution, 2 * table.pixel_size)
+    grid = HalfPlane(table.box, table.pixel_size, resolution)
+    _LOG.info("%d particles, %d Gaussians, %.1f A: %d px after Fourier cropping", len(table), len(whole), resolution, 2 * grid.h)
+    cache = build_cache(table, grid, folder / "cache")
+    observer = Observer(grid, whole.sigmas, table.pixel_size**3)
+    batch_size = int(np.clip(_BATCH_FLOATS // (len(whole) * 2 * grid.size * 8), 2, min(64, max(2, len(table)))))
+    given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch_size, seed=config.seed)
+    sign = -1.0 if given < 0 and abs(given) > np.abs(shuffled).max() else 1.0
+    fits = sign * given > np.abs(shuffled).max()
+    _LOG.info("FRC at the given poses %.3f, at shuffled poses %.3f at most%s", given, np.abs(shuffled).max(),
+              ": contrast is inverted, which is taken into account" if sign < 0 else "")
+    if not fits:
+        _LOG.warning("particles do not fit the map better at their own poses than at shuffled ones")
+    return Prepared(cache, whole, observer, batch_size, given, shuffled, sign, bool(fits))
+
+
+def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
+    """Noise variance per shell [shells] and contrast, by regression of a sample of images on their projections."""
+    cache, observer = prepared.cache, prepared.observer
+    rows = np.unique(np.linspace(0, len(cache) - 1, _SAMPLE).astype(np.int64))
+    centers, weights = (tf.constant(a, tf.float32) for a in (prepared.model.centers, prepared.model.weights))
+
+    @tf.function
+    def step(batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        image = observer.transfer(batch, tf.ones([])) * observer.projector.project(observer.factors(batch, centers), weights)
+        each = batch.real[:, None, None, None, None]
+        return tuple(tf.reduce_sum(each * p, axis=(0, 1, 2)) for p in (batch.planes**2, batch.planes * image, image**2))
+
+    grid = observer.grid
+    sums = np.zeros((3, grid.n_shells))
+    for _, batch in batches(cache, rows, prepared.batch_size):
+        for i, plane in enumerate(step(batch)):
+            sums[i] += np.bincount(grid.clipped_shell.ravel(), (plane.numpy() * grid.weight).ravel(), grid.n_shells)
+    count = np.bincount(grid.clipped_shell.ravel(), 4 * grid.weight.ravel(), grid.n_shells) * len(rows)
+    data, cross, model = sums
+    usable = count > 0
+    noise = np.ones(grid.n_shells)
+    noise[usable] = data[usable] / count[usable]
+    for _ in range(2):
+        contrast = float(np.sum(cross[usable] / noise[usable]) / np.sum(model[usable] / noise[usable]))
+        residual = data - 2 * contrast * cross + contrast**2 * model
+        noise[usable] = np.maximum(residual[usable], 1e-3 * data[usable]) / count[usable]
+    noise[~usable] = noise[usable][0]
+    return np.maximum(noise, np.finfo(np.float32).tiny), contrast

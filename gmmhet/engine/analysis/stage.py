@@ -1,0 +1,71 @@
+"""gmmhet analyze."""
+
+import json
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gmmhet.engine.analysis.methods import by_gradient_pca, by_likelihood, without_motion
+from gmmhet.engine.analysis.output import write_results
+from gmmhet.engine.analysis.preparation import Prepared, prepare
+from gmmhet.engine.analysis.result import FEWEST_PARTICLES, AnalysisResult
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.io import output_folder
+from gmmhet.engine.scores import score_pass
+
+__all__ = ["analyze"]
+
+_LOG = logging.getLogger("gmmhet")
+
+
+def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None = None) -> None:
+    """Find the motions of the Gaussians that explain the particles, and every particle's place on them.
+
+    Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/, summary.json (CONVENTIONS.rst) into ``output``.
+
+    Raises:
+        InputError: unreadable input, or a model that does not match the particles.
+    """
+    started = time.monotonic()
+    folder = output_folder(output)
+    parameters = _parameters(particles, model, config)
+    if config.resume and _finished(folder, parameters):
+        _LOG.info("%s: complete, kept", folder)
+        return
+    timing: dict[str, float] = {}
+
+    def lap(name: str) -> None:
+        timing[name] = round(time.monotonic() - started - sum(timing.values()), 2)
+
+    prepared = prepare(particles, model, config, folder, root)
+    lap("images and scores")
+    scores = score_pass(prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights,
+                        sign=prepared.sign, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca")
+    lap("gradients")
+    result = _result(prepared, scores, config)
+    lap("modes")
+    write_results(folder, prepared, scores, result, config.method, parameters, timing)
+
+
+def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisResult:
+    if len(prepared.cache) < FEWEST_PARTICLES:
+        _LOG.warning("%d particles cannot support a motion; expected at least %d", len(prepared.cache), FEWEST_PARTICLES)
+        return without_motion(prepared)
+    if config.method == "gradient-pca":
+        return by_gradient_pca(prepared, scores, config)
+    return by_likelihood(prepared, config)
+
+
+def _parameters(particles: Path, model: Path, config: AnalyzeConfig) -> dict[str, Any]:
+    options = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k != "resume"}
+    times = {f"{name}_time": path.stat().st_mtime_ns for name, path in (("particles", particles), ("model", model))
+             if path.is_file()}
+    return {"particles": str(particles), "model": str(model), **times, **options}
+
+
+def _finished(folder: Path, parameters: dict[str, Any]) -> bool:
+    summary = folder / "summary.json"
+    return summary.is_file() and json.loads(summary.read_text()).get("parameters") == parameters
+

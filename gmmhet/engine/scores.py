@@ -1,0 +1,85 @@
+"""One pass of scores and gradients over all particles: fit at the given poses, flexibility, gradient covariance."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from gmmhet.engine.cache import ParticleCache
+from gmmhet.engine.frc import frc_gradient, frc_score
+from gmmhet.engine.observation import Batch, Observer, batches
+from gmmhet.engine.progress import progress
+
+__all__ = ["ScorePass", "pose_scores", "score_pass"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class ScorePass:
+    """Attributes:
+        score: [n] mean FRC. flexibility: [N] mean length of the position gradient. occupancy: [N] standard deviation of
+        the amplitude gradient. covariance: [3N, 3N] of the position gradients (only when asked for), mean: [3N].
+    """
+
+    score: Array
+    flexibility: Array
+    occupancy: Array
+    covariance: Array | None
+    mean: Array
+
+
+def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, sign: float,
+               batch_size: int, covariance: bool) -> ScorePass:
+    """Score and gradient of every particle; memory does not grow with their number."""
+    n_gaussians, n = len(weights), len(cache)
+    constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32), tf.constant(sign, tf.float32)
+
+    @tf.function
+    def step(batch: Batch) -> Any:
+        score, gradient = frc_gradient(observer, batch, *constants)
+        gradient *= batch.real[:, tf.newaxis, tf.newaxis]
+        length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
+        flat = tf.reshape(gradient[..., :3], [batch_size, 3 * n_gaussians])
+        second = tf.matmul(flat, flat, transpose_a=True) if covariance else tf.zeros([])
+        return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
+                tf.reduce_sum(flat, 0), second)
+
+    score = np.empty(n)
+    sums: list[Any] = [0.0] * 5
+    total = -(-n // batch_size)
+    for rows, batch in progress(batches(cache, np.arange(n), batch_size), "scores and gradients", total):
+        result = step(batch)
+        score[rows] = result[0][:len(rows)]
+        sums = [s + r.numpy().astype(np.float64) for s, r in zip(sums, result[1:], strict=True)]
+    length, first, squares, mean, second = (s / n for s in sums)
+    mean = np.asarray(mean)
+    return ScorePass(score, np.asarray(length), np.sqrt(np.maximum(squares - first**2, 0)),
+                     second - np.outer(mean, mean) if covariance else None, mean)
+
+
+def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, batch_size: int, seed: int,
+                shuffles: int = 4, largest: int = 500) -> tuple[float, list[float]]:
+    """Mean FRC of (a sample of) the particles at their own poses, and at poses shuffled among them.
+
+    With few particles there are more shuffles, so that the spread of their mean is known as well.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(cache)
+    rows = np.sort(rng.choice(n, min(n, largest), replace=False))
+    shuffles = max(shuffles, min(100, 400 // len(rows)))
+    constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32)
+    step = tf.function(lambda batch: frc_score(observer, batch, *constants))
+
+    def mean_score(order: NDArray[np.int64]) -> float:
+        total, done = 0.0, 0
+        for chosen, batch in batches(cache, rows, batch_size):
+            other = np.resize(order[done:done + len(chosen)], batch_size)
+            turned = batch._replace(rotations=tf.constant(cache.table.rotations[other], tf.float32))
+            total += float(np.sum(step(turned).numpy()[:len(chosen)]))
+            done += len(chosen)
+        return total / len(rows)
+
+    return mean_score(rows), [mean_score(rng.permutation(rows)) for _ in range(shuffles)]
