@@ -6,6 +6,7 @@ import logging
 import shlex
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = ["run"]
 
 _LOG = logging.getLogger("gmmhet")
 
+_UNFINISHED = "not finished; the same command with --resume goes on"
 _FEWEST = 50  # particles; fewer cannot tell a motion from noise, whatever the statistics say
 
 
@@ -38,14 +40,15 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
         InputError: unreadable input; a map of another field of view than the particles; what the stages raise.
     """
     table = read_particles(particles, root=root)
-    folder = output_folder(output)
     consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
     resume = analyze_config.resume or reconstruct_config.resume
+    folder = output_folder(output)
     parameters = {"particles": _identity(particles), "map": _identity(map_path), "root": root and str(root),
                   "fit": _plain(fit_config), "analyze": _plain(analyze_config),
                   "reconstruct": _plain(reconstruct_config)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)], resume)
-    job.stage("fit", "model", lambda _: _fit(consensus, fit_config, map_path, folder / "model" / "model.npz"))
+    job.stage("fit", "model", partial(_fit, consensus, fit_config, map_path, folder / "model" / "model.npz"))
+    del consensus  # a large map is not carried through what follows
     job.stage("analyze", "analysis", lambda resumed: _analyze(
         particles, folder, dataclasses.replace(analyze_config, resume=resumed), root))
     supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table))
@@ -66,6 +69,7 @@ class _Job:
         before = self.earlier.get("parameters", {})
         #: whether everything so far is as it was, so that what follows may be kept or gone on with
         self.same = resume and all(before.get(name) == parameters[name] for name in inputs)
+        (folder / "run.json").unlink(missing_ok=True)
 
     def stage(self, name: str, subfolder: str, work: Callable[[bool], None]) -> None:
         """Do a stage, or keep what is there; ``work`` is told whether it may go on from what it left."""
@@ -74,13 +78,14 @@ class _Job:
         if self.same and done is not None and (self.folder / subfolder / "summary.json").is_file():
             _LOG.info("%s: kept from before", name)
             self.seconds[name] = done
+            self._write(_UNFINISHED)
             return
         _LOG.info("%s", name)
         started = time.monotonic()
         output_folder(self.folder / subfolder)
-        self._write("interrupted: the same command with --resume goes on")
         work(self.same)
         self.seconds[name] = time.monotonic() - started
+        self._write(_UNFINISHED)
         if done is not None:
             self.same = False  # what follows was made from another result
 
@@ -101,7 +106,8 @@ class _Job:
             temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def _fit(consensus: Consensus, config: FitConfig, source: Path, output: Path) -> None:
+def _fit(consensus: Consensus, config: FitConfig, source: Path, output: Path, resumed: bool) -> None:
+    """A fit takes seconds: whether it may go on from what is there does not matter."""
     fit_density(consensus.density, config, output, source=source, mask=consensus.mask, finest=consensus.finest,
                 notes=consensus.notes)
 

@@ -239,7 +239,7 @@ class TestConsensus(RunCase):
         write_map(small, read_map(self.map).data, 4.0)
         write_map(wide, resample_map(read_map(self.map), 20, 12.8).data, 12.8)
         cases = [(self.particles, small, FIT, r"field of view of 128 A \(32 voxels of 4 A\), particles of 256 A"),
-                 (self.particles, self.map, FitConfig(resolution=12.0), "at least 16 A, twice the pixel size of the pa"),
+                 (self.particles, self.map, FitConfig(resolution=12.0), "at least 16 A, twice the pixel size of the p"),
                  (self.particles, wide, FitConfig(resolution=20.0), "at least 25.6 A, twice the pixel size of .*wide"),
                  (self.particles, self.folder / "none.mrc", FIT, "no such file"),
                  (self.folder / "none.star", self.map, FIT, "no such file")]
