@@ -2,9 +2,10 @@
 
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
 from gmmhet.engine.reconstruction.selection import Selection, equal_bins
+from gmmhet.engine.reconstruction.series import half_equations
 from gmmhet.engine.reconstruction.slices import HalfDisc, SliceReader
 from gmmhet.engine.reconstruction.solver import ball, solve
-from gmmhet.engine.reconstruction.stage import half_equations, reconstruct
+from gmmhet.engine.reconstruction.stage import reconstruct
 
 __all__ = [
     "Accumulator", "HalfDisc", "NormalEquations", "Selection", "SliceReader", "ball", "equal_bins", "half_equations",

@@ -21,19 +21,22 @@ __all__ = ["HalfDisc", "SliceReader"]
 
 @dataclass(frozen=True)
 class HalfDisc:
-    """Frequencies of a box inside the Nyquist circle, one of each Friedel pair, and the origin.
+    """Frequencies of images inside the Nyquist circle of a map, one of each Friedel pair, and the origin.
 
     Attributes:
-        box: pixels.
+        box: of the images, pixels. size: edge of the map in voxels of box / size pixels; frequencies are those that it
+            holds.
     """
 
     box: int
+    size: int
 
     @cached_property
     def _inside(self) -> NDArray[np.bool_]:
         """On the grid of numpy.fft.rfft2."""
         y, x = np.fft.fftfreq(self.box, 1 / self.box)[:, None], np.arange(self.box // 2 + 1)
-        return (np.hypot(x, y) < self.box / 2 - 1e-6) & ((x > 0) | (y >= -1e-6))
+        inside = (np.hypot(x, y) < self.size / 2 - 1e-6) & ((x > 0) | (y >= -1e-6))
+        return np.asarray(inside)
 
     @cached_property
     def rows_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -45,11 +48,11 @@ class HalfDisc:
     def index(self) -> NDArray[np.float32]:
         """[2, m] frequency index (x, y)."""
         rows, columns = self.rows_columns
-        return np.stack([columns, np.fft.fftfreq(self.box, 1 / self.box)[rows]]).astype(np.float32)
+        return np.asarray(np.stack([columns, np.fft.fftfreq(self.box, 1 / self.box)[rows]]), np.float32)
 
     @cached_property
     def shell(self) -> NDArray[np.int64]:
-        """[m] ring, 0 .. box // 2."""
+        """[m] ring, 0 .. size // 2."""
         return np.asarray(np.rint(np.hypot(*self.index)), np.int64)
 
     @cached_property
@@ -63,12 +66,13 @@ class SliceReader:
 
     Args:
         table: the particles. contrast: [n] s of every particle. noise: [groups, box // 2 + 1] variance of the DFT
-            coefficients of the images of each optics group in rings.
+            coefficients of the images of each optics group in rings. size: edge of the map (default: the images').
     """
 
-    def __init__(self, table: ParticleTable, contrast: NDArray[np.float64], noise: NDArray[np.float64]) -> None:
+    def __init__(self, table: ParticleTable, contrast: NDArray[np.float64], noise: NDArray[np.float64],
+                 size: int | None = None) -> None:
         self.table = table
-        self.disc = HalfDisc(table.box)
+        self.disc = HalfDisc(table.box, size or table.box)
         self._contrast = contrast.astype(np.float32)
         self._inverse_noise = (self.disc.share / noise[:, self.disc.shell]).astype(np.float32)
 
@@ -95,7 +99,7 @@ class SliceReader:
 
     def points(self, rotations: NDArray[np.float64]) -> NDArray[np.float32]:
         """Where the frequencies of views [b, 3, 3] lie in the map's Fourier space: [3, b m] radians per voxel."""
-        scaled = (rotations[:, :2] * (2 * np.pi / self.disc.box)).astype(np.float32)
+        scaled = (rotations[:, :2] * (2 * np.pi / self.disc.size)).astype(np.float32)
         return np.asarray(np.einsum("bai,am->ibm", scaled, self.disc.index, optimize=True)).reshape(3, -1)
 
     def _centred(self, spectrum: NDArray[np.complex64], rows: NDArray[np.int64]) -> NDArray[np.complex64]:

@@ -17,7 +17,8 @@ __all__ = ["Spreader", "even_size"]
 
 _OVERSAMPLING = 1.25  # that the kernel is made for: voxels up to 0.4 of the grid's period come out to the tolerance
 _KERNEL_OFFSETS = 256
-_SMALLEST = 24  # cells; finufft wants twice the kernel's width
+_RIM = 8  # cells; half the kernel's width is less for any tolerance in single precision
+_SMALLEST = 4 * _RIM
 
 
 def even_size(at_least: float) -> int:
@@ -29,29 +30,42 @@ def even_size(at_least: float) -> int:
 
 
 class Spreader:
-    """Spreads values at frequencies onto a periodic grid of ``size`` cells along an edge.
+    """Spreads values at frequencies onto a periodic grid of ``size`` cells along an edge; sums over Friedel mates.
+
+    Only the half x >= 0 is kept (points of the other half are replaced by their mates), with a rim of cells for the
+    kernel on both sides.
 
     Args:
-        size: even; at least 1.25 times the edge (voxels) of the densities that are wanted.
+        size: of :func:`even_size`; at least 1.25 times the edge (voxels) of the densities that are wanted.
         tolerance: relative error of the sums within 0.4 ``size`` voxels of the origin.
     """
 
     def __init__(self, size: int, tolerance: float = 1e-3) -> None:
         self.size = size
         self._tolerance = tolerance
-        self._plan = _plan((size,) * 3, tolerance)
+        cells = size // 2 + 1 + 2 * _RIM
+        self._cells = cells + cells % 2
+        self._plan = _plan((size, size, self._cells), tolerance)
 
     def spread(self, points: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.complex64]:
         """Spread values.
 
         Args:
-            points: [3, m] (x, y, z), radians per voxel, in [-pi, pi]. values: [m].
+            points: [3, m] (x, y, z), radians per voxel, in [-pi, pi]. values: [m], of points; their mates have the
+                conjugates.
         Returns:
-            [size] * 3 (z, y, x), in the order of numpy.fft.fftfreq.
+            [size, size, cells] (z, y, x); add such grids up, then call :meth:`density` or :meth:`transfer`.
         """
-        x, y, z = points - np.float32(np.pi)  # puts frequency 0 into cell 0
+        sign = np.where(points[0] < 0, np.float32(-1), np.float32(1))
+        x, y, z = np.ascontiguousarray(points * sign)
+        y -= np.float32(np.pi)  # puts frequency 0 into cell 0
+        z -= np.float32(np.pi)
+        x *= np.float32(self.size / self._cells)
+        x += np.float32(2 * np.pi * _RIM / self._cells - np.pi)
+        strengths = np.array(values, np.complex64)
+        strengths.imag *= sign
         self._plan.setpts(z, y, x)
-        return np.asarray(self._plan.execute(np.ascontiguousarray(values, dtype=np.complex64)))
+        return np.asarray(self._plan.execute(strengths))
 
     def kernel(self, positions: NDArray[Any]) -> NDArray[np.float32]:
         """Transform of the kernel at positions in voxels; sums are too large by its product over the axes."""
@@ -63,15 +77,14 @@ class Spreader:
         """2 Re sum_j d_j exp(i p_j.x), that is the sum over both Friedel mates, for voxels around the origin box // 2.
 
         Args:
-            grid: as of :meth:`spread`; its memory is used.
+            grid: as of :meth:`spread`.
         Returns:
             [box] * 3 (z, y, x).
         """
-        waves = scipy.fft.ifftn(grid, overwrite_x=True, norm="forward")
+        waves = scipy.fft.irfftn(self._folded(grid), s=(self.size,) * 3, overwrite_x=True, norm="forward")
         position = np.arange(box) - box // 2
         fall = self.kernel(position)
-        density = 2 * waves.real[np.ix_(position, position, position)]
-        return np.asarray(density / (fall[:, None, None] * fall[:, None] * fall), np.float32)
+        return np.asarray(waves[np.ix_(position, position, position)] / (fall[:, None, None] * fall[:, None] * fall))
 
     def transfer(self, grid: NDArray[np.float32], box: int) -> NDArray[np.float32]:
         """Multiplier on the Fourier grid that convolves a density of ``box`` voxels with 2 Re sum_j w_j exp(i p_j.x).
@@ -82,11 +95,23 @@ class Spreader:
             [size, size, size // 2 + 1] of a real transform of ``size`` voxels.
         """
         position = np.rint(scipy.fft.fftfreq(self.size, 1 / self.size))
-        kept = np.where(np.abs(position) < box, 2 / self.kernel(position), 0).astype(np.float32)
-        half = self.size // 2 + 1
-        spread = scipy.fft.rfftn(grid).real  # even, so its half holds all
-        spread *= kept[:, None, None] * kept[:, None] * (kept[:half] / 4)
-        return np.ascontiguousarray(scipy.fft.irfftn(spread, s=(self.size,) * 3, norm="forward")[:, :, :half])
+        kept = np.where(np.abs(position) < box, 1 / self.kernel(position), 0).astype(np.float32)
+        spread = scipy.fft.irfftn(self._folded(grid).astype(np.complex64), s=(self.size,) * 3, overwrite_x=True,
+                                  norm="forward")
+        spread *= kept
+        spread *= kept[:, None]
+        spread *= kept[:, None, None]
+        return np.ascontiguousarray(scipy.fft.rfftn(spread, overwrite_x=True, norm="backward").real)
+
+    def _folded(self, grid: NDArray[Any]) -> NDArray[Any]:
+        """F(l) = G(l) + conj G(-l) for l_x = 0 .. size / 2: the half of a Hermitian grid."""
+        half = self.size // 2
+        out = np.array(grid[:, :, _RIM:_RIM + half + 1])
+        for x in range(_RIM + 1):
+            for target, mate in ((x, -x), (half - x, half + x)):
+                plane = grid[:, :, _RIM + mate].conj()
+                out[:, :, target] += np.roll(plane[::-1, ::-1], 1, (0, 1))
+        return out
 
 
 def _plan(shape: tuple[int, ...], tolerance: float) -> Any:

@@ -1,0 +1,175 @@
+"""A series of maps: half-sets, their comparison, and the map from both."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.io import DensityMap, ParticleTable, write_map
+from gmmhet.engine.maps import radial_power, resample_map, soft_mask
+from gmmhet.engine.reconstruction.curves import HalfMapCurves, compare_halves, half_map_signal, power_signal
+from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
+from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, number_or_none
+from gmmhet.engine.reconstruction.selection import Selection
+from gmmhet.engine.reconstruction.slices import SliceReader
+from gmmhet.engine.reconstruction.solver import solve
+
+__all__ = ["Series", "half_equations"]
+
+_POINTS_AT_ONCE = 1 << 21
+_WEAK_PRIOR = 0.05  # of the half maps, over the mean weight of a shell: fills what no view saw, costs 5% of the scale
+_HALF_ITERATIONS, _ITERATIONS = 3, 4
+_COARSE, _COARSE_ABOVE = 128, 160  # larger boxes are tried at this size first
+_GOES_ON = 0.143  # correlation near the coarse map's Nyquist frequency that asks for the full one
+_MEMORY = 1.5e9  # bytes, that half maps made at the same time may take
+_BYTES_PER_CELL = 14  # of the grid of twice the box
+
+_Half = tuple[NormalEquations | None, NDArray[np.float32]]
+
+
+def half_equations(reader: SliceReader, rows: NDArray[np.int64], weights: NDArray[np.float32],
+                   symmetry: NDArray[np.float64]) -> NormalEquations | None:
+    """Normal equations of some particles, read in batches; None for no particles.
+
+    Args:
+        rows: [b] of the particles. weights: [b]. symmetry: [order, 3, 3]; every view also counts as that of the turned
+            molecule, with 1 / order of its weight.
+    """
+    equations = Accumulator(reader.disc.size)
+    at_once = max(1, _POINTS_AT_ONCE // len(reader.disc.shell))
+    for start in range(0, len(rows), at_once):
+        some = rows[start:start + at_once]
+        values, shares = reader.read(some, weights[start:start + at_once] / np.float32(len(symmetry)))
+        for turn in symmetry:
+            equations.add(reader.points(reader.table.rotations[some] @ turn), values, shares)
+    return equations.finish()
+
+
+@dataclass(frozen=True)
+class Series:
+    """What all maps of a series have in common.
+
+    Attributes:
+        table: the particles. contrast: [n]. noise: [groups, box // 2 + 1]. selection: who makes which map.
+        symmetry: [order, 3, 3]. mask: [box] * 3 for the curves, or None: one is made for every map.
+        seed: of the randomised phases. folder: where maps go.
+    """
+
+    table: ParticleTable
+    contrast: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    selection: Selection
+    symmetry: NDArray[np.float64]
+    mask: NDArray[np.float32] | None
+    seed: int
+    folder: ResultFolder
+
+    def make(self, threads: int) -> Iterator[MapResult]:
+        """Make the maps that are missing, half maps some way ahead in other threads.
+
+        A large box is tried at 128 voxels first: where the half maps stop agreeing before its Nyquist frequency, the
+        full size would only add noise.
+        """
+        missing = [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
+        first = _COARSE if self.table.box > _COARSE_ABOVE else self.table.box
+        waiting: deque[tuple[int, list[Future[_Half]]]] = deque()
+        with ThreadPoolExecutor(_at_once(first, threads)) as pool:
+            try:
+                for i in missing:
+                    waiting.append((i, self._submit(pool, first, i)))
+                    if len(waiting) > max(1, threads // 2):
+                        yield self._finish(first, *waiting.popleft(), threads)
+                while waiting:
+                    yield self._finish(first, *waiting.popleft(), threads)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, size: int, index: int) -> list[Future[_Half]]:
+        return [pool.submit(self._half, size, index, half) for half in (1, 2)]
+
+    def _rows(self, index: int, half: int) -> NDArray[np.int64]:
+        return np.flatnonzero((self.selection.weights[index] > 0) & (self.table.halves == half))
+
+    def _half(self, size: int, index: int, half: int) -> _Half:
+        """Equations of a half-set and its map, without regard to the other half."""
+        rows = self._rows(index, half)
+        reader = SliceReader(self.table, self.contrast, self.noise, size)
+        equations = half_equations(reader, rows, self.selection.weights[index, rows], self.symmetry)
+        if equations is None:
+            return None, np.zeros((size,) * 3, np.float32)
+        prior = _WEAK_PRIOR * _positive(equations.shell_weights())
+        return equations, solve(equations, prior, iterations=_HALF_ITERATIONS)
+
+    def _finish(self, size: int, index: int, halves: list[Future[_Half]], threads: int) -> MapResult:
+        (first, first_map), (second, second_map) = (half.result() for half in halves)
+        halves.clear()
+        both = first_map + second_map
+        pixel = self._pixel(size)
+        mask = soft_mask(DensityMap(both, pixel)) if self.mask is None else self._masks[size]
+        curves = compare_halves(first_map, second_map, mask, pixel, self.seed + index)
+        given = [e for e in (first, second) if e is not None]
+        if size < self.table.box and len(given) == 2 and _near_limit(curves) > _GOES_ON:
+            del first, second, given
+            with ThreadPoolExecutor(_at_once(self.table.box, threads)) as pool:
+                again = self._submit(pool, self.table.box, index)
+            return self._finish(self.table.box, index, again, threads)
+        total = given[0] + given[1] if len(given) == 2 else given[0]
+        weights = _positive(total.shell_weights())
+        signal = half_map_signal(curves) if len(given) == 2 else power_signal(both, weights, radial_power(both))
+        density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
+        return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves)
+
+    def _pixel(self, size: int) -> float:
+        return self.table.pixel_size * self.table.box / size
+
+    @cached_property
+    def _masks(self) -> dict[int, NDArray[np.float32]]:
+        """The user's mask on the grids that are in use."""
+        assert self.mask is not None
+        full = DensityMap(self.mask, self.table.pixel_size)
+        coarse = resample_map(full, _COARSE, self._pixel(_COARSE)).data
+        return {_COARSE: np.clip(coarse, 0, 1), self.table.box: self.mask}
+
+    def _write(self, index: int, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves) -> MapResult:
+        stem = f"map_{index + 1:02d}"
+        record: dict[str, Any] = {"file": f"{stem}.mrc", "half1": f"{stem}_half1.mrc", "half2": f"{stem}_half2.mrc"}
+        for key, data in maps.items():
+            write_map(self.folder.path / record[key], self._on_particle_grid(data), self.table.pixel_size)
+        counts = [len(self._rows(index, half)) for half in (1, 2)]
+        empty = [half for half, count in enumerate(counts, 1) if count == 0]
+        note = f"no particles in half {empty[0]}: its map is 0 and no resolution can be told" if empty else None
+        selection = self.selection
+        record |= {"n_particles": sum(counts), "n_effective": selection.n_effective(index),
+                   **{k: number_or_none(getattr(selection, k)[index]) for k in ("coordinate", "low", "high")},
+                   "resolution_fsc143": curves.resolution(0.143), "resolution_fsc500": curves.resolution(0.5),
+                   "n_half1": counts[0], "n_half2": counts[1], "finest": 2 * self._pixel(len(maps["file"])),
+                   "note": note}
+        return MapResult(index + 1, record, curves.frequency.tolist(), curves.unmasked.tolist(), curves.masked.tolist())
+
+    def _on_particle_grid(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A coarser map has the same Fourier coefficients, so larger voxel values."""
+        size = len(density)
+        if size == self.table.box:
+            return density
+        scaled = density * np.float32((size / self.table.box) ** 3)
+        return resample_map(DensityMap(scaled, self._pixel(size)), self.table.box, self.table.pixel_size).data
+
+
+def _at_once(size: int, threads: int) -> int:
+    """How many half maps may be made at the same time."""
+    return int(np.clip(_MEMORY // (_BYTES_PER_CELL * (2 * size) ** 3), 1, threads))
+
+
+def _near_limit(curves: HalfMapCurves) -> float:
+    """Mean correlation between 0.85 and 0.97 of the Nyquist frequency."""
+    n = len(curves.masked)
+    return float(curves.masked[int(0.85 * n):int(0.97 * n)].mean())
+
+
+def _positive(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.maximum(weights, 1e-6 * weights.max()))
