@@ -18,6 +18,7 @@ __all__ = ["main"]
 
 _LOG = logging.getLogger("gmmhet.demo")
 _PROJECT = "GmmHetDemo"
+_RESOLUTION = 16.0  # Angstrom: coarse, as one would start; it keeps the demonstration to minutes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +48,7 @@ def _run_workflow(data: Path, threads: int) -> Path:
 
     particles = _step(project, project.newProtocol(
         ProtGmmHetImport, particlesFile=str(data / "particles.star"), mapFile=str(data / "consensus.mrc")))
-    model = project.newProtocol(ProtGmmHetModel, numberOfThreads=threads)
+    model = project.newProtocol(ProtGmmHetModel, resolution=_RESOLUTION, numberOfThreads=threads)
     point(project, model, {"inputVolume": (particles, "outputVolume")})
     _step(project, model)
     motion = project.newProtocol(ProtGmmHetAnalyze, numberOfThreads=threads)
