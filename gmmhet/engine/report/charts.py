@@ -192,8 +192,9 @@ def scores(results: Results) -> str:
     for value, label, dash in ((given, "mean", ""), (shuffled, "mean at shuffled poses", "5 4")):
         if isinstance(value, int | float):
             plot.rule(float(value), across=False, label=label, dash=dash, colour="#20262e")
-    return plot.figure("The further the bars lie to the right of the dashed line, the more the images say. A second "
-                       "hump at the dashed line are particles that do not show this molecule.")
+    return plot.figure("The further the bars lie from the dashed line, the more the images say; to its left where "
+                       "contrast is inverted. A second hump at the dashed line are particles that do not show this "
+                       "molecule.")
 
 
 def contrasts(results: Results) -> str:

@@ -67,7 +67,7 @@ def _page(results: Results) -> str:
 
 def _verdict(results: Results) -> str:
     told = answer(results)
-    rows = [*(("In short", text) for text in results.verdicts), *sentences(results)]
+    rows = [*zip(("In short", "Analysis"), results.verdicts, strict=False), *sentences(results)]
     facts = [(f"{results.n_particles:,}", "particles"), (f"{int(results.summary['n_gaussians']):,}", "Gaussians"),
              (angstrom(float(results.summary["resolution"])), "analysis resolution"),
              (str(sum(m.significant is True for m in results.modes)),

@@ -181,6 +181,8 @@ def _mode(number: int, record: dict[str, Any], analysis: Path, path: Path) -> Mo
     significant = record.get("significant")
     if significant is not None and not isinstance(significant, bool):
         raise InputError(f"{path}: {where}significant is {significant!r}; expected true or false")
+    if gain is None and null is None and not significant:
+        significant = None  # a method without a test
     frames = tuple(Frame(_named(analysis, f, path, where), _number(f, "coordinate", path, where) or 0.0)
                    for f in _list(record, "frames", path))
     return Mode(number, variance, gain, null, halves, sd, significant, str(record.get("verdict", "")), frames)

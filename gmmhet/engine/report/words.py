@@ -114,10 +114,12 @@ def _poses(results: Results) -> str:
     given, shuffled = (results.summary.get(k) for k in ("score_given", "score_shuffled"))
     if not isinstance(given, int | float) or not isinstance(shuffled, int | float):
         return "The analysis gives no scores at shuffled poses."
-    score = results.arrays["score"]
-    error = float(np.std(score)) * math.sqrt(2 / max(len(score), 1))
     figures = f"mean Fourier ring correlation {number(given)} at the given poses, {number(shuffled)} at shuffled ones"
-    if given - shuffled > 2 * error:
+    chance = results.summary.get("score_shuffled_max")
+    if not isinstance(chance, int | float):
+        chance = abs(shuffled) + 2 * float(np.std(results.arrays["score"])) / math.sqrt(results.n_particles)
+    sign = results.summary.get("contrast_sign")
+    if given * (-1 if isinstance(sign, int | float) and sign < 0 else 1) > chance:
         return f"The poses fit the images: {figures}."
     return (f"The given poses fit the images no better than shuffled ones ({figures}). Check poses, pixel size and "
             "map before believing anything else here.")

@@ -57,7 +57,8 @@ def write_run(folder: Path, *, significant: int = 2, modes: int = 3, particles: 
         analysis / "analysis.npz", ids=np.arange(particles) + 1, coordinates=z,
         contrast=rng.normal(-1.0, 0.1, particles),
         covariance=np.tile(np.eye(modes) * 0.04, (particles, 1, 1)), log_likelihood=rng.normal(size=particles),
-        score=score, half=1 + np.arange(particles) % 2, centers=gaussians[0], weights=gaussians[1], sigmas=gaussians[2],
+        score=-score, half=1 + np.arange(particles) % 2,
+        centers=gaussians[0], weights=gaussians[1], sigmas=gaussians[2],
         box=BOX, pixel_size=PIXEL, resolution=16.0, modes_position=vectors, occupancy=rng.uniform(0.1, 0.3, 100),
         modes_amplitude=rng.normal(size=(modes, 100)) * 0.01, noise_frequency=np.linspace(0, 0.06, 16),
         flexibility=np.linalg.norm(model["swing"], axis=-1) * 0.1 + rng.uniform(0.2, 0.3, 100),
@@ -65,7 +66,7 @@ def write_run(folder: Path, *, significant: int = 2, modes: int = 3, particles: 
     write_json(analysis / "summary.json", {
         "n_particles": particles, "n_gaussians": 100, "resolution": 16.0, "method": "likelihood", "n_modes": modes,
         "n_significant_modes": significant, "verdict": f"{significant} significant modes, says the analysis.",
-        "contrast_sign": -1, "score_given": float(score.mean()), "score_shuffled": 0.0123,
+        "contrast_sign": -1, "score_given": -float(score.mean()), "score_shuffled": 0.0123,
         "parameters": {"modes": None, "seed": 0, "motion": True}, "timing": {"e_step": 12.5}, "modes": records})
     _write_model(folder / "model", gaussians)
     if maps:
@@ -366,17 +367,23 @@ class TestNoMotion(Folder):
     def test_modes_without_a_test_are_called_so(self) -> None:
         write_run(self.run_folder, significant=0, modes=1, maps=False)
         summary = json.loads((self.run_folder / "analysis/summary.json").read_text())
-        summary["modes"][0] |= {"significant": None, "heldout_gain": None, "null_quantile": None}
-        write_json(self.run_folder / "analysis/summary.json", summary)
-        page = self.page()
-        self.assertIn("Directions of change computed, not tested", page.text)
-        self.assertEqual(page.kinds(), ["molecule", "movie"])
-        self.assertEqual(page.rows("modes")[0][6][1], "not tested")
+        for significant in (None, False):
+            summary["modes"][0] |= {"significant": significant, "heldout_gain": None, "null_quantile": None}
+            write_json(self.run_folder / "analysis/summary.json", summary)
+            page = self.page()
+            self.assertIn("Directions of change computed, not tested", page.text)
+            self.assertEqual(page.kinds(), ["molecule", "movie"])
+            self.assertEqual(page.rows("modes")[0][6][1], "not tested")
 
     def test_poses_no_better_than_shuffled(self) -> None:
         write_run(self.run_folder, significant=0, modes=0, maps=False)
-        self.change("analysis/summary.json", score_shuffled=0.5)
-        self.assertIn("no better than shuffled ones", self.page().text)
+        for changed in ({"score_shuffled": 0.5}, {"score_shuffled_max": 0.25}, {"contrast_sign": 1}):
+            with self.subTest(**changed):
+                before = (self.run_folder / "analysis/summary.json").read_text()
+                self.assertIn("The poses fit the images", self.page().text)
+                self.change("analysis/summary.json", **changed)
+                self.assertIn("no better than shuffled ones", self.page().text)
+                (self.run_folder / "analysis/summary.json").write_text(before)
 
 
 class TestOtherFolders(Folder):
