@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,8 @@ def build_cache(table: ParticleTable, grid: HalfPlane, folder: Path) -> Particle
     stamp.unlink(missing_ok=True)
     shape = (len(table), 2, 2, grid.size, grid.size)
     with replacing(data) as temporary:
-        planes = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        planes: Any = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            temporary, mode="w+", dtype=np.float32, shape=shape)
         batches = list(_batches(len(table), max(1, _BATCH_PIXELS // table.box**2)))
         opened: dict[Path, NDArray[np.float32]] = {}
         for rows in progress(batches, "reading images", len(batches)):

@@ -25,7 +25,7 @@ def euler_to_matrix(angles: ArrayLike) -> NDArray[np.float64]:
         [-sp * ct * cr - cp * sr, -sp * ct * sr + cp * cr, sp * st],
         [st * cr, st * sr, ct],
     ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return np.asarray(np.stack([np.stack(row, axis=-1) for row in rows], axis=-2))
 
 
 def matrix_to_euler(matrices: ArrayLike) -> NDArray[np.float64]:
@@ -40,7 +40,7 @@ def matrix_to_euler(matrices: ArrayLike) -> NDArray[np.float64]:
     rot = np.where(pole, np.arctan2(m[..., 0, 1] * np.sign(m[..., 2, 2]), m[..., 1, 1]),
                    np.arctan2(m[..., 2, 1], m[..., 2, 0]))
     psi = np.where(pole, 0.0, np.arctan2(m[..., 1, 2], -m[..., 0, 2]))
-    return np.rad2deg(np.stack([rot, tilt, psi], axis=-1))
+    return np.asarray(np.rad2deg(np.stack([rot, tilt, psi], axis=-1)))
 
 
 def projected_position(matrices: ArrayLike, points: ArrayLike, origins: ArrayLike) -> NDArray[np.float64]:
@@ -52,7 +52,7 @@ def projected_position(matrices: ArrayLike, points: ArrayLike, origins: ArrayLik
         [n, m, 2] (x, y) = (A p)_xy - origin.
     """
     view = np.einsum("nij,mj->nmi", np.asarray(matrices), np.asarray(points))[..., :2]
-    return view - np.asarray(origins)[:, None, :]
+    return np.asarray(view - np.asarray(origins)[:, None, :])
 
 
 def voxel_origin(box: int) -> int:

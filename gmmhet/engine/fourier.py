@@ -53,7 +53,7 @@ class HalfPlane:
     def shell(self) -> NDArray[np.int64]:
         """[h + 1, h + 1] index of the Fourier shell (ring)."""
         index = np.arange(self.size)
-        return np.rint(np.hypot(index[:, None], index)).astype(np.int64)
+        return np.asarray(np.rint(np.hypot(index[:, None], index)), np.int64)
 
     @property
     def n_shells(self) -> int:
@@ -94,7 +94,8 @@ def images_to_planes(images: NDArray[np.float32], grid: HalfPlane, origins: NDAr
         planes *= np.exp(1j * phase).astype(np.complex64)
     else:
         shift = np.asarray(origins)[:, :, None, None, None]
-        planes *= np.exp(1j * (phase - 2 * np.pi * (grid.kx * shift[:, 0] + grid.ky * shift[:, 1]))).astype(np.complex64)
+        phase = phase - 2 * np.pi * (grid.kx * shift[:, 0] + grid.ky * shift[:, 1])
+        planes *= np.exp(1j * phase).astype(np.complex64)
     return np.stack([planes.real, planes.imag], axis=1)
 
 

@@ -1,8 +1,9 @@
 """Fourier ring correlation of particles with projections of the Gaussians, and its gradient.
 
-frc_r = sum_{k in ring r} Re(Y* X) / sqrt(sum |Y|^2 sum |X|^2) with X the CTF-modulated projection; the score is the mean over
-rings 1..h. Its derivative by X is (Y / sqrt(A B) - S X / sqrt(A B^3)) / h in each ring (A, B, S the three sums), which the
-projector's adjoint carries to every Gaussian: one 3-vector and one number per particle per Gaussian.
+frc_r = sum_{k in ring r} Re(Y* X) / sqrt(sum |Y|^2 sum |X|^2) with X the CTF-modulated projection; the score is the
+mean over rings 1..h. Its derivative by X is (Y / sqrt(A B) - S X / sqrt(A B^3)) / h in each ring (A, B, S the sums of
+|Y|^2, |X|^2, Re(Y* X)), which the projector's adjoint carries to every Gaussian: one 3-vector and one number
+per particle per Gaussian.
 """
 
 from typing import Any
@@ -48,12 +49,13 @@ def _correlate(observer: Observer, batch: Batch, image: Tensor) -> tuple[_Rings,
 
 def frc_score(observer: Observer, batch: Batch, centers: Tensor, weights: Tensor) -> Tensor:
     """Mean FRC [n] with Gaussians at centers [N, 3] or [n, N, 3], of weights [N] or [n, N]."""
-    image = observer.transfer(batch, tf.ones([])) * observer.projector.project(observer.factors(batch, centers), weights)
-    _, cross, data, model = _correlate(observer, batch, image)
+    projection = observer.projector.project(observer.factors(batch, centers), weights)
+    _, cross, data, model = _correlate(observer, batch, observer.transfer(batch, tf.ones([])) * projection)
     return tf.reduce_mean(cross * tf.math.rsqrt(data * model), axis=1)
 
 
-def frc_gradient(observer: Observer, batch: Batch, centers: Tensor, weights: Tensor, sign: Tensor) -> tuple[Tensor, Tensor]:
+def frc_gradient(observer: Observer, batch: Batch, centers: Tensor, weights: Tensor, sign: Tensor,
+                 ) -> tuple[Tensor, Tensor]:
     """Mean FRC [n] and the gradient of (sign x score) by every Gaussian.
 
     Args:

@@ -22,7 +22,7 @@ _GRID = np.linspace(-1.0, 1.0, 9)
 
 @dataclass
 class EigenMotions:
-    """motions: [K, N, 3] of unit root mean square displacement. variance: [>= K] of the gradients along them, largest first."""
+    """motions: [K, N, 3] of unit root mean square displacement. variance: [>= K] of the gradients along them."""
 
     motions: Array
     variance: Array
@@ -58,13 +58,13 @@ def best_positions(cache: ParticleCache, observer: Observer, centers: Array, wei
     c, w = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32)
     v = tf.constant(motions, tf.float32)
 
-    @tf.function
-    def step(batch: Batch) -> Any:
+    def scores_of(batch: Batch) -> Any:
         def one(position: Any) -> Any:
             return sign * frc_score(observer, batch, c + position[1] * tf.gather(v, tf.cast(position[0], tf.int32)), w)
         grid = np.array([(k, x * reach) for k in range(len(motions)) for x in _GRID], np.float32)
         return tf.map_fn(one, tf.constant(grid), fn_output_signature=tf.float32)
 
+    step = tf.function(scores_of)
     n, k = len(cache), len(motions)
     positions, widths = np.empty((n, k)), np.empty((n, k))
     for rows, batch in progress(batches(cache, np.arange(n), batch_size), "positions", -(-n // batch_size)):

@@ -102,7 +102,8 @@ def posterior_step(observer: Observer, batch: Batch, modes: LinearModes, white: 
         cotangent = tf.ensure_shape(cotangent, [None, fields + 1, *batch.planes.shape[1:]])
         pulled = observer.pullback(batch, factors, weights, cotangent * transfer[:, tf.newaxis] * scale)
         # a relative change of the consensus weights scales what the modes made of them
-        own = tf.concat([pulled[:, -1:, :, :3], pulled[:, -1:, :, 3:] * (weights / modes.weights)[:, None, :, None]], -1)
+        changed = (weights / modes.weights)[:, None, :, None]
+        own = tf.concat([pulled[:, -1:, :, :3], pulled[:, -1:, :, 3:] * changed], axis=-1)
         gradients = tf.reduce_sum(tf.concat([pulled[:, :-1], own], axis=1), axis=0)
     return Posterior(new_z, new_contrast, covariance, gram[:, :-1, :-1], log_likelihood, power, gradients)
 

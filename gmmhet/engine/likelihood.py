@@ -77,10 +77,11 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
 
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], n_modes: int, *,
-                 passes: int = 20, tolerance: float = 0.02, label: str = "modes", warm: bool = False) -> Fit:
+                 passes: int = 20, tolerance: float = 0.01, label: str = "modes", warm: bool = False) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
-    Stops when the log-likelihood per particle settles within ``tolerance`` twice; the best pass is kept.
+    Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained since the first pass;
+    the best pass is kept.
 
     Args:
         model: calibrated. rows: the particles to fit. warm: start from the modes in the model instead.
@@ -94,7 +95,8 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArr
         total = log_likelihood_total(estimator, current, ensemble)
         if not fit.history or total > max(h["log_likelihood"] for h in fit.history):
             fit.model, fit.ensemble = current, ensemble
-        settled = settled + 1 if abs(total - previous) < tolerance else 0
+        gained = max(total - fit.history[0]["log_likelihood"], 0.1) if fit.history else np.inf
+        settled = settled + 1 if abs(total - previous) < tolerance * gained else 0
         damping = max(2 * damping, 0.5) if total < previous else max(damping / 2, 0.05)
         fit.history.append({"log_likelihood": total, "gradient": 0.0})
         if settled >= 2:

@@ -42,7 +42,7 @@ def _moved(model: SubspaceModel, change: Array) -> tuple[Array, Array]:
 
 
 def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble) -> tuple[SubspaceModel, Ensemble]:
-    """Zero mean and unit variance of the coordinates, then axes that diagonalise the mean information, largest first."""
+    """Zero mean and unit variance of the coordinates, then axes that diagonalise the mean information."""
     n = len(ensemble.rows)
     mean = ensemble.z.mean(0)
     fields = estimator.basis.fields(np.tensordot(mean, model.coefficients, 1))

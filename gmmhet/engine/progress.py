@@ -29,7 +29,8 @@ def progress(items: Iterable[_T], label: str, total: int) -> Iterator[_T]:
         if terminal:
             filled = 30 * done // max(total, 1)
             end = "\n" if done >= total else ""
-            sys.stderr.write(f"\r{label:<24} [{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {left:4.0f} s left {end}")
+            bar = "#" * filled + "." * (30 - filled)
+            sys.stderr.write(f"\r{label:<24} [{bar}] {done}/{total} {left:4.0f} s left {end}")
             sys.stderr.flush()
         elif done < total or now - started > _SECONDS_BETWEEN_LINES:
             _LOG.info("%s: %d of %d, %.0f s left", label, done, total, left)

@@ -104,17 +104,13 @@ class Projector:
         Returns:
             [n, K, 2, 2, h + 1, h + 1].
         """
-        n, fields, size = tf.shape(vx)[0], vx.shape[1], factors.x.shape[-1]
         moved = self.scale * weights[..., tf.newaxis, :] if len(weights.shape) == 2 else self.scale * weights
-        x = factors.x[:, tf.newaxis]
+        x, y = factors.x[:, tf.newaxis], factors.y[:, tf.newaxis]
         dx = self.along_x(factors.x)[:, tf.newaxis]
         in_x = (vx * moved)[..., tf.newaxis] * dx + (self.scale * amplitude)[..., tf.newaxis] * x  # [n, K, N, S]
         in_y = (vy * moved)[..., tf.newaxis] * x
-        columns = tf.transpose(tf.concat([in_x, in_y], axis=1), [0, 2, 1, 3])
-        columns = tf.reshape(columns, [n, -1, 2 * fields * size])
-        q = tf.reshape(tf.matmul(factors.y, columns, transpose_a=True), [n, size, 2 * fields, size])
-        q = tf.transpose(q, [0, 2, 1, 3])
-        return quadrants_to_planes(q[:, :fields] + self._along_y(q[:, fields:]))
+        q = tf.matmul(y, in_x, transpose_a=True) + self._along_y(tf.matmul(y, in_y, transpose_a=True))
+        return quadrants_to_planes(q)
 
     def gradient(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Derivatives of sum(cotangent * projection) by every Gaussian (vector-Jacobian product).
@@ -124,16 +120,13 @@ class Projector:
         Returns:
             gx, gy (by the view coordinates) and ga (by the weight), each [n, K, N].
         """
-        n, fields, size = tf.shape(cotangent)[0], cotangent.shape[1], factors.x.shape[-1]
         q = planes_to_quadrants(cotangent) * self.scale  # [n, K, S, S]
         cosine, sine = tf.split(q, 2, axis=-1)
         dq = tf.concat([sine * self._k, -cosine * self._k], axis=-1)  # transpose of along_x
-        rows = tf.reshape(tf.concat([q, dq], axis=1), [n, 2 * fields * size, size])
-        t = tf.matmul(factors.x, rows, transpose_b=True)  # [n, N, 2 K S]
-        t = tf.reshape(t, [n, -1, 2 * fields, size])
-        y = factors.y
-        ga = tf.einsum("njks,njs->nkj", t[:, :, :fields], y)
-        gx = tf.einsum("njks,njs->nkj", t[:, :, fields:], y)
-        gy = tf.einsum("njks,njs->nkj", t[:, :, :fields], self.along_x(y))
+        y = factors.y[:, tf.newaxis]
+        t = tf.matmul(factors.x[:, tf.newaxis], q, transpose_b=True)  # [n, K, N, S]
+        ga = tf.reduce_sum(t * y, axis=-1)
+        gy = tf.reduce_sum(t * self.along_x(factors.y)[:, tf.newaxis], axis=-1)
+        gx = tf.reduce_sum(tf.matmul(factors.x[:, tf.newaxis], dq, transpose_b=True) * y, axis=-1)
         moved = weights[:, tf.newaxis] if len(weights.shape) == 2 else weights
         return gx * moved, gy * moved, ga

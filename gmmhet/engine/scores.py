@@ -37,8 +37,7 @@ def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights
     n_gaussians, n = len(weights), len(cache)
     constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32), tf.constant(sign, tf.float32)
 
-    @tf.function
-    def step(batch: Batch) -> Any:
+    def sums_of(batch: Batch) -> Any:
         score, gradient = frc_gradient(observer, batch, *constants)
         gradient *= batch.real[:, tf.newaxis, tf.newaxis]
         length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
@@ -47,6 +46,7 @@ def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights
         return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
                 tf.reduce_sum(flat, 0), second)
 
+    step = tf.function(sums_of)
     score = np.empty(n)
     sums: list[Any] = [0.0] * 5
     total = -(-n // batch_size)

@@ -6,7 +6,7 @@ After each pass the coordinates are made of unit variance and the modes rotated 
 is diagonal, largest first.
 """
 
-import logging
+import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,6 @@ from gmmhet.engine.progress import progress
 
 __all__ = ["Ensemble", "SubspaceEstimator", "SubspaceModel"]
 
-_LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 
 
@@ -76,22 +75,27 @@ class _Sums:
 class SubspaceEstimator:
     """Runs passes over particles of one cache with one basis.
 
-    Args:
+    Attributes:
         flip_seed: not None: residuals from the consensus get random signs, pixel by pixel. Noise keeps its spectrum
             and misfit its size, but nothing concerted is left: the null of the significance test.
     """
 
-    def __init__(self, cache: ParticleCache, observer: Observer, basis: FieldBasis, *, batch_size: int,
-                 flip_seed: int | None = None) -> None:
+    def __init__(self, cache: ParticleCache, observer: Observer, basis: FieldBasis, *, batch_size: int) -> None:
         self.cache = cache
         self.observer = observer
         self.basis = basis
         self.batch_size = batch_size
-        self.flip_seed = flip_seed
+        self.flip_seed: int | None = None
         self._step = tf.function(self._posterior)
         self._flip = tf.function(self._flipped)
         self._statistics = tf.function(self._gradient_statistics)
         self._curvature = tf.function(self._curvature_of)
+
+    def with_flips(self, seed: int) -> "SubspaceEstimator":
+        """The same estimator with random signs of the residuals; it shares the traced graphs."""
+        other = copy.copy(self)
+        other.flip_seed = seed
+        return other
 
     # -- one pass -------------------------------------------------------------------------------------------
 
@@ -137,14 +141,15 @@ class SubspaceEstimator:
 
     def _flipped(self, batch: Batch, modes: LinearModes, scale: Any, signs: Any) -> Batch:
         factors = self.observer.factors(batch, modes.centers)
-        image = scale * self.observer.transfer(batch, tf.ones([])) * self.observer.projector.project(factors, modes.weights)
+        projection = self.observer.projector.project(factors, modes.weights)
+        image = scale * self.observer.transfer(batch, tf.ones([])) * projection
         return batch._replace(planes=image + signs * (batch.planes - image))
 
     def _constants(self, model: SubspaceModel) -> tuple[LinearModes, Any, ContrastPrior]:
         fields = self.basis.fields(model.coefficients)
         modes = LinearModes(*(tf.constant(a, tf.float32) for a in (
             model.centers, model.weights, fields[..., :3], fields[..., 3])))
-        prior = ContrastPrior(tf.constant(model.contrast_mean, tf.float32), tf.constant(model.contrast_deviation, tf.float32))
+        prior = ContrastPrior(*(tf.constant(a, tf.float32) for a in (model.contrast_mean, model.contrast_deviation)))
         return modes, whitening(self.observer.grid, model.noise), prior
 
     # -- start ----------------------------------------------------------------------------------------------

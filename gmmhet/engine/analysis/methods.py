@@ -1,6 +1,6 @@
 """The two methods, from prepared input to results."""
 
-import logging
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from gmmhet.engine.subspace import SubspaceEstimator, SubspaceModel
 
 __all__ = ["by_gradient_pca", "by_likelihood", "without_motion"]
 
-_LOG = logging.getLogger("gmmhet")
 _POSITION_PRIOR = 4.0  # Angstrom
 _AMPLITUDE_PRIOR = 0.3
 _NULL_SEED = 1
@@ -47,8 +46,9 @@ def without_motion(prepared: Prepared) -> AnalysisResult:
     noise, contrast = first_noise(prepared)
     zero = np.zeros(1)
     return AnalysisResult(
-        np.zeros((n, 1)), np.ones((n, 1, 1)), np.full(n, contrast), np.zeros(n), prepared.model.centers, prepared.model.weights,
-        np.zeros((1, len(prepared.model), 3)), np.zeros((1, len(prepared.model))), noise, zero, zero, 0.0, zero, 0)
+        np.zeros((n, 1)), np.ones((n, 1, 1)), np.full(n, contrast), np.zeros(n), prepared.model.centers,
+        prepared.model.weights, np.zeros((1, len(prepared.model), 3)), np.zeros((1, len(prepared.model))), noise,
+        zero, zero, 0.0, zero, 0)
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
@@ -60,11 +60,10 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
     noise, contrast = first_noise(prepared)
     start = SubspaceModel(model.centers, model.weights, np.zeros((1, basis.size)), noise, contrast, 0.3 * abs(contrast))
     estimator = SubspaceEstimator(cache, prepared.observer, basis, batch_size=prepared.batch_size)
-    null = SubspaceEstimator(cache, prepared.observer, basis, batch_size=prepared.batch_size, flip_seed=config.seed + _NULL_SEED)
     rows = np.arange(len(cache))
     calibrated, _ = calibrate(estimator, start, rows)
-    evidence = select_modes(estimator, null, calibrated, cache.table.halves, config.modes)
-    final = _all_particles(estimator, calibrated, evidence, config)
+    evidence = select_modes(estimator, calibrated, cache.table.halves, config.modes, seed=config.seed + _NULL_SEED)
+    final = _all_particles(estimator, evidence, config)
     fields = basis.fields(final.model.coefficients)
     k = final.model.n_modes
     size = np.diag(final.ensemble.information)
@@ -76,9 +75,10 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]})
 
 
-def _all_particles(estimator: SubspaceEstimator, calibrated: SubspaceModel, evidence: ModeEvidence,
-                   config: AnalyzeConfig) -> Fit:
+def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, config: AnalyzeConfig) -> Fit:
     """The model of all particles, with the number of modes that the half-sets support."""
     k = config.modes or max(1, evidence.significant)
+    half = evidence.fits[0].model
+    start = replace(half, coefficients=half.coefficients[:k])
     rows = np.arange(len(estimator.cache))
-    return fit_subspace(estimator, calibrated, rows, k, passes=16, label="all particles")
+    return fit_subspace(estimator, start, rows, k, passes=16, label="all particles", warm=True)

@@ -44,7 +44,8 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
         "score_given": prepared.score_given, "score_shuffled": float(np.mean(prepared.score_shuffled)),
         "score_shuffled_max": float(np.abs(prepared.score_shuffled).max()),
         "contrast_mean": float(np.mean(result.contrast)), "contrast_spread": float(np.std(result.contrast)),
-        "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history, "modes": modes,
+        "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history,
+        "modes": modes,
     }
     with replacing(folder / "summary.json") as temporary:
         temporary.write_text(json.dumps(_plain(summary), indent=1))
@@ -75,10 +76,12 @@ def _percent(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
     table, grid = prepared.cache.table, prepared.observer.grid
     with replacing(path) as temporary, open(temporary, "wb") as out:
-        np.savez(out, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance, contrast=result.contrast,
-                 log_likelihood=result.log_likelihood, score=scores.score, half=table.halves, centers=result.centers,
+        np.savez(out, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
+                 contrast=result.contrast, log_likelihood=result.log_likelihood, score=scores.score, half=table.halves,
+                 centers=result.centers,
                  weights=result.weights, sigmas=prepared.model.sigmas, box=table.box, pixel_size=table.pixel_size,
-                 resolution=grid.resolution, modes_position=result.modes_position, modes_amplitude=result.modes_amplitude,
+                 resolution=grid.resolution, modes_position=result.modes_position,
+                 modes_amplitude=result.modes_amplitude,
                  flexibility=scores.flexibility, occupancy=scores.occupancy, noise_frequency=grid.frequencies,
                  noise_variance=result.noise, spectrum=result.spectrum)
 
@@ -110,7 +113,8 @@ def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k:
     z = result.coordinates[:, k]
     size = float(np.sqrt((result.modes_position[k] ** 2).sum(-1)).max())
     frames = []
-    for number, value in enumerate(np.linspace(*np.percentile(z, _RANGE), _FRAMES), 1):
+    low, high = (float(v) for v in np.percentile(z, _RANGE))
+    for number, value in enumerate(np.linspace(low, high, _FRAMES), 1):
         weights = model.weights * (1 + value * result.modes_amplitude[k])
         frame = _with(model, model.centers + value * result.modes_position[k], weights)
         name = f"frame_{number:02d}.mrc"

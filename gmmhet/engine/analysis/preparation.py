@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -52,16 +53,19 @@ def prepare(particles: Path, model_path: Path, config: AnalyzeConfig, folder: Pa
     table = read_particles(particles, root=root)
     model = GaussianModel.load(model_path)
     if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > 1e-3:
-        raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {particles} has {table.box} px "
-                         f"of {table.pixel_size:g} A; expected one box and pixel size (gmmhet run resamples the map)")
+        raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {particles} has "
+                         f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
+                         "(gmmhet run resamples the map)")
     whole = symmetric_copies(model)
     resolution = max(config.resolution or model.resolution, 2 * table.pixel_size)
     grid = HalfPlane(table.box, table.pixel_size, resolution)
-    _LOG.info("%d particles, %d Gaussians, %.1f A: %d px after Fourier cropping", len(table), len(whole), resolution, 2 * grid.h)
+    _LOG.info("%d particles, %d Gaussians, %.1f A: %d px after Fourier cropping", len(table), len(whole), resolution,
+              2 * grid.h)
     cache = build_cache(table, grid, folder / "cache")
     observer = Observer(grid, whole.sigmas, table.pixel_size**3)
     batch_size = int(np.clip(_BATCH_FLOATS // (len(whole) * 2 * grid.size * 8), 2, min(64, max(2, len(table)))))
-    given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch_size, seed=config.seed)
+    given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch_size,
+                                  seed=config.seed)
     sign = -1.0 if given < 0 and abs(given) > np.abs(shuffled).max() else 1.0
     fits = sign * given > np.abs(shuffled).max()
     _LOG.info("FRC at the given poses %.3f, at shuffled poses %.3f at most%s", given, np.abs(shuffled).max(),
@@ -77,12 +81,13 @@ def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
     rows = np.unique(np.linspace(0, len(cache) - 1, _SAMPLE).astype(np.int64))
     centers, weights = (tf.constant(a, tf.float32) for a in (prepared.model.centers, prepared.model.weights))
 
-    @tf.function
-    def step(batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        image = observer.transfer(batch, tf.ones([])) * observer.projector.project(observer.factors(batch, centers), weights)
+    def sums_of(batch: Batch) -> list[Any]:
+        projection = observer.projector.project(observer.factors(batch, centers), weights)
+        image = observer.transfer(batch, tf.ones([])) * projection
         each = batch.real[:, None, None, None, None]
-        return tuple(tf.reduce_sum(each * p, axis=(0, 1, 2)) for p in (batch.planes**2, batch.planes * image, image**2))
+        return [tf.reduce_sum(each * p, axis=(0, 1, 2)) for p in (batch.planes**2, batch.planes * image, image**2)]
 
+    step = tf.function(sums_of)
     grid = observer.grid
     sums = np.zeros((3, grid.n_shells))
     for _, batch in batches(cache, rows, prepared.batch_size):

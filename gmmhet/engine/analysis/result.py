@@ -40,7 +40,7 @@ class AnalysisResult:
     @property
     def deviations(self) -> Array:
         """[n, K] posterior standard deviations."""
-        return np.sqrt(np.einsum("nkk->nk", self.covariance))
+        return np.asarray(np.sqrt(np.einsum("nkk->nk", self.covariance)))
 
 
 def mode_verdict(result: AnalysisResult, k: int, size: float) -> str:

@@ -23,7 +23,8 @@ _LOG = logging.getLogger("gmmhet")
 def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None = None) -> None:
     """Find the motions of the Gaussians that explain the particles, and every particle's place on them.
 
-    Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/, summary.json (CONVENTIONS.rst) into ``output``.
+    Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/ and summary.json (CONVENTIONS.rst) into
+    ``output``.
 
     Raises:
         InputError: unreadable input, or a model that does not match the particles.
@@ -51,7 +52,8 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
 
 def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisResult:
     if len(prepared.cache) < FEWEST_PARTICLES:
-        _LOG.warning("%d particles cannot support a motion; expected at least %d", len(prepared.cache), FEWEST_PARTICLES)
+        _LOG.warning("%d particles cannot support a motion; expected at least %d", len(prepared.cache),
+                     FEWEST_PARTICLES)
         return without_motion(prepared)
     if config.method == "gradient-pca":
         return by_gradient_pca(prepared, scores, config)

@@ -97,11 +97,13 @@ class ParticleTable:
         columns = {k: [v[i] for i in rows] for k, v in source.columns.items()}
         tables = self.tables | {self.particle_block: StarTable(source.name, columns, source.path)}
         arrays = {k: getattr(self, k)[rows] for k in (
-            "ids", "stack_index", "slice_index", "angles", "origins", "defocus", "optics_index", "half_set", "micrograph")}
+            "ids", "stack_index", "slice_index", "angles", "origins", "defocus", "optics_index", "half_set",
+            "micrograph")}
         rest = {k: getattr(self, k) for k in ("source", "stacks", "optics", "has_ctf", "particle_block")}
         return ParticleTable(**arrays, **rest, tables=tables)
 
-    def images(self, rows: NDArray[np.int64], opened: dict[Path, NDArray[np.float32]] | None = None) -> NDArray[np.float32]:
+    def images(self, rows: NDArray[np.int64], opened: dict[Path, NDArray[np.float32]] | None = None,
+               ) -> NDArray[np.float32]:
         """Images of the given rows (0-based), [len(rows), box, box] float32.
 
         Args:
@@ -147,7 +149,8 @@ def resolve_stack(name: str, star: Path, root: str | os.PathLike[str] | None = N
     given = Path(name)
     folder = star.resolve().parent
     tried = [given] if given.is_absolute() else [
-        *([Path(root) / given] if root is not None else []), folder / given, *(p / given for p in folder.parents), given]
+        *([Path(root) / given] if root is not None else []), folder / given, *(p / given for p in folder.parents),
+        given]
     for path in tried:
         if path.is_file():
             return path

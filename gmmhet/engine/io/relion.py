@@ -96,7 +96,8 @@ def _stacks(table: StarTable, source: Path, root: str | os.PathLike[str] | None,
         if not at:
             number, name = "1", text
         if not number.isdigit() or int(number) < 1 or not name:
-            raise InputError(f"{source}: row {row + 1}: rlnImageName is {text!r}; expected index@stack with index from 1")
+            raise InputError(f"{source}: row {row + 1}: rlnImageName is {text!r}; "
+                             "expected index@stack with index from 1")
         stack_index[row] = names.setdefault(name, len(names))
         slice_index[row] = int(number) - 1
     paths = tuple(resolve_stack(n, source, root) if resolve else Path(n) for n in names)
@@ -115,7 +116,8 @@ def _optics(optics: StarTable, table: StarTable, image_box: int) -> tuple[tuple[
         if not pixel > 0:
             raise InputError(f"{optics.path}: data_optics row {row + 1}: rlnImagePixelSize is {pixel}; "
                              "expected a positive number of Angstrom")
-    groups = tuple(Optics(names[i], *(float(c[i]) for c in columns), box=int(box[i])) for i in range(n))
+    groups = tuple(Optics(names[i], float(columns[0][i]), float(columns[1][i]), float(columns[2][i]),
+                          float(columns[3][i]), int(box[i])) for i in range(n))
     numbers = optics.integers("rlnOpticsGroup") if "rlnOpticsGroup" in optics else np.arange(1, n + 1)
     if "rlnOpticsGroup" not in table:
         if n > 1:

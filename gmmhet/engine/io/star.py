@@ -1,9 +1,10 @@
 """STAR files with every value kept as its text, read and written through gemmi."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -81,7 +82,8 @@ def _block_table(block: gemmi.cif.Block, path: Path) -> StarTable | None:
             values = item.loop.values
             columns = {tag.lstrip("_"): values[i::width] for i, tag in enumerate(item.loop.tags)}
             return StarTable(name, {k: [_unquoted(v) for v in vs] for k, vs in columns.items()}, path)
-    pairs = {item.pair[0].lstrip("_"): [_unquoted(item.pair[1])] for item in block if item.pair is not None}
+    found: list[Any] = [item.pair for item in block if item.pair is not None]
+    pairs = {tag.lstrip("_"): [_unquoted(value)] for tag, value in found}
     return StarTable(name, pairs, path) if pairs else None
 
 
@@ -115,8 +117,8 @@ def write_star(path: str | os.PathLike[str], tables: Iterable[StarTable]) -> Non
         for table in tables:
             out.write(f"\ndata_{table.name}\n\nloop_ \n")
             out.writelines(f"_{c} #{i} \n" for i, c in enumerate(table.columns, 1))
-            rows: Iterable[Sequence[str]] = zip(*table.columns.values(), strict=True)
-            out.writelines(" ".join(_quoted(v) for v in row) + "\n" for row in rows)
+            rows = zip(*table.columns.values(), strict=True)
+            out.writelines(" ".join(_quoted(str(v)) for v in row) + "\n" for row in rows)
             out.write("\n")
 
 
