@@ -37,8 +37,8 @@ def _top(values: list[float], least: float = 0.0) -> float:
 
 def _counting_axis(label: str, count: int) -> Axis:
     """1, 2, 3 ..., every other number where there are many."""
-    step = 1 if count <= 12 else 2
-    return Axis(label, 0.4, count + 0.6, [(float(i), str(i)) for i in range(1, count + 1, step)])
+    step, room = 1 if count <= 12 else 2, max(0.0, (4 - count) / 2)
+    return Axis(label, 0.4 - room, count + 0.6 + room, [(float(i), str(i)) for i in range(1, count + 1, step)])
 
 
 def _histogram(values: Floats, low: float, high: float) -> tuple[Floats, Floats]:
@@ -57,7 +57,7 @@ def _edges(values: Floats, cells: int) -> Floats:
 def spectrum(results: Results) -> str:
     """Variance of every eigenvector, the modes coloured."""
     values = [float(v) for v in results.arrays["spectrum"][:20]]
-    if not values:
+    if not any(values):
         return ""
     found = sum(m.significant is True for m in results.modes)
     colours = [MODE_COLOURS[0] if i < found else GREY for i in range(len(values))]
@@ -76,7 +76,7 @@ def gains(results: Results) -> str:
     gain = [np.nan if m.heldout_gain is None else m.heldout_gain for m in results.modes]
     null = [np.nan if m.null_quantile is None else m.null_quantile for m in results.modes]
     seen = [v for v in gain + null if np.isfinite(v)]
-    if not seen:
+    if not any(seen):
         return ""
     places = np.arange(1, len(gain) + 1)
     low = min(0.0, *seen)
@@ -96,7 +96,7 @@ def gains(results: Results) -> str:
 def halfset_agreement(results: Results) -> str:
     """Correlation of the coordinates from modes of either half-set."""
     values = [np.nan if m.halfset_correlation is None else m.halfset_correlation for m in results.modes]
-    if not np.isfinite(values).any():
+    if not np.nan_to_num(values).any():
         return ""
     places = np.arange(1, len(values) + 1)
     low = min(0.0, float(np.nanmin(values)) - 0.05)
@@ -184,8 +184,8 @@ def scores(results: Results) -> str:
     given, shuffled = (results.summary.get(k) for k in ("score_given", "score_shuffled"))
     if not len(score):
         return ""
-    low, high = min(float(score.min()), float(shuffled or 0.0)), max(float(score.max()), float(given or 0.0))
-    edges, counts = _histogram(score, low, high)
+    shown = [*score, *(v for v in (given, shuffled) if isinstance(v, int | float))]
+    edges, counts = _histogram(score, float(min(shown)), float(max(shown)))
     plot = Plot("Do the poses fit?", Axis("mean ring correlation with the model", edges[0], edges[-1]),
                 Axis("particles", 0, 1.1 * max(counts.max(), 1)))
     plot.bars(edges[:-1], edges[1:], counts, "#9db7d5", label="particles at their given poses")

@@ -85,15 +85,13 @@ def _viewer(kind: str, label: str, extra: str = "") -> str:
 
 
 def _pictures(results: Results) -> str:
-    note = ("Every ball is a Gaussian. Flexibility is the mean length of the position gradient: how strongly the "
-            "images pull at that place. Occupancy change is the spread of the amplitude gradient: density that comes "
-            "and goes. ")
-    note += ("Both also hold noise, which differs from place to place: compare places, and trust the displacement of "
-             "a significant mode more." if results.significant else
-             "Both also hold noise, which differs from place to place, so colours differ even where nothing moves.")
+    movies = [m for m in results.significant if m.frames]
+    note = ("Every ball is a Gaussian. Flexibility is how far it moves, and occupancy change how much its density "
+            "changes, over all particles, by the modes found. " if movies else "Every ball is a Gaussian. ")
+    note += ("The raw gradients are how strongly the images pull at it. They hold noise and grow with its weight, so "
+             "their colours differ even where nothing moves.")
     molecule = (f'<div class="card tall"><h3>The molecule as Gaussians</h3>{_viewer("molecule", "The Gaussians in 3D")}'
                 f'<p class="note">{note} Drag to turn; click, then use the wheel to zoom.</p></div>')
-    movies = [m for m in results.significant if m.frames]
     right = _movie(movies) if movies else ""
     if not movies:
         reason = ("No motion is shown, because none was found." if not results.significant else
@@ -210,13 +208,14 @@ def _checks(results: Results) -> str:
 
 def _run(results: Results) -> str:
     tables = "".join(_stage_table(s) for s in results.stages)
-    return f'<div class="charts">{tables}</div>' if tables else "<p>The folder does not tell.</p>"
+    wide = " wide" if len(results.stages) in (2, 4) else ""
+    return f'<div class="charts{wide}">{tables}</div>' if tables else "<p>The folder does not tell.</p>"
 
 
 def _stage_table(stage: Stage) -> str:
     titles = {"fit": "Fit of the Gaussians", "analyze": "Analysis", "reconstruct": "Reconstruction",
               "run": "The whole run"}
-    rows = [(str(k).replace("_", " "), _plain(v)) for k, v in stage.parameters.items()]
+    rows = [(str(k).replace("_", " "), _plain(v)) for k, v in stage.parameters.items() if not str(k).endswith("_time")]
     rows += [(f"{str(k).replace('_', ' ')}, time", f"{v:.1f} s" if isinstance(v, int | float) else _plain(v))
              for k, v in stage.timing.items()]
     html = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in rows)

@@ -118,24 +118,33 @@ def first_view(centers: Floats, displacements: Floats) -> Floats:
 
 
 def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, Any]]:
-    """Quantities the Gaussians can be coloured by; each scale runs over what is there."""
-    arrays = results.arrays
-    found = []
-    for name, key in (("flexibility", "flexibility"), ("occupancy change", "occupancy")):
-        values = np.nan_to_num(np.asarray(arrays[key], dtype=np.float64))
-        low, high = (float(v) for v in np.percentile(values, [2, 98]))
-        found.append((name, "relative", values, low, high, HEAT))
-    for mode in modes:
-        length = np.linalg.norm(arrays["modes_position"][mode.number - 1], axis=-1)
-        found.append((f"mode {mode.number}: displacement", "Å per standard deviation", length, 0.0,
-                      float(length.max()), HEAT))
-        change = 100 * np.asarray(arrays["modes_amplitude"][mode.number - 1], dtype=np.float64)
-        most = float(np.abs(change).max())
-        if most > 1:
-            found.append((f"mode {mode.number}: density change", "% per standard deviation", change, -most, most,
-                          CHANGE))
-    return [{"name": name, "unit": unit, "values": _pack32(values), "low": low, "high": max(high, low + 1e-6),
-             "ramp": _ramp(ramp)} for name, unit, values, low, high, ramp in found]
+    """Quantities the Gaussians can be coloured by; each scale runs over what is there.
+
+    Coordinates have unit variance, so the root mean square over the particles is the root of the sum of squares over
+    the modes.
+    """
+    index = [m.number - 1 for m in modes]
+    lengths = np.linalg.norm(np.asarray(results.arrays["modes_position"], dtype=np.float64)[index], axis=-1)
+    changes = 100 * np.asarray(results.arrays["modes_amplitude"], dtype=np.float64)[index]
+    found: list[dict[str, Any]] = []
+    if modes:
+        found.append(_colouring("flexibility", "Å, root mean square", np.sqrt((lengths**2).sum(0)), HEAT))
+        found.append(_colouring("occupancy change", "%, root mean square", np.sqrt((changes**2).sum(0)), HEAT))
+    for name, key in (("flexibility, raw gradient", "flexibility"), ("occupancy change, raw gradient", "occupancy")):
+        values = np.nan_to_num(np.asarray(results.arrays[key], dtype=np.float64))
+        relative = values / max(float(np.percentile(values, 98)), 1e-30)
+        found.append(_colouring(name, "relative", relative, HEAT))
+    for mode, length, change in zip(modes, lengths, changes, strict=True):
+        found.append(_colouring(f"mode {mode.number}: displacement", "Å per standard deviation", length, HEAT))
+        found.append(_colouring(f"mode {mode.number}: density change", "% per standard deviation", change, CHANGE))
+    return found
+
+
+def _colouring(name: str, unit: str, values: Floats, ramp: tuple[str, ...]) -> dict[str, Any]:
+    """A scale from 0, or symmetric about it, to what all but the topmost fiftieth reach."""
+    most = max(float(np.percentile(np.abs(values), 98)), 1e-6)
+    low = -most if ramp == CHANGE else 0.0
+    return {"name": name, "unit": unit, "values": _pack32(values), "low": low, "high": most, "ramp": _ramp(ramp)}
 
 
 def _mode(results: Results, mode: Mode) -> dict[str, Any]:

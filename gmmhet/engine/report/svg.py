@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["MINUS", "Axis", "Plot", "round_ticks", "shade"]
 
 MINUS = "\N{MINUS SIGN}"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 48
 _DENSITY = ("#eef2f7", "#c5d5e8", "#8fb0d3", "#5a87b8", "#2f5f96", "#173a66")
 
@@ -42,12 +43,20 @@ def shade(share: float, colours: Sequence[str] = _DENSITY) -> str:
 
 
 class Axis:
-    """A linear axis: label with unit, range, and ticks (value, text); round numbers when none are given."""
+    """A linear axis: label with unit, range, and ticks (value, text); round numbers when none are given.
+
+    Very small numbers are written in units of a power of ten, which the label names.
+    """
 
     def __init__(self, label: str, low: float, high: float, ticks: Sequence[tuple[float, str]] | None = None,
                  most: int = 6) -> None:
         self.label, self.low = label, low
         self.high = high if high > low else low + 1.0
+        largest = max(abs(low), abs(self.high))
+        if ticks is None and 0 < largest < 0.01:
+            power = math.floor(math.log10(largest))
+            self.label += " \N{MULTIPLICATION SIGN} 10" + str(power).translate(_RAISED)
+            ticks = [(t, _tick(t / 10.0**power)) for t in round_ticks(low, self.high, most)]
         self.ticks = ticks if ticks is not None else [(t, _tick(t)) for t in round_ticks(low, self.high, most)]
 
     def share(self, values: ArrayLike) -> NDArray[np.float64]:

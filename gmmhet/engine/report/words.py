@@ -27,9 +27,9 @@ def number(value: float | None, digits: int = 3) -> str:
         return "\N{EN DASH}"
     if value != 0 and not 1e-3 <= abs(value) < 1e7:
         return f"{value:.{digits - 1}e}"
-    if abs(value) >= 1000:
+    if abs(value) >= 1000 or value == round(value):
         return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
-    rounded = f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0) if value else 0}f}"
+    rounded = f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0)}f}"
     return rounded.replace("-", "\N{MINUS SIGN}")
 
 
@@ -77,7 +77,7 @@ def sentences(results: Results) -> list[tuple[str, str]]:
     """What was found about motion, poses and contrast: (topic, sentence)."""
     real = [m for m in results.significant if m.significant]
     said = [("How sure" if len(real) == 1 else f"How sure, mode {m.number}", _how_sure(m)) for m in real]
-    if not said:
+    if not said and results.n_particles >= TOO_FEW:
         said.append(("How sure", _how_sure_none(results)))
     return [*said, ("Poses", _poses(results)), ("Contrast", _contrast(results))]
 

@@ -122,6 +122,11 @@ class TestCharts(unittest.TestCase):
             self.assertTrue(3 <= len(ticks) <= 6, ticks)
             self.assertTrue(low <= min(ticks) and max(ticks) <= high)
 
+    def test_small_numbers_share_a_power_of_ten(self) -> None:
+        axis = Axis("contrast", -0.0003, 0)
+        self.assertEqual(axis.label, "contrast \N{MULTIPLICATION SIGN} 10\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT FOUR}")
+        self.assertEqual([text for _, text in axis.ticks], [f"\N{MINUS SIGN}{v}" for v in (3, 2, 1)] + ["0"])
+
     def test_shades(self) -> None:
         ramp = ("#000000", "#ffffff", "#ff0000")
         self.assertEqual([shade(s, ramp) for s in (-1, 0, 0.25, 0.5, 1, 2)],
@@ -199,7 +204,8 @@ class TestNumbers(unittest.TestCase):
     def test_three_digits_as_people_write_them(self) -> None:
         minus, dash = "\N{MINUS SIGN}", "\N{EN DASH}"
         cases = {
-            0.098765: "0.0988", 15.98765: "16.0", -0.0123: f"{minus}0.0123", 0.0: "0", 273.0: "273", 18182.4: "18,182",
+            0.098765: "0.0988", 15.98765: "16.0", -0.0123: f"{minus}0.0123", 0.0: "0", 273.0: "273",
+            18182.4: "18,182", 7.0: "7",
             1.5e-5: "1.50e-05", None: dash, float("nan"): dash}
         for value, text in cases.items():
             self.assertEqual(number(value), text)
