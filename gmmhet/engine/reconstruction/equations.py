@@ -8,10 +8,11 @@ poles.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.reconstruction.spreading import Spreader, even_size
@@ -43,15 +44,32 @@ class NormalEquations:
     def __add__(self, other: "NormalEquations") -> "NormalEquations":
         return NormalEquations(self.data + other.data, self.transfer + other.transfer)
 
-    def shell_weights(self) -> NDArray[np.float64]:
-        """[box // 2 + 1] mean of T over the shells of the map's Fourier grid: inverse noise variance there.
+    @cached_property
+    def circulant(self) -> NDArray[np.float32]:
+        """[box, box, box // 2 + 1] the periodic convolution nearest to T in the mean square (T. Chan 1988).
 
-        The noise of the solution's discrete Fourier transform has variance box^3 / T.
+        Its multiplier on the Fourier grid of the box: T's own, smoothed, which makes some values negative where T falls
+        steeply; they are set to 0.
         """
-        shells = shell_of_grid(self.size, self.box).ravel()
-        number = np.bincount(shells)
-        mean = np.bincount(shells, self.transfer.ravel()) / np.maximum(number, 1)
-        return np.asarray(np.maximum(mean[:self.box // 2 + 1], 0.0))
+        spread = scipy.fft.irfftn(self.transfer, s=(self.size,) * 3)
+        position = np.arange(self.box)
+        share = (position / self.box).astype(np.float32)[:, None, None]
+        for axis in range(3):
+            spread = np.moveaxis(spread, axis, 0)
+            wrapped = spread[position + self.size - self.box]  # position 0 is wrapped with weight 0
+            spread = np.moveaxis((1 - share) * spread[:self.box] + share * wrapped, 0, axis)
+        return np.asarray(np.maximum(scipy.fft.rfftn(spread).real, 0))
+
+    def shell_weights(self) -> NDArray[np.float64]:
+        """[box // 2 + 1] mean of T over the shells of the map's Fourier grid: inverse noise variance there; > 0.
+
+        The noise of the solution's discrete Fourier transform has variance box^3 / T. Shell 0 has the value of shell 1.
+        """
+        shells = shell_of_grid(self.box, self.box).ravel()
+        mean = np.bincount(shells, self.circulant.ravel()) / np.maximum(np.bincount(shells), 1)
+        mean = mean[:self.box // 2 + 1]
+        mean[0] = mean[1]
+        return np.asarray(np.maximum(mean, 1e-6 * mean.max()))
 
 
 @lru_cache(maxsize=2)

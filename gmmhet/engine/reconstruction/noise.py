@@ -7,6 +7,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import ParticleTable
+from gmmhet.engine.reconstruction.slices import finite_images
 
 __all__ = ["image_noise", "with_residual_noise"]
 
@@ -36,13 +37,13 @@ def _background_power(table: ParticleTable, rows: NDArray[np.int64]) -> NDArray[
     rings = np.rint(np.hypot(x, y)).astype(np.int64)
     power = np.zeros(rings.shape)
     for start in range(0, len(rows), _IMAGES_AT_ONCE):
-        images = table.images(rows[start:start + _IMAGES_AT_ONCE])
+        images = finite_images(table, rows[start:start + _IMAGES_AT_ONCE])
         level = (images * window).sum(axis=(1, 2), keepdims=True) / window.sum()
         power += np.square(np.abs(scipy.fft.rfft2((images - level) * window))).sum(axis=0, dtype=np.float64)
     number = np.bincount(rings.ravel())
     mean = np.bincount(rings.ravel(), power.ravel()) / number / len(rows) * (box**2 / np.square(window).sum())
     mean = mean[:box // 2 + 1]
-    mean[0] = mean[1]  # the level was taken away
+    mean[:2] = mean[2]  # the level was taken away
     return np.asarray(np.maximum(mean, 1e-6 * mean.max() or 1.0))
 
 

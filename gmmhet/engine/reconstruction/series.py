@@ -102,7 +102,7 @@ class Series:
         equations = half_equations(reader, rows, self.selection.weights[index, rows], self.symmetry)
         if equations is None:
             return None, np.zeros((size,) * 3, np.float32)
-        prior = _WEAK_PRIOR * _positive(equations.shell_weights())
+        prior = _WEAK_PRIOR * equations.shell_weights()
         return equations, solve(equations, prior, iterations=_HALF_ITERATIONS)
 
     def _finish(self, size: int, index: int, halves: list[Future[_Half]], threads: int) -> MapResult:
@@ -119,7 +119,7 @@ class Series:
                 again = self._submit(pool, self.table.box, index)
             return self._finish(self.table.box, index, again, threads)
         total = given[0] + given[1] if len(given) == 2 else given[0]
-        weights = _positive(total.shell_weights())
+        weights = total.shell_weights()
         signal = half_map_signal(curves) if len(given) == 2 else power_signal(both, weights, radial_power(both))
         density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
         return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves)
@@ -169,7 +169,3 @@ def _near_limit(curves: HalfMapCurves) -> float:
     """Mean correlation between 0.85 and 0.97 of the Nyquist frequency."""
     n = len(curves.masked)
     return float(curves.masked[int(0.85 * n):int(0.97 * n)].mean())
-
-
-def _positive(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.maximum(weights, 1e-6 * weights.max()))

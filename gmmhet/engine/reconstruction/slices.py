@@ -6,7 +6,6 @@ of the map, and multiplying by exp(-2 pi i k.o) brings the particle to the centr
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import scipy.fft
@@ -16,7 +15,22 @@ from gmmhet.engine.ctf import evaluate_ctf
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable
 
-__all__ = ["HalfDisc", "SliceReader"]
+__all__ = ["HalfDisc", "SliceReader", "finite_images"]
+
+
+def finite_images(table: ParticleTable, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Images [b, box, box] of rows (from 0).
+
+    Raises:
+        InputError: an image holds NaN or infinite pixels.
+    """
+    images = table.images(rows)
+    bad = np.flatnonzero(~np.isfinite(images.sum(axis=(1, 2), dtype=np.float64)))
+    if len(bad):
+        row = rows[bad[0]]
+        raise InputError(f"{table.source}: row {table.ids[row]}: image {table.slice_index[row] + 1} of "
+                         f"{table.stacks[table.stack_index[row]]} holds NaN or infinite pixels; expected finite values")
+    return images
 
 
 @dataclass(frozen=True)
@@ -87,8 +101,7 @@ class SliceReader:
         Raises:
             InputError: an image holds NaN or infinite pixels.
         """
-        images = self.table.images(rows)
-        self._check_finite(images, rows)
+        images = finite_images(self.table, rows)
         spectrum = self._centred(scipy.fft.rfft2(images), rows)
         index = self.disc.index / np.float32(self.table.box * self.table.pixel_size)
         columns = self.table.ctf_coefficients[rows].astype(np.float32).T[:, :, None]
@@ -113,11 +126,3 @@ class SliceReader:
         spectrum *= along_y[:, :, None]
         rows_in, columns_in = self.disc.rows_columns
         return spectrum[:, rows_in, columns_in]
-
-    def _check_finite(self, images: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
-        bad = np.flatnonzero(~np.isfinite(images.sum(axis=(1, 2), dtype=np.float64)))
-        if len(bad):
-            row = rows[bad[0]]
-            stack: Path = self.table.stacks[self.table.stack_index[row]]
-            raise InputError(f"{self.table.source}: row {self.table.ids[row]}: image {self.table.slice_index[row] + 1} "
-                             f"of {stack} holds NaN or infinite pixels; expected finite values")

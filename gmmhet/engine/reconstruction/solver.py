@@ -8,6 +8,7 @@ from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_gri
 
 __all__ = ["ball", "solve"]
 
+_LEAST = 0.05  # of a shell's mean weight, that the preconditioner takes for granted
 _EDGE = 3.0  # voxels, fall of the ball's edge
 
 
@@ -63,7 +64,8 @@ class _System:
         shells = np.minimum(shell_of_grid(self.size, self.box), last)
         self._multiplier = equations.transfer + table[shells]
         own = np.minimum(shell_of_grid(self.box, self.box), last)
-        self._inverse = 1 / (np.maximum(self._circulant(equations.transfer), 0) + table[own])
+        floor = _LEAST * equations.shell_weights().astype(np.float32)
+        self._inverse = 1 / (np.maximum(equations.circulant, floor[np.minimum(own, len(floor) - 1)]) + table[own])
 
     def apply(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
         """Convolution without wrap-around; lines of zeros are not transformed."""
@@ -80,15 +82,3 @@ class _System:
         wave = scipy.fft.rfftn(density, workers=self._workers)
         wave *= self._inverse
         return np.asarray(scipy.fft.irfftn(wave, s=(self.box,) * 3, workers=self._workers))
-
-    def _circulant(self, transfer: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The periodic convolution nearest to T in the mean square (T. Chan 1988), on the Fourier grid of the box."""
-        spread = scipy.fft.irfftn(transfer, s=(self.size,) * 3, workers=self._workers)
-        position = np.arange(self.box)
-        share = (position / self.box).astype(np.float32)
-        for axis in range(3):
-            spread = np.moveaxis(spread, axis, 0)
-            wrapped = spread[position + self.size - self.box]  # position 0 is wrapped with weight 0
-            weight = share[:, None, None]
-            spread = np.moveaxis((1 - weight) * spread[:self.box] + weight * wrapped, 0, axis)
-        return np.asarray(scipy.fft.rfftn(spread, workers=self._workers).real)

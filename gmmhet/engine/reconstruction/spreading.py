@@ -89,6 +89,8 @@ class Spreader:
     def transfer(self, grid: NDArray[np.float32], box: int) -> NDArray[np.float32]:
         """Multiplier on the Fourier grid that convolves a density of ``box`` voxels with 2 Re sum_j w_j exp(i p_j.x).
 
+        The convolution is cut at a distance of ``box`` voxels, which no two points of the ball in the box exceed.
+
         Args:
             grid: real part of spread real weights. box: at most size / 2.
         Returns:
@@ -101,6 +103,8 @@ class Spreader:
         spread *= kept
         spread *= kept[:, None]
         spread *= kept[:, None, None]
+        square = np.square(position)
+        spread[square[:, None, None] + square[:, None] + square > box**2] = 0
         return np.ascontiguousarray(scipy.fft.rfftn(spread, overwrite_x=True, norm="backward").real)
 
     def _folded(self, grid: NDArray[Any]) -> NDArray[Any]:

@@ -1,0 +1,144 @@
+"""Noise of images, correlation of half maps, selections."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import scipy.fft
+
+from gmmhet.engine.io import read_particles
+from gmmhet.engine.maps import soft_edge
+from gmmhet.engine.reconstruction import equal_bins
+from gmmhet.engine.reconstruction.curves import (
+    HalfMapCurves,
+    compare_halves,
+    half_map_signal,
+    phase_randomised,
+    power_signal,
+)
+from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
+from gmmhet.tests.engine.reconstruction_data import ParticleSet
+
+
+class TestNoise(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.data = ParticleSet(Path(temporary.name), n=300, box=25).write()
+        self.table = read_particles(self.data.folder / "particles.star")
+        self.rng = np.random.default_rng(0)
+
+    def test_coloured_noise(self):
+        """Known power in every ring: found to 15% (the window mixes neighbouring rings), to 5% on average."""
+        ring = np.rint(np.hypot(*np.meshgrid(*[np.fft.fftfreq(25, 1 / 25)] * 2)))
+        power = 4 * (1 + 0.05 * ring)
+        noise = np.fft.fft2(self.rng.standard_normal((300, 25, 25))) * np.sqrt(power)
+        self.data.write_images(np.fft.ifft2(noise).real)
+        found = image_noise(self.table)
+        self.assertEqual(found.shape, (1, 13))
+        ratio = found[0, 1:] / (625 * 4 * (1 + 0.05 * np.arange(1, 13)))
+        self.assertLess(np.abs(ratio - 1).max(), 0.15)
+        self.assertAlmostEqual(ratio.mean(), 1, delta=0.05)
+
+    def test_residual_noise_of_the_analysis(self):
+        """Twice the variance of the real part where it reaches, the same ratio beyond; nothing without the file."""
+        own = np.full((1, 13), 100.0)
+        path = self.data.folder / "analysis.npz"
+        self.assertIs(with_residual_noise(own, self.table, path), own)
+        frequency = np.arange(7) / 75
+        np.savez(path, noise_frequency=frequency, noise_variance=np.array([90, 90, 80, 70, 60, 60, 60.0]))
+        found = with_residual_noise(own, self.table, path)
+        np.testing.assert_allclose(found[0, :7], [180, 180, 160, 140, 120, 120, 120])
+        np.testing.assert_allclose(found[0, 7:], 120)
+
+    def test_empty_images_do_not_divide_by_zero(self):
+        self.data.write_images(np.zeros((300, 25, 25)))
+        self.assertTrue((image_noise(self.table) > 0).all())
+
+
+class TestCurves(unittest.TestCase):
+    def setUp(self):
+        self.rng = np.random.default_rng(0)
+        axis = np.arange(32) - 16
+        self.radius = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
+
+    def low_passed(self, cut):
+        transform = scipy.fft.rfftn(self.rng.standard_normal((32,) * 3))
+        full, half = np.fft.fftfreq(32, 1 / 32) ** 2, np.arange(17) ** 2
+        k = np.sqrt(full[:, None, None] + full[:, None] + half)
+        return scipy.fft.irfftn(transform * (k < cut)).astype(np.float32)
+
+    def test_correlation_made_by_the_mask_is_taken_off(self):
+        """Common signal to shell 7, independent noise beyond: a tight mask must not make the curve rise there."""
+        signal = 8 * self.low_passed(7.5)
+        halves = [signal + self.rng.standard_normal((32,) * 3).astype(np.float32) for _ in range(2)]
+        mask = soft_edge(self.radius < 9, 0, 3)
+        curves = compare_halves(*halves, mask, 2.0, seed=1)
+        self.assertGreater(curves.masked[:6].min(), 0.9)
+        self.assertLess(np.abs(curves.masked[10:15]).mean(), 0.1)
+        self.assertAlmostEqual(curves.resolution(0.5), 64 / 7.5, delta=1.0)  # the mask smears by a shell
+        self.assertEqual(curves.frequency[0], 1 / 64)
+
+    def test_masked_signal_is_recovered(self):
+        """Signal inside the mask, noise everywhere: the mask raises the curve, to the value of the ratio inside."""
+        mask = soft_edge(self.radius < 7, 0, 3)
+        signal = 1.5 * mask * self.rng.standard_normal((32,) * 3).astype(np.float32)
+        halves = [signal + self.rng.standard_normal((32,) * 3).astype(np.float32) for _ in range(2)]
+        curves = compare_halves(*halves, mask, 1.0, seed=1)
+        expected = 2.25 * (mask**4).sum() / (2.25 * (mask**4).sum() + (mask**2).sum())
+        self.assertAlmostEqual(curves.masked[2:].mean(), expected, delta=0.06)
+        self.assertLess(curves.unmasked[2:].mean(), 0.25)
+
+    def test_randomised_phases(self):
+        """Amplitudes stay, shells below the first stay; phases beyond carry nothing of the map."""
+        density = self.rng.standard_normal((32,) * 3).astype(np.float32)
+        other = phase_randomised(density, 5, np.random.default_rng(2))
+        a, b = scipy.fft.rfftn(density), scipy.fft.rfftn(other)
+        np.testing.assert_allclose(np.abs(b), np.abs(a), atol=2e-3 * np.abs(a).max())
+        np.testing.assert_allclose(b[:3, :3, :3], a[:3, :3, :3], atol=1e-3)
+        self.assertLess(abs(np.vdot(a[:, :, 5:], b[:, :, 5:])), 0.05 * np.vdot(a[:, :, 5:], a[:, :, 5:]).real)
+
+    def test_full_agreement_and_none(self):
+        density = self.low_passed(20)
+        same = compare_halves(density, density, np.ones_like(density), 1.0, seed=0)
+        np.testing.assert_allclose(same.masked, 1, atol=1e-5)
+        self.assertAlmostEqual(same.resolution(0.143), 2.0)
+        none = compare_halves(density, 0 * density, np.ones_like(density), 1.0, seed=0)
+        self.assertIsNone(none.resolution(0.143))
+
+    def test_signal_from_curve(self):
+        """2 f / (1 - f); behind the first fall below 0.5 the weighted mean of neighbours that rise."""
+        curve = np.array([0.99, 0.8, 0.9, 0.6, 0.4, 0.0, 0.3])
+        found = half_map_signal(HalfMapCurves(np.arange(1, 8) / 14, curve, curve))
+        pooled = 49 * 0.3 / (36 + 49)
+        f = np.array([0.99, 0.99, 0.8, 0.9, 0.6, 0.4, pooled, pooled])
+        np.testing.assert_allclose(found, 2 * f / (1 - f), rtol=1e-6)
+
+    def test_signal_from_power(self):
+        """A map of noise variance box^3 / T in Fourier space, and three times that as signal to shell 5."""
+        box = 32
+        noise, signal = 2.0, np.where(np.arange(17) <= 5, 6.0, 0.0)
+        weights = np.full(17, box**3 / (box**3 * noise))
+        found = power_signal(np.zeros((box,) * 3, np.float32), weights, box**3 * (signal + noise))
+        np.testing.assert_allclose(found[:6], 3)
+        np.testing.assert_allclose(found[6:], 1e-3)
+
+
+class TestBins(unittest.TestCase):
+    def test_equal_numbers_lowest_first(self):
+        z = np.random.default_rng(0).normal(size=103)
+        found = equal_bins(z, 103, 4)
+        self.assertEqual(found.weights.sum(axis=1).tolist(), [26, 26, 26, 25])
+        np.testing.assert_array_equal(found.weights.sum(axis=0), 1)
+        self.assertTrue((found.high[:-1] < found.low[1:]).all())
+        self.assertEqual((found.low[0], found.high[-1]), (z.min(), z.max()))
+        np.testing.assert_array_equal(found.classes, 1 + np.argmax(found.weights, axis=0))
+        self.assertAlmostEqual(found.n_effective(3), 25)
+
+    def test_equal_values_and_no_coordinate(self):
+        """Ties never empty a bin; without a coordinate there is one map of all."""
+        self.assertEqual(equal_bins(np.zeros(7), 7, 7).weights.sum(axis=1).tolist(), [1] * 7)
+        found = equal_bins(None, 5, 1)
+        self.assertEqual(found.classes.tolist(), [1] * 5)
+        self.assertTrue(np.isnan(found.coordinate).all())
