@@ -6,6 +6,7 @@ named at the end. Nothing is known to the protocols but the particles, their ori
 
 import argparse
 import logging
+import shutil
 import subprocess
 import sys
 import time
@@ -37,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     _LOG.info("Simulating %d particles of a hinge motion in %s", options.particles, data)
     subprocess.run([sys.executable, "-m", "gmmhet.engine", "simulate", "--preset", "hinge11", "--particles",
                     str(options.particles), "-o", str(data)], check=True)
-    report = _run_workflow(data, options.threads)
+    report = folder / "report.html"
+    shutil.copyfile(_run_workflow(data, options.threads), report)
     _LOG.info("\nDone in %.0f s. The page about it:\n    %s", time.monotonic() - started, report)
     return 0
 
@@ -49,7 +51,8 @@ def _run_workflow(data: Path, threads: int) -> Path:
     particles = _step(project, project.newProtocol(
         ProtGmmHetImport, particlesFile=str(data / "particles.star"), mapFile=str(data / "consensus.mrc")))
     model = project.newProtocol(ProtGmmHetModel, resolution=_RESOLUTION, numberOfThreads=threads)
-    point(project, model, {"inputVolume": (particles, "outputVolume")})
+    point(project, model, {"inputVolume": (particles, "outputVolume"),
+                           "inputParticles": (particles, "outputParticles")})
     _step(project, model)
     motion = project.newProtocol(ProtGmmHetAnalyze, numberOfThreads=threads)
     point(project, motion, {"inputParticles": (particles, "outputParticles"), "inputModel": (model, "outputModel")})

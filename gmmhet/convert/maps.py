@@ -90,7 +90,9 @@ def read_fsc_curves(path: str | os.PathLike[str], column: str = "fsc") -> dict[i
         raise InputError(f"{path}: no such file; expected a table of Fourier shell correlations")
     points: dict[int, list[tuple[float, float]]] = {}
     with open(path, newline="", encoding="utf-8") as text:
-        for row in csv.DictReader(text):
+        reader = csv.DictReader(text)
+        several = "map" in (reader.fieldnames or ())
+        for row in reader:
             if column not in row:
                 raise InputError(f"{path}: no column {column}; expected one")
             points.setdefault(int(row.get("map", 1)), []).append((float(row["frequency"]), float(row[column])))
@@ -98,6 +100,6 @@ def read_fsc_curves(path: str | os.PathLike[str], column: str = "fsc") -> dict[i
     for number, values in points.items():
         # The framework's resolution estimate divides by the frequency: the zero shell must not be there.
         frequencies, correlations = zip(*[v for v in values if v[0] > 0], strict=True)
-        curves[number] = FSC(objLabel=f"map {number}" if len(points) > 1 else "FSC")
+        curves[number] = FSC(objLabel=f"map {number}" if several else "FSC")
         curves[number].setData(list(frequencies), list(correlations))
     return curves

@@ -5,12 +5,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pwem.objects import Particle, SetOfClasses3D, SetOfParticles, SetOfVolumes, SetOfVolumesFlex, Volume, VolumeFlex
+from pwem.objects import (
+    Particle,
+    SetOfClasses3D,
+    SetOfFSCs,
+    SetOfParticles,
+    SetOfVolumes,
+    SetOfVolumesFlex,
+    Volume,
+    VolumeFlex,
+)
 
 from gmmhet.constants import PROGRAM_NAME
-from gmmhet.convert.maps import read_volume
+from gmmhet.convert.maps import read_fsc_curves, read_volume
 
-__all__ = ["fill_classes", "fill_map_set", "fill_motion_sets"]
+__all__ = ["UNMASKED", "fill_classes", "fill_curve_set", "fill_map_set", "fill_motion_sets"]
+
+UNMASKED = ", no mask"
 
 
 def fill_motion_sets(plain: SetOfVolumes, flexible: SetOfVolumesFlex, frames: Sequence[tuple[str, float]],
@@ -41,6 +52,19 @@ def fill_map_set(volumes: SetOfVolumes, maps: Sequence[Mapping[str, Any]], folde
         volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")
         volumes.setSamplingRate(volume.getSamplingRate())
         volumes.append(volume)
+
+
+def fill_curve_set(curves: SetOfFSCs, path: str | os.PathLike[str]) -> None:
+    """Fill an empty set with the curves of fsc.csv of reconstruct: within the mask first, then without it.
+
+    Raises:
+        InputError: missing file or column.
+    """
+    for column, label in (("fsc_masked", ""), ("fsc", UNMASKED)):
+        for _, curve in sorted(read_fsc_curves(path, column).items()):
+            curve.setObjLabel(curve.getObjLabel() + label)
+            curve.setObjId(curves.getSize() + 1)
+            curves.append(curve)
 
 
 def fill_classes(classes: SetOfClasses3D, particles: SetOfParticles, numbers: Mapping[int, int],

@@ -13,7 +13,7 @@ from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet, optics_table
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import table_from, write_star
 
-__all__ = ["HALF_SET", "latent_columns", "write_set_of_particles"]
+__all__ = ["HALF_SET", "count_modes", "latent_columns", "write_set_of_particles"]
 
 HALF_SET = "rlnRandomSubset"
 _MICROGRAPH = "rlnMicrographName"
@@ -54,14 +54,18 @@ def write_set_of_particles(particles: SetOfParticles, path: str | os.PathLike[st
     write_star(path, [optics_table(optics.groups), table_from("particles", columns | poses)])
 
 
+def count_modes(particle: Particle) -> int:
+    """How many coordinates of an analysis a particle carries."""
+    number = 0
+    while particle.hasAttribute(f"_{LATENT}{number + 1}"):
+        number += 1
+    return number
+
+
 def latent_columns(particle: Particle) -> list[str]:
     """The columns of an analysis that a particle carries as attributes, in the engine's order."""
-    names = []
-    for prefix in (LATENT, LATENT_SD):
-        number = 1
-        while particle.hasAttribute(f"_{prefix}{number}"):
-            names.append(f"{prefix}{number}")
-            number += 1
+    modes = range(1, count_modes(particle) + 1)
+    names = [f"{prefix}{k}" for prefix in (LATENT, LATENT_SD) for k in modes]
     return names + [name for name in (CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
 
 

@@ -123,6 +123,8 @@ def _add_fit_options(sub: argparse.ArgumentParser) -> None:
 def _add_fit(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("map", type=Path, help="consensus map (.mrc) or atomic model (.pdb, .cif)")
     _add_fit_options(sub)
+    sub.add_argument("--box", type=int, help="pixels of the particles: bring the map to their grid (with --pixel-size)")
+    sub.add_argument("--pixel-size", type=float, help="of the particles (default: the map's own grid)")
     sub.add_argument("-o", "--output", type=Path, required=True, help="model.npz")
     _add_common(sub)
     sub.set_defaults(command=_fit)
@@ -142,8 +144,17 @@ def _fit_config(options: argparse.Namespace) -> FitConfig:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from gmmhet.engine.fitting import fit
-    fit(options.map, _fit_config(options), options.output)
+    from gmmhet.engine.fitting import fit, fit_density
+    from gmmhet.engine.fitting.consensus import consensus_for
+    config = _fit_config(options)
+    if options.box is None and options.pixel_size is None:
+        fit(options.map, config, options.output)
+        return
+    if not (options.box or 0) > 0 or not (options.pixel_size or 0) > 0:
+        raise InputError(f"--box is {options.box}, --pixel-size is {options.pixel_size}; expected both, positive")
+    consensus = consensus_for(options.map, options.box, options.pixel_size, config)
+    fit_density(consensus.density, config, options.output, source=options.map, mask=consensus.mask,
+                finest=consensus.finest, notes=consensus.notes)
 
 
 def _add_analyze_options(sub: argparse.ArgumentParser) -> None:

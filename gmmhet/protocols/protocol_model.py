@@ -41,6 +41,9 @@ class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
         form.addParam("inputVolume", PointerParam, pointerClass="Volume, AtomStruct", important=True,
                       label="Map or atomic model",
                       help="The consensus map of the refinement, or an atomic model in its frame.")
+        form.addParam("inputParticles", PointerParam, pointerClass="SetOfParticles", allowsNull=True, label="Particles",
+                      help="That are to be analysed with the model: a map of another box and pixel size over the same "
+                           "field of view is brought to theirs. Empty: the map is taken as it is.")
         form.addParam("nGaussians", StringParam, default="auto", label="Number of Gaussians",
                       help="auto: chosen from the volume of the molecule and the resolution.")
         form.addParam("resolution", FloatParam, allowsNull=True, label="Resolution (Å)",
@@ -63,6 +66,9 @@ class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
                      "--seed", str(self.seed.get())]
         if self.resolution.get():
             arguments += ["--resolution", str(self.resolution.get())]
+        particles = self.inputParticles.get()
+        if particles is not None:
+            arguments += ["--box", str(particles.getXDim()), "--pixel-size", str(particles.getSamplingRate())]
         if self.inputMask.get() is not None:
             arguments += ["--mask", self.inputMask.get().getFileName()]
         return arguments

@@ -11,7 +11,14 @@ from pyworkflow.protocol.params import GE, IntParam, PointerParam, StringParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
-from gmmhet.convert import fill_classes, fill_map_set, read_classes, read_fsc_curves, write_set_of_particles
+from gmmhet.convert import (
+    count_modes,
+    fill_classes,
+    fill_curve_set,
+    fill_map_set,
+    read_classes,
+    write_set_of_particles,
+)
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
@@ -25,6 +32,15 @@ class ReconstructOutputs(Enum):
     outputVolumes = SetOfVolumes
     outputClasses = SetOfClasses3D
     outputFSCs = SetOfFSCs
+
+
+def _angstrom(resolution: float | None) -> str:
+    return "resolution not known" if resolution is None else f"{resolution:.1f} Å"
+
+
+def _link(target: str, link: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(target, link.parent))
 
 
 class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
@@ -70,10 +86,14 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         return self._getExtraPath(REPORT_FILE)
 
     def convertInputStep(self, arguments, inputs):
-        write_set_of_particles(self.inputParticles.get(), self._getExtraPath("particles.star"))
+        folder = Path(self._getExtraPath("input"))
+        folder.mkdir(exist_ok=True)
+        write_set_of_particles(self.inputParticles.get(), folder / "particles.star")
+        analysis = self.inputParticles.get().getFlexInfo().getAttr("analysis")
+        _link(os.path.join(analysis, "analysis.npz"), folder / "analysis.npz")  # whose noise the engine takes
 
     def reconstructStep(self, arguments, inputs):
-        star, folder = self._getExtraPath("particles.star"), Path(self._getExtraPath(MAPS_DIR))
+        star, folder = self._getExtraPath("input", "particles.star"), Path(self._getExtraPath(MAPS_DIR))
         arguments = [star, "--latents", star, *arguments, "--root", ".", "-o", str(folder)]
         self._runResumable("reconstruct", arguments, inputs, folder)
         return [str(folder / "summary.json"), str(folder / "classes.star")]
@@ -86,8 +106,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         folders = {ANALYSIS_DIR: info.getAttr("analysis"), MODEL_DIR: os.path.dirname(info.getAttr("model")),
                    MAPS_DIR: self._getExtraPath(MAPS_DIR)}
         for name, target in folders.items():
-            (together / name).unlink(missing_ok=True)
-            (together / name).symlink_to(os.path.relpath(target, together))
+            _link(target, together / name)
         Plugin.runEngine(self, "report", [str(together), "-o", self.getReport()])
         return [self.getReport()]
 
@@ -97,9 +116,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         volumes = self._createSetOfVolumes()
         fill_map_set(volumes, maps, folder)
         curves = SetOfFSCs.create(self._getPath())
-        for number, curve in sorted(read_fsc_curves(folder / "fsc.csv").items()):
-            curve.setObjId(number)
-            curves.append(curve)
+        fill_curve_set(curves, folder / "fsc.csv")
         classes = self._createSetOfClasses3D(self.inputParticles)
         fill_classes(classes, self.inputParticles.get(), read_classes(folder / "classes.star"), volumes)
         self._defineOutputs(**{ReconstructOutputs.outputVolumes.name: volumes,
@@ -114,8 +131,11 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         particles = self.inputParticles.get()
         if particles.getFlexInfo().getProgName() != PROGRAM_NAME:
             return [*errors, "these coordinates come from another program; expected particles of 'motion analysis'"]
-        known = len(particles.getFirstItem().getZFlex())
-        if self.mode.get() > known:
+        known = count_modes(particles.getFirstItem())
+        if known == 0 and self.nMaps.get() > 1:
+            errors.append(f"Number of maps is {self.nMaps.get()}; the analysis found no motion to go along: expected 1, "
+                          "a map of all particles")
+        elif self.mode.get() > max(known, 1):
             errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")
         return errors
 
@@ -125,7 +145,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         found = self._readSummary(MAPS_DIR)
         return [f"*{len(found['maps'])}* maps along mode {found['mode']}; page: {self.getReport()}",
                 *(f"Map {k}: {m['n_particles']} particles, coordinate {m['coordinate']:.2f}, "
-                  f"{m['resolution_fsc143']:.1f} Å (FSC 0.143)" for k, m in enumerate(found["maps"], 1))]
+                  f"{_angstrom(m['resolution_fsc143'])} (FSC 0.143)" for k, m in enumerate(found["maps"], 1))]
 
     def _methods(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):

@@ -30,6 +30,7 @@ class _Slices:
         grid = GridSpec(rows, 3, figure=figure, left=0.07, right=0.98, top=0.9, bottom=0.2, hspace=0.3, wspace=0.3)
         half = maps[0].shape[0] // 2 * pixel_size
         extent = (-half - pixel_size / 2, -half + (maps[0].shape[0] - 0.5) * pixel_size) * 2
+        reach = min(half, 1.25 * _radius(self._mean) * pixel_size)
         self._images = []
         for row in range(rows):
             limits = {"cmap": "gray", "vmin": low, "vmax": high} if row == 0 else {
@@ -41,6 +42,8 @@ class _Slices:
                 axes.set_xlabel(f"{right} (Å)", fontsize=8)
                 axes.set_ylabel(f"{up} (Å)", fontsize=8)
                 axes.tick_params(labelsize=7)
+                axes.set_xlim(-reach, reach)
+                axes.set_ylim(-reach, reach)
         self._title = figure.suptitle(labels[0], fontsize=11)
         self._sliders = self._add_sliders(maps[0].shape[0])
 
@@ -70,6 +73,12 @@ class _Slices:
     def show(self, number: int) -> None:
         """Go to a map, counted from 1."""
         self._sliders["map"].set_val(number)
+
+
+def _radius(data: NDArray[np.float32]) -> float:
+    """Distance from the origin, in voxels, of the farthest strong density: what a picture has to hold."""
+    strong = np.argwhere(data > 0.2 * data.max()) - data.shape[0] // 2
+    return float(np.sqrt((strong**2).sum(axis=1)).max())
 
 
 def draw_slices(
@@ -121,17 +130,27 @@ def draw_modes(figure: Figure, modes: Sequence[dict[str, Any]]) -> None:
         axes = figure.add_subplot(1, 2, place)
         axes.bar(numbers, [np.nan if m[name] is None else m[name] for m in modes], color=colors)
         axes.set_xticks(numbers)
+        axes.set_xlim(0.4, max(len(modes), 4) + 0.6)
         axes.set_xlabel("mode")
         axes.set_ylabel(label)
         axes.axhline(0, color="black", linewidth=0.6)
     figure.suptitle("Modes (blue: significant)", fontsize=11)
 
 
-def draw_curves(figure: Figure, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> None:
-    """Fourier shell correlations: (label, frequency in 1/Angstrom, correlation) of each."""
+def draw_curves(figure: Figure, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]], thin: str) -> None:
+    """Fourier shell correlations.
+
+    Args:
+        curves: (label, frequency in 1/Angstrom, correlation) of each.
+        thin: curves whose label ends so are drawn thin, in the colours of those before them.
+    """
     axes = figure.add_subplot(111)
-    for label, frequency, correlation in curves:
-        axes.plot(frequency, correlation, label=label)
+    strong = [c for c in curves if not c[0].endswith(thin)]
+    colors = [f"C{i}" for i in range(len(strong))]
+    for (label, frequency, correlation), color in zip(strong, colors, strict=True):
+        axes.plot(frequency, correlation, label=label, color=color)
+    for (_, frequency, correlation), color in zip((c for c in curves if c[0].endswith(thin)), colors, strict=False):
+        axes.plot(frequency, correlation, color=color, linewidth=0.8, linestyle=":")
     for threshold in (0.143, 0.5):
         axes.axhline(threshold, color=_GREY, linestyle="--", linewidth=0.8)
     axes.set_ylim(-0.1, 1.05)

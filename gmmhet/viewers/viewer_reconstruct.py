@@ -4,6 +4,7 @@ from pwem.viewers import EmProtocolViewer
 from pyworkflow.protocol.params import LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER
 
+from gmmhet.convert import UNMASKED
 from gmmhet.protocols import ProtGmmHetReconstruct
 from gmmhet.viewers.figures import draw_curves
 from gmmhet.viewers.windows import BrowserView, chimera_series, has_chimera, plotter, slices_plotter
@@ -25,7 +26,8 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         form.addParam("showMaps", LabelParam, label="Maps in sections",
                       help="Maps of the particles of each stretch: sections, and what differs from their mean.")
         form.addParam("showChimera", LabelParam, label="Maps in ChimeraX", condition=str(has_chimera()))
-        form.addParam("showCurves", LabelParam, label="Fourier shell correlation")
+        form.addParam("showCurves", LabelParam, label="Fourier shell correlation",
+                      help="Between half-maps: within the mask, and (dotted) without it.")
 
     def _getVisualizeDict(self):
         return {"showReport": self._showReport, "showMaps": self._showMaps, "showChimera": self._showChimera,
@@ -49,5 +51,5 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         window = plotter("Fourier shell correlation", (7, 5))
         curves = [(c.getObjLabel(), *([float(v) for v in values] for values in c.getData()))
                   for c in self.protocol.outputFSCs.iterItems()]
-        draw_curves(window.getFigure(), curves)
+        draw_curves(window.getFigure(), curves, thin=UNMASKED)
         return [window]

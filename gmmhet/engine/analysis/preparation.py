@@ -55,7 +55,7 @@ def prepare(particles: Path, model_path: Path, config: AnalyzeConfig, folder: Pa
     if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > 1e-3:
         raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {particles} has "
                          f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
-                         "(gmmhet run resamples the map)")
+                         "(gmmhet fit with --box and --pixel-size brings the map to the particles' grid)")
     whole = symmetric_copies(model)
     resolution = max(config.resolution or model.resolution, 2 * table.pixel_size)
     grid = HalfPlane(table.box, table.pixel_size, resolution)

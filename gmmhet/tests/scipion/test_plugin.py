@@ -103,7 +103,8 @@ class TestInterpreter(PluginCase):
             env = mock.Mock()
             Plugin.defineBinaries(env)
             name, options = env.addPackage.call_args.args[0], env.addPackage.call_args.kwargs
-            self.assertEqual((name, options["version"], options["tar"]), ("gmmhet_engine", gmmhet.__version__, "void.tgz"))
+            self.assertEqual((name, options["version"], options["tar"]),
+                             ("gmmhet_engine", gmmhet.__version__, "void.tgz"))
             self.assertEqual(options["default"], default)
             (make, python), (install, _) = options["commands"]
             self.assertEqual((make, python), (f"{sys.executable} -m venv env", ["env/bin/python"]))

@@ -31,6 +31,7 @@ class TestTemplate(unittest.TestCase):
         self.assertEqual(runs[ProtGmmHetImport].mapFile.get(), str(folder / "map"))
         for cls, name, source, output in (
             (ProtGmmHetModel, "inputVolume", ProtGmmHetImport, "outputVolume"),
+            (ProtGmmHetModel, "inputParticles", ProtGmmHetImport, "outputParticles"),
             (ProtGmmHetAnalyze, "inputParticles", ProtGmmHetImport, "outputParticles"),
             (ProtGmmHetAnalyze, "inputModel", ProtGmmHetModel, "outputModel"),
             (ProtGmmHetReconstruct, "inputParticles", ProtGmmHetAnalyze, "outputParticles"),

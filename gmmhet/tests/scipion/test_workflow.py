@@ -166,7 +166,8 @@ class TestWorkflow(ProjectCase):
 
     def test_every_map_has_its_curve(self):
         curves = [c.clone() for c in self.maps.outputFSCs.iterItems()]
-        self.assertEqual([c.getObjId() for c in curves], list(range(1, MAPS + 1)))
+        self.assertEqual([c.getObjLabel() for c in curves], [
+            *(f"map {k}" for k in range(1, MAPS + 1)), *(f"map {k}, no mask" for k in range(1, MAPS + 1))])
         for curve in curves:
             frequency, correlation = (np.array(v, float) for v in curve.getData())
             self.assertLessEqual(frequency.max(), 0.5 / PIXEL + 1e-6)
@@ -242,7 +243,7 @@ class TestBadInput(ProjectCase):
 class TestRealImages(unittest.TestCase):
     """Seven images of EMPIAR-10076, whose stack has neither a machine stamp nor a voxel size."""
 
-    def test_import(self):
+    def test_seven_images_support_no_motion(self):
         root = Path(__file__).resolve().parents[3]
         data = Path(os.environ.get("GMMHET_CONFORMANCE_DATA", root.parent / "shared" / "data")) / "empiar10076_7"
         if not data.is_dir():
@@ -255,6 +256,22 @@ class TestRealImages(unittest.TestCase):
         self.assertAlmostEqual(protocol.outputParticles.getSamplingRate(), 1.31, places=4)
         self.assertEqual(protocol.outputParticles.getDim()[:2], (320, 320))
         self.assertAlmostEqual(protocol.outputVolume.getSamplingRate(), 13.1, places=3)
+        model = project.newProtocol(ProtGmmHetModel, nGaussians="60", resolution=30.0, numberOfThreads=1)
+        point(project, model, {"inputVolume": (protocol, "outputVolume"),
+                               "inputParticles": (protocol, "outputParticles")})
+        self.assertEqual(launch(project, model).outputVolume.getDim(), (320, 320, 320))
+        motion = project.newProtocol(ProtGmmHetAnalyze, numberOfThreads=1)
+        point(project, motion, {"inputParticles": (protocol, "outputParticles"), "inputModel": (model, "outputModel")})
+        launch(project, motion)
+        self.assertRegex(motion.summary()[0], "7 particles")
+        self.assertEqual([p.getObjId() for p in motion.outputParticles], list(range(1, 8)))
+        self.assertLess(np.mean([p.getAttributeValue("_gmmhetContrast") for p in motion.outputParticles]), 0)
+        maps = project.newProtocol(ProtGmmHetReconstruct)
+        point(project, maps, {"inputParticles": (motion, "outputParticles")})
+        self.assertEqual(maps.validate(), ["Number of maps is 5; the analysis found no motion to go along: expected 1, "
+                                           "a map of all particles"])
+        maps.nMaps.set(1)
+        self.assertEqual(maps.validate(), [])
 
 
 if __name__ == "__main__":
