@@ -17,7 +17,7 @@ _LOG = logging.getLogger("gmmhet")
 MOST_GAUSSIANS = 4096
 _SPACING = 0.7  # of the resolution: one Gaussian per (0.7 d)^3; 128 for 150 kDa at 16 A
 PIXELS_PER_RESOLUTION = 2.25  # the last ninth before Nyquist suffers from interpolation in most maps
-FINEST = 8.0  # Angstrom; motions seldom need more, and N grows with the inverse cube
+FINEST = 12.0  # Angstrom; motions of domains need no more, and the cost grows with the fifth power of its inverse
 _EMPTY_SHELL = 1e-6  # of the strongest shell's power
 _OVER_SOLVENT = 2.0  # power of the molecule over that of as much solvent
 
