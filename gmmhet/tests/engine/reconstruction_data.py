@@ -61,14 +61,13 @@ class ParticleSet:
     seed: int = 0
     noise: float = 0.0
     contrast: float = 1.0
-    tilt_limit: float = 180.0
     subsets: np.ndarray | None = None
     atoms: list = field(default_factory=list)  # one molecule for each particle
 
     def write(self):
         rng = np.random.default_rng(self.seed)
         self.atoms = self.atoms or [molecule(np.random.default_rng(7))] * self.n
-        tilt = np.rad2deg(np.arccos(rng.uniform(np.cos(np.deg2rad(self.tilt_limit)), 1, self.n)))
+        tilt = np.rad2deg(np.arccos(rng.uniform(-1, 1, self.n)))
         self.angles = np.round(np.stack([rng.uniform(-180, 180, self.n), tilt, rng.uniform(-180, 180, self.n)], 1), 4)
         self.shifts = np.round(rng.uniform(-1.5, 1.5, (self.n, 2)), 3)
         u = rng.uniform(6000, 16000, self.n)
