@@ -131,13 +131,15 @@ def histogram(results: Results, mode: Mode) -> str:
         for i, value in enumerate(inner):
             plot.line([value, value], [0, top], "#5b6470", dash="5 4", width=1.4,
                       label="borders between the maps" if i == 0 else "")
-    sd = mode.median_posterior_sd
-    if sd is not None:
-        middle = (edges[0] + edges[-1]) / 2
-        plot.span(middle - sd, middle + sd, 1.12 * top, f"one particle: ± {number(sd, 2)}")
+    sd, middle = mode.median_posterior_sd, (edges[0] + edges[-1]) / 2
+    if sd is None:
+        return plot.figure("How well a single particle's place is known is not told.")
+    if sd > middle - edges[0]:
+        return plot.figure("A single particle's place is not known to better than the whole width of this picture.")
+    plot.span(middle - sd, middle + sd, 1.12 * top, f"one particle: ± {number(sd, 2)}")
+    line = "" if true is None else "; the line is the density that best explains the images without that smear"
     return plot.figure("The bar on top is how well a single particle's place is known (median posterior standard "
-                       "deviation). The bars below are smeared by it; the line is the density that best explains the "
-                       "images without that smear.")
+                       f"deviation). The bars below are smeared by it{line}.")
 
 
 def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> Floats | None:
@@ -243,7 +245,7 @@ def _fsc_plot(title: str, curves: tuple[Curve, ...]) -> Plot:
     plot = Plot(title, _fsc_axis(curves), Axis("Fourier shell correlation", max(low, -0.5), 1.05))
     for level in (0.5, 0.143):
         plot.rule(level, across=True, dash="2 4")
-        plot.text(plot.right, level, f"{level}", anchor="end", lift=4)
+        plot.text(0.0, level, f" {level}", anchor="start", lift=4)
     return plot
 
 

@@ -225,7 +225,7 @@ def _stage_table(stage: Stage) -> str:
 def _plain(value: Any) -> str:
     """A parameter as a person would write it."""
     if value is None:
-        return number(None)
+        return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):

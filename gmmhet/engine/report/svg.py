@@ -11,7 +11,7 @@ __all__ = ["MINUS", "Axis", "Plot", "round_ticks", "shade"]
 
 MINUS = "\N{MINUS SIGN}"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 12, 12, 48
 _DENSITY = ("#eef2f7", "#c5d5e8", "#8fb0d3", "#5a87b8", "#2f5f96", "#173a66")
 
 
@@ -72,11 +72,6 @@ class Plot:
         self._width, self._height = width, height
         self._marks: list[str] = []
         self._keys: list[str] = []
-
-    @property
-    def right(self) -> float:
-        """The right end of the x axis."""
-        return self._x.high
 
     def _px(self, x: ArrayLike) -> NDArray[np.float64]:
         return _LEFT + self._x.share(x) * (self._width - _LEFT - _RIGHT)
@@ -181,7 +176,7 @@ class Plot:
         out.append(f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>')
         out.append(f'<text class="label" x="{(left + right) / 2}" y="{self._height - 8}" text-anchor="middle">'
                    f"{escape(self._x.label)}</text>")
-        out.append(f'<text class="label" transform="translate(15 {(top + bottom) / 2}) rotate(-90)" '
+        out.append(f'<text class="label" transform="translate(13 {(top + bottom) / 2}) rotate(-90)" '
                    f'text-anchor="middle">'
                    f"{escape(self._y.label)}</text>")
         return "".join(out)

@@ -162,7 +162,8 @@ class MovieView extends View {
     const playing = this.playing;
     this.play(false);
     this.series = this.data.series[name];
-    this.mode = this.data.modes.find(m => m.number === this.series.mode);
+    const moving = this.series.volumes.length > 1;
+    this.mode = moving ? this.data.modes.find(m => m.number === this.series.mode) : undefined;
     this.level = this.series.levelByte;
     (this.buttons || []).forEach((b, i) => b.setAttribute("aria-pressed", this.names[i] === name));
     this.below.replaceChildren();
