@@ -7,8 +7,8 @@ import numpy as np
 from gmmhet.engine.ctf import ctf, ctf_coefficients
 
 
-def _reference(u, v, angle, shift, kv, cs, ac, kx, ky):  # noqa: ANN001, ANN202 -- plain numbers, arrays kx, ky
-    """-sin(chi) form, angles by arctan2; phase contrast and amplitude contrast written as sine and cosine terms."""
+def _reference(u, v, angle, shift, kv, cs, ac, kx, ky):
+    """Angles by arctan2; phase contrast and amplitude contrast written as sine and cosine terms."""
     mass, charge, planck, light = 9.1093837e-31, 1.60217663e-19, 6.62607015e-34, 2.99792458e8
     energy = charge * kv * 1e3
     wavelength = planck / np.sqrt(2 * mass * energy * (1 + energy / (2 * mass * light**2))) * 1e10

@@ -128,8 +128,9 @@ class TestConsensus(unittest.TestCase):
     def test_noise_lowers_the_automatic_resolution(self):
         inside = self.density.data > 0.2 * self.density.data.max()
         noise = np.random.default_rng(0).normal(size=self.density.data.shape) * 0.3 * self.density.data[inside].std()
-        found = fit_map(DensityMap((self.density.data + noise).astype(np.float32), 4.0), FitConfig())
-        self.assertGreater(found.resolution, self.model.resolution + 1)
+        noisy = DensityMap((self.density.data + noise).astype(np.float32), 4.0)
+        clean, found = (fit_map(density, FitConfig(), finest=8.0) for density in (self.density, noisy))
+        self.assertGreater(found.resolution, clean.resolution + 1)
         self.assertGreater(correlation_at(found, self.density), 0.7)
 
     def test_a_number_alone_sets_the_resolution_it_can_carry(self):
