@@ -134,6 +134,8 @@ def _verdict(summary_path: Path, n_particles: int) -> tuple[bool, str]:
                        "thousands. Everything was written, with one map of all particles.")
     if any(mode.get("significant") is not False for mode in summary.get("modes", [])):
         return True, told or f"{summary['n_significant_modes']} of {summary['n_modes']} modes are significant."
+    if "No motion is supported" in told:
+        return False, told
     return False, f"No motion is supported by these {n_particles} particles. {told}".strip()
 
 

@@ -31,8 +31,9 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
     refitted = _with(prepared.model, result.centers, result.weights)
     _write_arrays(folder / "analysis.npz", prepared, scores, result)
     _write_latents(folder / "latents.star", prepared, result)
-    write_pseudo_atoms(folder / "flexibility.cif", refitted, _percent(scores.flexibility))
-    _write_flexibility_map(folder / "flexibility.mrc", refitted, scores.flexibility)
+    mobility = _mobility(refitted, scores, result)
+    write_pseudo_atoms(folder / "flexibility.cif", refitted, mobility)
+    _write_flexibility_map(folder / "flexibility.mrc", refitted, mobility)
     for old in folder.glob("motion_*"):
         shutil.rmtree(old)
     modes = [_mode_summary(folder, refitted, result, k) for k in range(result.n_modes)]
@@ -69,8 +70,16 @@ def _with(model: GaussianModel, centers: NDArray[np.float64], weights: NDArray[n
     return GaussianModel(centers, weights, model.sigmas, model.box, model.pixel_size, model.resolution)
 
 
-def _percent(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(100 * values / max(float(values.max()), 1e-30))
+def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -> NDArray[np.float64]:
+    """[N] root mean square displacement over the significant modes, Angstrom; 0 where no motion is supported.
+
+    Gradient PCA, which has no test, gets the gradients' mean length per unit weight instead, relative to the largest (a
+    gradient grows with the weight of its Gaussian, moving or not).
+    """
+    if np.isfinite(result.gain).all():
+        return np.asarray(np.sqrt((result.modes_position[:result.significant] ** 2).sum((0, 2))))
+    per_weight = scores.flexibility / np.maximum(np.abs(model.weights), 1e-3 * np.abs(model.weights).max())
+    return np.asarray(100 * per_weight / max(float(per_weight.max()), 1e-30))
 
 
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
@@ -98,10 +107,10 @@ def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult) -> No
     write_particles(path, prepared.cache.table, extra)
 
 
-def _write_flexibility_map(path: Path, model: GaussianModel, flexibility: NDArray[np.float64]) -> None:
-    """Mean flexibility of the Gaussians at each voxel, weighted by their density; 0 in the solvent."""
+def _write_flexibility_map(path: Path, model: GaussianModel, mobility: NDArray[np.float64]) -> None:
+    """Mean mobility of the Gaussians at each voxel, weighted by their density; 0 in the solvent."""
     positive = np.abs(model.weights)
-    weighted = gaussian_density(_with(model, model.centers, positive * _percent(flexibility))).data
+    weighted = gaussian_density(_with(model, model.centers, positive * mobility)).data
     plain = gaussian_density(_with(model, model.centers, positive)).data
     inside = plain > 0.05 * plain.max()
     write_map(path, np.where(inside, weighted / np.where(inside, plain, 1.0), 0.0), model.pixel_size)
@@ -123,6 +132,7 @@ def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k:
     return {
         "variance": float(result.spectrum[k]), "heldout_gain": float(result.gain[k]), "null_quantile": result.null,
         "halfset_correlation": float(result.correlation[k]),
-        "median_posterior_sd": float(np.median(result.deviations[:, k])), "significant": bool(k < result.significant),
+        "median_posterior_sd": float(np.median(result.deviations[:, k])),
+        "significant": bool(k < result.significant) if np.isfinite(result.gain[k]) else None,
         "largest_displacement": size, "verdict": mode_verdict(result, k, size), "frames": frames,
     }
