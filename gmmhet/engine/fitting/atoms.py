@@ -13,9 +13,8 @@ from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io.atomic import replacing
 from gmmhet.engine.io.mrc import DensityMap
 
-__all__ = ["ATOMIC_RESOLUTION", "Atoms", "atomic_density", "is_atomic", "read_atoms", "write_pseudo_atoms"]
+__all__ = ["Atoms", "atomic_density", "is_atomic", "read_atoms", "write_pseudo_atoms"]
 
-ATOMIC_RESOLUTION = 10.0  # Angstrom, when none is asked for: an atomic model knows none
 _SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".cif.gz")
 _BLUR = 0.225  # sigma / resolution
 _LARGEST_BOX = 512

@@ -32,9 +32,9 @@ def choose_resolution(density: DensityMap, pixel_size: float, volume: float, fin
     carried = _signal_limit(density)
     sampled, held = PIXELS_PER_RESOLUTION * pixel_size, resolution_of_number(MOST_GAUSSIANS, volume)
     chosen = float(f"{max(sampled, carried, held, finest):.3g}")
-    _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), the end of the map's signal (%.3g A), %g A, and "
-              "what %d Gaussians can carry (%.3g A)", chosen, PIXELS_PER_RESOLUTION, sampled, carried, finest,
-              MOST_GAUSSIANS, held)
+    _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), the end of the map's signal (%.3g A), %.3g A "
+              "(finer when asked for), and what %d Gaussians can carry (%.3g A)", chosen, PIXELS_PER_RESOLUTION,
+              sampled, carried, finest, MOST_GAUSSIANS, held)
     return chosen
 
 

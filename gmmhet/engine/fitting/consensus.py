@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.atoms import ATOMIC_RESOLUTION, Atoms, atomic_density, is_atomic, read_atoms
-from gmmhet.engine.fitting.choices import FINEST, PIXELS_PER_RESOLUTION
+from gmmhet.engine.fitting.atoms import Atoms, atomic_density, is_atomic, read_atoms
+from gmmhet.engine.fitting.choices import PIXELS_PER_RESOLUTION
 from gmmhet.engine.fitting.stage import read_fit_mask
 from gmmhet.engine.io.mrc import DensityMap, read_map
 from gmmhet.engine.maps import field_of_view, resample_map
@@ -21,6 +21,7 @@ __all__ = ["Consensus", "consensus_for"]
 
 _LOG = logging.getLogger("gmmhet")
 
+_FINEST = 16.0  # Angstrom; noisy single images say little more about a motion at 12 A, for four times the work
 _SAME_FIELD = 0.03  # relative; boxes that were rounded to even or to factors of two and three differ by less
 
 
@@ -30,7 +31,7 @@ class Consensus:
 
     Attributes:
         density: on the particles' grid. mask: [box] * 3 on it, when the user gave one.
-        finest: Angstrom; what the source itself holds: an automatic resolution is no finer.
+        finest: Angstrom; an automatic resolution is no finer: 16 A, or what the source and the particles hold.
         notes: how it was made.
     """
 
@@ -75,7 +76,7 @@ def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) 
         if mask is not None:
             mask = resample_map(DensityMap(mask, density.pixel_size), box, pixel_size).data
         density = resample_map(density, box, pixel_size)
-    return Consensus(density, mask, max(FINEST, PIXELS_PER_RESOLUTION * coarsest), notes)
+    return Consensus(density, mask, max(_FINEST, PIXELS_PER_RESOLUTION * coarsest), notes)
 
 
 def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:
@@ -89,7 +90,7 @@ def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) ->
                          f"particles' box of {2 * half:.4g} A neither around the origin nor from its corner; expected "
                          "a model in the frame of the map that the poses belong to")
     frame = min(fitting, key=lambda name: fitting[name])
-    finest = max(ATOMIC_RESOLUTION, PIXELS_PER_RESOLUTION * pixel_size)
+    finest = max(_FINEST, PIXELS_PER_RESOLUTION * pixel_size)
     blur = finest if config.resolution is None else config.resolution
     _LOG.info("%s: %d atoms as a map at %.3g A; the centre of the particles is taken to be at %s", source,
               len(atoms.electrons), blur, "its origin" if frame == "its own" else f"({corner:.4g}) * 3 A")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.atoms import ATOMIC_RESOLUTION, atomic_density, is_atomic, read_atoms, write_pseudo_atoms
+from gmmhet.engine.fitting.atoms import atomic_density, is_atomic, read_atoms, write_pseudo_atoms
 from gmmhet.engine.fitting.choices import FINEST
 from gmmhet.engine.fitting.density import gaussian_density
 from gmmhet.engine.fitting.molecule import fit_map
@@ -73,7 +73,7 @@ def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], 
     """The map to fit, what to note about it, and the finest resolution to choose."""
     if not is_atomic(source):
         return read_map(source), {"source_kind": "map"}, FINEST
-    resolution = ATOMIC_RESOLUTION if config.resolution is None else config.resolution
+    resolution = FINEST if config.resolution is None else config.resolution
     atoms = read_atoms(source)
     density = atomic_density(atoms, resolution)
     _LOG.info("%s: %d atoms as a map of %d voxels of %.3g A at %.3g A; the model's origin is the file's",

@@ -13,6 +13,7 @@ from unittest import mock
 import gemmi
 import numpy as np
 
+from gmmhet.engine.cli import main
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.consensus import consensus_for
@@ -134,6 +135,22 @@ class TestOrderAndRecord(RunCase):
             self.run_job(particles=self.data / "few/particles.star", source=self.data / "few/consensus.mrc")
         self.assertIn("7 particles cannot support a motion", log.output[-1])
         self.assertEqual(self.stages.config("reconstruct").n, 1)
+
+
+class TestWhole(RunCase):
+    def test_seven_particles_through_the_real_stages(self):
+        """Everything is written, in words no motion is supported, and the exit status is 0."""
+        with self.assertLogs("gmmhet", "INFO") as log:
+            status = main(["run", str(self.data / "few/particles.star"), str(self.data / "few/consensus.mrc"),
+                           "--n-gaussians", "30", "--resolution", "32", "-o", str(self.folder)])
+        self.assertEqual(status, 0)
+        self.assertIn("7 particles cannot support a motion", log.output[-1])
+        for name in ("model/model.npz", "analysis/latents.star", "analysis/analysis.npz", "analysis/summary.json",
+                     "maps/map_01.mrc", "maps/map_01_half1.mrc", "maps/fsc.csv", "maps/classes.star", "report.html"):
+            self.assertTrue((self.folder / name).is_file(), name)
+        self.assertFalse((self.folder / "maps" / "map_02.mrc").exists())
+        self.assertEqual(read_map(self.folder / "maps/map_01.mrc").box, BOX)
+        self.assertIn("7 particles cannot support", self.record()["verdict"])
 
 
 class TestResume(RunCase):
