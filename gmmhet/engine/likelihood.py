@@ -13,6 +13,7 @@ __all__ = ["Fit", "blank", "calibrate", "fit_subspace", "infer", "log_likelihood
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
+_LEAST_GAIN = 0.5  # of log-likelihood per particle: less need not be resolved further
 
 
 @dataclass
@@ -77,14 +78,16 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
 
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], n_modes: int, *,
-                 passes: int = 20, tolerance: float = 0.01, label: str = "modes", warm: bool = False) -> Fit:
+                 reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
+                 warm: bool = False) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
-    Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained since the first pass;
-    the best pass is kept.
+    Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference``; the
+    best pass is kept.
 
     Args:
-        model: calibrated. rows: the particles to fit. warm: start from the modes in the model instead.
+        model: calibrated. rows: the particles to fit. reference: log-likelihood per particle without motion.
+        warm: start from the modes in the model instead.
     """
     current, eigenvalues = (model, np.zeros(0)) if warm else estimator.start(model, rows, n_modes)
     ensemble = blank(rows, n_modes, model.contrast_mean)
@@ -95,8 +98,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArr
         total = log_likelihood_total(estimator, current, ensemble)
         if not fit.history or total > max(h["log_likelihood"] for h in fit.history):
             fit.model, fit.ensemble = current, ensemble
-        gained = max(total - fit.history[0]["log_likelihood"], 0.1) if fit.history else np.inf
-        settled = settled + 1 if abs(total - previous) < tolerance * gained else 0
+        settled = settled + 1 if abs(total - previous) < tolerance * max(total - reference, _LEAST_GAIN) else 0
         damping = max(2 * damping, 0.5) if total < previous else max(damping / 2, 0.05)
         fit.history.append({"log_likelihood": total, "gradient": 0.0})
         if settled >= 2:

@@ -59,17 +59,18 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], rows: Ha
 
 
 def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, halves: NDArray[np.int64], fixed: int | None, *,
-                 seed: int) -> ModeEvidence:
+                 reference: float, seed: int) -> ModeEvidence:
     """Fit both half-sets, growing the number of modes while the last one is real.
 
     Args:
-        model: calibrated. halves: [n] 1 or 2. fixed: a number of modes to keep to. seed: of the null's random signs.
+        model: calibrated. halves: [n] 1 or 2. fixed: a number of modes to keep to.
+        reference: log-likelihood per particle without motion. seed: of the null's random signs.
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
-    null = _null_gain(estimator.with_flips(seed), model, rows)
+    null = _null_gain(estimator.with_flips(seed), model, rows, reference)
     n_modes = fixed or 2
     while True:
-        first, second = (fit_subspace(estimator, model, r, n_modes, passes=12, label=f"half-set {i}")
+        first, second = (fit_subspace(estimator, model, r, n_modes, reference=reference, passes=12, label=f"half-set {i}")
                          for i, r in enumerate(rows, 1))
         gain, error = held_out_gains(estimator, (first, second), rows)
         real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
@@ -82,11 +83,11 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, halves: NDA
     return ModeEvidence(gain, error, null, _agreement(estimator, (first, second), rows), significant, (first, second))
 
 
-def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, rows: Halves) -> float:
+def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, rows: Halves, reference: float) -> float:
     """0.95 quantile of the gains of two modes fitted to residuals of random signs, from a sample of each half."""
     few = (rows[0][:_NULL_PARTICLES], rows[1][:_NULL_PARTICLES])
     blank = without_modes(estimator, model)
-    first, second = (fit_subspace(estimator, blank, r, 2, passes=3, label="null") for r in few)
+    first, second = (fit_subspace(estimator, blank, r, 2, reference=reference, passes=3, label="null") for r in few)
     return float(np.quantile(held_out_gains(estimator, (first, second), few)[0], 0.95))
 
 

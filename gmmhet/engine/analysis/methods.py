@@ -9,7 +9,7 @@ from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.gradient_pca import best_positions, eigen_motions
-from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace
+from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
 from gmmhet.engine.scores import ScorePass
 from gmmhet.engine.selection import ModeEvidence, select_modes
 from gmmhet.engine.subspace import SubspaceEstimator, SubspaceModel
@@ -61,9 +61,11 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
     start = SubspaceModel(model.centers, model.weights, np.zeros((1, basis.size)), noise, contrast, 0.3 * abs(contrast))
     estimator = SubspaceEstimator(cache, prepared.observer, basis, batch_size=prepared.batch_size)
     rows = np.arange(len(cache))
-    calibrated, _ = calibrate(estimator, start, rows)
-    evidence = select_modes(estimator, calibrated, cache.table.halves, config.modes, seed=config.seed + _NULL_SEED)
-    final = _all_particles(estimator, evidence, config)
+    calibrated, still = calibrate(estimator, start, rows)
+    reference = log_likelihood_total(estimator, calibrated, still)
+    evidence = select_modes(estimator, calibrated, cache.table.halves, config.modes, reference=reference,
+                            seed=config.seed + _NULL_SEED)
+    final = _all_particles(estimator, evidence, config, reference)
     fields = basis.fields(final.model.coefficients)
     k = final.model.n_modes
     size = np.diag(final.ensemble.information)
@@ -75,10 +77,11 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]})
 
 
-def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, config: AnalyzeConfig) -> Fit:
+def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, config: AnalyzeConfig, reference: float,
+                   ) -> Fit:
     """The model of all particles, with the number of modes that the half-sets support."""
     k = config.modes or max(1, evidence.significant)
     half = evidence.fits[0].model
     start = replace(half, coefficients=half.coefficients[:k])
     rows = np.arange(len(estimator.cache))
-    return fit_subspace(estimator, start, rows, k, passes=16, label="all particles", warm=True)
+    return fit_subspace(estimator, start, rows, k, reference=reference, passes=16, label="all particles", warm=True)
