@@ -70,8 +70,8 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, halves: NDA
     null = _null_gain(estimator.with_flips(seed), model, rows, reference)
     n_modes = fixed or 2
     while True:
-        first, second = (fit_subspace(estimator, model, r, n_modes, reference=reference, passes=12, label=f"half-set {i}")
-                         for i, r in enumerate(rows, 1))
+        first, second = (fit_subspace(estimator, model, r, n_modes, reference=reference, passes=12,
+                                      label=f"half-set {i}") for i, r in enumerate(rows, 1))
         gain, error = held_out_gains(estimator, (first, second), rows)
         real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
         significant = int(np.argmin(np.append(real, False)))
