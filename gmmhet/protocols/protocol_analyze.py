@@ -133,7 +133,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         if not hasattr(self, AnalyzeOutputs.outputParticles.name):
             return ["No analysis yet."]
         found = self._readSummary(ANALYSIS_DIR)
-        return [found["verdict"], *(f"Mode {k}: {m['verdict']}" for k, m in enumerate(found["modes"], 1))]
+        return [found["verdict"], *(mode["verdict"] for mode in found["modes"])]
 
     def _methods(self):
         if not hasattr(self, AnalyzeOutputs.outputParticles.name):

@@ -133,8 +133,8 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
             return [*errors, "these coordinates come from another program; expected particles of 'motion analysis'"]
         known = count_modes(particles.getFirstItem())
         if known == 0 and self.nMaps.get() > 1:
-            errors.append(f"Number of maps is {self.nMaps.get()}; the analysis found no motion to go along: expected 1, "
-                          "a map of all particles")
+            errors.append(f"Number of maps is {self.nMaps.get()}; the analysis found no motion to go along: "
+                          "expected 1, a map of all particles")
         elif self.mode.get() > max(known, 1):
             errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")
         return errors

@@ -122,17 +122,20 @@ def draw_coordinates(figure: Figure, coordinates: NDArray[np.float64], deviation
 
 
 def draw_modes(figure: Figure, modes: Sequence[dict[str, Any]]) -> None:
-    """Gain in held-out likelihood and half-set agreement of each mode; those that count in colour."""
+    """What an analysis tells of each mode: held-out gain, half-set agreement, variance; in colour those that count."""
     numbers = np.arange(1, len(modes) + 1)
     colors = [_BLUE if m["significant"] else _GREY for m in modes]
-    panels = {"heldout_gain": "gain in held-out log likelihood", "halfset_correlation": "correlation between half-sets"}
-    for place, (name, label) in enumerate(panels.items(), 1):
-        axes = figure.add_subplot(1, 2, place)
-        axes.bar(numbers, [np.nan if m[name] is None else m[name] for m in modes], color=colors)
+    labels = {"heldout_gain": "gain in held-out log likelihood", "halfset_correlation": "correlation between half-sets",
+              "variance": "variance"}
+    values = {k: np.array([m[k] for m in modes], float) for k in labels}  # float(None) is NaN: not computed
+    panels = [k for k, v in values.items() if np.isfinite(v).any()]
+    for place, name in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place)
+        axes.bar(numbers, values[name], color=colors)
         axes.set_xticks(numbers)
         axes.set_xlim(0.4, max(len(modes), 4) + 0.6)
         axes.set_xlabel("mode")
-        axes.set_ylabel(label)
+        axes.set_ylabel(labels[name])
         axes.axhline(0, color="black", linewidth=0.6)
     figure.suptitle("Modes (blue: significant)", fontsize=11)
 

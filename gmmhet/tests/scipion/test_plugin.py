@@ -15,6 +15,7 @@ from pyworkflow.utils.process import buildRunCommand
 
 import gmmhet
 from gmmhet.plugin import Plugin
+from gmmhet.protocols.engine_steps import EngineSteps
 
 
 class StandInProtocol:
@@ -160,6 +161,42 @@ class TestStart(PluginCase):
     def test_an_old_message_is_not_taken_for_a_new_one(self):
         Path(self.folder, "analyze.error").write_text("old", encoding="utf-8")
         self.assertIn("gmmhet.engine", self.started())
+
+
+class TestResume(unittest.TestCase):
+    """An interrupted command goes on from its checkpoints only with the arguments and inputs it had."""
+
+    class Steps(EngineSteps):
+        def __init__(self, folder, continued):
+            self.folder, self.continued = folder, continued
+
+        def _getExtraPath(self, *names):
+            return os.path.join(self.folder, *names)
+
+        def isContinued(self):
+            return self.continued
+
+    def run_once(self, arguments, inputs, continued=True):
+        """Run with a stand-in for the engine that leaves a checkpoint; returns its arguments and what it found."""
+        out, found = Path(self.folder, "analysis"), []
+
+        def engine(protocol, command, given):
+            found.extend(p.name for p in out.iterdir())
+            (out / "checkpoint").touch()
+            found.append(given)
+
+        with mock.patch.object(Plugin, "runEngine", engine):
+            self.Steps(self.folder, continued)._runResumable("analyze", arguments, inputs, out)
+        return found
+
+    def test_resumes_only_what_is_the_same(self):
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.assertEqual(self.run_once(["a.star", "--modes", "2"], [4]), [["a.star", "--modes", "2"]])
+        self.assertEqual(self.run_once(["a.star", "--modes", "2"], [4]),
+                         ["checkpoint", ["a.star", "--modes", "2", "--resume"]])
+        self.assertEqual(self.run_once(["a.star", "--modes", "3"], [4]), [["a.star", "--modes", "3"]])
+        self.assertEqual(self.run_once(["a.star", "--modes", "3"], [5]), [["a.star", "--modes", "3"]])
+        self.assertEqual(self.run_once(["a.star", "--modes", "3"], [5], continued=False), [["a.star", "--modes", "3"]])
 
 
 if __name__ == "__main__":

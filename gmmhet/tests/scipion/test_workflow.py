@@ -8,11 +8,13 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import mrcfile
 import numpy as np
 from pwem.objects import SetOfParticles
 from pwem.protocols import ProtSubSet
+from pyworkflow import Config
 from scipy.stats import spearmanr
 
 from gmmhet.convert import matrices_to_poses
@@ -21,6 +23,7 @@ from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import read_particles, read_star, write_star
 from gmmhet.headless import launch, open_project, point
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetImport, ProtGmmHetModel, ProtGmmHetReconstruct
+from gmmhet.viewers import GmmHetAnalyzeViewer, GmmHetReconstructViewer, GmmHetSlicesViewer
 
 PARTICLES, KEPT, BOX, PIXEL, MAPS = 500, 400, 32, 8.0, 3
 
@@ -183,6 +186,42 @@ class TestWorkflow(ProjectCase):
         self.motion.runMode.set(0)
         launch(self.project, self.motion)
         self.assertEqual(Path(self.motion._getExtraPath("analysis", "latents.star")).stat().st_mtime_ns, before)
+
+    def test_viewers_show_what_the_files_hold(self):
+        viewer = GmmHetAnalyzeViewer(project=self.project, protocol=self.motion)
+        viewer.setProtocol(self.motion)
+        self.assertEqual(viewer.validate(), [])
+        shown = viewer._getVisualizeDict()
+        (window,) = shown["showMotion"]()
+        volume = self.motion.motion1[3]
+        window.getFigure().gmmhet_slices.show(3)
+        np.testing.assert_array_equal(window.getFigure().axes[0].images[0].get_array(),
+                                      mrcfile.read(volume.getFileName())[BOX // 2])
+        (window,) = shown["showCoordinates"]()
+        self.assertEqual(sum(bar.get_height() for bar in window.getFigure().axes[0].patches), KEPT)
+        (window,) = shown["showModes"]()
+        self.assertIn("gain in held-out log likelihood", [a.get_ylabel() for a in window.getFigure().axes])
+        viewer.mode.set(2)
+        self.assertEqual(viewer.validate(), ["Mode is 2; expected 1 to 1"])
+
+    def test_viewer_of_the_maps(self):
+        viewer = GmmHetReconstructViewer(project=self.project, protocol=self.maps)
+        viewer.setProtocol(self.maps)
+        (window,) = viewer._showMaps()
+        np.testing.assert_array_equal(window.getFigure().axes[1].images[0].get_array(),
+                                      mrcfile.read(self.maps.outputVolumes[1].getFileName())[:, BOX // 2])
+        (window,) = viewer._showCurves()
+        curve = window.getFigure().axes[0].lines[0]
+        np.testing.assert_allclose(curve.get_ydata(), [float(v) for v in self.maps.outputFSCs[1].getData()[1]])
+        with mock.patch("webbrowser.open") as opened:
+            viewer._showReport()[0].show()
+        self.assertEqual(opened.call_args.args[0], Path(self.maps.getReport()).resolve().as_uri())
+
+    def test_single_volumes_have_a_viewer(self):
+        for output, maps in ((self.model.outputVolume, 1), (self.maps.outputVolumes, MAPS)):
+            self.assertIn(GmmHetSlicesViewer, Config.getDomain().findViewers(output, "tkinter"))
+            (window,) = GmmHetSlicesViewer(project=self.project)._visualize(output)
+            self.assertEqual(len([a for a in window.getFigure().axes if a.images]), 3 if maps == 1 else 6)
 
     def test_citations_are_known(self):
         for protocol in (self.model, self.motion, self.maps):
