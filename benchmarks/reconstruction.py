@@ -1,0 +1,157 @@
+"""Maps from particles of known poses: seconds, memory, and Fourier shell correlation with the true map.
+
+    python benchmarks/reconstruction.py                 # 3,000 particles of 64 px: one map, and 5 bins of a hinge
+    python benchmarks/reconstruction.py --sets large    # 10,000 particles of 128 px, SNR 0.05: some minutes
+
+Area: mean of the correlation over shells 1 .. Nyquist, of the whole map and inside a soft mask around the true one.
+Seconds are wall-clock and processor seconds of the whole program, reading and writing included. cryodrgn's
+backproject_voxel runs on the same files where it is installed.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from bins import fsc_resolution, shell_correlation
+from numpy.typing import NDArray
+
+from gmmhet.engine.config import SimulateConfig
+from gmmhet.engine.io import DensityMap, read_map, read_particles, read_star, write_particles
+from gmmhet.engine.maps import soft_mask
+from gmmhet.engine.simulate import simulate
+
+
+@dataclass(frozen=True)
+class Set:
+    """A simulated set, and into how many maps it goes."""
+
+    preset: str
+    particles: int
+    box: int
+    pixel_size: float
+    snr: float
+    maps: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.preset} {self.particles} x {self.box} px, SNR {self.snr:g}, {self.maps} map(s)"
+
+    def make(self, work: Path) -> Path:
+        """The folder of the data, simulated when it is not there; latents.star holds the true coordinate."""
+        folder = work / f"{self.preset}_{self.particles}_{self.box}_{self.snr:g}"
+        if not (folder / "latents.star").is_file():
+            simulate(SimulateConfig(self.preset, self.particles, self.box, self.pixel_size, self.snr, 0), folder)
+            truth = np.genfromtxt(folder / "truth.csv", delimiter=",", names=True)["coordinate"]
+            write_particles(folder / "latents.star", read_particles(folder / "particles.star"),
+                            {"gmmhetLatent1": [f"{v:.6f}" for v in truth]})
+        return folder
+
+
+SETS = {
+    "small": Set("null", 3000, 64, 4.0, 0.1, 1),
+    "bins": Set("hinge11", 3000, 64, 4.0, 0.1, 5),
+    "large": Set("null", 10000, 128, 3.0, 0.05, 1),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall-clock and processor seconds, and peak memory in MB, of processes that ran one after the other."""
+
+    wall: float
+    processor: float
+    megabytes: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.wall + other.wall, self.processor + other.processor, max(self.megabytes, other.megabytes))
+
+
+def timed(command: list[str], threads: int) -> Cost:
+    """Run a program; stops this one with its message when it fails."""
+    print("$", " ".join(command), file=sys.stderr)
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | dict.fromkeys(names, str(threads)))
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"{command[0]} failed with status {os.waitstatus_to_exitcode(status)}")
+    return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def ours(data: Path, what: Set, threads: int) -> tuple[Cost, list[Path]]:
+    out = data / "maps"
+    cost = timed([sys.executable, "-m", "gmmhet.engine", "reconstruct", str(data / "particles.star"), "--latents",
+                  str(data / "latents.star"), "--n", str(what.maps), "-o", str(out)], threads)
+    return cost, [out / f"map_{i + 1:02d}.mrc" for i in range(what.maps)]
+
+
+def cryodrgn(data: Path, threads: int) -> tuple[Cost, list[Path]]:
+    """Poses and CTF converted by its own commands, which count as well: they read the STAR as ours does."""
+    star, out = str(data / "particles.star"), data / "cryodrgn"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    poses, ctf = str(out / "poses.pkl"), str(out / "ctf.pkl")
+    cost = timed(["cryodrgn", "parse_pose_star", star, "-o", poses], threads)
+    cost += timed(["cryodrgn", "parse_ctf_star", star, "-o", ctf], threads)
+    cost += timed(["cryodrgn", "backproject_voxel", str(data / "particles.mrcs"), "--poses", poses, "--ctf", ctf,
+                   "-o", str(out / "maps")], threads)
+    found = [p for p in out.rglob("*.mrc") if "half" not in p.name]
+    if len(found) != 1:
+        sys.exit(f"cryodrgn left {len(found)} maps in {out}; expected one that is no half map")
+    return cost, found
+
+
+def true_maps(data: Path, what: Set) -> Iterator[NDArray[np.float64]]:
+    """The mean true map of the particles of each map."""
+    states = np.stack([read_map(p).data for p in sorted((data / "truth").glob("state_*.mrc"))])
+    state = np.genfromtxt(data / "truth.csv", delimiter=",", names=True)["state"].astype(int)
+    label = read_star(data / "maps" / "classes.star")["particles"].integers("rlnClassNumber")
+    for number in range(1, what.maps + 1):
+        share = np.bincount(state[label == number], minlength=len(states)) / (label == number).sum()
+        yield np.tensordot(share, states, 1)
+
+
+def quality(path: Path, truth: NDArray[np.float64], pixel_size: float) -> tuple[float, float, float]:
+    """Area of the correlation with the truth, area inside the mask, resolution at 0.5 inside it (Angstrom)."""
+    found = read_map(path, pixel_size=pixel_size)
+    mask = soft_mask(DensityMap(truth.astype(np.float32), pixel_size))
+    whole, masked = shell_correlation(found.data, truth), shell_correlation(found.data * mask, truth * mask)
+    sign = np.sign(whole[1])  # a program may write density dark on white
+    return (float(sign * whole[1:].mean()), float(sign * masked[1:].mean()),
+            fsc_resolution(sign * masked, found.box, pixel_size))
+
+
+def report(program: str, what: Set, data: Path, cost: Cost, maps: list[Path]) -> None:
+    pairs = zip(maps, true_maps(data, what), strict=True)
+    figures = np.mean([quality(path, truth, what.pixel_size) for path, truth in pairs], axis=0)
+    print(f"{what.name:<48} {program:<10} {cost.wall:8.1f} {cost.processor:10.1f} {cost.megabytes:8.0f} "
+          f"{figures[0]:8.4f} {figures[1]:8.4f} {figures[2]:9.2f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=["small", "bins"])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("reconstruction-work"), help="folder for data and results")
+    options = parser.parse_args()
+    print(f"{'set':<48} {'program':<10} {'seconds':>8} {'processor':>10} {'MB':>8} {'area':>8} {'masked':>8} "
+          f"{'A at 0.5':>9}")
+    for name in options.sets:
+        what = SETS[name]
+        data = what.make(options.work)
+        report("gmmhet", what, data, *ours(data, what, options.threads))
+        if what.maps == 1 and shutil.which("cryodrgn"):
+            report("cryodrgn", what, data, *cryodrgn(data, options.threads))
+    if not shutil.which("cryodrgn"):
+        print("cryodrgn is not on PATH: no comparison")
+
+
+if __name__ == "__main__":
+    main()
