@@ -100,17 +100,18 @@ class Projector:
 
         Args:
             weights: [n, N] or [N] current weights, by which displacements count.
-            vx, vy: [n, K, N] displacements in the view frame. amplitude: [n, K, N] or [K, N] change of weight.
+            vx, vy: [n, K, N] displacements in the view frame. amplitude: [n or 1, K, N] change of weight.
         Returns:
             [n, K, 2, 2, h + 1, h + 1].
         """
-        moved = self.scale * weights[..., tf.newaxis, :] if len(weights.shape) == 2 else self.scale * weights
-        x, y = factors.x[:, tf.newaxis], factors.y[:, tf.newaxis]
-        dx = self.along_x(factors.x)[:, tf.newaxis]
-        in_x = (vx * moved)[..., tf.newaxis] * dx + (self.scale * amplitude)[..., tf.newaxis] * x  # [n, K, N, S]
-        in_y = (vy * moved)[..., tf.newaxis] * x
-        q = tf.matmul(y, in_x, transpose_a=True) + self._along_y(tf.matmul(y, in_y, transpose_a=True))
-        return quadrants_to_planes(q)
+        moved = self.scale * weights
+        x, y, dx = factors.x, factors.y, self.along_x(factors.x)
+        images = []
+        for k in range(vx.shape[1]):  # one field at a time: broadcasting over fields is slower and takes more memory
+            in_x = (vx[:, k] * moved)[..., tf.newaxis] * dx + (self.scale * amplitude[:, k])[..., tf.newaxis] * x
+            in_y = (vy[:, k] * moved)[..., tf.newaxis] * x
+            images.append(tf.matmul(y, in_x, transpose_a=True) + self._along_y(tf.matmul(y, in_y, transpose_a=True)))
+        return quadrants_to_planes(tf.stack(images, axis=1))
 
     def gradient(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Derivatives of sum(cotangent * projection) by every Gaussian (vector-Jacobian product).
@@ -123,10 +124,11 @@ class Projector:
         q = planes_to_quadrants(cotangent) * self.scale  # [n, K, S, S]
         cosine, sine = tf.split(q, 2, axis=-1)
         dq = tf.concat([sine * self._k, -cosine * self._k], axis=-1)  # transpose of along_x
-        y = factors.y[:, tf.newaxis]
-        t = tf.matmul(factors.x[:, tf.newaxis], q, transpose_b=True)  # [n, K, N, S]
-        ga = tf.reduce_sum(t * y, axis=-1)
-        gy = tf.reduce_sum(t * self.along_x(factors.y)[:, tf.newaxis], axis=-1)
-        gx = tf.reduce_sum(tf.matmul(factors.x[:, tf.newaxis], dq, transpose_b=True) * y, axis=-1)
-        moved = weights[:, tf.newaxis] if len(weights.shape) == 2 else weights
-        return gx * moved, gy * moved, ga
+        x, y, dy = factors.x, factors.y, self.along_x(factors.y)
+        gx, gy, ga = [], [], []
+        for k in range(cotangent.shape[1]):
+            t = tf.matmul(x, q[:, k], transpose_b=True)  # [n, N, S]
+            ga.append(tf.reduce_sum(t * y, axis=-1))
+            gy.append(tf.reduce_sum(t * dy, axis=-1) * weights)
+            gx.append(tf.reduce_sum(tf.matmul(x, dq[:, k], transpose_b=True) * y, axis=-1) * weights)
+        return tf.stack(gx, axis=1), tf.stack(gy, axis=1), tf.stack(ga, axis=1)

@@ -1,0 +1,114 @@
+"""Seconds per 1,000 particles of the engine's kernels on one core, beside the core's own matrix-product peak.
+
+    python benchmarks/kernels.py [--repeats 7] [--threads 1]
+
+Score and gradient: mean FRC of a particle with the CTF-modulated projection of N Gaussians, and its gradient by the
+position and weight of every Gaussian. E+M pass: posterior of the coordinates and the gradient for K modes. Times are
+medians of processor time, so that other programs on the machine weigh less; on one thread that is wall time on an idle
+machine. Nothing is asserted.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--repeats", type=int, default=7)
+parser.add_argument("--threads", type=int, default=1)
+options = parser.parse_args()
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["OMP_NUM_THREADS"] = str(options.threads)
+
+import numpy as np  # noqa: E402  threads are fixed before numpy and TensorFlow start
+import tensorflow as tf  # noqa: E402
+
+from gmmhet.engine.fourier import HalfPlane  # noqa: E402
+from gmmhet.engine.frc import frc_gradient  # noqa: E402
+from gmmhet.engine.latent import ContrastPrior, posterior_step  # noqa: E402
+from gmmhet.engine.observation import Batch, LinearModes, Observer, whitening  # noqa: E402
+
+tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+
+_PIXEL = 4.0
+#: Gaussians, cropped box, seconds per 1,000 particles: floor asked for, goal, EMAN2 e2gmm's own
+_SCORES = ((128, 32, 0.25, 0.0625, 0.64), (512, 64, 1.5, 0.375, 3.8), (1024, 128, 6.0, 1.5, 15.9))
+_PASSES = ((128, 32, 2), (213, 46, 2), (400, 52, 4))
+
+
+def _batch(gaussians: int, box: int, size: int) -> tuple[Observer, Batch, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    grid = HalfPlane(2 * box, _PIXEL, 4 * _PIXEL)  # cropped to ``box`` pixels
+    assert grid.h == box // 2
+    planes = rng.normal(size=(size, 2, 2, grid.size, grid.size))
+    rotations = np.linalg.qr(rng.normal(size=(size, 3, 3)))[0]
+    ctf = np.column_stack([rng.uniform(500, 900, size), *np.zeros((2, size)), np.full(size, -2e3), np.full(size, 0.1)])
+    batch = Batch(*(tf.constant(a, tf.float32) for a in (planes, rotations, ctf, np.ones(size))))
+    observer = Observer(grid, np.full(gaussians, 2 * _PIXEL), _PIXEL**3)
+    return observer, batch, rng.normal(size=(gaussians, 3)) * 40, rng.uniform(0.5, 1.5, gaussians)
+
+
+def _seconds(function: Callable[[], object], particles: int) -> float:
+    """Per 1,000 particles."""
+    for _ in range(2):
+        function()
+    times = []
+    for _ in range(options.repeats):
+        started = time.process_time()
+        function()
+        times.append(time.process_time() - started)
+    return float(np.median(times)) / particles * 1000
+
+
+def _score(gaussians: int, box: int) -> float:
+    best = np.inf
+    for size in (4, 16, 64):
+        observer, batch, centers, weights = _batch(gaussians, box, size)
+        constants = [tf.constant(a, tf.float32) for a in (centers, weights, 1.0)]
+        step = tf.function(lambda o=observer, b=batch, c=constants: frc_gradient(o, b, *c), autograph=False)
+        best = min(best, _seconds(step, size))
+    return best
+
+
+def _pass(gaussians: int, box: int, modes: int) -> float:
+    size = 16
+    observer, batch, centers, weights = _batch(gaussians, box, size)
+    rng = np.random.default_rng(1)
+    fields = rng.normal(size=(modes, gaussians, 3)), 0.1 * rng.normal(size=(modes, gaussians))
+    decoder = LinearModes(*(tf.constant(a, tf.float32) for a in (centers, weights, *fields)))
+    white = whitening(observer.grid, np.ones(observer.grid.n_shells))
+    prior = ContrastPrior(tf.constant(1.0), tf.constant(0.1))
+    z = tf.constant(rng.normal(size=(size, modes)), tf.float32)
+    step = tf.function(lambda: posterior_step(observer, batch, decoder, white, z, tf.ones(size), prior, gradient=True),
+                       autograph=False)
+    return _seconds(step, size)
+
+
+def _peak() -> float:
+    """Matrix product of float32, GFLOP/s."""
+    a = tf.random.normal((1536, 1536))
+    step = tf.function(lambda: tf.matmul(a, a), autograph=False)
+    return 2 * 1536**3 / _seconds(step, 1000) / 1e9
+
+
+def main() -> None:
+    peak = _peak()
+    print(f"matrix-product peak {peak:.0f} GFLOP/s, {options.threads} thread(s)\n")
+    print("score and gradient, s per 1,000 particles")
+    print(f"{'N':>6} {'box':>4} {'measured':>9} {'floor':>6} {'goal':>7} {'e2gmm':>6} {'e2gmm/this':>11} {'of peak':>8}")
+    for gaussians, box, floor, goal, other in _SCORES:
+        seconds = _score(gaussians, box)
+        products = 3 * 2 * (box + 2) ** 2 * gaussians * 1e3 / 1e9  # GFLOP of the three matrix products
+        print(f"{gaussians:>6} {box:>4} {seconds:>9.3f} {floor:>6} {goal:>7} {other:>6} {other / seconds:>10.1f}x "
+              f"{products / seconds / peak:>8.0%}")
+    print("\nE+M pass, s per 1,000 particles")
+    print(f"{'N':>6} {'box':>4} {'modes':>5} {'measured':>9} {'of peak':>8}")
+    for gaussians, box, modes in _PASSES:
+        seconds = _pass(gaussians, box, modes)
+        products = (2 + 2 * modes + 2 * (modes + 1)) * 2 * (box + 2) ** 2 * gaussians * 1e3 / 1e9
+        print(f"{gaussians:>6} {box:>4} {modes:>5} {seconds:>9.3f} {products / seconds / peak:>8.0%}")
+
+
+if __name__ == "__main__":
+    main()
