@@ -50,7 +50,6 @@ setup(
     package_data={
         "gmmhet": ["protocols.conf", "*.png", "templates/*.json.template"],
         "gmmhet.engine.report": ["*.js", "*.css"],
-        "gmmhet.engine.report": ["*.js", "*.css"],
     },
     install_requires=ENGINE + ([] if TENSORFLOW == "none" else [f"{TENSORFLOW}>=2.19,<2.22"]),
     extras_require={"scipion": SCIPION, "test": TEST},
