@@ -23,7 +23,7 @@ class Placed:
     Attributes:
         particles: the rows of particles.star. latents: those of latents.star; row: [n] the particle's row in it.
         contrast: [n] s; 1 where latents.star tells none.
-        coordinates: [n, K]; K may be 0.
+        coordinates: [n, K]; K may be 0. deviations: [n, K] their posterior standard deviations, 0 where none are told.
     """
 
     particles: ParticleTable
@@ -31,6 +31,7 @@ class Placed:
     row: NDArray[np.int64]
     contrast: NDArray[np.float64]
     coordinates: NDArray[np.float64]
+    deviations: NDArray[np.float64]
 
 
 def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
@@ -56,13 +57,15 @@ def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
     modes = 0
     while f"gmmhetLatent{modes + 1}" in star:
         modes += 1
-    coordinates = np.empty((len(table), modes))
+    coordinates, deviations = np.zeros((2, len(table), modes))
     for k in range(modes):
         coordinates[:, k] = star.floats(f"gmmhetLatent{k + 1}")[rows]
+        if f"gmmhetLatentSd{k + 1}" in star:
+            deviations[:, k] = star.floats(f"gmmhetLatentSd{k + 1}")[rows]
     contrast = star.floats("gmmhetContrast")[rows] if "gmmhetContrast" in star else np.ones(len(table))
     if not np.any(contrast != 0):
         raise InputError(f"{latents}: gmmhetContrast is 0 for every particle; expected the contrast of the images")
-    return Placed(table, placed, rows, contrast, coordinates)
+    return Placed(table, placed, rows, contrast, coordinates, deviations)
 
 
 def _identities(table: ParticleTable) -> Iterator[tuple[str, int, int]]:

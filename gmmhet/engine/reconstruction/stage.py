@@ -14,7 +14,7 @@ from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_mask, read_placed
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
 from gmmhet.engine.reconstruction.results import ResultFolder, fingerprint
-from gmmhet.engine.reconstruction.selection import Selection, equal_bins
+from gmmhet.engine.reconstruction.selection import Selection, equal_bins, kernel_windows, mixture_clusters
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.symmetry import rotation_matrices
 
@@ -69,9 +69,14 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path) -> Selecti
         raise InputError(f"{latents}: no column gmmhetLatent1; expected coordinates along a mode, or --n 1")
     if modes and config.mode > modes:
         raise InputError(f"{latents}: no column gmmhetLatent{config.mode}; expected --mode from 1 to {modes}")
-    if config.by != "bins":
-        raise InputError(f"--by is {config.by!r}; expected bins")
-    return equal_bins(placed.coordinates[:, config.mode - 1] if modes else None, n, config.n)
+    if not modes:
+        return equal_bins(None, n, 1)
+    k = config.mode - 1
+    if config.by == "clusters":
+        return mixture_clusters(placed.coordinates, k, config.n, config.seed)
+    if config.by == "kernel":
+        return kernel_windows(placed.coordinates[:, k], placed.deviations[:, k], config.n)
+    return equal_bins(placed.coordinates[:, k], n, config.n)
 
 
 def _threads() -> int:

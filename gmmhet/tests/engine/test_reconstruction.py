@@ -152,6 +152,17 @@ class TestBins(Workspace):
         np.testing.assert_array_equal(table["map"], np.repeat([1, 2], 12))
         np.testing.assert_allclose(table["frequency"][:12], np.arange(1, 13) / 72, atol=1e-6)
 
+    def test_clusters_and_windows_show_the_ends(self):
+        """Two separate groups: clusters are the groups; windows around their centres hold only their own particles."""
+        z = np.round(self.z * 0.1 + 3 * np.sign(self.z - np.median(self.z)), 5)
+        extra = {"gmmhetLatent1": z, "gmmhetLatentSd1": [0.1] * 300}
+        for by in ("clusters", "kernel"):
+            output = self.run_stage(self.data, extra=extra, n=2, by=by, name=by)
+            for i, record in enumerate(json.loads((output / "summary.json").read_text())["maps"]):
+                curve = shell_correlation(read_map(output / record["file"]).data, density(self.ends[i], 24))
+                self.assertGreater(curve[:9].min(), 0.98)
+                self.assertLessEqual(record["n_effective"], record["n_particles"] + 1e-6)
+
     def test_joined_by_image_not_by_row(self):
         """Shuffled rows of latents.star, and a latents.star of more particles, give the same maps and classes."""
         straight = self.run_stage(self.data, extra={"gmmhetLatent1": self.z}, n=2)

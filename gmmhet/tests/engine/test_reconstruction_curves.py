@@ -2,11 +2,13 @@
 
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 
 import numpy as np
 import scipy.fft
 
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_particles
 from gmmhet.engine.maps import soft_edge
 from gmmhet.engine.reconstruction import equal_bins
@@ -18,6 +20,7 @@ from gmmhet.engine.reconstruction.curves import (
     power_signal,
 )
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
+from gmmhet.engine.reconstruction.selection import kernel_windows, mixture_clusters
 from gmmhet.tests.engine.reconstruction_data import ParticleSet
 
 
@@ -142,3 +145,39 @@ class TestBins(unittest.TestCase):
         found = equal_bins(None, 5, 1)
         self.assertEqual(found.classes.tolist(), [1] * 5)
         self.assertTrue(np.isnan(found.coordinate).all())
+
+
+class TestClusters(unittest.TestCase):
+    def test_separate_groups_in_order_along_the_mode(self):
+        rng = np.random.default_rng(0)
+        group = rng.integers(0, 3, 300)
+        z = rng.normal(size=(300, 2)) * 0.3 + np.array([[0, 5], [4, -5], [-4, 0]])[group]
+        for mode, order in ((0, [2, 0, 1]), (1, [1, 2, 0])):
+            found = mixture_clusters(z, mode, 3, seed=0)
+            np.testing.assert_array_equal(found.classes, 1 + np.argsort(order)[group])
+            self.assertTrue((np.diff(found.coordinate) > 0).all())
+
+    def test_more_clusters_than_places(self):
+        z = np.repeat([[0.0], [1.0]], 20, axis=0)
+        with self.assertRaisesRegex(InputError, "clusters are empty; expected fewer"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn says so too
+            mixture_clusters(z, 0, 5, seed=0)
+
+
+class TestWindows(unittest.TestCase):
+    def test_weights(self):
+        """A certain particle beside the centre outweighs one far off; an uncertain one is spread over the windows."""
+        z = np.linspace(-2, 2, 401)
+        deviation = np.zeros(401)
+        deviation[200] = 50.0
+        found = kernel_windows(z, deviation, 4)
+        centers = np.quantile(z, [0.125, 0.375, 0.625, 0.875])
+        width = 1.06 * z.std() * 401**-0.2
+        expected = np.exp(-0.5 * ((z - centers[1]) / width) ** 2)
+        some = np.flatnonzero((expected > 2e-3) & (np.arange(401) != 200))
+        np.testing.assert_allclose(found.weights[1, some], expected[some], rtol=1e-5)
+        self.assertGreater(found.weights[:, 200].min(), 0.99)
+        self.assertAlmostEqual(found.coordinate[2], -found.coordinate[1], delta=1e-6)
+        self.assertEqual(sorted(np.bincount(found.classes).tolist()), [0, 100, 100, 100, 101])
+        w = found.weights[0].astype(float)
+        self.assertAlmostEqual(found.n_effective(0), w.sum() ** 2 / (w**2).sum(), places=6)
