@@ -35,7 +35,7 @@ _WORKING_PIXELS = 3.0  # per resolution element: finer sampling adds nothing to 
 _SEED_VOXELS = 8  # of the dense region for a Gaussian, at least
 _SIGMA_RANGE = (0.22, 0.6)  # of the resolution: narrower, they alias; wider, they span what moves apart
 _OVERVIEW = 12.0  # Angstrom; blur at which a molecule's volume is measured when no resolution is asked for
-_ITERATIONS = 100
+_ITERATIONS = 200
 _POOR = 0.2  # unexplained share of whitened power: to be said
 
 

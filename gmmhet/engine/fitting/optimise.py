@@ -1,6 +1,7 @@
 """Positions, amplitudes and widths of Gaussians by least squares against Fourier coefficients (L-BFGS)."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from gmmhet.engine.fitting.fourier import FourierTarget, gaussian_coefficients
+from gmmhet.engine.progress import progress
 
 __all__ = ["Gaussians", "misfit", "model_function", "refine"]
 
@@ -75,7 +77,7 @@ def misfit(target: FourierTarget, found: Any) -> Any:
 
 
 def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_range: tuple[float, float],
-           rotations: NDArray[np.float64], offset: NDArray[np.float64], iterations: int = 100,
+           rotations: NDArray[np.float64], offset: NDArray[np.float64], iterations: int = 200,
            tolerance: float = 1e-5) -> tuple[Gaussians, float]:
     """Refine Gaussians against a target.
 
@@ -104,8 +106,10 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
         value, gradient = compiled(tf.constant(flat, tf.float32))
         return float(value), np.asarray(gradient, np.float64)
 
-    found = minimize(evaluate, variables.pack(start), jac=True, method="L-BFGS-B",
+    bar = iter(progress(range(iterations), "fit", iterations))
+    found = minimize(evaluate, variables.pack(start), jac=True, method="L-BFGS-B", callback=lambda _: next(bar, None),
                      options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-9})
+    deque(bar, maxlen=0)  # it may end before the last iteration that was allowed
     _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, found.fun, found.message)
     centers, weights, sigmas = (np.asarray(v, np.float64) for v in variables.split(found.x, np.exp))
     fitted = model(*(tf.constant(v, tf.float32) for v in (centers, weights, sigmas))).numpy().astype(np.float64)
