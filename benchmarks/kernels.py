@@ -96,7 +96,8 @@ def main() -> None:
     peak = _peak()
     print(f"matrix-product peak {peak:.0f} GFLOP/s, {options.threads} thread(s)\n")
     print("score and gradient, s per 1,000 particles")
-    print(f"{'N':>6} {'box':>4} {'measured':>9} {'floor':>6} {'goal':>7} {'e2gmm':>6} {'e2gmm/this':>11} {'of peak':>8}")
+    print(f"{'N':>6} {'box':>4} {'measured':>9} {'floor':>6} {'goal':>7} {'e2gmm':>6} {'e2gmm/this':>11} "
+          f"{'of peak':>8}")
     for gaussians, box, floor, goal, other in _SCORES:
         seconds = _score(gaussians, box)
         products = 3 * 2 * (box + 2) ** 2 * gaussians * 1e3 / 1e9  # GFLOP of the three matrix products

@@ -198,7 +198,8 @@ def _add_reconstruct(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_reconstruct_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--by", choices=("bins",), default="bins")
+    sub.add_argument("--by", choices=("bins", "clusters", "kernel"), default="bins",
+                     help="equal bins along the mode, clusters of all coordinates, or kernels along the mode")
     sub.add_argument("--mode", type=int, default=1, help="mode to go along, from 1")
     sub.add_argument("--n", type=int, default=5, help="number of maps")
 

@@ -8,6 +8,8 @@ from gmmhet.engine.errors import InputError
 
 __all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", "check_symmetry"]
 
+#: fewer particles cannot tell a motion from noise, whatever the statistics say
+FEWEST_PARTICLES = 50
 PRESETS = ("hinge11", "null", "twostate", "ring14")
 
 

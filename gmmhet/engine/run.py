@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gmmhet import __version__
-from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig
+from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit_density
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
@@ -22,7 +22,6 @@ __all__ = ["run"]
 _LOG = logging.getLogger("gmmhet")
 
 _UNFINISHED = "not finished; the same command with --resume goes on"
-_FEWEST = 50  # particles; fewer cannot tell a motion from noise, whatever the statistics say
 
 
 def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: AnalyzeConfig,
@@ -129,9 +128,9 @@ def _verdict(summary_path: Path, n_particles: int) -> tuple[bool, str]:
     """Whether maps along a mode make sense, and the end of the story in words."""
     summary = json.loads(summary_path.read_text(encoding="utf-8"))
     told = str(summary.get("verdict", "")).strip()
-    if n_particles < _FEWEST:
-        return False, (f"{n_particles} particles cannot support a motion: expected at least {_FEWEST}, better "
-                       "thousands. Everything was written, with one map of all particles.")
+    if n_particles < FEWEST_PARTICLES:
+        words = told if "cannot support a motion" in told else f"{n_particles} particles cannot support a motion."
+        return False, f"{words} Everything was written, with one map of all particles."
     if any(mode.get("significant") is not False for mode in summary.get("modes", [])):
         return True, told or f"{summary['n_significant_modes']} of {summary['n_modes']} modes are significant."
     if "No motion is supported" in told:

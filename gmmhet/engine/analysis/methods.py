@@ -48,7 +48,7 @@ def without_motion(prepared: Prepared) -> AnalysisResult:
     return AnalysisResult(
         np.zeros((n, 1)), np.ones((n, 1, 1)), np.full(n, contrast), np.zeros(n), prepared.model.centers,
         prepared.model.weights, np.zeros((1, len(prepared.model), 3)), np.zeros((1, len(prepared.model))), noise,
-        zero, zero, 0.0, zero, 0)
+        zero, zero, 0.0, zero, 0, looked_for_none=True)
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:

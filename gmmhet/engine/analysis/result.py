@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.config import FEWEST_PARTICLES
+
 __all__ = ["AnalysisResult", "mode_verdict", "overall_verdict"]
 
 Array = NDArray[np.float64]
-FEWEST_PARTICLES = 50
 
 
 @dataclass
@@ -32,6 +33,7 @@ class AnalysisResult:
     significant: int
     history: list[dict[str, float]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    looked_for_none: bool = False
 
     @property
     def n_modes(self) -> int:
@@ -45,6 +47,8 @@ class AnalysisResult:
 
 def mode_verdict(result: AnalysisResult, k: int, size: float) -> str:
     """One sentence about mode k (from 0); size: largest displacement, Angstrom per standard deviation."""
+    if result.looked_for_none:
+        return "No motion was looked for: too few particles."
     if not np.isfinite(result.gain[k]):
         return (f"Mode {k + 1} moves density by up to {size:.1f} A per unit; this method has no test of significance.")
     evidence = (f"held-out particles gain {result.gain[k]:.2f} in log-likelihood each (null {result.null:.2f}), "
@@ -62,8 +66,9 @@ def overall_verdict(result: AnalysisResult, n_particles: int, inverted: bool, po
                      "size and map before believing anything below.")
     if inverted:
         words.append("The images have inverted contrast (particles dark); this was found and taken into account.")
-    if n_particles < FEWEST_PARTICLES:
-        words.append(f"{n_particles} particles cannot support a motion: none was looked for.")
+    if result.looked_for_none:
+        words.append(f"{n_particles} particles cannot support a motion (expected at least "
+                     f"{FEWEST_PARTICLES}, better thousands): none was looked for.")
     elif not np.isfinite(result.gain).all():
         words.append(f"{result.n_modes} eigen-motions by gradient PCA, without a test of significance.")
     elif result.significant == 0:

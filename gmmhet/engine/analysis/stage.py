@@ -10,8 +10,8 @@ from typing import Any
 from gmmhet.engine.analysis.methods import by_gradient_pca, by_likelihood, without_motion
 from gmmhet.engine.analysis.output import write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
-from gmmhet.engine.analysis.result import FEWEST_PARTICLES, AnalysisResult
-from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
 from gmmhet.engine.io import output_folder
 from gmmhet.engine.scores import score_pass
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
 
 __all__ = ["TOO_FEW", "Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
 
 Floats = NDArray[np.float64]
 
-TOO_FEW = 50  # particles that cannot tell a motion from noise, whatever the statistics say
+TOO_FEW = FEWEST_PARTICLES
 
 
 @dataclass(frozen=True)

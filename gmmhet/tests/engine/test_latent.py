@@ -52,7 +52,8 @@ class TestPosterior(unittest.TestCase):
     def _step(self, gradient: bool) -> object:
         prior = ContrastPrior(*(tf.constant(a, tf.float32) for a in self.prior))
         return posterior_step(self.scene.observer, self.scene.batch, self.scene.linear_modes, self.white,
-                              tf.constant(self.z, tf.float32), tf.constant(self.s, tf.float32), prior, gradient=gradient)
+                              tf.constant(self.z, tf.float32), tf.constant(self.s, tf.float32), prior,
+                              gradient=gradient)
 
     def test_step_and_covariance_solve_the_dense_normal_equations(self) -> None:
         got = self._step(gradient=False)
