@@ -1,5 +1,6 @@
 """Maps from the particles along a motion."""
 
+import json
 import os
 from enum import Enum
 from pathlib import Path
@@ -132,12 +133,17 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         if particles.getFlexInfo().getProgName() != PROGRAM_NAME:
             return [*errors, "these coordinates come from another program; expected particles of 'motion analysis'"]
         known = count_modes(particles.getFirstItem())
-        if known == 0 and self.nMaps.get() > 1:
-            errors.append(f"Number of maps is {self.nMaps.get()}; the analysis found no motion to go along: "
-                          "expected 1, a map of all particles")
-        elif self.mode.get() > max(known, 1):
+        if self.mode.get() > known:
             errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")
         return errors
+
+    def _warnings(self):
+        summary = Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"), "summary.json")
+        mode = json.loads(summary.read_text(encoding="utf-8"))["modes"][self.mode.get() - 1]
+        if mode["significant"] is not False:
+            return []
+        return [f"{mode['verdict']} Maps along it are maps along noise: with 1 as number of maps, one of all particles "
+                "is made."]
 
     def _summary(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):

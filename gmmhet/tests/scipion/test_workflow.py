@@ -153,6 +153,7 @@ class TestWorkflow(ProjectCase):
     def test_maps_and_classes(self):
         volumes, classes = self.maps.outputVolumes, self.maps.outputClasses
         self.assertEqual((volumes.getSize(), volumes.getSamplingRate(), classes.getSize()), (MAPS, PIXEL, MAPS))
+        self.assertEqual(self.maps.warnings(), [])
         for volume in volumes:
             self.assertEqual(volume.getDim(), (BOX, BOX, BOX))
             halves = volume.getHalfMaps().split(",")
@@ -307,10 +308,11 @@ class TestRealImages(unittest.TestCase):
         self.assertLess(np.mean([p.getAttributeValue("_gmmhetContrast") for p in motion.outputParticles]), 0)
         maps = project.newProtocol(ProtGmmHetReconstruct)
         point(project, maps, {"inputParticles": (motion, "outputParticles")})
-        self.assertEqual(maps.validate(), ["Number of maps is 5; the analysis found no motion to go along: expected 1, "
-                                           "a map of all particles"])
-        maps.nMaps.set(1)
         self.assertEqual(maps.validate(), [])
+        (warning,) = maps.warnings()
+        self.assertIn("Maps along it are maps along noise", warning)
+        maps.mode.set(2)
+        self.assertEqual(maps.validate(), ["Mode is 2; the particles have 1 coordinate(s)"])
 
 
 if __name__ == "__main__":
