@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _set_devices(options: argparse.Namespace) -> None:
     """Threads and GPUs are fixed before TensorFlow is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # GPUs are shared: take memory as it is needed
     if options.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = "" if options.gpu == "none" else options.gpu
     if options.threads is not None:

@@ -73,9 +73,6 @@ class AnalyzeConfig:
     resolution: float | None = None
     motion: bool = True
     occupancy: bool = True
-    focus: Path | None = None
-    symmetry: str = "C1"
-    refine_poses: bool = False
     seed: int = 0
     resume: bool = False
 
@@ -86,7 +83,6 @@ class AnalyzeConfig:
         _positive("resolution", self.resolution)
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
-        object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
 
 
 @dataclass(frozen=True)

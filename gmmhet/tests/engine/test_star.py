@@ -1,0 +1,195 @@
+"""STAR files and particle tables: nothing lost in a round trip; real files of RELION; clear refusals."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import read_particles, read_star, write_particles, write_stack, write_star
+from gmmhet.tests.engine.conformance import conformance_file
+
+_OPTICS = """
+data_optics
+
+loop_
+_rlnOpticsGroupName #1
+_rlnOpticsGroup #2
+_rlnVoltage #3
+_rlnSphericalAberration #4
+_rlnAmplitudeContrast #5
+_rlnImagePixelSize #6
+_rlnImageSize #7
+second 7 200 1.4 0.07 2.5 12
+first 3 300 2.7 0.1 2.5 12
+"""
+_PARTICLES = """
+data_particles
+
+loop_
+_rlnImageName #1
+_rlnAngleRot #2
+_rlnAngleTilt #3
+_rlnAnglePsi #4
+_rlnOriginXAngst #5
+_rlnOriginYAngst #6
+_rlnDefocusU #7
+_rlnDefocusV #8
+_rlnDefocusAngle #9
+_rlnPhaseShift #10
+_rlnOpticsGroup #11
+_rlnRandomSubset #12
+_rlnSomethingOdd #13
+000003@stack.mrcs 10.50 20 30 1.25 -2.5 15000.125 14000 45 90 3 2 "two words"
+1@stack.mrcs -170 95.000 0 0 0 15001 14001 -45 0 7 1 1.50e+01
+"""
+
+
+class StarCase(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        images = np.arange(3 * 144, dtype=np.float32).reshape(3, 12, 12)
+        write_stack(self.folder / "stack.mrcs", images.shape, 2.5, [images[:2], images[2:]])
+        self.star = self.folder / "particles.star"
+        self.write()
+
+    def write(self, optics: str = _OPTICS, particles: str = _PARTICLES) -> None:
+        self.star.write_text(optics + particles)
+
+
+class TestReading(StarCase):
+    def test_every_particle_has_its_own_values(self) -> None:
+        for order in ((_OPTICS, _PARTICLES), (_PARTICLES, _OPTICS)):
+            self.write(*order)
+            table = read_particles(self.star)
+            self.assertEqual([table.optics[i].name for i in table.optics_index], ["first", "second"])
+            self.assertEqual([table.optics[i].voltage for i in table.optics_index], [300, 200])
+            np.testing.assert_array_equal(table.ids, [1, 2])
+            np.testing.assert_array_equal(table.angles, [[10.5, 20, 30], [-170, 95, 0]])
+            np.testing.assert_array_equal(table.origins, [[1.25, -2.5], [0, 0]])
+            np.testing.assert_array_equal(table.defocus, [[15000.125, 14000, 45, 90], [15001, 14001, -45, 0]])
+            np.testing.assert_array_equal(table.half_set, [2, 1])
+            images = table.images(np.array([0, 1]))
+            np.testing.assert_array_equal(images[:, 0, 0], [288, 0])  # third and first image
+
+    def test_round_trip_keeps_every_text(self) -> None:
+        table = read_particles(self.star)
+        again = self.folder / "again.star"
+        write_particles(again, table, {"gmmhetLatent1": ["0.5", "-0.5"]})
+        before, after = read_star(self.star), read_star(again)
+        self.assertEqual(after["optics"].columns, before["optics"].columns)
+        expected = before["particles"].columns | {"gmmhetLatent1": ["0.5", "-0.5"]}
+        self.assertEqual(after["particles"].columns, expected)
+        self.assertEqual(list(after["particles"].columns), list(expected))
+
+    def test_stacks_are_found_from_another_folder(self) -> None:
+        other = self.folder / "deep" / "down"
+        other.mkdir(parents=True)
+        write_particles(other / "moved.star", read_particles(self.star))
+        moved = read_particles(other / "moved.star")
+        np.testing.assert_array_equal(moved.images(np.array([0])), read_particles(self.star).images(np.array([0])))
+
+    def test_rows_can_be_taken(self) -> None:
+        taken = read_particles(self.star).take(np.array([1]))
+        self.assertEqual(taken.tables["particles"].columns["rlnSomethingOdd"], ["1.50e+01"])
+        np.testing.assert_array_equal(taken.ids, [2])
+
+    def test_failed_writing_leaves_the_old_file(self) -> None:
+        table = read_star(self.star)["particles"]
+        table.columns["rlnAngleRot"] = ["1"]  # too short
+        before = self.star.read_bytes()
+        with self.assertRaises(ValueError):
+            write_star(self.star, [table])
+        self.assertEqual(self.star.read_bytes(), before)
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["particles.star", "stack.mrcs"])
+
+
+class TestRefusals(StarCase):
+    def refused(self, *words: str) -> None:
+        with self.assertRaises(InputError) as caught:
+            read_particles(self.star)
+        message = str(caught.exception)
+        self.assertNotIn("\n", message)
+        for word in (str(self.star), *words) if "stack.mrcs:" not in message else words:
+            self.assertIn(word, message)
+
+    def test_without_poses(self) -> None:
+        self.write(particles=_PARTICLES.replace("rlnAngleTilt", "rlnOther"))
+        self.refused("rlnAngleTilt", "refined orientations")
+
+    def test_stack_shorter_than_the_star(self) -> None:
+        self.write(particles=_PARTICLES.replace("000003@", "000004@"))
+        self.refused("row 1", "image 4", "holds 3")
+
+    def test_missing_stack(self) -> None:
+        self.write(particles=_PARTICLES.replace("1@stack", "1@elsewhere"))
+        self.refused("elsewhere.mrcs", "--root")
+
+    def test_box_of_the_stack_differs(self) -> None:
+        self.write(optics=_OPTICS.replace("2.5 12", "2.5 14"))
+        self.refused("12 x 12", "14")
+
+    def test_pixel_sizes_differ(self) -> None:
+        self.write(optics=_OPTICS.replace("0.1 2.5", "0.1 2.7"))
+        self.refused("2.7 A", "2.5 A")
+
+    def test_value_that_is_no_number(self) -> None:
+        self.write(particles=_PARTICLES.replace("95.000", "nan"))
+        self.refused("row 2", "rlnAngleTilt", "'nan'")
+
+    def test_unknown_optics_group(self) -> None:
+        self.write(particles=_PARTICLES.replace(" 3 2 ", " 5 2 "))
+        self.refused("row 1", "rlnOpticsGroup is 5", "7, 3")
+
+    def test_empty_set(self) -> None:
+        lines = _PARTICLES.strip().splitlines()
+        self.write(particles="\n" + "\n".join(lines[:-2]) + "\n")
+        self.refused("particle")
+
+    def test_no_star_at_all(self) -> None:
+        self.star.write_text("hello world\n")
+        self.refused("STAR")
+
+    def test_truncated_stack(self) -> None:
+        stack = self.folder / "stack.mrcs"
+        stack.write_bytes(stack.read_bytes()[:-600])
+        with self.assertRaises(InputError) as caught:
+            read_particles(self.star)
+        self.assertIn("stack.mrcs", str(caught.exception))
+
+
+class TestRealFiles(unittest.TestCase):
+    def test_files_of_relion_3_1_and_5(self) -> None:
+        for name, rows, groups, box, pixel in (
+            ("relion31.star", 5, 1, 256, 2.806), ("relion31.v2.star", 5, 1, 256, 2.806), ("relion5.star", 17, 1, 448, 0.89),
+            ("relion31.6opticsgroups.star", 139, 6, 196, 1.25),
+        ):
+            with self.subTest(name):
+                star = conformance_file(f"metadata/{name}")
+                table = read_particles(star, images=False)
+                self.assertEqual((len(table), len(table.optics), table.box), (rows, groups, box))
+                self.assertAlmostEqual(table.pixel_size, pixel, places=3)
+                raw = read_star(star)
+                texts = raw["particles"].columns["rlnOpticsGroup"]
+                names = dict(zip(raw["optics"].columns["rlnOpticsGroup"], raw["optics"].columns["rlnOpticsGroupName"],
+                                 strict=True))
+                self.assertEqual([table.optics[i].name for i in table.optics_index], [names[t] for t in texts])
+
+    def test_the_two_orders_of_blocks_read_alike(self) -> None:
+        first, second = (read_particles(conformance_file(f"metadata/{n}"), images=False)
+                         for n in ("relion31.star", "relion31.v2.star"))
+        np.testing.assert_array_equal(first.angles, second.angles)
+        np.testing.assert_array_equal(first.defocus, second.defocus)
+
+    def test_images_without_machine_stamp_or_voxel_size(self) -> None:
+        table = read_particles(conformance_file("empiar10076_7/particles.star"))
+        images = table.images(np.arange(len(table)))
+        self.assertEqual(images.shape, (7, 320, 320))
+        self.assertTrue(np.isfinite(images).all())
+
+
+if __name__ == "__main__":
+    unittest.main()
