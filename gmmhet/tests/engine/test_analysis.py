@@ -185,15 +185,18 @@ class TestBadInput(Shared):
         self.refused(*self.analyze("nan.star"), words=("row 8", "image 8", "NaN"), output=self.root / "b")
 
     def test_missing_model_and_particles(self) -> None:
-        self.refused(*self.analyze("particles.star", "none.npz"), words=("none.npz", "no such file"), output=self.root / "c")
+        self.refused(*self.analyze("particles.star", "none.npz"), words=("none.npz", "no such file"),
+                     output=self.root / "c")
         self.refused(*self.analyze("none.star"), words=("none.star", "no such file"), output=self.root / "c")
 
     def test_model_that_is_none(self) -> None:
         (self.data / "text.npz").write_text("hello")
-        self.refused(*self.analyze("particles.star", "text.npz"), words=("text.npz", "Gaussian model"), output=self.root / "d")
+        self.refused(*self.analyze("particles.star", "text.npz"), words=("text.npz", "Gaussian model"),
+                     output=self.root / "d")
 
     def test_unwritable_folder(self) -> None:
-        self.refused(*self.analyze("particles.star"), words=("cannot be written",), output=self.data / "model.npz" / "in")
+        self.refused(*self.analyze("particles.star"), words=("cannot be written",),
+                     output=self.data / "model.npz" / "in")
 
     def test_options_that_make_no_sense(self) -> None:
         for extra, word in ((("--modes", "none"), "whole number"), (("--resolution", "-3"), "positive"),

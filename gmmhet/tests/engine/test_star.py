@@ -164,8 +164,8 @@ class TestRefusals(StarCase):
 class TestRealFiles(unittest.TestCase):
     def test_files_of_relion_3_1_and_5(self) -> None:
         for name, rows, groups, box, pixel in (
-            ("relion31.star", 5, 1, 256, 2.806), ("relion31.v2.star", 5, 1, 256, 2.806), ("relion5.star", 17, 1, 448, 0.89),
-            ("relion31.6opticsgroups.star", 139, 6, 196, 1.25),
+            ("relion31.star", 5, 1, 256, 2.806), ("relion31.v2.star", 5, 1, 256, 2.806),
+            ("relion5.star", 17, 1, 448, 0.89), ("relion31.6opticsgroups.star", 139, 6, 196, 1.25),
         ):
             with self.subTest(name):
                 star = conformance_file(f"metadata/{name}")
