@@ -22,10 +22,7 @@ ENGINE = [
     "mrcfile>=1.4.3,<1.6",
     "gemmi>=0.7,<0.8",
     "finufft>=2.5,<2.6",
-    "scikit-image>=0.22,<0.25",
     "scikit-learn>=1.5,<1.10",
-    "plotly>=5.24,<8",
-    "matplotlib>=3.8,<3.11",
 ]
 SCIPION = ["scipion-em>=3.11.1,<3.12", "scipion-pyworkflow>=3.11.7,<3.12"]
 TEST = ["pytest>=8,<10", "scipion-em-relion>=5.0.2,<5.1", "ruff>=0.6,<0.18", "mypy>=1.11,<3"]

@@ -49,7 +49,8 @@ def fill_map_set(volumes: SetOfVolumes, maps: Sequence[Mapping[str, Any]], folde
         volume = read_volume(Path(folder) / described["file"])
         volume.setHalfMaps([str(Path(folder) / described[half]) for half in ("half1", "half2")])
         volume.setObjId(number)
-        volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")
+        if described["coordinate"] is not None:
+            volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")
         volumes.setSamplingRate(volume.getSamplingRate())
         volumes.append(volume)
 

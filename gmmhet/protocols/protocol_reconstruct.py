@@ -8,7 +8,7 @@ from pathlib import Path
 from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes
 from pwem.protocols import ProtReconstruct3D
 from pyworkflow.constants import BETA
-from pyworkflow.protocol.params import GE, IntParam, PointerParam, StringParam
+from pyworkflow.protocol.params import GE, EnumParam, IntParam, PointerParam, StringParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
@@ -26,6 +26,8 @@ from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 
 __all__ = ["ProtGmmHetReconstruct"]
 
+_CHOICES = ("bins", "clusters", "kernel")
+
 
 class ReconstructOutputs(Enum):
     """What the protocol gives."""
@@ -35,8 +37,8 @@ class ReconstructOutputs(Enum):
     outputFSCs = SetOfFSCs
 
 
-def _angstrom(resolution: float | None) -> str:
-    return "resolution not known" if resolution is None else f"{resolution:.1f} Å"
+def _number(value: float | None, digits: str) -> str:
+    return "not known" if value is None else format(value, digits)
 
 
 def _link(target: str, link: Path) -> None:
@@ -62,7 +64,11 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         form.addParam("mode", IntParam, default=1, validators=[GE(1, error="Mode counts from 1")], label="Mode",
                       help="The motion to go along, counted from 1.")
         form.addParam("nMaps", IntParam, default=5, validators=[GE(1, error="Expected at least one map")],
-                      label="Number of maps", help="Particles are divided into so many stretches of the coordinate.")
+                      label="Number of maps")
+        form.addParam("by", EnumParam, choices=_CHOICES, default=0, label="Particles of a map",
+                      help="bins: stretches of the coordinate with equal numbers of particles.\nclusters: of all "
+                           "coordinates together, in order along the mode.\nkernel: overlapping windows along the "
+                           "mode; a particle whose place is not well known counts everywhere a little.")
         form.addParam("inputMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Mask",
                       help="Soft mask for the Fourier shell correlation. Empty: made from the map.")
         form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
@@ -77,7 +83,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
             self._insertFunctionStep(step, arguments, inputs, needsGPU=False)
 
     def _reconstructArguments(self) -> list[str]:
-        arguments = ["--by", "bins", "--mode", str(self.mode.get()), "--n", str(self.nMaps.get()),
+        arguments = ["--by", _CHOICES[self.by.get()], "--mode", str(self.mode.get()), "--n", str(self.nMaps.get()),
                      "--symmetry", self.symmetry.get(), "--seed", str(self.seed.get())]
         mask = self.inputMask.get()
         return arguments + (["--mask", mask.getFileName()] if mask is not None else [])
@@ -127,7 +133,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
             self._defineSourceRelation(self.inputParticles, output)
 
     def _validate(self):
-        errors = messages_of(lambda: ReconstructConfig(mode=self.mode.get(), n=self.nMaps.get(),
+        errors = messages_of(lambda: ReconstructConfig(_CHOICES[self.by.get()], self.mode.get(), self.nMaps.get(),
                                                        symmetry=self.symmetry.get()))
         particles = self.inputParticles.get()
         if particles.getFlexInfo().getProgName() != PROGRAM_NAME:
@@ -150,8 +156,9 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
             return ["No maps yet."]
         found = self._readSummary(MAPS_DIR)
         return [f"*{len(found['maps'])}* maps along mode {found['mode']}; page: {self.getReport()}",
-                *(f"Map {k}: {m['n_particles']} particles, coordinate {m['coordinate']:.2f}, "
-                  f"{_angstrom(m['resolution_fsc143'])} (FSC 0.143)" for k, m in enumerate(found["maps"], 1))]
+                *(f"Map {k}: {m['n_particles']} particles, coordinate {_number(m['coordinate'], '.2f')}, "
+                  f"resolution {_number(m['resolution_fsc143'], '.1f')} Å (FSC 0.143)"
+                  for k, m in enumerate(found["maps"], 1))]
 
     def _methods(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):

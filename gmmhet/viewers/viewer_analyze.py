@@ -47,7 +47,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
 
     def _showMotion(self, paramName=None):
         files, labels = self._frames()
-        pixel_size = self.protocol.flexibilityMap.getSamplingRate()
+        pixel_size = getattr(self.protocol, f"motion{self.mode.get()}").getSamplingRate()
         return [slices_plotter(f"Mode {self.mode.get()}", files, labels, pixel_size)]
 
     def _showChimera(self, paramName=None):
