@@ -13,10 +13,23 @@ from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet, optics_table
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import table_from, write_star
 
-__all__ = ["HALF_SET", "count_modes", "latent_columns", "write_set_of_particles"]
+__all__ = ["HALF_SET", "check_set", "count_modes", "latent_columns", "write_set_of_particles"]
 
 HALF_SET = "rlnRandomSubset"
 _MICROGRAPH = "rlnMicrographName"
+
+
+def check_set(particles: SetOfParticles) -> None:
+    """Whether a set is of use to the engine, as far as its properties tell.
+
+    Raises:
+        InputError: no projection alignment, or images that are not as they were recorded.
+    """
+    if not particles.hasAlignmentProj():
+        raise InputError("the particles have no 3D alignment; expected orientations and shifts of a refinement")
+    if particles.isPhaseFlipped() or particles.isAmplitudeCorrected():
+        raise InputError("the particles are corrected for the CTF (phases flipped or amplitudes changed); expected "
+                         "images as they were recorded")
 
 
 def write_set_of_particles(particles: SetOfParticles, path: str | os.PathLike[str]) -> None:
@@ -26,10 +39,9 @@ def write_set_of_particles(particles: SetOfParticles, path: str | os.PathLike[st
     written when the particles have them.
 
     Raises:
-        InputError: the set is empty or has no projection alignment, or a particle cannot be expressed.
+        InputError: as :func:`check_set`, the set is empty, or a particle cannot be expressed.
     """
-    if not particles.hasAlignmentProj():
-        raise InputError("the particles have no 3D alignment; expected orientations and shifts of a refinement")
+    check_set(particles)
     optics, has_ctf = OpticsOfSet(particles), particles.hasCTF()
     columns: dict[str, list[Any]] = {}
     matrices: list[NDArray[np.float64]] = []

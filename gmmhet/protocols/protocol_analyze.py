@@ -11,7 +11,7 @@ from pyworkflow.protocol.params import BooleanParam, EnumParam, FloatParam, Poin
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
-from gmmhet.convert import fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
+from gmmhet.convert import check_set, fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.protocols.engine_steps import EngineSteps, count_or_auto, messages_of
 
@@ -120,10 +120,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                       resolution=self.resolution.get() or None, occupancy=self.occupancy.get())
 
     def _validate(self):
-        errors = messages_of(self._checkOptions)
-        if not self.inputParticles.get().hasAlignmentProj():
-            errors.append("the particles have no 3D alignment; expected orientations and shifts of a refinement")
-        return errors
+        errors, particles = messages_of(self._checkOptions), self.inputParticles.get()
+        return errors + (messages_of(lambda: check_set(particles)) if particles is not None else [])
 
     def _warnings(self):
         return [] if self.inputParticles.get().hasCTF() else [

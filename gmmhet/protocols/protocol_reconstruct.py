@@ -136,8 +136,13 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         errors = messages_of(lambda: ReconstructConfig(_CHOICES[self.by.get()], self.mode.get(), self.nMaps.get(),
                                                        symmetry=self.symmetry.get()))
         particles = self.inputParticles.get()
+        if particles is None:
+            return errors
         if particles.getFlexInfo().getProgName() != PROGRAM_NAME:
             return [*errors, "these coordinates come from another program; expected particles of 'motion analysis'"]
+        analysis = particles.getFlexInfo().getAttr("analysis")
+        if not os.path.isdir(analysis):
+            return [*errors, f"{analysis}: no such folder; expected the analysis that these coordinates come from"]
         known = count_modes(particles.getFirstItem())
         if self.mode.get() > known:
             errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")

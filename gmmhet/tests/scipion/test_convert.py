@@ -229,6 +229,11 @@ class TestBadSets(ConvertCase):
         particles.setAlignment2D()
         self.assert_refused(particles, "no 3D alignment")
 
+    def test_corrected_for_the_ctf(self):
+        particles = self.by_hand()
+        particles.setIsPhaseFlipped(True)
+        self.assert_refused(particles, "corrected for the CTF")
+
     def test_empty(self):
         self.assert_refused(self.by_hand(ids=()), "empty")
 

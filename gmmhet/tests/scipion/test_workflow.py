@@ -268,6 +268,12 @@ class TestBadInput(ProjectCase):
             launch(self.project, protocol)
         self.assertFalse(Path(protocol._getExtraPath("particles.star")).exists())
 
+    def test_an_empty_form_asks_for_its_inputs_only(self):
+        for kind, labels in ((ProtGmmHetModel, ["*Map or atomic model*"]),
+                             (ProtGmmHetAnalyze, ["*Particles*", "*Gaussian model*"]),
+                             (ProtGmmHetReconstruct, ["*Particles with coordinates*"])):
+            self.assertEqual(self.protocol(kind).validate(), [f"{label} cannot be EMPTY." for label in labels])
+
     def test_options_are_checked_on_the_form(self):
         imports = self.imported()
         model = self.protocol(ProtGmmHetModel, {"inputVolume": (imports, "outputVolume")}, symmetry="Q4")
