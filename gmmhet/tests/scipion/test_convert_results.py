@@ -1,0 +1,134 @@
+"""Coordinates, maps, curves and classes from the engine's files to the framework."""
+
+import unittest
+
+import mrcfile
+import numpy as np
+from pwem.emlib.image import ImageHandler
+from pwem.objects import SetOfClasses3D, SetOfParticlesFlex, SetOfVolumes, Volume
+
+from gmmhet.convert import (
+    fill_classes,
+    fill_flexible_set,
+    fill_map_set,
+    map_file,
+    read_fsc_curves,
+    read_volume,
+    write_set_of_particles,
+)
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import read_star, table_from, write_map, write_star
+from gmmhet.tests.scipion.cases import HAND_BOX as BOX
+from gmmhet.tests.scipion.cases import HAND_PIXEL as PIXEL
+from gmmhet.tests.scipion.cases import ConvertCase
+
+
+class TestLatents(ConvertCase):
+
+    def latents(self, ids, modes=2, name="latents.star"):
+        columns = {"gmmhetParticleId": ids}
+        for k in range(1, modes + 1):
+            columns[f"gmmhetLatent{k}"] = [i + k / 10 for i in ids]
+            columns[f"gmmhetLatentSd{k}"] = [0.5 / i for i in ids]
+        columns |= {"gmmhetContrast": [1.0 + i / 100 for i in ids], "gmmhetLogLikelihood": [-10.0 * i for i in ids]}
+        path = self.folder / name
+        write_star(path, [table_from("particles", columns)])
+        return path
+
+    def flexible(self, particles, path):
+        flexible = SetOfParticlesFlex(filename=":memory:", progName="gmmhet")
+        flexible.copyInfo(particles)
+        fill_flexible_set(flexible, particles.iterItems(), path, "gmmhet")
+        return flexible
+
+    def test_joined_by_id_whatever_the_order(self):
+        flexible = self.flexible(self.by_hand(), self.latents([9, 5, 2]))
+        self.assertEqual(sorted(p.getObjId() for p in flexible.iterItems()), [2, 5, 9])
+        for p in flexible.iterItems():
+            i = p.getObjId()
+            np.testing.assert_allclose(p.getZFlex(), [i + 0.1, i + 0.2])
+            self.assertAlmostEqual(p.getAttributeValue("_gmmhetLatentSd2"), 0.5 / i, places=6)
+            self.assertAlmostEqual(p.getAttributeValue("_gmmhetContrast"), 1 + i / 100)
+            self.assertEqual(p.getFlexInfo().getProgName(), "gmmhet")
+
+    def test_missing_foreign_and_double_rows_are_refused(self):
+        for ids, pattern in (([9, 5], "no row with gmmhetParticleId 2"), ([2, 5, 9, 11], "11 is not in the set"),
+                             ([2, 5, 9, 5], "5 stands more than once")):
+            with self.subTest(ids=ids), self.assertRaisesRegex(InputError, pattern):
+                self.flexible(self.by_hand(), self.latents(ids))
+
+    def test_a_second_analysis_replaces_the_first_whole(self):
+        first = self.flexible(self.by_hand(), self.latents([2, 5, 9], modes=3))
+        second = self.flexible(first, self.latents([2, 5, 9], modes=1, name="again.star"))
+        item = second.getFirstItem()
+        self.assertEqual(len(item.getZFlex()), 1)
+        self.assertFalse(item.hasAttribute("_gmmhetLatent2"))
+
+    def test_coordinates_are_written_for_the_engine(self):
+        write_set_of_particles(self.flexible(self.by_hand(), self.latents([2, 5, 9])), self.folder / "out.star")
+        table = read_star(self.folder / "out.star")["particles"]
+        np.testing.assert_allclose(table.floats("gmmhetLatent2"), [2.2, 5.2, 9.2], atol=1e-6)
+        self.assertEqual([c for c in table.columns if c.startswith("gmmhet")],
+                         ["gmmhetParticleId", "gmmhetLatent1", "gmmhetLatent2", "gmmhetLatentSd1", "gmmhetLatentSd2",
+                          "gmmhetContrast", "gmmhetLogLikelihood"])
+
+
+class TestMaps(ConvertCase):
+
+    def map(self, name, pixel_size=PIXEL, box=BOX):
+        path = self.folder / name
+        write_map(path, self.random.normal(size=(box, box, box)), pixel_size)
+        return path
+
+    def test_a_volume_with_a_wrong_header_is_copied_with_its_sampling_rate(self):
+        volume = Volume(location=str(self.map("wrong.mrc", pixel_size=1.0)))
+        volume.setSamplingRate(PIXEL)
+        copy = map_file(volume, self.folder)
+        self.assertNotEqual(copy, volume.getFileName())
+        with mrcfile.open(copy) as ours, mrcfile.open(volume.getFileName()) as theirs:
+            self.assertAlmostEqual(float(ours.voxel_size.x), PIXEL, places=5)
+            np.testing.assert_array_equal(ours.data, theirs.data)
+
+    def test_a_volume_with_a_right_header_is_used_in_place(self):
+        volume = Volume(location=str(self.map("right.mrc")) + ":mrc")
+        volume.setSamplingRate(PIXEL)
+        self.assertEqual(map_file(volume, self.folder), str(self.folder / "right.mrc"))
+
+    def test_other_formats_are_converted(self):
+        spider = Volume(location=str(self.folder / "map.vol"))
+        spider.setSamplingRate(PIXEL)
+        given = self.map("given.mrc")
+        ImageHandler().convert(str(given), spider.getFileName())
+        with mrcfile.open(map_file(spider, self.folder)) as ours, mrcfile.open(given) as theirs:
+            np.testing.assert_allclose(ours.data, theirs.data, rtol=1e-6)
+
+    def test_the_origin_is_the_voxel_of_the_engine_for_odd_boxes_too(self):
+        for box in (8, 9):
+            volume = read_volume(self.map(f"box{box}.mrc", box=box))
+            self.assertEqual(volume.getShiftsFromOrigin(), (-4 * PIXEL,) * 3)
+            self.assertEqual(volume.getSamplingRate(), PIXEL)
+
+    def test_curves_of_each_map(self):
+        path = self.folder / "fsc.csv"
+        path.write_text("map,frequency,resolution,fsc,fsc_masked\n1,0.0,inf,1,1\n1,0.05,20,0.9,1\n1,0.1,10,0.1,0.2\n"
+                        "2,0.05,20,0.8,1\n2,0.1,10,0.3,0.2\n", encoding="utf-8")
+        curves = read_fsc_curves(path)
+        self.assertEqual(sorted(curves), [1, 2])
+        x, y = curves[1].getData()
+        self.assertEqual(([*map(float, x)], [*map(float, y)]), ([0.05, 0.1], [0.9, 0.1]))
+
+    def test_classes_hold_their_particles_and_maps(self):
+        particles = self.by_hand()
+        maps = [{"file": self.map(f"{n}.mrc").name, "half1": f"{n}a.mrc", "half2": f"{n}b.mrc", "coordinate": n - 0.5}
+                for n in (1, 2)]
+        volumes = SetOfVolumes(filename=":memory:")
+        fill_map_set(volumes, maps, self.folder)
+        self.assertEqual(volumes[2].getHalfMaps(), f"{self.folder}/2a.mrc,{self.folder}/2b.mrc")
+        classes = SetOfClasses3D(filename=str(self.folder / "classes.sqlite"))
+        fill_classes(classes, particles, {5: 2, 2: 1, 9: 0}, volumes)
+        self.assertEqual({c.getObjId(): [p.getObjId() for p in c] for c in classes.iterItems()}, {1: [2], 2: [5]})
+        self.assertEqual(classes[1].getRepresentative().getFileName(), str(self.folder / "1.mrc"))
+
+
+if __name__ == "__main__":
+    unittest.main()
