@@ -300,7 +300,9 @@ class TestAtoms(unittest.TestCase):
         models = [fit(self.structure(points, name), FitConfig(n_gaussians=60), self.folder / "model.npz")
                   for name in ("molecule.pdb", "molecule.cif")]
         self.assertEqual(len(read_atoms(self.folder / "molecule.cif").electrons), 600)
-        np.testing.assert_allclose(models[0].centers, models[1].centers, atol=0.5)
+        # the PDB format rounds positions, and rounding grows over the steps of a fit: the densities agree, not the digits
+        first, second = (gaussian_density(model).data.ravel() for model in models)
+        self.assertGreater(np.corrcoef(first, second)[0, 1], 0.998)
         model = models[1]
         self.assertAlmostEqual(model.weights.sum() / (300 * 14), 1, delta=0.03)
         middle = model.weights @ model.centers / model.weights.sum()
