@@ -300,7 +300,7 @@ class TestAtoms(unittest.TestCase):
         models = [fit(self.structure(points, name), FitConfig(n_gaussians=60), self.folder / "model.npz")
                   for name in ("molecule.pdb", "molecule.cif")]
         self.assertEqual(len(read_atoms(self.folder / "molecule.cif").electrons), 600)
-        # the PDB format rounds positions, and rounding grows over the steps of a fit: the densities agree, not the digits
+        # PDB rounds positions, and rounding grows over the steps of a fit: densities agree, not digits
         first, second = (gaussian_density(model).data.ravel() for model in models)
         self.assertGreater(np.corrcoef(first, second)[0, 1], 0.998)
         model = models[1]
