@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from oracle import share_right
 from scipy.stats import spearmanr
 from sklearn.mixture import GaussianMixture
-from stages import DataSet, StageError, Workplace
+from stages import Bench, DataSet, StageError
 
 from gmmhet.engine.simulate import preset
 
@@ -65,14 +65,14 @@ def _oracle_correlation(data: DataSet) -> float:
     return rank_correlation(expected, data.truth().coordinates[:, 0])
 
 
-def hinge_gradient(work: Workplace, seed: int) -> list[Figure]:
+def hinge_gradient(work: Bench, seed: int) -> list[Figure]:
     data = work.simulate("hinge11", 1.0, seed)
     ours = rank_correlation(work.analyze(data, "gradient-pca").coordinate(), data.truth().coordinates[:, 0])
     return [Figure("hinge11 SNR 1, gradient-pca: rank correlation", f"{ours:.3f}", f"{_oracle_correlation(data):.3f}",
                    ours, 0.80, np.nan)]
 
 
-def _hinge_likelihood(work: Workplace, seed: int, snr: float, floor: float, goal: float) -> list[Figure]:
+def _hinge_likelihood(work: Bench, seed: int, snr: float, floor: float, goal: float) -> list[Figure]:
     data = work.simulate("hinge11", snr, seed)
     ours = rank_correlation(work.analyze(data, "likelihood").coordinate(), data.truth().coordinates[:, 0])
     oracle = _oracle_correlation(data)
@@ -80,21 +80,21 @@ def _hinge_likelihood(work: Workplace, seed: int, snr: float, floor: float, goal
                    ours / oracle, floor, goal)]
 
 
-def hinge_01(work: Workplace, seed: int) -> list[Figure]:
+def hinge_01(work: Bench, seed: int) -> list[Figure]:
     return _hinge_likelihood(work, seed, 0.1, 0.97, 0.99)
 
 
-def hinge_002(work: Workplace, seed: int) -> list[Figure]:
+def hinge_002(work: Bench, seed: int) -> list[Figure]:
     return _hinge_likelihood(work, seed, 0.02, 0.90, 0.97)
 
 
-def null(work: Workplace, seed: int) -> list[Figure]:
+def null(work: Bench, seed: int) -> list[Figure]:
     summary = work.analyze(work.simulate("null", 0.1, seed), "likelihood").summary()
     modes = int(summary["n_significant_modes"])
     return [Figure("null: modes reported as significant", str(modes), "0", modes, 0, 0, False)]
 
 
-def twostate(work: Workplace, seed: int) -> list[Figure]:
+def twostate(work: Bench, seed: int) -> list[Figure]:
     data = work.simulate("twostate", 0.1, seed)
     state = data.truth().state
     ours = share_in_right_half(work.analyze(data, "likelihood").coordinate(), state)
@@ -103,7 +103,7 @@ def twostate(work: Workplace, seed: int) -> list[Figure]:
                    0.97, 0.99)]
 
 
-def reconstruct(work: Workplace, seed: int) -> list[Figure]:
+def reconstruct(work: Bench, seed: int) -> list[Figure]:
     data = work.simulate("hinge11", 0.1, seed)
     found = work.analyze(data, "likelihood")
     maps, reference = work.reconstruct(data, found), work.reconstruct_true(data, found)
@@ -118,13 +118,13 @@ def reconstruct(work: Workplace, seed: int) -> list[Figure]:
     return result
 
 
-def whole_run(work: Workplace, seed: int) -> list[Figure]:
+def whole_run(work: Bench, seed: int) -> list[Figure]:
     seconds, gigabytes = work.run(work.simulate("hinge11", 0.1, seed))
     return [Figure("gmmhet run: seconds", f"{seconds:.0f}", "-", seconds, 120, np.nan, False),
             Figure("gmmhet run: peak memory, GB", f"{gigabytes:.2f}", "-", gigabytes, 2, np.nan, False)]
 
 
-ROWS: dict[str, Callable[[Workplace, int], list[Figure]]] = {
+ROWS: dict[str, Callable[[Bench, int], list[Figure]]] = {
     "gradient": hinge_gradient, "hinge0.1": hinge_01, "hinge0.02": hinge_002, "null": null, "twostate": twostate,
     "reconstruct": reconstruct, "run": whole_run,
 }
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="processor threads of the engine (default: all)")
     parser.add_argument("--gpu", help="as of gmmhet")
     options = parser.parse_args()
-    work = Workplace(options.work, options.particles, options.threads, options.gpu)
+    work = Bench(options.work, options.particles, options.threads, options.gpu)
     print(_line("figure", "ours", "oracle", "value", "floor", "goal", ""))
     for seed in options.seed:
         for row in options.rows:

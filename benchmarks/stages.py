@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import gmmhet.engine
 from gmmhet.engine.io import read_particles, read_star, write_particles
 
-__all__ = ["Analysis", "DataSet", "StageError", "Workplace"]
+__all__ = ["Analysis", "Bench", "DataSet", "StageError"]
 
 
 class StageError(RuntimeError):
@@ -68,7 +68,7 @@ class Analysis:
         return dict(json.loads((self.folder / "summary.json").read_text()))
 
 
-class Workplace:
+class Bench:
     """A folder of data and results; each stage runs once for the same input.
 
     Attributes:

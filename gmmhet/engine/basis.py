@@ -67,11 +67,6 @@ class FieldBasis:
         """R."""
         return len(self.parts) * self.scalar.shape[1]
 
-    @property
-    def group(self) -> NDArray[np.int64]:
-        """[R] 0 for position, 1 for amplitude."""
-        return np.repeat([0 if i < 3 else 1 for i, _ in self.parts], self.scalar.shape[1])
-
     def fields(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """[..., R] to [..., N, 4]."""
         split = u.reshape(*u.shape[:-1], len(self.parts), self.scalar.shape[1])

@@ -1,6 +1,8 @@
 """The command line; see DESIGN: a stable contract. Exit status 0 done, 2 bad input, 1 anything else."""
 
 import argparse
+import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -30,10 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"gmmhet: error: {error}", file=sys.stderr)
         if options.error_file is not None:
-            options.error_file.write_text(f"{error}\n", encoding="utf-8")
+            with contextlib.suppress(OSError):  # the line stands on standard error in any case
+                options.error_file.write_text(f"{error}\n", encoding="utf-8")
         return 2
     except KeyboardInterrupt:
-        print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
+        more = "; the same command with --resume goes on from here" if hasattr(options, "resume") else ""
+        print(f"gmmhet: interrupted{more}", file=sys.stderr)
         return 1
     except Exception:
         _LOG.exception("gmmhet: failed unexpectedly")
@@ -239,5 +243,7 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from gmmhet.engine.run import run
-    run(options.particles, options.map, _fit_config(options), _analyze_config(options), _reconstruct_config(options),
-        options.output, root=options.root)
+    # mask and symmetry are the map's; a motion seldom has the symmetry of the molecule
+    along = dataclasses.replace(_reconstruct_config(options), mask=None, symmetry="C1")
+    run(options.particles, options.map, _fit_config(options), _analyze_config(options), along, options.output,
+        root=options.root)

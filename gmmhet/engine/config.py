@@ -10,6 +10,7 @@ __all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", 
 
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
+MOST_MODES = 32
 PRESETS = ("hinge11", "null", "twostate", "ring14")
 
 
@@ -30,6 +31,11 @@ def _positive(name: str, value: float | None) -> None:
         raise InputError(f"--{name} is {value}; expected a positive number")
 
 
+def _seed(value: int) -> None:
+    if value < 0:
+        raise InputError(f"--seed is {value}; expected 0 or more")
+
+
 @dataclass(frozen=True)
 class SimulateConfig:
     """gmmhet simulate. None: the preset's own value."""
@@ -42,6 +48,7 @@ class SimulateConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _seed(self.seed)
         if self.preset not in PRESETS:
             raise InputError(f"--preset is {self.preset!r}; expected one of {', '.join(PRESETS)}")
         for name in ("particles", "box", "pixel_size", "snr"):
@@ -59,6 +66,7 @@ class FitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _seed(self.seed)
         _positive("n-gaussians", self.n_gaussians)
         _positive("resolution", self.resolution)
         object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
@@ -77,9 +85,12 @@ class AnalyzeConfig:
     resume: bool = False
 
     def __post_init__(self) -> None:
+        _seed(self.seed)
         if self.method not in ("likelihood", "gradient-pca"):
             raise InputError(f"--method is {self.method!r}; expected likelihood or gradient-pca")
         _positive("modes", self.modes)
+        if self.modes is not None and self.modes > MOST_MODES:
+            raise InputError(f"--modes is {self.modes}; expected at most {MOST_MODES}")
         _positive("resolution", self.resolution)
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
@@ -98,6 +109,7 @@ class ReconstructConfig:
     resume: bool = False
 
     def __post_init__(self) -> None:
+        _seed(self.seed)
         if self.by not in ("bins", "clusters", "kernel"):
             raise InputError(f"--by is {self.by!r}; expected bins, clusters or kernel")
         _positive("mode", self.mode)

@@ -13,10 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.conventions import electron_wavelength
 
-__all__ = ["CTF_COLUMNS", "ctf", "ctf_coefficients", "evaluate_ctf"]
-
-#: meaning of the last axis of :func:`ctf_coefficients`
-CTF_COLUMNS = ("k^2 mean defocus", "(kx^2 - ky^2) astigmatism", "2 kx ky astigmatism", "k^4", "constant")
+__all__ = ["ctf", "ctf_coefficients", "evaluate_ctf"]
 
 
 def ctf_coefficients(
@@ -29,7 +26,8 @@ def ctf_coefficients(
         defocus_u, defocus_v: [n] Angstrom, positive is underfocus. defocus_angle, phase_shift: [n] degrees.
         voltage: [n] kV. spherical_aberration: [n] mm. amplitude_contrast: [n] fraction.
     Returns:
-        [n, 5], see CTF_COLUMNS; frequencies in 1/Angstrom.
+        [n, 5] coefficients of k^2 (mean defocus), kx^2 - ky^2 and 2 kx ky (astigmatism), k^4, and 1; frequencies in
+        1/Angstrom.
     """
     u, v = np.asarray(defocus_u, float), np.asarray(defocus_v, float)
     unique, inverse = np.unique(np.broadcast_to(np.asarray(voltage, float), u.shape), return_inverse=True)

@@ -5,7 +5,6 @@ Frequencies (kx, ky) = (ix, +-iy) / (box pixel) with ix, iy = 0..h. Values are s
 each other (ix = 0 or iy = 0) carry weight 1/2, so each Friedel pair counts once.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +12,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["HalfPlane", "images_to_planes", "planes_to_images"]
+__all__ = ["HalfPlane", "images_to_planes"]
 
 
 @dataclass(frozen=True)
@@ -97,16 +96,3 @@ def images_to_planes(images: NDArray[np.float32], grid: HalfPlane, origins: NDAr
         phase = phase - 2 * np.pi * (grid.kx * shift[:, 0] + grid.ky * shift[:, 1])
         planes *= np.exp(1j * phase).astype(np.complex64)
     return np.stack([planes.real, planes.imag], axis=1)
-
-
-def planes_to_images(planes: NDArray[np.float32], grid: HalfPlane, box: int | None = None) -> NDArray[np.float32]:
-    """Images of ``box`` pixels (default: the grid's) of cropped planes; inverse of :func:`images_to_planes`."""
-    box = grid.box if box is None else box
-    values = planes[:, 0] + 1j * planes[:, 1]
-    centre = box // 2 * grid.pixel_size * grid.box / box
-    values = values * np.exp(-2j * np.pi * centre * (grid.kx + grid.ky)) * (grid.shell <= grid.h)
-    spectrum = np.zeros((len(planes), box, box // 2 + 1), np.complex64)
-    rows: Sequence[int] | NDArray[np.int64] = np.arange(grid.size)
-    spectrum[:, -np.asarray(rows), :grid.size] = values[:, 1]
-    spectrum[:, rows, :grid.size] = values[:, 0]
-    return np.asarray(scipy.fft.irfft2(spectrum, s=(box, box)) * (box / grid.box) ** 2, np.float32)

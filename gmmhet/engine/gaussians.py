@@ -5,6 +5,7 @@ sum_j w_j exp(-2 pi^2 sigma_j^2 |k|^2) exp(-2 pi i k.c_j).
 """
 
 import os
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,5 +78,5 @@ class GaussianModel:
                 return cls(data["centers"], data["weights"], data["sigmas"], int(data["box"]),
                            float(data["pixel_size"]), float(data["resolution"]), str(data["symmetry"]),
                            json.loads(str(data["about"])))
-        except (OSError, KeyError, ValueError, EOFError) as error:
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: not a Gaussian model made by gmmhet fit ({error})") from None

@@ -26,7 +26,7 @@ class Factors(NamedTuple):
     """What projections of n views share.
 
     Attributes:
-        x, y: [n, N, S] separable factors. dx: [n, N, S] derivative of x by the x coordinate, 1/Angstrom.
+        x, y: [n, N, S] separable factors.
     """
 
     x: Tensor

@@ -42,7 +42,8 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
     resume = analyze_config.resume or reconstruct_config.resume
     folder = output_folder(output)
-    parameters = {"particles": _identity(particles), "map": _identity(map_path), "root": root and str(root),
+    parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
+                  "root": root and str(root),
                   "fit": _plain(fit_config), "analyze": _plain(analyze_config),
                   "reconstruct": _plain(reconstruct_config)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)], resume)
@@ -50,7 +51,7 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     del consensus  # a large map is not carried through what follows
     job.stage("analyze", "analysis", lambda resumed: _analyze(
         particles, folder, dataclasses.replace(analyze_config, resume=resumed), root))
-    supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table))
+    supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table), reconstruct_config.mode)
     job.stage("reconstruct", "maps", lambda resumed: _reconstruct(
         particles, folder, dataclasses.replace(reconstruct_config, resume=resumed), supported, root))
     job.finish(verdict)
@@ -68,7 +69,8 @@ class _Job:
         before = self.earlier.get("parameters", {})
         #: whether everything so far is as it was, so that what follows may be kept or gone on with
         self.same = resume and all(before.get(name) == parameters[name] for name in inputs)
-        (folder / "run.json").unlink(missing_ok=True)
+        for name in ("run.json", "report.html"):
+            (folder / name).unlink(missing_ok=True)
 
     def stage(self, name: str, subfolder: str, work: Callable[[bool], None]) -> None:
         """Do a stage, or keep what is there; ``work`` is told whether it may go on from what it left."""
@@ -120,21 +122,24 @@ def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, suppo
     from gmmhet.engine.reconstruction import reconstruct
     if not supported:
         _LOG.info("no motion is supported: one map of all particles instead of maps along it")
-        config = dataclasses.replace(config, n=1, mode=1)
+        config = dataclasses.replace(config, by="bins", n=1, mode=1)
     reconstruct(particles, folder / "analysis" / "latents.star", config, folder / "maps", root=root)
 
 
-def _verdict(summary_path: Path, n_particles: int) -> tuple[bool, str]:
-    """Whether maps along a mode make sense, and the end of the story in words."""
+def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str]:
+    """Whether maps along a mode (from 1) make sense, and the end of the story in words."""
     summary = json.loads(summary_path.read_text(encoding="utf-8"))
     told = str(summary.get("verdict", "")).strip()
     if n_particles < FEWEST_PARTICLES:
         words = told if "cannot support a motion" in told else f"{n_particles} particles cannot support a motion."
         return False, f"{words} Everything was written, with one map of all particles."
-    if any(mode.get("significant") is not False for mode in summary.get("modes", [])):
+    modes = summary.get("modes", [])
+    if mode <= len(modes) and modes[mode - 1].get("significant") is not False:
         return True, told or f"{summary['n_significant_modes']} of {summary['n_modes']} modes are significant."
     if "No motion is supported" in told:
         return False, told
+    if any(found.get("significant") is not False for found in modes):
+        return False, f"{told} Mode {mode} is not among them: one map of all particles was made instead.".strip()
     return False, f"No motion is supported by these {n_particles} particles. {told}".strip()
 
 

@@ -21,14 +21,13 @@ Array = NDArray[np.float64]
 class ScorePass:
     """Attributes:
         score: [n] mean FRC. flexibility: [N] mean length of the position gradient. occupancy: [N] standard deviation of
-        the amplitude gradient. covariance: [3N, 3N] of the position gradients (only when asked for), mean: [3N].
+        the amplitude gradient. covariance: [3N, 3N] of the position gradients (only when asked for).
     """
 
     score: Array
     flexibility: Array
     occupancy: Array
     covariance: Array | None
-    mean: Array
 
 
 def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, sign: float,
@@ -57,7 +56,7 @@ def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights
     length, first, squares, mean, second = (s / n for s in sums)
     mean = np.asarray(mean)
     return ScorePass(score, np.asarray(length), np.sqrt(np.maximum(squares - first**2, 0)),
-                     second - np.outer(mean, mean) if covariance else None, mean)
+                     second - np.outer(mean, mean) if covariance else None)
 
 
 def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, batch_size: int, seed: int,

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
 _SIGMAS = 4.0
 _SMALLEST_GAIN = 0.02
+_LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
 _LARGEST = 8
 _NULL_PARTICLES = 750
 
@@ -74,13 +75,14 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, halves: NDA
                                       label=f"half-set {i}") for i, r in enumerate(rows, 1))
         gain, error = held_out_gains(estimator, (first, second), rows)
         real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
-        significant = int(np.argmin(np.append(real, False)))
+        agreement = _agreement(estimator, (first, second), rows)
+        significant = int(np.argmin(np.append(real & (agreement >= _LEAST_AGREEMENT), False)))
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes,
                   ", ".join(f"{g:.3f} +- {e:.3f}" for g, e in zip(gain, error, strict=True)), null)
         if fixed or significant < n_modes or n_modes >= _LARGEST:
             break
         n_modes += 2
-    return ModeEvidence(gain, error, null, _agreement(estimator, (first, second), rows), significant, (first, second))
+    return ModeEvidence(gain, error, null, agreement, significant, (first, second))
 
 
 def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, rows: Halves, reference: float) -> float:

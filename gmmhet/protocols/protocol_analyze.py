@@ -124,7 +124,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         return errors + (messages_of(lambda: check_set(particles)) if particles is not None else [])
 
     def _warnings(self):
-        return [] if self.inputParticles.get().hasCTF() else [
+        return [] if self.inputParticles.get() is None or self.inputParticles.get().hasCTF() else [
             "The particles have no CTF: the images are taken as they are."]
 
     def _summary(self):

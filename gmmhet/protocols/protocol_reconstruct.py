@@ -149,7 +149,11 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         return errors
 
     def _warnings(self):
+        if self.inputParticles.get() is None:
+            return []
         summary = Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"), "summary.json")
+        if not summary.is_file():
+            return []
         mode = json.loads(summary.read_text(encoding="utf-8"))["modes"][self.mode.get() - 1]
         if mode["significant"] is not False:
             return []

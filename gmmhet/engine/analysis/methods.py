@@ -1,14 +1,18 @@
 """The two methods, from prepared input to results."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.preparation import Prepared, first_noise
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.gradient_pca import best_positions, eigen_motions
+from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
 from gmmhet.engine.scores import ScorePass
 from gmmhet.engine.selection import ModeEvidence, select_modes
@@ -19,12 +23,14 @@ __all__ = ["by_gradient_pca", "by_likelihood", "without_motion"]
 _POSITION_PRIOR = 4.0  # Angstrom
 _AMPLITUDE_PRIOR = 0.3
 _NULL_SEED = 1
+_SMALLEST_HALF = 0.2
+_LOG = logging.getLogger("gmmhet")
 
 
 def by_gradient_pca(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig) -> AnalysisResult:
     """The published single-step method; positions are scaled to unit variance, modes to Angstrom per that unit."""
     assert scores.covariance is not None
-    n, k = len(prepared.cache), config.modes or 4
+    n, k = len(prepared.cache), min(config.modes or 4, 3 * len(prepared.model))
     found = eigen_motions(scores.covariance, k)
     reach = prepared.observer.grid.resolution
     positions, widths = best_positions(
@@ -57,13 +63,16 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
     length = 2.0 * prepared.observer.grid.resolution
     basis = FieldBasis(smooth_basis(model.centers, length, seed=config.seed), _POSITION_PRIOR if config.motion else 0.0,
                        _AMPLITUDE_PRIOR if config.occupancy else 0.0)
+    if config.modes and config.modes > basis.size:
+        raise InputError(f"--modes is {config.modes}; the smooth fields of {len(model)} Gaussians have {basis.size} "
+                         "degrees of freedom; expected no more")
     noise, contrast = first_noise(prepared)
     start = SubspaceModel(model.centers, model.weights, np.zeros((1, basis.size)), noise, contrast, 0.3 * abs(contrast))
     estimator = SubspaceEstimator(cache, prepared.observer, basis, batch_size=prepared.batch_size)
     rows = np.arange(len(cache))
     calibrated, still = calibrate(estimator, start, rows)
     reference = log_likelihood_total(estimator, calibrated, still)
-    evidence = select_modes(estimator, calibrated, cache.table.halves, config.modes, reference=reference,
+    evidence = select_modes(estimator, calibrated, _halves(cache.table), config.modes, reference=reference,
                             seed=config.seed + _NULL_SEED)
     final = _all_particles(estimator, evidence, config, reference)
     fields = basis.fields(final.model.coefficients)
@@ -75,6 +84,15 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
         evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,
         {"correlation_length": length, "coefficients_per_mode": basis.size,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]})
+
+
+def _halves(table: ParticleTable) -> NDArray[np.int64]:
+    """Half-sets for the test of significance; every other image when the file's own leave one half nearly empty."""
+    share = float(np.mean(table.halves == 1))
+    if min(share, 1 - share) >= _SMALLEST_HALF:
+        return table.halves
+    _LOG.warning("half-sets of %.0f%% and %.0f%%: every other image is taken instead", 100 * share, 100 - 100 * share)
+    return table.alternate_halves
 
 
 def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, config: AnalyzeConfig, reference: float,

@@ -14,7 +14,7 @@ from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fourier import HalfPlane
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io import read_particles
+from gmmhet.engine.io import ParticleTable, output_folder
 from gmmhet.engine.observation import Batch, Observer, batches
 from gmmhet.engine.scores import pose_scores
 from gmmhet.engine.symmetry import symmetric_copies
@@ -44,18 +44,18 @@ class Prepared:
     poses_fit: bool
 
 
-def prepare(particles: Path, model_path: Path, config: AnalyzeConfig, folder: Path, root: Path | None) -> Prepared:
-    """Read, check, crop, score.
+def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, output: Path) -> Prepared:
+    """Check, crop, score; the output folder is made once the input is known to be good.
 
     Raises:
         InputError: unreadable input; a model of another grid than the particles.
     """
-    table = read_particles(particles, root=root)
     model = GaussianModel.load(model_path)
     if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > 1e-3:
-        raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {particles} has "
+        raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {table.source} has "
                          f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
                          "(gmmhet fit with --box and --pixel-size brings the map to the particles' grid)")
+    folder = output_folder(output)
     whole = symmetric_copies(model)
     resolution = max(config.resolution or model.resolution, 2 * table.pixel_size)
     grid = HalfPlane(table.box, table.pixel_size, resolution)

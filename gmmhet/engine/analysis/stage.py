@@ -12,7 +12,7 @@ from gmmhet.engine.analysis.output import write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
-from gmmhet.engine.io import output_folder
+from gmmhet.engine.io import ParticleTable, read_particles
 from gmmhet.engine.scores import score_pass
 
 __all__ = ["analyze"]
@@ -30,24 +30,24 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
         InputError: unreadable input, or a model that does not match the particles.
     """
     started = time.monotonic()
-    folder = output_folder(output)
-    parameters = _parameters(particles, model, config)
-    if config.resume and _finished(folder, parameters):
-        _LOG.info("%s: complete, kept", folder)
+    table = read_particles(particles, root=root)
+    parameters = _parameters(table, model, config)
+    if config.resume and _finished(output, parameters):
+        _LOG.info("%s: complete, kept", output)
         return
     timing: dict[str, float] = {}
 
     def lap(name: str) -> None:
         timing[name] = round(time.monotonic() - started - sum(timing.values()), 2)
 
-    prepared = prepare(particles, model, config, folder, root)
+    prepared = prepare(table, model, config, output)
     lap("images and scores")
     scores = score_pass(prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights,
                         sign=prepared.sign, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca")
     lap("gradients")
     result = _result(prepared, scores, config)
     lap("modes")
-    write_results(folder, prepared, scores, result, config.method, parameters, timing)
+    write_results(output, prepared, scores, result, config.method, parameters, timing)
 
 
 def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisResult:
@@ -60,14 +60,17 @@ def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisR
     return by_likelihood(prepared, config)
 
 
-def _parameters(particles: Path, model: Path, config: AnalyzeConfig) -> dict[str, Any]:
-    options = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k != "resume"}
-    times = {f"{name}_time": path.stat().st_mtime_ns for name, path in (("particles", particles), ("model", model))
+def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, Any]:
+    """What the result depends on, with the files as they are on disk."""
+    options = {k: v for k, v in asdict(config).items() if k != "resume"}
+    times = {f"{name}_time": path.stat().st_mtime_ns for name, path in (("particles", table.source), ("model", model))
              if path.is_file()}
-    return {"particles": str(particles), "model": str(model), **times, **options}
+    return {"particles": str(table.source), "model": str(model), "images": table.fingerprint, **times, **options}
 
 
 def _finished(folder: Path, parameters: dict[str, Any]) -> bool:
-    summary = folder / "summary.json"
-    return summary.is_file() and json.loads(summary.read_text()).get("parameters") == parameters
+    try:
+        return bool(json.loads((folder / "summary.json").read_text())["parameters"] == parameters)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 

@@ -1,5 +1,6 @@
 """The normalised particle table: what every reader gives and everything else takes."""
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,9 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.mrc import open_stack
 from gmmhet.engine.io.star import StarTable
 
-__all__ = ["Optics", "ParticleTable", "check_images"]
+__all__ = ["Optics", "ParticleTable", "check_images", "resolve_stack"]
+
+_OPEN_STACKS = 64  # systems allow some thousand open files, and there can be a stack for every micrograph
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class ParticleTable:
         half_set: [n] 1 or 2, 0 when unknown. micrograph: [n] index of the micrograph, -1 when unknown.
         has_ctf: False when the file tells no defocus: the CTF is then 1.
         tables: the tables of the file, untouched, for writing back.
+        located: whether the stacks were looked for and found; if not, their names are the file's.
     """
 
     source: Path
@@ -60,17 +64,23 @@ class ParticleTable:
     has_ctf: bool
     tables: dict[str, StarTable] = field(repr=False)
     particle_block: str = "particles"
+    located: bool = True
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def box(self) -> int:
-        return self.optics[0].box
+        return self._first_optics.box
 
     @property
     def pixel_size(self) -> float:
-        return self.optics[0].pixel_size
+        return self._first_optics.pixel_size
+
+    @property
+    def _first_optics(self) -> Optics:
+        """That of the first particle: files may list groups that no particle is in."""
+        return self.optics[int(self.optics_index[0])]
 
     @cached_property
     def rotations(self) -> NDArray[np.float64]:
@@ -88,35 +98,54 @@ class ParticleTable:
 
     @cached_property
     def halves(self) -> NDArray[np.int64]:
-        """[n] 1 or 2: the file's half-set, or odd and even rows where it tells none."""
-        return np.where(self.half_set > 0, self.half_set, 1 + (self.ids % 2 == 0))
+        """[n] 1 or 2: the file's half-set, or, where it tells none, every other image.
 
-    def take(self, rows: NDArray[np.int64]) -> "ParticleTable":
-        """The particles of the given rows (0-based), with their rows of the source table."""
-        source = self.tables[self.particle_block]
-        columns = {k: [v[i] for i in rows] for k, v in source.columns.items()}
-        tables = self.tables | {self.particle_block: StarTable(source.name, columns, source.path)}
-        arrays = {k: getattr(self, k)[rows] for k in (
-            "ids", "stack_index", "slice_index", "angles", "origins", "defocus", "optics_index", "half_set",
-            "micrograph")}
-        rest = {k: getattr(self, k) for k in ("source", "stacks", "optics", "has_ctf", "particle_block")}
-        return ParticleTable(**arrays, **rest, tables=tables)
+        Rows that share an image (symmetry expansion) are always in the same half.
+        """
+        return np.where(self.half_set > 0, self.half_set, self.alternate_halves)
+
+    @cached_property
+    def alternate_halves(self) -> NDArray[np.int64]:
+        """[n] 1 or 2: images in turns, by stack and number in it."""
+        pairs = np.stack([self.stack_index, self.slice_index], axis=1)
+        return 1 + np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1) % 2
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of what the images are: the stacks as they are on disk, and which images of them."""
+        digest = hashlib.sha256()
+        for path in self.stacks:
+            status = path.stat()
+            digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
+        for array in (self.stack_index, self.slice_index, self.origins):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def images(self, rows: NDArray[np.int64], opened: dict[Path, NDArray[np.float32]] | None = None,
                ) -> NDArray[np.float32]:
         """Images of the given rows (0-based), [len(rows), box, box] float32.
 
         Args:
-            opened: memory-mapped stacks by path, kept by the caller between calls.
+            opened: memory-mapped stacks by path, kept by the caller between calls; only some are kept open.
+        Raises:
+            InputError: an image holds NaN or infinite pixels; the message names its row and stack.
         """
         opened = {} if opened is None else opened
         out = np.empty((len(rows), self.box, self.box), np.float32)
         for index in np.unique(self.stack_index[rows]):
             path = self.stacks[index]
             if path not in opened:
+                if len(opened) >= _OPEN_STACKS:
+                    opened.clear()
                 opened[path] = open_stack(path)
             here = np.flatnonzero(self.stack_index[rows] == index)
             out[here] = opened[path][self.slice_index[rows][here]]
+        bad = np.flatnonzero(~np.isfinite(out.sum(axis=(1, 2), dtype=np.float64)))
+        if len(bad):
+            row = rows[bad[0]]
+            raise InputError(f"{self.source}: row {self.ids[row]}: image {self.slice_index[row] + 1} of "
+                             f"{self.stacks[self.stack_index[row]]} holds NaN or infinite pixels; expected finite "
+                             "values")
         return out
 
 

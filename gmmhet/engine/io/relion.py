@@ -14,7 +14,7 @@ from gmmhet.engine.io.star import StarTable, read_star, write_star
 __all__ = ["read_particles", "write_particles"]
 
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
-_ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
+_CORRECTED = ("rlnCtfDataAreCtfPremultiplied", "rlnCtfDataArePhaseFlipped")
 
 
 def read_particles(
@@ -36,7 +36,7 @@ def read_particles(
     missing = [c for c in _ANGLES if c not in table]
     if missing:
         raise InputError(f"{source}: no column {missing[0]}; expected refined orientations (rlnAngleRot/Tilt/Psi)")
-    stacks, stack_index, slice_index = _stacks(table, source, root if images else None, images)
+    stacks, stack_index, slice_index = _stacks(table, source, root, images)
     first_box = int(open_stack(stacks[0]).shape[-1]) if images else 0
     optics, optics_index = _optics(optics_table, table, first_box)
     n = len(table)
@@ -44,10 +44,10 @@ def read_particles(
     result = ParticleTable(
         source=source, ids=np.arange(1, n + 1), stacks=stacks, stack_index=stack_index, slice_index=slice_index,
         angles=np.stack([table.floats(c) for c in _ANGLES], axis=1),
-        origins=np.stack([table.floats(c) if c in table else np.zeros(n) for c in _ORIGINS], axis=1),
+        origins=_origins(table, np.array([o.pixel_size for o in optics])[optics_index]),
         defocus=_defocus(table) if has_ctf else np.zeros((n, 4)),
         optics=optics, optics_index=optics_index, half_set=_half_sets(table), micrograph=_micrographs(table),
-        has_ctf=has_ctf, tables=tables, particle_block=table.name,
+        has_ctf=has_ctf, tables=tables, particle_block=table.name, located=images,
     )
     if images:
         _check_uniform(result)
@@ -59,13 +59,15 @@ def write_particles(path: str | os.PathLike[str], table: ParticleTable,
                     extra: dict[str, list[str]] | None = None) -> None:
     """Write a table back with every column as it was read, and extra columns after them.
 
-    Stack names are rewritten only when the file goes to another folder than its source: relative to the new file.
+    Stack names are rewritten, relative to the new file, when the file goes to another folder than its source or when
+    they are not relative to its folder. Names of stacks that were not looked for stay as they are.
     """
     final = Path(path)
     source = table.tables[table.particle_block]
     columns = dict(source.columns)
-    if final.resolve().parent != table.source.resolve().parent and table.stacks:
-        folder = final.resolve().parent
+    folder = final.resolve().parent
+    moved = folder != table.source.resolve().parent
+    if table.located and (moved or not all((folder / n).is_file() for n in _names(source))):
         names = [os.path.relpath(p.resolve(), folder) for p in table.stacks]
         columns["rlnImageName"] = [f"{s + 1:06d}@{names[i]}"
                                    for i, s in zip(table.stack_index, table.slice_index, strict=True)]
@@ -75,6 +77,22 @@ def write_particles(path: str | os.PathLike[str], table: ParticleTable,
         columns[name] = values
     tables = [t for k, t in table.tables.items() if k != table.particle_block]
     write_star(final, [*tables, StarTable(source.name, columns)])
+
+
+def _names(table: StarTable) -> set[str]:
+    return {text.rpartition("@")[2] for text in table.texts("rlnImageName")}
+
+
+def _origins(table: StarTable, pixel_size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n, 2] Angstrom; files of mixed origin may tell pixels."""
+    columns = []
+    for axis in "XY":
+        angstrom, pixels = f"rlnOrigin{axis}Angst", f"rlnOrigin{axis}"
+        if angstrom in table:
+            columns.append(table.floats(angstrom))
+        else:
+            columns.append(table.floats(pixels) * pixel_size if pixels in table else np.zeros(len(table)))
+    return np.stack(columns, axis=1)
 
 
 def _particle_tables(tables: dict[str, StarTable], source: Path) -> tuple[StarTable, StarTable]:
@@ -100,7 +118,7 @@ def _stacks(table: StarTable, source: Path, root: str | os.PathLike[str] | None,
                              "expected index@stack with index from 1")
         stack_index[row] = names.setdefault(name, len(names))
         slice_index[row] = int(number) - 1
-    paths = tuple(resolve_stack(n, source, root) if resolve else Path(n) for n in names)
+    paths = tuple(resolve_stack(n, source, root) if resolve else Path(root or "") / n for n in names)
     return paths, stack_index, slice_index
 
 
@@ -112,10 +130,7 @@ def _optics(optics: StarTable, table: StarTable, image_box: int) -> tuple[tuple[
                ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast", "rlnImagePixelSize")]
     box = optics.integers("rlnImageSize") if "rlnImageSize" in optics else np.full(n, image_box)
     names = optics.columns.get("rlnOpticsGroupName", [f"opticsGroup{i + 1}" for i in range(n)])
-    for row, pixel in enumerate(columns[3]):
-        if not pixel > 0:
-            raise InputError(f"{optics.path}: data_optics row {row + 1}: rlnImagePixelSize is {pixel}; "
-                             "expected a positive number of Angstrom")
+    _check_optics(optics, columns)
     groups = tuple(Optics(names[i], float(columns[0][i]), float(columns[1][i]), float(columns[2][i]),
                           float(columns[3][i]), int(box[i])) for i in range(n))
     numbers = optics.integers("rlnOpticsGroup") if "rlnOpticsGroup" in optics else np.arange(1, n + 1)
@@ -130,6 +145,21 @@ def _optics(optics: StarTable, table: StarTable, image_box: int) -> tuple[tuple[
         raise InputError(f"{table.path}: row {unknown[0] + 1}: rlnOpticsGroup is {wanted[unknown[0]]}; "
                          f"data_optics has {', '.join(str(x) for x in numbers)}")
     return groups, np.array([position[int(w)] for w in wanted], np.int64)
+
+
+def _check_optics(optics: StarTable, columns: list[NDArray[np.float64]]) -> None:
+    """Values that no microscope has, and data whose CTF is corrected already."""
+    expected = (("rlnVoltage", columns[0] > 0, "a positive number of kV"),
+                ("rlnAmplitudeContrast", np.abs(columns[2]) <= 1, "a fraction from -1 to 1"),
+                ("rlnImagePixelSize", columns[3] > 0, "a positive number of Angstrom"))
+    for (name, good, words) in expected:
+        if not good.all():
+            row = int(np.argmin(good))
+            raise InputError(f"{optics.path}: data_optics row {row + 1}: {name} is {optics.texts(name)[row]}; "
+                             f"expected {words}")
+    for name in _CORRECTED:
+        if name in optics and np.any(optics.floats(name) != 0):
+            raise InputError(f"{optics.path}: data_optics says {name}; expected images whose CTF is not corrected")
 
 
 def _defocus(table: StarTable) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import ParticleTable
-from gmmhet.engine.reconstruction.slices import finite_images
 
 __all__ = ["image_noise", "with_residual_noise"]
 
@@ -37,7 +36,7 @@ def _background_power(table: ParticleTable, rows: NDArray[np.int64]) -> NDArray[
     rings = np.rint(np.hypot(x, y)).astype(np.int64)
     power = np.zeros(rings.shape)
     for start in range(0, len(rows), _IMAGES_AT_ONCE):
-        images = finite_images(table, rows[start:start + _IMAGES_AT_ONCE])
+        images = table.images(rows[start:start + _IMAGES_AT_ONCE])
         level = (images * window).sum(axis=(1, 2), keepdims=True) / window.sum()
         power += np.square(np.abs(scipy.fft.rfft2((images - level) * window))).sum(axis=0, dtype=np.float64)
     number = np.bincount(rings.ravel())

@@ -36,7 +36,8 @@ def fingerprint(config: ReconstructConfig, table: ParticleTable, files: list[Pat
     """What the maps depend on: the options, and the files as they are on disk."""
     options = {k: str(v) for k, v in asdict(config).items() if k != "resume"}
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
-    for path in [*files, *table.stacks]:
+    digest.update(table.fingerprint.encode())
+    for path in files:
         if path.is_file():
             status = path.stat()
             digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
@@ -60,6 +61,8 @@ class ResultFolder:
             if saved["key"] == key:
                 found = [MapResult(**m) for m in saved["maps"]]
                 self.done = {m.number: m for m in found if all((self.path / f).is_file() for f in self._files(m))}
+        if not self.done:
+            self._checkpoint.unlink(missing_ok=True)  # its maps go: another run must not take the next ones for them
         kept = {name for m in self.done.values() for name in self._files(m)}
         for old in self.path.iterdir():
             if _MAP_FILE.fullmatch(old.name) and old.name not in kept:

@@ -12,25 +12,9 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.ctf import evaluate_ctf
-from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable
 
-__all__ = ["HalfDisc", "SliceReader", "finite_images"]
-
-
-def finite_images(table: ParticleTable, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Images [b, box, box] of rows (from 0).
-
-    Raises:
-        InputError: an image holds NaN or infinite pixels.
-    """
-    images = table.images(rows)
-    bad = np.flatnonzero(~np.isfinite(images.sum(axis=(1, 2), dtype=np.float64)))
-    if len(bad):
-        row = rows[bad[0]]
-        raise InputError(f"{table.source}: row {table.ids[row]}: image {table.slice_index[row] + 1} of "
-                         f"{table.stacks[table.stack_index[row]]} holds NaN or infinite pixels; expected finite values")
-    return images
+__all__ = ["HalfDisc", "SliceReader"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +85,7 @@ class SliceReader:
         Raises:
             InputError: an image holds NaN or infinite pixels.
         """
-        images = finite_images(self.table, rows)
+        images = self.table.images(rows)
         spectrum = self._centred(scipy.fft.rfft2(images), rows)
         index = self.disc.index / np.float32(self.table.box * self.table.pixel_size)
         columns = self.table.ctf_coefficients[rows].astype(np.float32).T[:, :, None]

@@ -137,11 +137,27 @@ class TestHinge(Shared):
 
 class TestNull(Shared):
     def test_a_rigid_molecule_has_no_significant_mode(self) -> None:
-        data = _made(self.root / "null", "null")
+        data = self.root / "null"
+        if not data.is_dir():
+            _made(data, "null")
         analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(), self.root / "out")
         summary = json.loads((self.root / "out" / "summary.json").read_text())
         self.assertEqual(summary["n_significant_modes"], 0)
         self.assertIn("No motion is supported", summary["verdict"])
+
+
+    def test_copies_of_images_do_not_make_a_motion(self) -> None:
+        """Every row twice and no half-sets in the file: both copies are in one half."""
+        data = self.root / "null"
+        if not data.is_dir():
+            _made(data, "null")
+        text = (data / "particles.star").read_text().replace("_rlnRandomSubset", "_rlnFormerSubset")
+        lines = text.splitlines()
+        rows = [line for line in lines if "@particles.mrcs" in line]
+        (data / "twice.star").write_text("\n".join([*lines, *rows, ""]))
+        analyze(data / "twice.star", data / "model.npz", AnalyzeConfig(), self.root / "twice")
+        summary = json.loads((self.root / "twice" / "summary.json").read_text())
+        self.assertEqual((summary["n_particles"], summary["n_significant_modes"]), (2 * _PARTICLES, 0))
 
 
 class TestBadInput(Shared):
@@ -190,7 +206,7 @@ class TestBadInput(Shared):
         self.refused(*self.analyze("none.star"), words=("none.star", "no such file"), output=self.root / "c")
 
     def test_model_that_is_none(self) -> None:
-        (self.data / "text.npz").write_text("hello")
+        (self.data / "text.npz").write_bytes(b"PK\x03\x04 not a zip")
         self.refused(*self.analyze("particles.star", "text.npz"), words=("text.npz", "Gaussian model"),
                      output=self.root / "d")
 
@@ -200,7 +216,8 @@ class TestBadInput(Shared):
 
     def test_options_that_make_no_sense(self) -> None:
         for extra, word in ((("--modes", "none"), "whole number"), (("--resolution", "-3"), "positive"),
-                            (("--no-motion", "--no-occupancy"), "nothing to analyse")):
+                            (("--no-motion", "--no-occupancy"), "nothing to analyse"), (("--seed", "-1"), "0 or more"),
+                            (("--modes", "33"), "at most 32"), (("--modes", "20"), "degrees of freedom")):
             self.refused(*self.analyze("particles.star"), *extra, words=(word,), output=self.root / "e")
         self.refused("fit", self.data / "consensus.mrc", "--symmetry", "Q7", words=("Q7", "Cn, Dn"),
                      output=self.root / "f.npz")

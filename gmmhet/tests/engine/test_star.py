@@ -92,10 +92,42 @@ class TestReading(StarCase):
         moved = read_particles(other / "moved.star")
         np.testing.assert_array_equal(moved.images(np.array([0])), read_particles(self.star).images(np.array([0])))
 
-    def test_rows_can_be_taken(self) -> None:
-        taken = read_particles(self.star).take(np.array([1]))
-        self.assertEqual(taken.tables["particles"].columns["rlnSomethingOdd"], ["1.50e+01"])
-        np.testing.assert_array_equal(taken.ids, [2])
+    def test_origins_in_pixels_are_not_lost(self) -> None:
+        self.write(particles=_PARTICLES.replace("XAngst", "X").replace("YAngst", "Y"))
+        np.testing.assert_array_equal(read_particles(self.star).origins[0], [1.25 * 2.5, -2.5 * 2.5])
+
+    def test_groups_without_particles_do_not_matter(self) -> None:
+        self.write(optics=_OPTICS.replace("second 7", "unused 1 200 1.4 0.07 9.9 48\nsecond 7"))
+        table = read_particles(self.star)
+        self.assertEqual((table.box, table.pixel_size), (12, 2.5))
+
+    def test_rows_of_one_image_stay_in_one_half(self) -> None:
+        rows = _PARTICLES.replace("_rlnRandomSubset #12", "_rlnOther #12").rstrip().splitlines()
+        self.write(particles="\n".join([*rows[:-2], rows[-2], rows[-2], rows[-1], rows[-2]]) + "\n")
+        halves = read_particles(self.star).halves
+        self.assertEqual(len({halves[0], halves[1], halves[3]}), 1)
+        self.assertNotEqual(halves[0], halves[2])
+
+    def test_imported_names_resolve_from_where_they_are_written(self) -> None:
+        """A STAR relative to a project root, imported beside itself, is found without the root."""
+        job = self.folder / "job"
+        job.mkdir()
+        (job / "run_data.star").write_text(self.star.read_text())
+        deeper = self.folder / "images"
+        deeper.mkdir()
+        (self.folder / "stack.mrcs").rename(deeper / "stack.mrcs")
+        table = read_particles(job / "run_data.star", root=deeper)
+        write_particles(job / "particles.star", table)
+        again = read_particles(job / "particles.star")
+        np.testing.assert_array_equal(again.images(np.array([0])), table.images(np.array([0])))
+
+    def test_names_not_looked_for_stay_as_they_are(self) -> None:
+        table = read_particles(self.star, images=False)
+        other = self.folder / "elsewhere"
+        other.mkdir()
+        write_particles(other / "particles.star", table)
+        names = read_star(other / "particles.star")["particles"].columns["rlnImageName"]
+        self.assertEqual(names, ["000003@stack.mrcs", "1@stack.mrcs"])
 
     def test_failed_writing_leaves_the_old_file(self) -> None:
         table = read_star(self.star)["particles"]
@@ -143,6 +175,15 @@ class TestRefusals(StarCase):
     def test_unknown_optics_group(self) -> None:
         self.write(particles=_PARTICLES.replace(" 3 2 ", " 5 2 "))
         self.refused("row 1", "rlnOpticsGroup is 5", "7, 3")
+
+    def test_corrected_images(self) -> None:
+        columns = _OPTICS.replace("_rlnImageSize #7", "_rlnImageSize #7\n_rlnCtfDataAreCtfPremultiplied #8")
+        self.write(optics=columns.replace("2.5 12\nfirst", "2.5 12 0\nfirst").replace("0.1 2.5 12\n", "0.1 2.5 12 1\n"))
+        self.refused("Premultiplied", "not corrected")
+
+    def test_amplitude_contrast_in_per_cent(self) -> None:
+        self.write(optics=_OPTICS.replace("2.7 0.1", "2.7 10"))
+        self.refused("row 2", "rlnAmplitudeContrast is 10", "-1 to 1")
 
     def test_empty_set(self) -> None:
         lines = _PARTICLES.strip().splitlines()
