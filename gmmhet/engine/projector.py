@@ -66,15 +66,17 @@ class Projector:
         self.grid = grid
         envelope = np.exp(-2 * np.pi**2 * np.asarray(sigmas)[:, None] ** 2 * k**2)
         self._envelope = tf.constant(np.concatenate([envelope, envelope], axis=1), tf.float32)  # [N, S]
-        self._angular = tf.constant(_TWO_PI * np.concatenate([k, k]), tf.float32)  # [S]
-        self._phase = tf.constant(np.repeat([0.0, np.pi / 2], grid.size), tf.float32)
         self._k = tf.constant(_TWO_PI * k, tf.float32)
+        self._ones = tf.ones([2 * grid.size])
         self.scale = 1.0 / voxel_volume
 
     def factors(self, view: Tensor) -> Factors:
         """Separable factors of Gaussians at view [n, N, >= 2] (x, y in the view frame, Angstrom)."""
-        x, y = (tf.cos(view[..., axis, tf.newaxis] * self._angular - self._phase) * self._envelope for axis in (0, 1))
+        x, y = (self._waves(view[..., axis, tf.newaxis] * self._k) for axis in (0, 1))
         return Factors(x, y)
+
+    def _waves(self, phase: Tensor) -> Tensor:
+        return tf.concat([tf.cos(phase), tf.sin(phase)], axis=-1) * self._envelope
 
     def along_x(self, q: Tensor) -> Tensor:
         """d/dx of the columns of [..., S]: frequencies times (cos -> -sin, sin -> cos), transposed on the left."""
@@ -113,6 +115,13 @@ class Projector:
             images.append(tf.matmul(y, in_x, transpose_a=True) + self._along_y(tf.matmul(y, in_y, transpose_a=True)))
         return quadrants_to_planes(tf.stack(images, axis=1))
 
+    @staticmethod
+    def _summed(values: Tensor, weights: Tensor) -> Tensor:
+        """[n, N, S] times [S] to [n, N], as one product."""
+        shape = tf.shape(values)
+        flat = tf.reshape(values, [shape[0] * shape[1], values.shape[-1]])
+        return tf.reshape(tf.linalg.matvec(flat, weights), shape[:2])
+
     def gradient(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Derivatives of sum(cotangent * projection) by every Gaussian (vector-Jacobian product).
 
@@ -124,11 +133,14 @@ class Projector:
         q = planes_to_quadrants(cotangent) * self.scale  # [n, K, S, S]
         cosine, sine = tf.split(q, 2, axis=-1)
         dq = tf.concat([sine * self._k, -cosine * self._k], axis=-1)  # transpose of along_x
-        x, y, dy = factors.x, factors.y, self.along_x(factors.y)
+        x, y = factors.x, factors.y
+        y_cosine, y_sine = tf.split(y, 2, axis=-1)
         gx, gy, ga = [], [], []
         for k in range(cotangent.shape[1]):
             t = tf.matmul(x, q[:, k], transpose_b=True)  # [n, N, S]
-            ga.append(tf.reduce_sum(t * y, axis=-1))
-            gy.append(tf.reduce_sum(t * dy, axis=-1) * weights)
-            gx.append(tf.reduce_sum(tf.matmul(x, dq[:, k], transpose_b=True) * y, axis=-1) * weights)
+            t_cosine, t_sine = tf.split(t, 2, axis=-1)
+            # sums over frequencies as matrix-vector products, which are faster than reductions
+            ga.append(self._summed(t * y, self._ones))
+            gy.append(self._summed(t_sine * y_cosine - t_cosine * y_sine, self._k) * weights)
+            gx.append(self._summed(tf.matmul(x, dq[:, k], transpose_b=True) * y, self._ones) * weights)
         return tf.stack(gx, axis=1), tf.stack(gy, axis=1), tf.stack(ga, axis=1)
