@@ -36,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.error_file.write_text(f"{error}\n", encoding="utf-8")
         return 2
     except KeyboardInterrupt:
-        more = "; the same command with --resume goes on from here" if hasattr(options, "resume") else ""
-        print(f"gmmhet: interrupted{more}", file=sys.stderr)
+        print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
         return 1
     except Exception:
         _LOG.exception("gmmhet: failed unexpectedly")
@@ -80,10 +79,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_common(sub: argparse.ArgumentParser, *, resume: bool = True) -> None:
+def _add_common(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=int, default=0, help="makes a run repeatable (default 0)")
-    if resume:
-        sub.add_argument("--resume", action="store_true", help="go on from what an interrupted run left")
+    sub.add_argument("--resume", action="store_true", help="go on from what an interrupted run left")
+
+
+def _add_brief(sub: argparse.ArgumentParser, *, seed: bool) -> None:
+    """Options of commands that are over in seconds and leave nothing half-done."""
+    if seed:
+        sub.add_argument("--seed", type=int, default=0, help="makes a run repeatable (default 0)")
+    sub.add_argument("--resume", action="store_true", help="accepted; the whole is done again, which takes seconds")
 
 
 def _add_simulate(sub: argparse.ArgumentParser) -> None:
@@ -93,7 +98,7 @@ def _add_simulate(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--pixel-size", type=float)
     sub.add_argument("--snr", type=float, help="signal over noise variance, all pixels, CTF applied")
     sub.add_argument("-o", "--output", type=Path, required=True)
-    _add_common(sub, resume=False)
+    _add_brief(sub, seed=True)
     sub.set_defaults(command=_simulate)
 
 
@@ -108,6 +113,7 @@ def _add_import(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
     sub.add_argument("--no-images", action="store_true", help="convert the metadata without looking for the stacks")
     sub.add_argument("-o", "--output", type=Path, required=True)
+    _add_brief(sub, seed=False)
     sub.set_defaults(command=_import)
 
 
@@ -131,7 +137,7 @@ def _add_fit(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--box", type=int, help="pixels of the particles: bring the map to their grid (with --pixel-size)")
     sub.add_argument("--pixel-size", type=float, help="of the particles (default: the map's own grid)")
     sub.add_argument("-o", "--output", type=Path, required=True, help="model.npz")
-    _add_common(sub)
+    _add_brief(sub, seed=True)
     sub.set_defaults(command=_fit)
 
 
@@ -222,6 +228,7 @@ def _reconstruct(options: argparse.Namespace) -> None:
 def _add_report(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("folder", type=Path, help="the folder of gmmhet run")
     sub.add_argument("-o", "--output", type=Path, required=True)
+    _add_brief(sub, seed=False)
     sub.set_defaults(command=_report)
 
 
