@@ -54,7 +54,8 @@ def mode_verdict(result: AnalysisResult, k: int, size: float) -> str:
     evidence = (f"held-out particles gain {result.gain[k]:.2f} in log-likelihood each (null {result.null:.2f}), "
                 f"half-sets agree to {result.correlation[k]:.2f}")
     if k < result.significant:
-        return f"Mode {k + 1} is real: {evidence}; it moves density by up to {size:.1f} A per standard deviation."
+        return (f"Mode {k + 1} is supported: {evidence}; it moves density by up to {size:.1f} A per standard "
+                "deviation. Errors of the poses, which are taken as exact, can look like a motion too.")
     return f"Mode {k + 1} is not supported: {evidence}; do not interpret it."
 
 
