@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gmmhet import __version__
-from gmmhet.engine.config import PRESETS, AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
+from gmmhet.engine.config import PRESETS, AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig, count_or_auto
 from gmmhet.engine.errors import InputError
 
 __all__ = ["main"]
@@ -141,17 +141,9 @@ def _add_fit(sub: argparse.ArgumentParser) -> None:
     sub.set_defaults(command=_fit)
 
 
-def _count(text: str, option: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise InputError(f"--{option} is {text!r}; expected a whole number from 1, or auto")
-    return int(text)
-
-
 def _fit_config(options: argparse.Namespace) -> FitConfig:
-    return FitConfig(_count(options.n_gaussians, "n-gaussians"), options.resolution, options.mask, options.symmetry,
-                     options.seed)
+    number = count_or_auto(options.n_gaussians, "--n-gaussians")
+    return FitConfig(number, options.resolution, options.mask, options.symmetry, options.seed)
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -187,7 +179,7 @@ def _add_analyze(sub: argparse.ArgumentParser) -> None:
 
 
 def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
-    return AnalyzeConfig(options.method, _count(options.modes, "modes"), options.resolution, options.motion,
+    return AnalyzeConfig(options.method, count_or_auto(options.modes, "--modes"), options.resolution, options.motion,
                          options.occupancy, seed=options.seed, resume=options.resume)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gmmhet.engine.errors import InputError
 
-__all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", "check_symmetry"]
+__all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", "check_symmetry", "count_or_auto"]
 
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
@@ -24,6 +24,20 @@ def check_symmetry(symmetry: str) -> str:
     if not re.fullmatch(r"[CD][1-9]\d*|T|O|I", group):
         raise InputError(f"--symmetry is {symmetry!r}; expected Cn, Dn, T, O or I")
     return group
+
+
+def count_or_auto(text: str | None, label: str) -> int | None:
+    """A number from 1 as typed on a command line or a form; None for auto or nothing.
+
+    Raises:
+        InputError: anything else; the message names it by its label.
+    """
+    text = (text or "auto").strip()
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"{label} is {text!r}; expected a whole number from 1, or auto")
+    return int(text)
 
 
 def _positive(name: str, value: float | None) -> None:

@@ -4,6 +4,7 @@ Density(x) = sum_j w_j N(x; c_j, sigma_j^2 I), w_j the integral of Gaussian j. I
 sum_j w_j exp(-2 pi^2 sigma_j^2 |k|^2) exp(-2 pi i k.c_j).
 """
 
+import json
 import os
 import zipfile
 from dataclasses import dataclass, field
@@ -57,7 +58,6 @@ class GaussianModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as .npz (allow_pickle is never needed to read it)."""
-        import json
         with replacing(path) as temporary, open(temporary, "wb") as out:
             np.savez(out, centers=self.centers, weights=self.weights, sigmas=self.sigmas, box=self.box,
                      pixel_size=self.pixel_size, resolution=self.resolution, symmetry=self.symmetry,
@@ -70,7 +70,6 @@ class GaussianModel:
         Raises:
             InputError: missing, or not such a file.
         """
-        import json
         if not Path(path).is_file():
             raise InputError(f"{path}: no such file; expected a Gaussian model (.npz) made by gmmhet fit")
         try:

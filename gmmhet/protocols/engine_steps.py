@@ -13,7 +13,7 @@ from pyworkflow.protocol.params import BooleanParam, Form, IntParam, StringParam
 from gmmhet.engine.errors import InputError
 from gmmhet.plugin import Plugin
 
-__all__ = ["EngineSteps", "count_or_auto", "messages_of"]
+__all__ = ["EngineSteps", "messages_of"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,20 +25,6 @@ def messages_of(check: Callable[[], object]) -> list[str]:
     except InputError as error:
         return [str(error)]
     return []
-
-
-def count_or_auto(text: str, label: str) -> int | None:
-    """A number from 1 typed into a form, or None for auto.
-
-    Raises:
-        InputError: anything else.
-    """
-    text = (text or "auto").strip()
-    if text == "auto":
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise InputError(f"{label} is {text!r}; expected a whole number from 1, or auto")
-    return int(text)
 
 
 class EngineSteps:

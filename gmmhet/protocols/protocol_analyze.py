@@ -12,8 +12,8 @@ from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
 from gmmhet.convert import check_set, fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
-from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.protocols.engine_steps import EngineSteps, count_or_auto, messages_of
+from gmmhet.engine.config import AnalyzeConfig, count_or_auto
+from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 
 __all__ = ["ProtGmmHetAnalyze"]
 

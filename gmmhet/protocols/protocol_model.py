@@ -11,9 +11,9 @@ from pyworkflow.utils import Message
 
 from gmmhet.constants import MODEL_DIR, MODEL_FILE
 from gmmhet.convert import map_file, read_fsc_curves, read_volume
-from gmmhet.engine.config import FitConfig
+from gmmhet.engine.config import FitConfig, count_or_auto
 from gmmhet.objects import GmmHetModel
-from gmmhet.protocols.engine_steps import EngineSteps, count_or_auto, messages_of
+from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 
 __all__ = ["ProtGmmHetModel"]
 
