@@ -97,6 +97,9 @@ def _add_simulate(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--box", type=int, help="pixels")
     sub.add_argument("--pixel-size", type=float)
     sub.add_argument("--snr", type=float, help="signal over noise variance, all pixels, CTF applied")
+    sub.add_argument("--angle-error", type=float, default=0.0,
+                     help="standard deviation of the errors of rot, tilt and psi in particles.star, degrees")
+    sub.add_argument("--shift-error", type=float, default=0.0, help="the same of the origins, Angstrom per axis")
     sub.add_argument("-o", "--output", type=Path, required=True)
     _add_brief(sub, seed=True)
     sub.set_defaults(command=_simulate)
@@ -105,7 +108,7 @@ def _add_simulate(sub: argparse.ArgumentParser) -> None:
 def _simulate(options: argparse.Namespace) -> None:
     from gmmhet.engine.simulate import simulate
     simulate(SimulateConfig(options.preset, options.particles, options.box, options.pixel_size, options.snr,
-                            options.seed), options.output)
+                            options.seed, options.angle_error, options.shift_error), options.output)
 
 
 def _add_import(sub: argparse.ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """Validated options of each stage. Lengths Angstrom, angles degrees."""
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ __all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", 
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
 MOST_MODES = 32
-PRESETS = ("hinge11", "null", "twostate", "ring14")
+PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions")
 
 
 def check_symmetry(symmetry: str) -> str:
@@ -52,7 +53,7 @@ def _seed(value: int) -> None:
 
 @dataclass(frozen=True)
 class SimulateConfig:
-    """gmmhet simulate. None: the preset's own value."""
+    """gmmhet simulate. None: the preset's own value. Pose errors: standard deviation per Euler angle and per axis."""
 
     preset: str = "hinge11"
     particles: int | None = None
@@ -60,9 +61,15 @@ class SimulateConfig:
     pixel_size: float | None = None
     snr: float | None = None
     seed: int = 0
+    angle_error: float = 0.0
+    shift_error: float = 0.0
 
     def __post_init__(self) -> None:
         _seed(self.seed)
+        for name in ("angle_error", "shift_error"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise InputError(f"--{name.replace('_', '-')} is {value}; expected 0 or a positive number")
         if self.preset not in PRESETS:
             raise InputError(f"--preset is {self.preset!r}; expected one of {', '.join(PRESETS)}")
         for name in ("particles", "box", "pixel_size", "snr"):

@@ -1,6 +1,6 @@
 """Pseudo-atomic molecules whose domains turn about hinges or come and go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -8,7 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.simulate.chain import grow_chain
 
-__all__ = ["Molecule", "hinge_molecule", "ring_molecule", "twostate_molecule"]
+__all__ = [
+    "Molecule", "antibody_molecule", "four_arm_molecule", "hinge_and_domain_molecule", "hinge_molecule",
+    "ring_molecule", "two_arm_molecule", "twostate_molecule",
+]
 
 #: beads per cubic Angstrom of a protein, one a residue: 110 Da of 1.21 A^3 each
 _RESIDUE_VOLUME = 133.0
@@ -100,11 +103,75 @@ def hinge_molecule() -> Molecule:
 @cache
 def twostate_molecule() -> Molecule:
     """The hinge molecule at rest, with a small domain on top of its body that is there or not."""
+    both = hinge_and_domain_molecule()
+    return replace(both, turned_by=np.full(len(both), -1), scaled_by=np.minimum(both.scaled_by, 0),
+                   pivots=np.zeros((1, 3)), axes=both.axes[:1])
+
+
+@cache
+def hinge_and_domain_molecule() -> Molecule:
+    """The hinge molecule with a small domain on top of its body: coordinate 0 turns the arm, 1 scales the domain."""
     whole = hinge_molecule()
     domain = _domain(np.random.default_rng(2), 60, (1.0, 1.0, 1.0), (-8.0, -16.0, 34.0))
     n = len(whole) + len(domain)
-    return Molecule(np.concatenate([whole.centers, domain]), np.ones(n), whole.sigma, np.full(n, -1),
-                    np.repeat([-1, 0], [len(whole), len(domain)]), np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]))
+    return Molecule(np.concatenate([whole.centers, domain]), np.ones(n), whole.sigma,
+                    np.concatenate([whole.turned_by, np.full(len(domain), -1)]),
+                    np.repeat([-1, 1], [len(whole), len(domain)]),
+                    np.concatenate([whole.pivots, np.zeros((1, 3))]), np.repeat([[0.0, 0.0, 1.0]], 2, axis=0))
+
+
+@cache
+def two_arm_molecule() -> Molecule:
+    """The hinge molecule's body and arm, and on its other side an arm of the same size that turns in the xz plane."""
+    whole = hinge_molecule()
+    arm = _domain(np.random.default_rng(22), 160, (1.6, 0.9, 0.8), (-58.0, 0.0, 0.0))
+    n = len(whole) + len(arm)
+    centre = np.array([-10.0, 0.0, 0.0])
+    return Molecule(np.concatenate([whole.centers, arm]) - centre, np.ones(n), whole.sigma,
+                    np.concatenate([whole.turned_by, np.full(len(arm), 1)]), np.full(n, -1),
+                    np.concatenate([whole.pivots, [[-35.0, 0.0, 0.0]]]) - centre,
+                    np.concatenate([whole.axes, [[0.0, 1.0, 0.0]]]))
+
+
+@cache
+def four_arm_molecule() -> Molecule:
+    """A round body with four arms of 200, 150, 110 and 80 residues, a quarter turn apart around z, each on a hinge.
+
+    Coordinates 0..3 turn them from the largest to the smallest: 0 and 3 in the xy plane, 1 and 2 out of it.
+    """
+    rng = np.random.default_rng(4)
+    body = _domain(rng, 480, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+    pivot = np.array([25.0, 0.0, 0.0])
+    sizes, reaches, turns = (200, 150, 110, 80), (54.0, 51.0, 49.0, 46.0), (0.0, 90.0, 180.0, 270.0)
+    axes = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    arms = [_about_z(_domain(rng, size, (1.6, 0.9, 0.8), (reach, 0.0, 0.0)), turn)
+            for size, reach, turn in zip(sizes, reaches, turns, strict=True)]
+    centers = np.concatenate([body, *arms])
+    n = len(centers)
+    return Molecule(centers, np.ones(n), 2.5, np.repeat([-1, 0, 1, 2, 3], [len(body), *sizes]), np.full(n, -1),
+                    np.concatenate([_about_z(pivot[None], turn) for turn in turns]), axes)
+
+
+@cache
+def antibody_molecule() -> Molecule:
+    """Three elongated domains of 440 residues, an antibody's size and shape; one turns about an axis through the hinge.
+
+    The domain lies 40 degrees off that axis (x): over 360 degrees it goes around a cone, clear of the other two.
+    """
+    rng = np.random.default_rng(150)
+    shape = (2.0, 1.25, 1.0)
+    fixed = [_about_z(_domain(rng, 440, shape, (46.0, 0.0, 0.0)), turn) for turn in (117.0, -117.0)]
+    hinge = np.array([6.0, 0.0, 0.0])
+    turning = _about_z(_domain(rng, 440, shape, (42.0, 0.0, 0.0)), 40.0) + hinge
+    centers = np.concatenate([*fixed, turning])
+    n = len(centers)
+    return Molecule(centers, np.ones(n), 2.5, np.repeat([-1, 0], [880, 440]), np.full(n, -1), hinge[None],
+                    np.array([[1.0, 0.0, 0.0]]))
+
+
+def _about_z(points: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
+    """Points [m, 3] turned about the z axis, degrees, right-handed."""
+    return np.asarray(_turn(points, np.zeros(3), np.array([0.0, 0.0, 1.0]), np.array([angle]))[0])
 
 
 @cache

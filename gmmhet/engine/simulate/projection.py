@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["density_map", "frequency_grid", "images_from_slices", "projection_slices"]
+__all__ = ["density_map", "frequency_grid", "images_from_slices", "map_from_waves", "projection_slices"]
 
 _ATOMS_AT_ONCE = 2048
 
@@ -95,5 +95,25 @@ def density_map(
     kx, ky = frequency_grid(box, pixel_size)
     kz = np.fft.fftfreq(box, pixel_size)[:, None, None]
     transform *= _envelope(kx**2 + ky**2 + kz**2, sigma, pixel_size)
+    return _density(transform, box)
+
+
+def map_from_waves(waves: NDArray[np.complex128], sigma: float, *, box: int, pixel_size: float,
+                   ) -> NDArray[np.float32]:
+    """The map of Gaussians, as of :func:`density_map`, from the sums of their waves.
+
+    Args:
+        waves: [m, m, m], m = box or (even boxes) box + 1: sum_j w_j exp(-2 pi i k.x_j) at the frequencies
+            k = (kz, ky, kx) = -m//2 .. m//2, in units of 1 / (box pixel_size). sigma: Angstrom.
+    """
+    middle = len(waves) // 2
+    index = np.rint(np.fft.fftfreq(box, 1 / box)).astype(np.int64) + middle
+    half = waves[np.ix_(index, index, np.arange(middle, middle + box // 2 + 1))]
+    kx, ky = frequency_grid(box, pixel_size)
+    kz = np.fft.fftfreq(box, pixel_size)[:, None, None]
+    return _density(half * _envelope(kx**2 + ky**2 + kz**2, sigma, pixel_size), box)
+
+
+def _density(transform: NDArray[Any], box: int) -> NDArray[np.float32]:
     density = np.fft.irfftn(transform, s=(box,) * 3, axes=(0, 1, 2))
     return np.fft.fftshift(density).astype(np.float32)

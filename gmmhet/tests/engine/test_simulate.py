@@ -104,7 +104,7 @@ class TestFiles(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             for what in ("twostate", "null"):
                 simulate(SimulateConfig(what, particles=4, box=40), Path(name))
-            assert [p.name for p in (Path(name) / "truth").iterdir()] == ["state_00.mrc"]
+            assert [p.name for p in (Path(name) / "truth").glob("*.mrc")] == ["state_00.mrc"]
 
     def test_refuses_a_box_that_the_molecule_does_not_fit(self):
         with tempfile.TemporaryDirectory() as name:
