@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.mrc import open_stack
 from gmmhet.engine.io.particles import Optics, ParticleTable, check_images, resolve_stack
-from gmmhet.engine.io.star import StarTable, read_star, write_star
+from gmmhet.engine.io.star import StarTable, read_star
 
-__all__ = ["read_particles", "write_particles"]
+__all__ = ["read_particles"]
 
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _CORRECTED = ("rlnCtfDataAreCtfPremultiplied", "rlnCtfDataArePhaseFlipped")
@@ -53,34 +53,6 @@ def read_particles(
         _check_uniform(result)
         check_images(result)
     return result
-
-
-def write_particles(path: str | os.PathLike[str], table: ParticleTable,
-                    extra: dict[str, list[str]] | None = None) -> None:
-    """Write a table back with every column as it was read, and extra columns after them.
-
-    Stack names are rewritten, relative to the new file, when the file goes to another folder than its source or when
-    they are not relative to its folder. Names of stacks that were not looked for stay as they are.
-    """
-    final = Path(path)
-    source = table.tables[table.particle_block]
-    columns = dict(source.columns)
-    folder = final.resolve().parent
-    moved = folder != table.source.resolve().parent
-    if table.located and (moved or not all((folder / n).is_file() for n in _names(source))):
-        names = [os.path.relpath(p.resolve(), folder) for p in table.stacks]
-        columns["rlnImageName"] = [f"{s + 1:06d}@{names[i]}"
-                                   for i, s in zip(table.stack_index, table.slice_index, strict=True)]
-    for name, values in (extra or {}).items():
-        if len(values) != len(source):
-            raise ValueError(f"column {name} has {len(values)} values for {len(source)} particles")
-        columns[name] = values
-    tables = [t for k, t in table.tables.items() if k != table.particle_block]
-    write_star(final, [*tables, StarTable(source.name, columns)])
-
-
-def _names(table: StarTable) -> set[str]:
-    return {text.rpartition("@")[2] for text in table.texts("rlnImageName")}
 
 
 def _origins(table: StarTable, pixel_size: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
-"""STAR files with every value kept as its text, read and written through gemmi."""
+"""STAR files with every value kept as its text. Large plain loops are cut by numpy; what is quoted, by gemmi."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.atomic import replacing
+from gmmhet.engine.io.loops import read_plain
+from gmmhet.engine.io.texts import TextColumn, byte_texts
 
 __all__ = ["StarTable", "read_star", "table_from", "write_star"]
+
+_ROWS_AT_ONCE = 1 << 15
+_SPECIAL = (b"'", b'"', b"#", b";", b"_")
+_WORDS = (b"data_", b"loop_", b"stop_", b"save_", b"global_")
 
 
 @dataclass
@@ -27,7 +33,7 @@ class StarTable:
     """
 
     name: str
-    columns: dict[str, list[str]]
+    columns: dict[str, Sequence[str]]
     path: Path = field(default_factory=Path)
 
     def __len__(self) -> int:
@@ -43,28 +49,36 @@ class StarTable:
             InputError: the column is missing, or names the first row and value that is no finite number.
         """
         texts = self.texts(column)
-        try:
-            values = np.array(texts, dtype=np.float64)
-        except ValueError:
-            values = np.array([_number(t) for t in texts])
+        values = _numbers(texts)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
-            raise InputError(f"{self.path}: row {bad[0] + 1}: {column} is {texts[bad[0]]!r}; expected a finite number")
+            raise InputError(f"{self.path}: row {bad[0] + 1}: {column} is {texts[int(bad[0])]!r}; "
+                             "expected a finite number")
         return values
 
     def integers(self, column: str) -> NDArray[np.int64]:
         """A column as whole numbers (also written as 1.0). Raises InputError as floats() does."""
         values = self.floats(column)
-        bad = np.flatnonzero(values != np.round(values))
+        bad = np.flatnonzero((values != np.round(values)) | (np.abs(values) > 2.0**53))
         if len(bad):
-            raise InputError(f"{self.path}: row {bad[0] + 1}: {column} is {values[bad[0]]}; expected a whole number")
+            raise InputError(f"{self.path}: row {bad[0] + 1}: {column} is {values[bad[0]]:g}; expected a whole number")
         return values.astype(np.int64)
 
-    def texts(self, column: str) -> list[str]:
+    def texts(self, column: str) -> Sequence[str]:
         """A column as texts. Raises InputError when it is missing."""
         if column not in self.columns:
             raise InputError(f"{self.path}: no column {column} in table data_{self.name}")
         return self.columns[column]
+
+
+def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
+    """NaN where a text is no number."""
+    try:
+        if isinstance(texts, TextColumn):
+            return texts.bytes.astype(np.float64)
+        return np.array(texts, dtype=np.float64)
+    except ValueError:
+        return np.array([_number(t) for t in texts])
 
 
 def _number(text: str) -> float:
@@ -72,23 +86,6 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
-
-
-def _block_table(block: gemmi.cif.Block, path: Path) -> StarTable | None:
-    name = block.name.strip()
-    for item in block:
-        if item.loop is not None:
-            width = item.loop.width()
-            values = item.loop.values
-            columns = {tag.lstrip("_"): values[i::width] for i, tag in enumerate(item.loop.tags)}
-            return StarTable(name, {k: [_unquoted(v) for v in vs] for k, vs in columns.items()}, path)
-    found: list[Any] = [item.pair for item in block if item.pair is not None]
-    pairs = {tag.lstrip("_"): [_unquoted(value)] for tag, value in found}
-    return StarTable(name, pairs, path) if pairs else None
-
-
-def _unquoted(text: str) -> str:
-    return gemmi.cif.as_string(text) if text[:1] in "'\";" else text
 
 
 def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
@@ -101,31 +98,75 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
     if not source.is_file():
         raise InputError(f"{source}: no such file; expected a STAR file")
     try:
-        document = gemmi.cif.read_file(str(source))
-    except (ValueError, RuntimeError, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: not a readable STAR file ({str(error).splitlines()[0]})") from None
-    tables = [t for t in (_block_table(block, source) for block in document) if t is not None]
+        data = source.read_bytes()
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read ({error.strerror}); expected a STAR file") from None
+    if b"\0" in data:
+        raise InputError(f"{source}: not a STAR file (binary data)")
+    plain = read_plain(data, source)
+    if plain is not None:
+        tables = [StarTable(name, dict(columns), source) for name, columns in plain]
+    else:
+        tables = [t for t in (_block_table(b, source) for b in _document(data, source)) if t is not None]
     if not tables:
         raise InputError(f"{source}: holds no table; expected a particle STAR file")
     return {t.name: t for t in tables}
 
 
+def _document(data: bytes, source: Path) -> gemmi.cif.Document:
+    try:
+        return gemmi.cif.read_string(data.decode("utf-8", "surrogateescape"))
+    except (ValueError, RuntimeError, UnicodeError) as error:
+        raise InputError(f"{source}: not a readable STAR file ({str(error).splitlines()[0]})") from None
+
+
+def _block_table(block: gemmi.cif.Block, path: Path) -> StarTable | None:
+    """The first loop of a block, or its pairs."""
+    name = block.name.strip()
+    for item in block:
+        if item.loop is not None:
+            width = item.loop.width()
+            values = item.loop.values
+            tags = [tag.lstrip("_") for tag in item.loop.tags]
+            return StarTable(name, {t: [_unquoted(v) for v in values[i::width]] for i, t in enumerate(tags)}, path)
+    found: list[Any] = [item.pair for item in block if item.pair is not None]
+    pairs: dict[str, Sequence[str]] = {tag.lstrip("_"): [_unquoted(value)] for tag, value in found}
+    return StarTable(name, pairs, path) if pairs else None
+
+
+def _unquoted(text: str) -> str:
+    return gemmi.cif.as_string(text) if text[:1] in "'\";" else text
+
+
 def write_star(path: str | os.PathLike[str], tables: Iterable[StarTable]) -> None:
     """Write tables as RELION reads them; the file appears only when whole."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
-        out.write("\n# version 30001\n")
+    with replacing(path) as temporary, open(temporary, "wb") as out:
+        out.write(b"\n# version 30001\n")
         for table in tables:
-            out.write(f"\ndata_{table.name}\n\nloop_ \n")
-            out.writelines(f"_{c} #{i} \n" for i, c in enumerate(table.columns, 1))
-            rows = zip(*table.columns.values(), strict=True)
-            out.writelines(" ".join(_quoted(str(v)) for v in row) + "\n" for row in rows)
-            out.write("\n")
+            out.write(f"\ndata_{table.name}\n\nloop_ \n".encode())
+            out.writelines(f"_{c} #{i} \n".encode() for i, c in enumerate(table.columns, 1))
+            lengths = {len(values) for values in table.columns.values()}
+            if len(lengths) > 1:
+                raise ValueError(f"columns of data_{table.name} have {sorted(lengths)} values")
+            for start in range(0, len(table), _ROWS_AT_ONCE):
+                columns = [_encoded(values, start, start + _ROWS_AT_ONCE) for values in table.columns.values()]
+                out.writelines(b" ".join(row) + b"\n" for row in zip(*columns, strict=True))
+            out.write(b"\n")
 
 
-def _quoted(text: str) -> str:
-    if text and not any(c.isspace() for c in text) and text[0] not in "'\"#;":
+def _encoded(values: Sequence[str], start: int, stop: int) -> list[bytes]:
+    """Texts ready to be written; those that would be taken for something else are quoted."""
+    found = byte_texts(values, start, stop)
+    return [v if v[:1].isalnum() and v.isalnum() else _quoted(v) for v in found]
+
+
+def _quoted(text: bytes) -> bytes:
+    if text.split() == [text] and not text.startswith(_SPECIAL) and not text.lower().startswith(_WORDS):
         return text
-    return f'"{text}"'
+    if b"\n" in text:
+        raise ValueError(f"a text with a line end cannot stand in a STAR file: {text!r}")
+    quote = b"'" if b'"' in text else b'"'
+    return quote + text + quote
 
 
 def table_from(name: str, columns: Mapping[str, Iterable[object]]) -> StarTable:
