@@ -48,17 +48,22 @@ def evaluate_ctf(coefficients: Any, kx: Any, ky: Any, *, sin: Any = np.sin) -> A
     """CTF from its coefficients, for numpy arrays or (sin=tf.sin) tensors.
 
     Args:
-        coefficients: sequence of 5 arrays, each broadcastable with kx, ky.
+        coefficients: sequence of 5 arrays, each broadcastable with kx, ky; or of 9, the last four being those of
+            k^4 cos 2t, k^4 sin 2t, k^4 cos 4t and k^4 sin 4t (t the angle of k).
         kx, ky: frequencies, 1/Angstrom.
     """
-    mean, cosine, sine, fourth, constant = coefficients
+    mean, cosine, sine, fourth, constant, *higher = coefficients
     xx, yy = kx * kx, ky * ky
-    k2 = xx + yy
-    return sin((mean + fourth * k2) * k2 + cosine * (xx - yy) + sine * (2 * kx * ky) + constant)
+    k2, cos2, sin2 = xx + yy, xx - yy, 2 * kx * ky
+    phase = (mean + fourth * k2) * k2 + cosine * cos2 + sine * sin2 + constant
+    if higher:
+        phase = phase + (higher[0] * k2 + higher[2] * cos2 + 2 * higher[3] * sin2) * cos2 + (
+            higher[1] * k2 - higher[2] * sin2) * sin2
+    return sin(phase)
 
 
 def ctf(coefficients: NDArray[np.float64], kx: ArrayLike, ky: ArrayLike) -> NDArray[np.float64]:
-    """CTF of n particles on a frequency grid: [n, 5], [...], [...] to [n, ...]."""
+    """CTF of n particles on a frequency grid: [n, 5] (or [n, 9]), [...], [...] to [n, ...]."""
     kx, ky = np.asarray(kx, float), np.asarray(ky, float)
     columns: Sequence[Any] = [c.reshape((-1,) + (1,) * kx.ndim) for c in np.asarray(coefficients, float).T]
     return np.asarray(evaluate_ctf(columns, kx, ky))

@@ -34,7 +34,7 @@ STAGES = ("simulate", "fitting", "analysis", "reconstruction", "report")
 # But for how Gaussians are written, as a map or as pseudo-atoms.
 SHARED = {"analysis": ("fitting",)}
 # The engine's floor: used by everything, uses only itself.
-FOUNDATION = ("errors", "conventions", "config", "progress", "ctf", "gaussians", "io", "fourier")
+FOUNDATION = ("errors", "conventions", "config", "progress", "ctf", "aberrations", "gaussians", "io", "fourier")
 
 
 def sources(*parts: str) -> list[Path]:

@@ -1,10 +1,11 @@
 """Files in and out: maps, stacks, particle metadata."""
 
 from gmmhet.engine.io.atomic import output_folder, replacing
-from gmmhet.engine.io.mrc import DensityMap, open_stack, read_map, write_map, write_stack
+from gmmhet.engine.io.mrc import DensityMap, read_map, write_map, write_stack
 from gmmhet.engine.io.particles import Optics, ParticleTable, check_images
-from gmmhet.engine.io.relion import read_particles
+from gmmhet.engine.io.reading import read_particles
 from gmmhet.engine.io.selection import write_particles, write_selection
+from gmmhet.engine.io.stacks import open_stack
 from gmmhet.engine.io.star import StarTable, read_star, table_from, write_star
 
 __all__ = [

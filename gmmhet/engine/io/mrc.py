@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.atomic import replacing
 
-__all__ = ["DensityMap", "open_stack", "read_map", "write_map", "write_stack"]
+__all__ = ["DensityMap", "open_mrc_stack", "read_map", "write_map", "write_stack"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def write_map(path: str | os.PathLike[str], data: NDArray[Any], pixel_size: floa
         handle.voxel_size = pixel_size
 
 
-def open_stack(path: str | os.PathLike[str]) -> NDArray[Any]:
+def open_mrc_stack(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Memory-mapped images [n, y, x] of a stack, whatever its dtype.
 
     Raises:

@@ -1,28 +1,35 @@
 """The normalised particle table: what every reader gives and everything else takes."""
 
 import hashlib
-import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
+from gmmhet.engine.aberrations import EVEN, Aberrations, restored, through_magnification
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.ctf import ctf_coefficients
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.mrc import open_stack
+from gmmhet.engine.io.stacks import open_stack
 from gmmhet.engine.io.star import StarTable
+from gmmhet.engine.io.texts import TextColumn
 
-__all__ = ["Optics", "ParticleTable", "check_images", "resolve_stack"]
+__all__ = ["Optics", "ParticleTable", "check_images", "micrograph_indices"]
 
 _OPEN_STACKS = 64  # systems allow some thousand open files, and there can be a stack for every micrograph
 
 
 @dataclass(frozen=True)
 class Optics:
-    """One optics group: voltage kV, spherical aberration mm, amplitude contrast fraction, pixel size Angstrom."""
+    """One optics group: voltage kV, spherical aberration mm, amplitude contrast fraction, pixel size Angstrom.
+
+    Aberrations: what the images went through beside defocus, astigmatism and spherical aberration.
+    """
 
     name: str
     voltage: float
@@ -30,6 +37,7 @@ class Optics:
     amplitude_contrast: float
     pixel_size: float
     box: int
+    aberrations: Aberrations = field(default_factory=Aberrations)
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,9 @@ class ParticleTable:
         optics: the optics groups; optics_index: [n] which.
         half_set: [n] 1 or 2, 0 when unknown. micrograph: [n] index of the micrograph, -1 when unknown.
         has_ctf: False when the file tells no defocus: the CTF is then 1.
-        tables: the tables of the file, untouched, for writing back.
+        tables: the tables of the file, untouched, for writing back; of a file that is no STAR, what it holds as tables
+            of RELION 3.1. particle_block: which of them has the particles.
+        records: of a cryoSPARC file, its rows with all fields, untouched; else None.
         located: whether the stacks were looked for and found; if not, their names are the file's.
     """
 
@@ -62,9 +72,10 @@ class ParticleTable:
     half_set: NDArray[np.int64]
     micrograph: NDArray[np.int64]
     has_ctf: bool
-    tables: dict[str, StarTable] = field(repr=False)
+    tables: Mapping[str, StarTable] = field(repr=False)
     particle_block: str = "particles"
     located: bool = True
+    records: NDArray[np.void] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,13 +99,53 @@ class ParticleTable:
         return euler_to_matrix(self.angles)
 
     @cached_property
+    def views(self) -> NDArray[np.float64]:
+        """[n, 3, 3] A as the images show it: magnified by M^T in the plane where the optics has a magnification matrix.
+
+        Points appear at (views p)_xy - o, and the frequency k of an image is views^T (kx, ky, 0) of the model.
+        """
+        if all(o.aberrations.magnification == Aberrations.magnification for o in self.optics):
+            return self.rotations
+        plane = np.tile(np.eye(3), (len(self.optics), 1, 1))
+        plane[:, :2, :2] = [o.aberrations.matrix.T for o in self.optics]
+        return np.asarray(plane[self.optics_index] @ self.rotations)
+
+    @cached_property
     def ctf_coefficients(self) -> NDArray[np.float64]:
-        """[n, 5], see :mod:`gmmhet.engine.ctf`; C = 1 (phase pi/2) when there is no CTF."""
+        """[n, 5], see :mod:`gmmhet.engine.ctf`; C = 1 (phase pi/2) when there is no CTF.
+
+        [n, 9] where the optics have even aberrations or a magnification matrix.
+        """
         if not self.has_ctf:
             return np.tile([0.0, 0.0, 0.0, 0.0, np.pi / 2], (len(self), 1))
         values = np.array([[o.voltage, o.spherical_aberration, o.amplitude_contrast] for o in self.optics])
         u, v, angle, shift = self.defocus.T
-        return ctf_coefficients(u, v, angle, shift, *values[self.optics_index].T)
+        plain = ctf_coefficients(u, v, angle, shift, *values[self.optics_index].T)
+        if not any(o.aberrations.alters_ctf for o in self.optics):
+            return plain
+        out = np.concatenate([plain, np.zeros((len(self), EVEN - plain.shape[1]))], axis=1)
+        for group in np.unique(self.optics_index):
+            rows, aberrations = self.optics_index == group, self.optics[group].aberrations
+            out[rows] = through_magnification(out[rows] + np.array(aberrations.even), aberrations.matrix)
+        return out
+
+    @cached_property
+    def odd_coefficients(self) -> NDArray[np.float64]:
+        """[n, 6] of the phase by odd aberrations, see :mod:`gmmhet.engine.aberrations`."""
+        groups = [through_magnification(np.array(o.aberrations.odd), o.aberrations.matrix) for o in self.optics]
+        return np.asarray(np.array(groups)[self.optics_index])
+
+    def restored(self, spectrum: NDArray[Any], rows: NDArray[np.int64], kx: Any, ky: Any) -> NDArray[Any]:
+        """Spectra of images without odd aberrations and without corrections for the CTF, see Aberrations.
+
+        Args:
+            spectrum: [len(rows), ...] complex Fourier transforms of images as they are in the stacks, at kx, ky [...]
+                (1/Angstrom).
+        """
+        if not any(o.aberrations.alters_images for o in self.optics):
+            return spectrum
+        kinds = [self.optics[i].aberrations.correction for i in self.optics_index[rows]]
+        return restored(spectrum, kx, ky, self.odd_coefficients[rows], self.ctf_coefficients[rows], kinds)
 
     @cached_property
     def halves(self) -> NDArray[np.int64]:
@@ -119,14 +170,18 @@ class ParticleTable:
             digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
         for array in (self.stack_index, self.slice_index, self.origins):
             digest.update(np.ascontiguousarray(array).tobytes())
+        if any(o.aberrations.alters_images for o in self.optics):
+            kinds = "".join(o.aberrations.correction for o in self.optics)
+            digest.update(kinds.encode() + self.odd_coefficients.tobytes() + self.ctf_coefficients.tobytes())
         return digest.hexdigest()
 
-    def images(self, rows: NDArray[np.int64], opened: dict[Path, NDArray[np.float32]] | None = None,
+    def images(self, rows: NDArray[np.int64], opened: dict[Path, Any] | None = None, *, as_stored: bool = False,
                ) -> NDArray[np.float32]:
-        """Images of the given rows (0-based), [len(rows), box, box] float32.
+        """Images of the given rows (0-based), [len(rows), box, box] float32, as :meth:`restored` makes them.
 
         Args:
-            opened: memory-mapped stacks by path, kept by the caller between calls; only some are kept open.
+            opened: stacks by path, kept by the caller between calls; only some are kept open.
+            as_stored: leave them as they are in the stacks; the caller then uses :meth:`restored` on their transforms.
         Raises:
             InputError: an image holds NaN or infinite pixels; the message names its row and stack.
         """
@@ -146,15 +201,21 @@ class ParticleTable:
             raise InputError(f"{self.source}: row {self.ids[row]}: image {self.slice_index[row] + 1} of "
                              f"{self.stacks[self.stack_index[row]]} holds NaN or infinite pixels; expected finite "
                              "values")
-        return out
+        if as_stored or not any(o.aberrations.alters_images for o in self.optics):
+            return out
+        kx, ky = np.fft.rfftfreq(self.box, self.pixel_size), np.fft.fftfreq(self.box, self.pixel_size)
+        spectrum = self.restored(scipy.fft.rfft2(out), rows, *np.meshgrid(kx, ky))
+        return np.asarray(scipy.fft.irfft2(spectrum, s=(self.box, self.box)), np.float32)
 
 
 def check_images(table: ParticleTable) -> None:
     """Check that every stack is there, long enough and of the announced box, before any work starts.
 
     Raises:
-        InputError: names the stack, and the first row that cannot be read from it.
+        InputError: names the stack, and the first row that cannot be read from it; or optics groups whose images
+            cannot be used together.
     """
+    _check_uniform(table)
     for index, path in enumerate(table.stacks):
         data = open_stack(path)
         rows = np.flatnonzero(table.stack_index == index)
@@ -162,26 +223,26 @@ def check_images(table: ParticleTable) -> None:
         if len(bad):
             raise InputError(
                 f"{table.source}: row {table.ids[bad[0]]} asks for image {table.slice_index[bad[0]] + 1} of {path}, "
-                f"which holds {data.shape[0]}; expected a stack as long as the STAR says")
+                f"which holds {data.shape[0]}; expected a stack as long as the file says")
         boxes = {table.optics[i].box for i in np.unique(table.optics_index[rows])}
         if data.shape[1] != data.shape[2] or boxes != {data.shape[1]}:
             raise InputError(f"{path}: images of {data.shape[2]} x {data.shape[1]} pixels; {table.source} says "
                              f"{', '.join(str(b) for b in sorted(boxes))}")
 
 
-def resolve_stack(name: str, star: Path, root: str | os.PathLike[str] | None = None) -> Path:
-    """Find a stack named in a STAR: absolute, relative to a project root, to the STAR, or to a folder above it.
+def _check_uniform(table: ParticleTable) -> None:
+    first = table.optics[table.optics_index[0]]
+    for i in np.unique(table.optics_index):
+        group = table.optics[i]
+        if group.box != first.box or abs(group.pixel_size / first.pixel_size - 1) > 1e-4:
+            raise InputError(
+                f"{table.source}: optics group {group.name} has {group.box} px of {group.pixel_size} A, {first.name} "
+                f"has {first.box} px of {first.pixel_size} A; expected one box and pixel size")
 
-    Raises:
-        InputError: none of them exists.
-    """
-    given = Path(name)
-    folder = star.resolve().parent
-    tried = [given] if given.is_absolute() else [
-        *([Path(root) / given] if root is not None else []), folder / given, *(p / given for p in folder.parents),
-        given]
-    for path in tried:
-        if path.is_file():
-            return path
-    raise InputError(f"{star}: image stack {name} not found; expected it relative to the STAR, to a folder above it, "
-                     "or to --root")
+
+def micrograph_indices(names: Sequence[str] | NDArray[Any] | None, number: int) -> NDArray[np.int64]:
+    """[n] a number for each name, from 0; -1 where there are no names."""
+    if names is None:
+        return np.full(number, -1, np.int64)
+    values = names.bytes if isinstance(names, TextColumn) else np.asarray(names)
+    return np.asarray(np.unique(values, return_inverse=True)[1], np.int64)

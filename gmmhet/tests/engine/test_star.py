@@ -176,10 +176,12 @@ class TestRefusals(StarCase):
         self.write(particles=_PARTICLES.replace(" 3 2 ", " 5 2 "))
         self.refused("row 1", "rlnOpticsGroup is 5", "7, 3")
 
-    def test_corrected_images(self) -> None:
-        columns = _OPTICS.replace("_rlnImageSize #7", "_rlnImageSize #7\n_rlnCtfDataAreCtfPremultiplied #8")
-        self.write(optics=columns.replace("2.5 12\nfirst", "2.5 12 0\nfirst").replace("0.1 2.5 12\n", "0.1 2.5 12 1\n"))
-        self.refused("Premultiplied", "not corrected")
+    def test_images_corrected_in_two_ways(self) -> None:
+        columns = _OPTICS.replace("_rlnImageSize #7", "_rlnImageSize #7\n_rlnCtfDataAreCtfPremultiplied #8\n"
+                                  "_rlnCtfDataArePhaseFlipped #9")
+        self.write(optics=columns.replace("2.5 12\nfirst", "2.5 12 0 0\nfirst")
+                   .replace("0.1 2.5 12\n", "0.1 2.5 12 1 1\n"))
+        self.refused("data_optics row 2", "Premultiplied", "one of them")
 
     def test_amplitude_contrast_in_per_cent(self) -> None:
         self.write(optics=_OPTICS.replace("2.7 0.1", "2.7 10"))
