@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, add, text in (
         ("simulate", _add_simulate, "particles with planted motion, to try things on"),
         ("import", _add_import, "refined particles of another program as particles.star"),
+        ("check", _add_check, "whether particles, their poses and a map fit together, before any work"),
         ("fit", _add_fit, "represent a map (or an atomic model) by Gaussians"),
         ("analyze", _add_analyze, "find the motions and place every particle on them"),
         ("reconstruct", _add_reconstruct, "maps from the particles along a motion"),
@@ -125,6 +126,27 @@ def _import(options: argparse.Namespace) -> None:
     table = read_particles(options.particles, root=options.root, images=not options.no_images)
     write_particles(options.output, table)
     _LOG.info("%s: %d particles, %d optics group(s)", options.output, len(table), len(table.optics))
+
+
+def _add_check(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("particles", type=Path)
+    sub.add_argument("map", type=Path, nargs="?", help="consensus map (.mrc) in the frame of the poses")
+    sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
+    sub.add_argument("--json", type=Path, help="write what was found to this file too")
+    sub.add_argument("--plot", type=Path, help="write a picture of views and correlations (.png, .svg, .pdf)")
+    _add_brief(sub, seed=True)
+    sub.set_defaults(command=_check)
+
+
+def _check(options: argparse.Namespace) -> None:
+    from gmmhet.engine.check import check
+    found = check(options.particles, options.map, root=options.root, json_path=options.json, seed=options.seed)
+    if options.plot is not None:
+        from gmmhet.engine.check.plot import write_plot
+        write_plot(options.plot, found.views, found.poses)
+    print(found.text())
+    if found.problem is not None:
+        raise InputError(found.problem)
 
 
 def _add_fit_options(sub: argparse.ArgumentParser) -> None:

@@ -1,0 +1,113 @@
+"""What may be wrong with poses, map or pixel size: other readings of the same numbers, each with its words.
+
+The central slice of the map that a particle shows lies at A^T (kx, ky, 0). A mirrored map v(D x) has the slice at
+(A D)^T (kx, ky, 0); mirrored images are compared with that at (E A)^T (kx, ky, 0), their origins mirrored too; a map
+drawn s times too large has the transform F(s k). So every reading is a matrix and an origin for each particle.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler
+
+__all__ = ["Alternative", "alternatives", "scaled"]
+
+Array = NDArray[np.float64]
+
+#: map sizes that are tried, beside those around the best of them
+SCALES = (0.76, 0.81, 0.86, 0.91, 0.95, 0.98, 1.02, 1.05, 1.1, 1.16, 1.23, 1.3)
+_AXES = {"x": (-1.0, 1.0, 1.0), "y": (1.0, -1.0, 1.0), "z": (1.0, 1.0, -1.0)}
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another reading of the metadata.
+
+    Attributes:
+        name: short, for the JSON. words: what it means, as the end of "the particles fit better if ...".
+        matrices: [n, 3, 3], slices lie at matrices^T (kx, ky, 0). origins: [n, 2] Angstrom.
+        scale: size of the map, 1 as it is. flipped: whether phases are taken as flipped already (CTF |C|).
+    """
+
+    name: str
+    words: str
+    matrices: Array
+    origins: Array
+    scale: float = 1.0
+    flipped: bool = False
+
+
+def alternatives(rotations: Array, origins: Array, pixel_size: float, voxel: float) -> Iterator[Alternative]:
+    """Every other reading that is tried.
+
+    Args:
+        rotations: [n, 3, 3] A. origins: [n, 2] Angstrom. pixel_size: of the particles, Angstrom.
+        voxel: Angstrom, by which a map whose voxels were put in reverse order is off its origin; 0 for odd boxes.
+    """
+    yield Alternative("inverse_rotation", "the rotations are taken the other way round (transposed matrices)",
+                      np.swapaxes(rotations, 1, 2), origins)
+    yield from _angles(rotations, origins)
+    yield from _hands(rotations, origins, voxel)
+    for axis in "xy":
+        signs = np.array(_AXES[axis])
+        yield Alternative(f"mirrored_images_{axis}", f"the images are mirrored along {axis}",
+                          rotations * signs[:, None], origins * signs[:2])
+    yield from _shifts(rotations, origins, pixel_size)
+    yield Alternative("flipped_phases", "the images are taken as corrected for the CTF (phases flipped)", rotations,
+                      origins, flipped=True)
+
+
+def _angles(rotations: Array, origins: Array) -> Iterator[Alternative]:
+    """Angles of other conventions."""
+    rot, tilt, psi = matrix_to_euler(rotations).T
+    for name, words, angles in (
+        ("negated_psi", "the in-plane angles (psi) have the opposite sign", (rot, tilt, -psi)),
+        ("negated_rot", "the first angles (rot) have the opposite sign", (-rot, tilt, psi)),
+        ("exchanged_angles", "rot and psi are exchanged", (psi, tilt, rot)),
+        ("psi_plus_90", "the in-plane angles (psi) are 90 degrees larger", (rot, tilt, psi + 90)),
+        ("psi_minus_90", "the in-plane angles (psi) are 90 degrees smaller", (rot, tilt, psi - 90)),
+        ("rot_plus_90", "the first angles (rot) are 90 degrees larger", (rot + 90, tilt, psi)),
+        ("rot_minus_90", "the first angles (rot) are 90 degrees smaller", (rot - 90, tilt, psi)),
+    ):
+        yield Alternative(name, words, euler_to_matrix(np.stack(angles, axis=-1)), origins)
+
+
+def _hands(rotations: Array, origins: Array, voxel: float) -> Iterator[Alternative]:
+    """The mirrored maps: about the origin voxel, and (even boxes) by putting the voxels in reverse order.
+
+    A map whose voxels along an axis are in reverse order is w(x) = v(D x + t), t one voxel: its points are seen from
+    A D and appear at an origin that is larger by (A D t)_xy.
+    """
+    inverted = "the map is inverted through its centre (the other hand), or the images are turned by 180 degrees"
+    flips = {axis: (np.array(s), f"the map is mirrored along {axis} (it seems to be the other hand)")
+             for axis, s in _AXES.items()} | {"centre": (-np.ones(3), inverted)}
+    for axis, (signs, words) in flips.items():
+        mirrored = rotations * signs
+        yield Alternative(f"mirrored_map_{axis}", words, mirrored, origins)
+        if voxel > 0:
+            moved = np.where(signs < 0, -voxel, 0.0)
+            yield Alternative(f"mirrored_map_{axis}_reversed", words, mirrored,
+                              origins + np.einsum("nij,j->ni", mirrored, moved)[:, :2])
+
+
+def _shifts(rotations: Array, origins: Array, pixel_size: float) -> Iterator[Alternative]:
+    if not np.any(np.abs(origins) > 1e-3 * pixel_size):
+        return
+    yield Alternative("negated_shifts", "the shifts have the opposite sign", rotations, -origins)
+    yield Alternative("no_shifts", "the shifts are left out (the images seem to be centred already)", rotations,
+                      np.zeros_like(origins))
+    if abs(np.log(pixel_size)) > np.log(1.1):
+        yield Alternative("shifts_in_pixels", "the shifts are taken as pixels, not Angstrom", rotations,
+                          origins * pixel_size)
+        yield Alternative("shifts_multiplied", "the shifts are divided by the pixel size (they seem to have been "
+                          "multiplied by it twice)", rotations, origins / pixel_size)
+
+
+def scaled(rotations: Array, origins: Array, scale: float) -> Alternative:
+    """The map ``scale`` times as large."""
+    words = f"the map is made {abs(scale - 1):.1%} {'larger' if scale > 1 else 'smaller'} (pixel sizes of map and " \
+            "particles do not fit together)"
+    return Alternative(f"map_size_{scale:.3f}", words, rotations, origins, scale=scale)

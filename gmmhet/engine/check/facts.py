@@ -1,0 +1,84 @@
+"""What the metadata say, counted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.io import ParticleTable
+
+__all__ = ["Facts", "facts_of"]
+
+_DEFOCUS = (500.0, 80000.0)  # Angstrom; outside this it is another unit, or nonsense
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Counts and ranges over n particles.
+
+    Attributes:
+        source: the file. n_images: different images (fewer than particles after symmetry expansion).
+        optics: one line of words for each optics group that has particles.
+        defocus: lowest, median and highest mean defocus, Angstrom; None without CTF. astigmatism: median difference of
+            the two axes, Angstrom. phase_shift: lowest and highest, degrees.
+        shift: median and largest length of the origins, Angstrom.
+        halves: particles of half-set 1 and 2; (0, 0) where the file tells none. n_micrographs: 0 where it tells none.
+    """
+
+    source: str
+    n_particles: int
+    n_images: int
+    n_stacks: int
+    box: int
+    pixel_size: float
+    optics: tuple[str, ...]
+    defocus: tuple[float, float, float] | None
+    astigmatism: float
+    phase_shift: tuple[float, float]
+    shift: tuple[float, float]
+    halves: tuple[int, int]
+    n_micrographs: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """Values that are possible, but seldom meant."""
+        found = []
+        if self.defocus is None:
+            found.append("no defocus in the file: the images are taken as having no contrast transfer function")
+        elif not (_DEFOCUS[0] <= self.defocus[0] and self.defocus[2] <= _DEFOCUS[1]):
+            found.append(f"defocus from {self.defocus[0]:,.0f} to {self.defocus[2]:,.0f} A; expected "
+                         f"{_DEFOCUS[0]:,.0f} to {_DEFOCUS[1]:,.0f}: is it in Angstrom, underfocus positive?")
+        if self.shift[1] > self.box * self.pixel_size / 4:
+            found.append(f"shifts up to {self.shift[1]:.0f} A, more than a quarter of the box: are they in Angstrom?")
+        if not any(self.halves):
+            found.append("no half-sets in the file: every other image is taken as a half")
+        elif min(self.halves) < 0.4 * sum(self.halves):
+            found.append(f"half-sets of {self.halves[0]} and {self.halves[1]} particles; expected about equal ones")
+        return found
+
+
+def facts_of(table: ParticleTable) -> Facts:
+    """Count what a table of particles tells."""
+    images = np.unique(np.stack([table.stack_index, table.slice_index], axis=1), axis=0)
+    mean = table.defocus[:, :2].mean(axis=1)
+    defocus = (float(mean.min()), float(np.median(mean)), float(mean.max())) if table.has_ctf else None
+    lengths = np.hypot(*table.origins.T)
+    known = table.micrograph[table.micrograph >= 0]
+    return Facts(
+        source=str(table.source), n_particles=len(table), n_images=len(images), n_stacks=len(table.stacks),
+        box=table.box, pixel_size=table.pixel_size, optics=_optics(table), defocus=defocus,
+        astigmatism=float(np.median(np.abs(table.defocus[:, 0] - table.defocus[:, 1]))),
+        phase_shift=_range(table.defocus[:, 3]), shift=(float(np.median(lengths)), float(lengths.max())),
+        halves=(int((table.half_set == 1).sum()), int((table.half_set == 2).sum())),
+        n_micrographs=len(np.unique(known)),
+    )
+
+
+def _range(values: NDArray[np.float64]) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _optics(table: ParticleTable) -> tuple[str, ...]:
+    counts = np.bincount(table.optics_index, minlength=len(table.optics))
+    return tuple(f"{o.name}: {o.voltage:g} kV, Cs {o.spherical_aberration:g} mm, amplitude contrast "
+                 f"{o.amplitude_contrast:g}, {n} particles" for o, n in zip(table.optics, counts, strict=True) if n)

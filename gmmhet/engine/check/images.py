@@ -1,0 +1,94 @@
+"""Grey values of a sample of images: normalisation, background, sign of the contrast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.io import DensityMap, ParticleTable
+from gmmhet.engine.maps import coarser_map, dense_region
+
+__all__ = ["ImageCheck", "check_images_of", "particle_radius"]
+
+_BLUR = 20.0  # Angstrom, of the map in which the molecule's radius is found
+_BATCH_PIXELS = 1 << 22
+_SIGMAS = 4.0
+_CORE = 0.5  # of the radius: where every particle has density
+_SPREAD = 1.5  # ratio of the 95th to the 5th percentile of the background's deviation that is told
+
+
+@dataclass(frozen=True)
+class ImageCheck:
+    """Attributes:
+        n_images: looked at. radius: Angstrom, of the disc outside which is background.
+        mean, deviation: [3] 5th, 50th and 95th percentile over the images of the background's mean and standard
+            deviation.
+        contrast: mean of the core minus the background, over its standard error; positive: bright particles.
+    """
+
+    n_images: int
+    radius: float
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    contrast: float
+
+    @property
+    def normalised(self) -> bool:
+        """Whether the background has mean 0 and standard deviation 1, within a tenth."""
+        return max(abs(v) for v in self.mean) < 0.1 and all(abs(v - 1) < 0.1 for v in self.deviation)
+
+    @property
+    def brightness(self) -> int:
+        """1: particles brighter than their surroundings, -1: darker, 0: cannot be told."""
+        return int(np.sign(self.contrast)) if abs(self.contrast) > _SIGMAS else 0
+
+    @property
+    def warnings(self) -> list[str]:
+        low, _, high = self.deviation
+        if low > 0 and high / low < _SPREAD:
+            return []
+        return [f"the images are not on one greyscale: standard deviation of the background from {low:.3g} to "
+                f"{high:.3g} (5th and 95th percentile); expected images normalised as refinement programs do"]
+
+
+def particle_radius(density: DensityMap | None, table: ParticleTable) -> float:
+    """Radius (Angstrom) of the disc that holds the particle: the map's dense region and a tenth, or half the box."""
+    largest = 0.5 * table.box * table.pixel_size
+    if density is None:
+        return largest
+    coarse = coarser_map(density, _BLUR / 4)
+    inside = dense_region(coarse, max(_BLUR, 3 * coarse.pixel_size))
+    if not inside.any():
+        return largest
+    reach = np.linalg.norm(np.argwhere(inside) - coarse.box // 2, axis=1).max() * coarse.pixel_size
+    return float(min(1.1 * reach, largest))
+
+
+def check_images_of(table: ParticleTable, rows: NDArray[np.int64], radius: float) -> ImageCheck:
+    """Grey values of the images of some rows (from 0).
+
+    Raises:
+        InputError: an image holds NaN or infinite pixels.
+    """
+    axis = (np.arange(table.box) - table.box // 2) * table.pixel_size
+    distance = np.hypot(axis[:, None], axis)
+    outside, core = distance > radius, distance < _CORE * radius
+    means, deviations, differences = (np.empty(len(rows)) for _ in range(3))
+    opened: dict[Path, NDArray[np.float32]] = {}
+    size = max(1, _BATCH_PIXELS // table.box**2)
+    for start in range(0, len(rows), size):
+        some = slice(start, start + size)
+        images = table.images(rows[some], opened)
+        background = images[:, outside]
+        means[some] = background.mean(axis=1, dtype=np.float64)
+        deviations[some] = background.std(axis=1, dtype=np.float64)
+        differences[some] = images[:, core].mean(axis=1, dtype=np.float64) - means[some]
+    error = float(differences.std()) / np.sqrt(len(rows))
+    contrast = float(differences.mean()) / error if error > 0 else 0.0
+    return ImageCheck(len(rows), radius, _percentiles(means), _percentiles(deviations), contrast)
+
+
+def _percentiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    low, middle, high = np.percentile(values, (5, 50, 95))
+    return float(low), float(middle), float(high)

@@ -1,0 +1,161 @@
+"""Do poses, sign, hand and pixel size fit together? The particles against the map, and against chance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from gmmhet.engine.check.agreement import Agreement
+from gmmhet.engine.check.alternatives import SCALES, Alternative, alternatives, scaled
+from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.io import DensityMap, ParticleTable
+
+__all__ = ["PoseCheck", "check_poses", "sample_of"]
+
+Array = NDArray[np.float64]
+_SAMPLE = 600
+_SHUFFLES = 200
+_CHANCE = 1e-6  # of calling another reading better where it is not, for all of them together
+_LEAST_GAIN = 0.03  # of the correlation: what is better by less is no other reading, but a small error of the poses
+_LEAST_SCALE = 0.025  # of the map's size, that is told; a smaller one changes little at the resolution compared
+_LEAST_SCALE_GAIN = 0.005
+
+
+@dataclass(frozen=True)
+class PoseCheck:
+    """What the comparison of particles and map says.
+
+    Attributes:
+        n_particles: compared. resolution: Angstrom, of the comparison. sign: 1, or -1 for inverted contrast.
+        own: [n] correlations at the given poses. others: [n] at another particle's.
+        shuffled: [200] mean correlation with every orientation given to another particle.
+        rank: mean share of the others' orientations that a particle fits worse than its own.
+        better: the reading that fits better than the given one, with its mean correlation; None if none does.
+        scale: size of the map that fits best when it differs from 1, else None.
+        readings: mean correlation of every other reading, by name.
+    """
+
+    n_particles: int
+    resolution: float
+    sign: int
+    own: Array
+    others: Array
+    shuffled: Array
+    rank: float
+    better: tuple[Alternative, float] | None
+    scale: float | None
+    readings: dict[str, float]
+
+    @property
+    def given(self) -> float:
+        """Mean correlation at the given poses, with its sign."""
+        return float(self.own.mean())
+
+    @property
+    def fit(self) -> bool:
+        """Whether the given orientations fit better than all the shuffled ones."""
+        return bool(abs(self.given) > np.abs(self.shuffled).max(initial=0.0))
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few particles to stop a run on what they say."""
+        return self.n_particles < FEWEST_PARTICLES
+
+
+def sample_of(table: ParticleTable, largest: int, seed: int) -> NDArray[np.int64]:
+    """Some rows (from 0), in order, of as many different images."""
+    pairs = np.stack([table.stack_index, table.slice_index], axis=1)
+    first = np.unique(pairs, axis=0, return_index=True)[1]
+    chosen = np.random.default_rng(seed).permutation(first)[:largest]
+    return np.sort(chosen)
+
+
+def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> PoseCheck:
+    """Compare a sample of particles with projections of a map.
+
+    Args:
+        density: in the frame of the poses, of any box and pixel size.
+    Raises:
+        InputError: an image holds NaN or infinite pixels.
+    """
+    rows = sample_of(table, _SAMPLE, seed)
+    agreement = Agreement.of(table, rows, density)
+    rotations, origins = table.rotations[rows], table.origins[rows]
+    voxel = 0.0 if density.box % 2 else density.pixel_size
+    pairs = agreement.all_pairs(rotations)
+    own = np.diag(pairs).astype(np.float64)
+    sign = 1 if own.mean() >= 0 else -1
+    found = {a.name: (a, agreement.of_reading(a)) for a in alternatives(rotations, origins, table.pixel_size, voxel)}
+    sizes = {s: agreement.of_reading(scaled(rotations, origins, s)) for s in SCALES}
+    scale = _best_scale(agreement, rotations, origins, own * sign, sizes)
+    if scale is not None:
+        reading = scaled(rotations, origins, scale)
+        found[reading.name] = (reading, agreement.of_reading(reading))
+    shuffled = _shuffled(pairs, seed)
+    better = _better(own * sign, found, float(np.abs(shuffled).max(initial=0.0)))
+    beaten = (pairs * sign < (own * sign)[:, None]).sum() / max(len(rows) * (len(rows) - 1), 1)
+    return PoseCheck(len(rows), 1 / float(np.hypot(agreement.kx, agreement.ky).max()), sign, own, _others(pairs, seed),
+                     shuffled, float(beaten), better, scale,
+                     {name: float(values.mean()) for name, (_, values) in found.items()})
+
+
+def _shuffled(pairs: NDArray[np.float32], seed: int) -> Array:
+    """[200] mean correlations where no particle keeps its orientation; empty for a single particle."""
+    n = len(pairs)
+    if n < 2:
+        return np.zeros(0)
+    rng = np.random.default_rng(seed)
+    means: list[float] = []
+    while len(means) < _SHUFFLES:
+        order = rng.permutation(n)
+        if not np.any(order == np.arange(n)):
+            means.append(float(pairs[np.arange(n), order].mean(dtype=np.float64)))
+    return np.array(means)
+
+
+def _others(pairs: NDArray[np.float32], seed: int) -> Array:
+    """[n] correlation of every particle at the orientation of another one, chosen at random."""
+    n = len(pairs)
+    steps = np.random.default_rng(seed).integers(1, max(n, 2), n)
+    return np.asarray(pairs[np.arange(n), (np.arange(n) + steps) % n], np.float64)
+
+
+def _surely_better(other: Array, own: Array, tests: int, least: float = _LEAST_GAIN) -> bool:
+    """Whether paired correlations are higher, by a t test that so many such tests together seldom mistake."""
+    gain = other - own
+    n, mean = len(gain), float(gain.mean())
+    if n < 3 or mean < least * float(other.mean()) or mean <= 0:
+        return False
+    error = float(gain.std(ddof=1)) / np.sqrt(n)
+    return error == 0 or bool(stats.t.sf(mean / error, n - 1) < _CHANCE / tests)
+
+
+def _better(own: Array, found: dict[str, tuple[Alternative, Array]], chance: float) -> tuple[Alternative, float] | None:
+    """The reading of the highest correlation, if it surely is better than the given one and than chance."""
+    if not found:
+        return None
+    alternative, values = max(found.values(), key=lambda item: abs(float(item[1].mean())))
+    mean = float(values.mean())
+    sure = abs(mean) > chance and _surely_better(values * np.sign(mean), own, len(found))
+    return (alternative, mean) if sure else None
+
+
+def _best_scale(agreement: Agreement, rotations: Array, origins: Array, own: Array, sizes: dict[float, Array],
+                ) -> float | None:
+    """Size of the map at the top of a parabola through the best of those tried; None where 1 is as good."""
+    sign = np.sign(own.mean()) or 1.0
+    means = {1.0: abs(float(own.mean())), **{s: abs(float(v.mean())) for s, v in sizes.items()}}
+    tried = sorted(means)
+    top = max(tried, key=lambda s: means[s])
+    place = tried.index(top)
+    if 0 < place < len(tried) - 1:
+        x = np.array(tried[place - 1:place + 2])
+        curve = np.polyfit(x - top, [means[s] for s in x], 2)
+        if curve[0] < 0:
+            top += float(np.clip(-curve[1] / (2 * curve[0]), x[0] - top, x[2] - top))
+    if abs(top - 1) < _LEAST_SCALE:
+        return None
+    values = agreement.of_reading(scaled(rotations, origins, top))
+    direction = np.sign(float(values.mean())) or sign
+    return top if _surely_better(values * direction, own, len(sizes), _LEAST_SCALE_GAIN) else None

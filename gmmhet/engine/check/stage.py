@@ -1,0 +1,127 @@
+"""The preflight: everything that is looked at before any work starts."""
+
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gmmhet.engine.check.facts import Facts, facts_of
+from gmmhet.engine.check.images import ImageCheck, check_images_of, particle_radius
+from gmmhet.engine.check.poses import PoseCheck, check_poses, sample_of
+from gmmhet.engine.check.views import ViewCheck, check_views
+from gmmhet.engine.check.words import (
+    facts_lines,
+    image_lines,
+    pose_lines,
+    pose_problem,
+    pose_warnings,
+    view_lines,
+)
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import DensityMap, ParticleTable, read_map, read_particles, replacing
+
+__all__ = ["CheckResult", "check", "require_sane_poses"]
+
+_LOG = logging.getLogger("gmmhet")
+_IMAGES = 200
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What was found. problem: one line on what makes no sense, or None. poses: None without a map."""
+
+    facts: Facts
+    images: ImageCheck
+    views: ViewCheck
+    poses: PoseCheck | None
+    map_path: str | None
+    problem: str | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is worth a second look."""
+        poses = pose_warnings(self.poses) if self.poses is not None else []
+        return [*self.facts.warnings, *self.images.warnings, *self.views.warnings, *poses]
+
+    @property
+    def verdict(self) -> str:
+        """The end of the story."""
+        if self.problem is not None:
+            return self.problem
+        if self.poses is None:
+            return "no map was given: poses, sign and pixel size were not compared with one"
+        if self.poses.few:
+            return "too few particles to say whether poses, sign and pixel size fit together"
+        if self.poses.scale is not None:
+            return "poses and sign fit the map as given; the pixel sizes of map and particles do not fit together"
+        return "poses, sign of the contrast and pixel size fit the map as given"
+
+    def text(self) -> str:
+        """One screen."""
+        lines = [self.facts.source, *facts_lines(self.facts), *image_lines(self.images), *view_lines(self.views)]
+        if self.poses is not None:
+            lines += pose_lines(self.poses, self.map_path or "")
+        lines += [f"look at       {words}" for words in self.warnings]
+        return "\n".join([*lines, f"verdict       {self.verdict}"])
+
+    def plain(self) -> dict[str, Any]:
+        """The same for JSON."""
+        views = {k: v for k, v in asdict(self.views).items() if k != "histogram"}
+        return {"particles": asdict(self.facts), "images": asdict(self.images), "views": views,
+                "map": self.map_path, "poses": None if self.poses is None else _plain_poses(self.poses),
+                "warnings": self.warnings, "problem": self.problem, "verdict": self.verdict}
+
+
+def check(particles: Path, map_path: Path | None = None, *, root: Path | None = None, json_path: Path | None = None,
+          seed: int = 0) -> CheckResult:
+    """Look at particles, and at how they fit a map.
+
+    Args:
+        particles: any particle file that is read. map_path: map (.mrc) in the frame of the poses.
+        root: project folder that image names are relative to.
+        json_path: where to write the result, too.
+    Raises:
+        InputError: unreadable input. What makes no sense is in the result's ``problem``.
+    """
+    table = read_particles(particles, root=root)
+    density = read_map(map_path) if map_path is not None else None
+    rows = sample_of(table, _IMAGES, seed)
+    images = check_images_of(table, rows, particle_radius(density, table))
+    poses = check_poses(table, density, seed=seed) if density is not None else None
+    problem = pose_problem(poses, particles, map_path or "") if poses is not None else None
+    result = CheckResult(facts_of(table), images, check_views(table.rotations), poses,
+                         None if map_path is None else str(map_path), problem)
+    if json_path is not None:
+        with replacing(json_path) as temporary:
+            temporary.write_text(json.dumps(result.plain(), indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str | os.PathLike[str]) -> None:
+    """Stop before any work where poses, sign of shifts, hand or pixel size make no sense; log what is worth a look.
+
+    Raises:
+        InputError: one line on what is wrong.
+    """
+    found = check_poses(table, density)
+    problem = pose_problem(found, table.source, Path(map_path))
+    if problem is not None:
+        raise InputError(problem)
+    for words in pose_warnings(found):
+        _LOG.warning("%s", words)
+    _LOG.info("poses checked: mean correlation %.3f with the map, %.3f at most when shuffled%s", abs(found.given),
+              float(np.abs(found.shuffled).max(initial=0.0)), "; inverted contrast" if found.sign < 0 else "")
+
+
+def _plain_poses(found: PoseCheck) -> dict[str, Any]:
+    return {"n_particles": found.n_particles, "resolution": found.resolution, "contrast_sign": found.sign,
+            "correlation_given": found.given, "correlation_shuffled_max": float(abs(found.shuffled).max(initial=0.0)),
+            "correlation_shuffled_mean": float(found.shuffled.mean()) if len(found.shuffled) else 0.0,
+            "rank": found.rank, "fit": found.fit, "map_scale": found.scale,
+            "better": None if found.better is None else {
+                "name": found.better[0].name, "words": found.better[0].words, "correlation": found.better[1]},
+            "readings": found.readings}

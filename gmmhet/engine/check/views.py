@@ -1,0 +1,76 @@
+"""From where the particles are seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+__all__ = ["ViewCheck", "check_views"]
+
+Array = NDArray[np.float64]
+_COLUMNS, _ROWS = 48, 12  # of the map of views; a character is about twice as high as it is wide
+_SHADES = " .:-=+*#%@"
+_MOST = 10000  # views are enough to see how they spread
+_PATCHES = 100
+_BELT = 5.0  # degrees, half the width of the great circle of views that show a direction of Fourier space
+_POOR = 0.2  # of the even share: directions of Fourier space that are told as badly seen
+
+
+@dataclass(frozen=True)
+class ViewCheck:
+    """Attributes:
+        histogram: [12, 48] views in cells of equal area (cos tilt from 1 down to -1, rot from -180 to 180), slightly
+            smoothed, over an even spread.
+        crowded: share of the particles in the most crowded 10 of 100 equal patches of the sphere.
+        least: how often the worst direction of Fourier space is seen, over an even spread. poor: share of directions
+            that are seen less than a fifth as often as in an even spread.
+    """
+
+    histogram: Array
+    crowded: float
+    least: float
+    poor: float
+
+    @property
+    def warnings(self) -> list[str]:
+        if self.poor <= 0:
+            return []
+        return [f"few views: {self.poor:.0%} of the directions of Fourier space are seen less than a fifth as often as "
+                "with even views; maps will be smeared along them"]
+
+    def text(self) -> list[str]:
+        """The histogram in characters, one line a row of tilt."""
+        top = max(float(self.histogram.max()), 2.0)  # so that an even spread looks even
+        level = np.ceil(self.histogram / top * (len(_SHADES) - 1)).astype(int)
+        tilts = np.rad2deg(np.arccos(1 - 2 * np.arange(_ROWS + 1) / _ROWS))
+        lines = [f"{tilts[r]:4.0f} |" + "".join(_SHADES[v] for v in level[r]) + "|" for r in range(_ROWS)]
+        return [*lines, f" 180 +{'-180':-<16}{'rot 0':-^16}{'180':->16}+"]
+
+
+def check_views(rotations: Array) -> ViewCheck:
+    """Spread of the viewing directions.
+
+    Args:
+        rotations: [n, 3, 3] A; the direction from which a particle is seen is A's last row.
+    """
+    step = -(-len(rotations) // _MOST)
+    views = rotations[::step, 2]
+    rot = np.rad2deg(np.arctan2(views[:, 1], views[:, 0]))
+    counts, _, _ = np.histogram2d(-views[:, 2], rot, bins=(_ROWS, _COLUMNS), range=((-1, 1), (-180, 180)))
+    smooth = ndimage.gaussian_filter(counts, (0.8, 1.6), mode=("nearest", "wrap"))
+    share = smooth / smooth.mean()
+    half = _even_directions(_PATCHES // 2)
+    nearest = np.argmax(views @ np.concatenate([half, -half]).T, axis=1)
+    tenth = np.sort(np.bincount(nearest, minlength=_PATCHES))[::-1][:_PATCHES // 10].sum() / len(views)
+    width = np.sin(np.deg2rad(_BELT))
+    seen = np.array([(np.abs(views @ d) < width).mean() for d in _even_directions(500)]) / width
+    return ViewCheck(share, float(tenth), float(seen.min()), float((seen < _POOR).mean()))
+
+
+def _even_directions(n: int) -> Array:
+    """[n, 3] unit vectors spread evenly over half the sphere (Fibonacci's spiral)."""
+    z = (np.arange(n) + 0.5) / n
+    turn = np.pi * (1 + np.sqrt(5)) * np.arange(n)
+    radius = np.sqrt(1 - z**2)
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=1)
