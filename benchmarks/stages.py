@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 import gmmhet.engine
 from gmmhet.engine.io import read_particles, read_star, write_particles
+from gmmhet.engine.simulate import Preset, preset
 
-__all__ = ["Analysis", "Bench", "DataSet", "StageError"]
+__all__ = ["Analysis", "Bench", "DataSet", "StageError", "code_digest"]
 
 
 class StageError(RuntimeError):
@@ -27,21 +28,26 @@ class StageError(RuntimeError):
 
 @dataclass(frozen=True)
 class DataSet:
-    """A simulated folder and the preset that it was made with."""
+    """A simulated folder and the planted truth that it was made with."""
 
     folder: Path
-    preset: str
+    what: Preset
     seed: int
 
     def truth(self) -> oracle.Truth:
         return oracle.read_truth(self.folder)
 
-    def posterior(self) -> NDArray[np.float64]:
-        """[n, S] the oracle's probabilities of the true states; computed once."""
-        kept = self.folder / "posterior.npy"
+    def posteriors(self) -> list[NDArray[np.float64]]:
+        """[n, L] the oracle's probabilities of the values of each coordinate; computed once."""
+        kept = self.folder / "posteriors.npz"
         if not kept.is_file():
-            np.save(kept, oracle.posterior(self.folder, self.preset))
-        return np.asarray(np.load(kept))
+            np.savez(kept, *oracle.coordinate_posteriors(self.folder, self.what))
+        with np.load(kept) as file:
+            return [np.asarray(file[name]) for name in file.files]
+
+    def expected(self) -> NDArray[np.float64]:
+        """[n, D] the oracle's posterior means."""
+        return np.stack([p @ level for p, level in zip(self.posteriors(), self.what.levels, strict=True)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -64,42 +70,68 @@ class Analysis:
     def coordinate(self) -> NDArray[np.float64]:
         return self.column("gmmhetLatent1")
 
+    def latents(self, *, significant: bool = True) -> NDArray[np.float64]:
+        """[n, K] coordinates of the significant modes; of all modes where there are none or all are asked for."""
+        summary = self.summary()
+        count = int(summary["n_significant_modes"] or 0) if significant else 0
+        return np.stack([self.column(f"gmmhetLatent{k + 1}") for k in range(count or int(summary["n_modes"]))], axis=1)
+
     def summary(self) -> dict[str, Any]:
         return dict(json.loads((self.folder / "summary.json").read_text()))
+
+    def entry(self, name: str) -> Any:
+        """An entry of summary.json.
+
+        Raises:
+            StageError: there is none.
+        """
+        summary = self.summary()
+        if summary.get(name) is None:
+            raise StageError(f"no {name} in {self.folder / 'summary.json'}")
+        return summary[name]
 
 
 class Bench:
     """A folder of data and results; each stage runs once for the same input.
 
     Attributes:
+        particles: of every data set; None: as many as its preset has.
         seconds: (command, wall-clock seconds) of each process run.
     """
 
-    def __init__(self, folder: Path, particles: int, threads: int | None = None, gpu: str | None = None) -> None:
+    def __init__(self, folder: Path, particles: int | None, threads: int | None = None, gpu: str | None = None) -> None:
         self.folder = folder
         self.particles = particles
         self.seconds: list[tuple[str, float]] = []
         self._options = [*(["--threads", str(threads)] if threads else []), *(["--gpu", gpu] if gpu else [])]
         self._done: set[Path] = set()
 
-    def simulate(self, preset: str, snr: float, seed: int) -> DataSet:
+    def simulate(self, preset_name: str, snr: float, seed: int, *, angle_error: float = 0.0, shift_error: float = 0.0,
+                 ) -> DataSet:
         """A simulated data set, reused when the code that makes it is the same (particles.star is written last)."""
-        out = self.folder / f"{preset}_snr{snr:g}_n{self.particles}_seed{seed}_{_code_digest()}"
+        what = preset(preset_name)
+        particles = self.particles or what.particles
+        off = f"_off{angle_error:g}deg{shift_error:g}A" if angle_error or shift_error else ""
+        out = self.folder / f"{preset_name}_snr{snr:g}_n{particles}{off}_seed{seed}_{code_digest()}"
         if not (out / "particles.star").is_file():
-            self._command("simulate", "--preset", preset, "--particles", self.particles, "--snr", snr, "--seed", seed,
-                          "-o", out)
-        return DataSet(out, preset, seed)
+            self._command("simulate", "--preset", preset_name, "--particles", particles, "--snr", snr, "--seed", seed,
+                          "--angle-error", angle_error, "--shift-error", shift_error, "-o", out)
+        return DataSet(out, what, seed)
 
-    def analyze(self, data: DataSet, method: str) -> Analysis:
-        """Fit the consensus map, then analyze."""
-        model, out = data.folder / "model" / "model.npz", data.folder / method
+    def analyze(self, data: DataSet, method: str, *options: object, fit: tuple[object, ...] = ()) -> Analysis:
+        """Fit the consensus map, then analyze.
+
+        Args:
+            options: more of gmmhet analyze. fit: more of gmmhet fit.
+        """
+        model, out = data.folder / _named("model", fit) / "model.npz", data.folder / _named(method, (*options, *fit))
         if out not in self._done:
             model.parent.mkdir(exist_ok=True)
             if model not in self._done:
-                self._command("fit", data.folder / "consensus.mrc", "--seed", data.seed, "-o", model)
+                self._command("fit", data.folder / "consensus.mrc", "--seed", data.seed, *fit, "-o", model)
                 self._done.add(model)
             self._command("analyze", data.folder / "particles.star", "--model", model, "--method", method,
-                          "--seed", data.seed, "-o", _fresh(out))
+                          "--seed", data.seed, *options, "-o", _fresh(out))
             self._done.add(out)
         return Analysis(out)
 
@@ -153,13 +185,18 @@ class Bench:
         return seconds, usage.ru_maxrss / 1024**2
 
 
+def _named(stem: str, options: tuple[object, ...]) -> str:
+    """A folder's name that tells the options."""
+    return "_".join([stem, *(str(o).lstrip("-").replace("/", "-") for o in options)])
+
+
 def _fresh(folder: Path) -> Path:
     """The folder without what an earlier benchmark, perhaps of other code, left in it."""
     shutil.rmtree(folder, ignore_errors=True)
     return folder
 
 
-def _code_digest() -> str:
+def code_digest() -> str:
     """Of the code that decides what a simulated folder and its oracle hold."""
     engine = Path(gmmhet.engine.__file__).parent
     files = [*sorted((engine / "simulate").glob("*.py")), engine / "ctf.py", engine / "conventions.py",

@@ -33,16 +33,19 @@ _LOG = logging.getLogger("gmmhet")
 _PIXELS_AT_ONCE = 1 << 20
 
 
-def simulate(config: SimulateConfig, output: Path) -> None:
+def simulate(config: SimulateConfig, output: Path, what: Preset | None = None) -> None:
     """Write a preset's particles.mrcs, particles.star, consensus.mrc, truth.csv, truth/{particles.star, state_NN.mrc}.
 
     Images and maps share one greyscale, chosen so that the noise has variance 1. The molecule is the same for every
     seed; the seed draws the particles and the noise, and the errors of the poses apart from them.
 
+    Args:
+        what: a planted truth of the caller's own, instead of the preset that the configuration names.
     Raises:
         InputError: the molecule does not fit the box, or the folder cannot be written.
     """
-    what = preset(config.preset)
+    name = config.preset if what is None else "the given molecule"
+    what = what or preset(config.preset)
     n = config.particles or what.particles
     box, pixel_size = config.box or what.box, config.pixel_size or what.pixel_size
     snr = config.snr or what.snr
@@ -52,7 +55,7 @@ def simulate(config: SimulateConfig, output: Path) -> None:
     particles = draw_particles(what, n, pixel_size, rng)
     given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
     shown = np.concatenate([what.states[what.mapped], particles.coordinates])
-    _check_fit(config.preset, what.molecule, shown, box, pixel_size)
+    _check_fit(name, what.molecule, shown, box, pixel_size)
     folder = output_folder(output)
     truth = output_folder(folder / "truth")
     scale = _write_images(folder, what.molecule, particles, snr, rng, box, pixel_size)
@@ -62,14 +65,14 @@ def simulate(config: SimulateConfig, output: Path) -> None:
     _write_truth(folder / "truth.csv", what.columns, particles)
     _write_particles_star(truth / "particles.star", "../particles.mrcs", particles, box, pixel_size)
     _write_particles_star(folder / "particles.star", "particles.mrcs", given, box, pixel_size)
-    _LOG.info("%s: %d particles of %s, %d px of %g A, SNR %g", folder, n, config.preset, box, pixel_size, snr)
+    _LOG.info("%s: %d particles of %s, %d px of %g A, SNR %g", folder, n, name, box, pixel_size, snr)
 
 
 def _check_fit(name: str, molecule: Molecule, coordinates: NDArray[np.float64], box: int, pixel_size: float) -> None:
     diameter = 2 * max(molecule.radius(coordinates[i:i + 100]) for i in range(0, len(coordinates), 100))
     if diameter > box * pixel_size:
         raise InputError(f"--box {box} --pixel-size {pixel_size:g} make {box * pixel_size:g} A; expected at least "
-                         f"{diameter:.0f} A, the size of the molecule of {name}")
+                         f"{diameter:.0f} A, the size of {name}")
 
 
 def _write_images(folder: Path, molecule: Molecule, particles: Particles, snr: float, rng: np.random.Generator,
