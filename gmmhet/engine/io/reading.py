@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.cryosparc import read_cryosparc
 from gmmhet.engine.io.particles import ParticleTable
 from gmmhet.engine.io.relion import read_relion
 
 __all__ = ["read_particles"]
 
+_NPY = b"\x93NUMPY"
+_CSDAT = b"\x94CSDAT"
+
 
 def read_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None, images: bool = True,
                    passthrough: Sequence[str | os.PathLike[str]] = ()) -> ParticleTable:
-    """Read refined particles.
+    """Read refined particles of RELION (.star, any version) or cryoSPARC (.cs).
 
     Args:
-        path: STAR of RELION.
         root: project folder that stack names are relative to.
         images: check that the stacks are there, long enough and of the right box.
         passthrough: further .cs files with fields of the same particles.
@@ -24,6 +27,15 @@ def read_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | 
         InputError: one line naming the file, the row, the value and what was expected.
     """
     source = Path(path)
+    if not source.is_file():
+        raise InputError(f"{source}: no such file; expected a particle file (.star, .cs)")
+    try:
+        with open(source, "rb") as handle:
+            first = handle.read(64)
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read ({error.strerror}); expected a particle file") from None
+    if source.suffix == ".cs" or first.startswith((_NPY, _CSDAT)):
+        return read_cryosparc(source, root=root, images=images, passthrough=passthrough)
     if passthrough:
-        raise InputError(f"{source}: --passthrough is for cryoSPARC files; expected a .cs file")
+        raise InputError(f"{source}: --passthrough goes with a .cs file of cryoSPARC; this is none")
     return read_relion(source, root=root, images=images)

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 
+from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.cryosparc_records import with_fields, write_records
 from gmmhet.engine.io.particles import ParticleTable
 from gmmhet.engine.io.star import StarTable, write_star
 from gmmhet.engine.io.texts import chosen_texts
@@ -32,18 +35,20 @@ def write_particles(path: str | os.PathLike[str], table: ParticleTable,
 def write_selection(path: str | os.PathLike[str], table: ParticleTable, rows: ArrayLike, *,
                     columns: Mapping[str, Sequence[Any]] | None = None,
                     poses: tuple[ArrayLike, ArrayLike] | None = None) -> None:
-    """Write chosen rows of a table in the format of the suffix of ``path`` (.star).
+    """Write chosen rows of a table in the format of the suffix of ``path``: .star, or .cs for particles from a .cs.
 
-    What is not told to change stays as it was read, value for value and in order; stack names as in
-    :func:`write_particles`.
+    What is not told to change stays as it was read, value for value and in order; stack names in a STAR as in
+    :func:`write_particles`. A STAR of particles of another program has the layout of RELION 3.1.
 
     Args:
         rows: [m] from 0, in the order in which they are written; may repeat.
-        columns: name to m values, added after the file's own columns (or put in the place of one of the same name).
+        columns: name to m values, added after the file's own columns (or put in the place of one of the same name). In
+            a .cs they become fields of numbers gmmhet/name (a name with a slash is taken as it is; of gmmhetName the
+            rest, in small letters).
         poses: angles [m, 3] (rot, tilt, psi, degrees) and origins [m, 2] (Angstrom) of the chosen rows instead of the
             file's.
     Raises:
-        InputError: another suffix, no rows, or the file cannot be written.
+        InputError: another suffix, no rows, a .cs of particles that came from none, or the file cannot be written.
     """
     final = Path(path)
     chosen = np.asarray(rows, np.int64)
@@ -58,9 +63,34 @@ def write_selection(path: str | os.PathLike[str], table: ParticleTable, rows: Ar
     new = None if poses is None else (np.asarray(poses[0], float), np.asarray(poses[1], float))
     if new is not None and (new[0].shape != (len(chosen), 3) or new[1].shape != (len(chosen), 2)):
         raise ValueError(f"poses of shapes {new[0].shape} and {new[1].shape} for {len(chosen)} particles")
-    if final.suffix != ".star":
-        raise InputError(f"{final}: cannot be written; expected a name that ends in .star")
-    _write_star_rows(final, table, chosen, given, new)
+    if final.suffix == ".cs":
+        _write_cs_rows(final, table, chosen, given, new)
+    elif final.suffix == ".star":
+        _write_star_rows(final, table, chosen, given, new)
+    else:
+        raise InputError(f"{final}: cannot be written; expected a name that ends in .star or .cs")
+
+
+def _write_cs_rows(final: Path, table: ParticleTable, rows: NDArray[np.int64], extra: Mapping[str, Sequence[Any]],
+                   poses: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> None:
+    """Rows of the file itself, so that cryoSPARC knows its particles (uid) and everything it told of them."""
+    if table.records is None:
+        raise InputError(f"{final}: cannot be written from {table.source}; a .cs needs particles read from a .cs, whose "
+                         "uid cryoSPARC knows them by; expected a name that ends in .star")
+    records = table.records[rows]
+    added: dict[str, NDArray[Any]] = {}
+    if poses is not None:
+        if "alignments3D/pose" not in (records.dtype.names or ()):
+            raise InputError(f"{final}: {table.source} has no field alignments3D/pose to write new poses into; expected "
+                             "particles of one 3D refinement")
+        size = "alignments3D/psize_A" if "alignments3D/psize_A" in (records.dtype.names or ()) else "blob/psize_A"
+        inverse = np.swapaxes(euler_to_matrix(poses[0]), 1, 2)
+        added["alignments3D/pose"] = Rotation.from_matrix(inverse).as_rotvec().astype(np.float32)
+        added["alignments3D/shift"] = (poses[1] / records[size][:, None].astype(float)).astype(np.float32)
+    for name, values in extra.items():
+        field = name if "/" in name else f"gmmhet/{(name.removeprefix('gmmhet') or name).lower()}"
+        added[field] = np.array([float(v) for v in values], np.float32)
+    write_records(final, with_fields(records, added))
 
 
 def _write_star_rows(final: Path, table: ParticleTable, rows: NDArray[np.int64] | None,

@@ -1,0 +1,84 @@
+"""Files of cryoSPARC (.cs) as structured arrays: read, joined by uid, written."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.atomic import replacing
+
+__all__ = ["read_records", "with_fields", "write_records"]
+
+_UID = "uid"
+
+
+def read_records(source: Path, passthrough: Sequence[Path] = ()) -> NDArray[np.void]:
+    """Rows of a .cs file with the fields of further ones.
+
+    Raises:
+        InputError: no such file, another format, no rows, or a particle that a passthrough file does not have.
+    """
+    records = _load(source)
+    if len(records) == 0:
+        raise InputError(f"{source}: no particles; expected at least one row")
+    for other in passthrough:
+        records = _joined(records, _load(other), source, other)
+    return records
+
+
+def _load(path: Path) -> NDArray[np.void]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a .cs file of cryoSPARC")
+    with open(path, "rb") as handle:
+        if handle.read(6) == b"\x94CSDAT":
+            raise InputError(f"{path}: compressed in cryoSPARC's own way (CSDAT); expected NumPy's format, as "
+                             "cryoSPARC exports it")
+    try:
+        found: Any = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError, TypeError, MemoryError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not a readable .cs file ({reason[:200]})") from None
+    if not isinstance(found, np.ndarray) or found.ndim != 1 or not found.dtype.names:
+        raise InputError(f"{path}: not a .cs file; expected one row with named fields for each particle")
+    return found
+
+
+def _joined(records: NDArray[np.void], other: NDArray[np.void], source: Path, path: Path) -> NDArray[np.void]:
+    """The first array's rows with the fields that only the second has."""
+    for names, file in ((records.dtype.names, source), (other.dtype.names, path)):
+        if _UID not in (names or ()):
+            raise InputError(f"{file}: no field uid; expected one, by which files are joined")
+    order = np.argsort(other[_UID], kind="stable")
+    sorted_uids = other[_UID][order]
+    place = np.minimum(np.searchsorted(sorted_uids, records[_UID]), max(len(sorted_uids) - 1, 0))
+    missing = np.flatnonzero(sorted_uids[place] != records[_UID]) if len(other) else np.arange(len(records))
+    if len(missing):
+        raise InputError(f"{path}: no row with uid {records[_UID][missing[0]]} (row {missing[0] + 1} of {source}); "
+                         "expected all its particles")
+    if len(np.unique(sorted_uids)) != len(sorted_uids):
+        raise InputError(f"{path}: a uid stands twice; expected each particle once")
+    present = set(records.dtype.names or ())
+    added = {n: other[n][order[place]] for n in other.dtype.names or () if n not in present}
+    return with_fields(records, added)
+
+
+def with_fields(records: NDArray[np.void], added: Mapping[str, NDArray[Any]]) -> NDArray[np.void]:
+    """Records with further fields (or new values for their own), each [n] or [n, width]; the others bit for bit."""
+    names = records.dtype.names or ()
+    kinds: list[Any] = [(n, records.dtype[n]) for n in names]
+    kinds += [(n, a.dtype, a.shape[1:]) for n, a in added.items() if n not in names]
+    out = np.empty(len(records), np.dtype(kinds))
+    for name in [*names, *(n for n in added if n not in names)]:
+        out[name] = added[name] if name in added else records[name]
+    return out
+
+
+def write_records(path: str | os.PathLike[str], records: NDArray[np.void]) -> None:
+    """Write a .cs file; it appears only when whole."""
+    with replacing(path) as temporary, open(temporary, "wb") as out:
+        npy.write_array(out, records, allow_pickle=False)  # type: ignore[no-untyped-call]

@@ -1,0 +1,112 @@
+"""What a particle file of another program holds, as tables of RELION 3.1."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.aberrations import Aberrations
+from gmmhet.engine.io.particles import Optics
+from gmmhet.engine.io.star import StarTable, table_from
+from gmmhet.engine.io.texts import TextColumn
+
+__all__ = ["ConvertedTables", "zernike_of"]
+
+_CORRECTIONS = (("rlnCtfDataArePhaseFlipped", "flipped"), ("rlnCtfDataAreCtfPremultiplied", "premultiplied"))
+_MATRIX = ("rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11")
+
+
+class ConvertedTables(Mapping[str, StarTable]):
+    """data_optics and data_particles, made when they are asked for.
+
+    Args:
+        names: stacks as the file names them. columns: further columns, by the names of RELION; the others are arguments
+            as of ParticleTable.
+    """
+
+    def __init__(self, source: Path, optics: Sequence[Optics], optics_index: NDArray[np.int64], names: Sequence[str],
+                 stack_index: NDArray[np.int64], slice_index: NDArray[np.int64], angles: NDArray[np.float64],
+                 origins: NDArray[np.float64], defocus: NDArray[np.float64] | None, half_set: NDArray[np.int64],
+                 columns: Mapping[str, Any] | None = None) -> None:
+        self._source, self._optics, self._group = source, optics, optics_index
+        self._names, self._stack, self._slice = names, stack_index, slice_index
+        self._angles, self._origins, self._defocus, self._half = angles, origins, defocus, half_set
+        self._columns = dict(columns or {})
+
+    def __getitem__(self, name: str) -> StarTable:
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("optics", "particles"))
+
+    def __len__(self) -> int:
+        return 2
+
+    @cached_property
+    def _made(self) -> dict[str, StarTable]:
+        return {"optics": self._optics_table(), "particles": self._particle_table()}
+
+    def _optics_table(self) -> StarTable:
+        groups, aberrations = self._optics, [o.aberrations for o in self._optics]
+        columns: dict[str, Sequence[Any]] = {
+            "rlnOpticsGroupName": [g.name for g in groups], "rlnOpticsGroup": range(1, len(groups) + 1),
+            "rlnVoltage": [g.voltage for g in groups],
+            "rlnSphericalAberration": [g.spherical_aberration for g in groups],
+            "rlnAmplitudeContrast": [g.amplitude_contrast for g in groups],
+            "rlnImagePixelSize": [g.pixel_size for g in groups], "rlnImageSize": [g.box for g in groups],
+            "rlnImageDimensionality": [2] * len(groups)}
+        for name, kind in _CORRECTIONS:
+            if any(a.correction == kind for a in aberrations):
+                columns[name] = [int(a.correction == kind) for a in aberrations]
+        if any(any(a.odd) or any(a.even) for a in aberrations):
+            lists = [zernike_of(g.aberrations) for g in groups]
+            columns["rlnOddZernike"] = [_listed(odd) for odd, _ in lists]
+            columns["rlnEvenZernike"] = [_listed(even) for _, even in lists]
+        if any(a.magnification != Aberrations.magnification for a in aberrations):
+            columns |= {name: [f"{a.magnification[i]:.9g}" for a in aberrations] for i, name in enumerate(_MATRIX)}
+        table = table_from("optics", columns)
+        return StarTable(table.name, table.columns, self._source)
+
+    def _particle_table(self) -> StarTable:
+        names = self._names
+        images = [f"{s + 1:06d}@{names[i]}" for i, s in zip(self._stack.tolist(), self._slice.tolist(), strict=True)]
+        columns: dict[str, Sequence[str]] = {"rlnImageName": images, "rlnOpticsGroup": _texts(self._group + 1)}
+        for k, name in enumerate(("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")):
+            columns[name] = _texts(self._angles[:, k])
+        for k, name in enumerate(("rlnOriginXAngst", "rlnOriginYAngst")):
+            columns[name] = _texts(self._origins[:, k])
+        if self._defocus is not None:
+            for k, name in enumerate(("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnPhaseShift")):
+                columns[name] = _texts(self._defocus[:, k])
+        if self._half.any():
+            columns["rlnRandomSubset"] = _texts(self._half)
+        columns |= {name: _texts(values) for name, values in self._columns.items()}
+        return StarTable("particles", columns, self._source)
+
+
+def _texts(values: Any) -> Sequence[str]:
+    """Numbers with seven digits after the point, which is finer than single precision of any of these quantities."""
+    array = np.asarray(values)
+    if array.dtype.kind == "S":
+        return TextColumn(array)
+    if array.dtype.kind == "f":
+        return TextColumn(np.array([b"%.7f" % v for v in array.tolist()]))
+    return TextColumn(np.array([str(v).encode() for v in array.tolist()]))
+
+
+def _listed(values: Sequence[float]) -> str:
+    return "[" + ",".join(f"{v:.9g}" for v in values) + "]"
+
+
+def zernike_of(aberrations: Aberrations) -> tuple[list[float], list[float]]:
+    """rlnOddZernike and rlnEvenZernike: the inverse of odd_from_zernike (without beam tilt) and even_from_zernike."""
+    linear_x, linear_y, cubic_x, cubic_y, cos3, sin3 = aberrations.odd
+    odd = [linear_y + 2 * cubic_y / 3, linear_x + 2 * cubic_x / 3, sin3, cubic_y / 3, cubic_x / 3, cos3]
+    second, cos2, sin2, fourth, constant, cos24, sin24, cos4, sin4 = (-e for e in aberrations.even)
+    z6, z7, z5 = fourth / 6, cos24 / 4, sin24 / 4
+    z2 = (second + 6 * z6) / 2
+    even = [constant + z2 - z6, sin2 + 3 * z5, z2, cos2 + 3 * z7, sin4, z5, z6, z7, cos4]
+    return odd, even
