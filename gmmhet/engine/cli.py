@@ -113,7 +113,9 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _add_import(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("particles", type=Path)
+    sub.add_argument("particles", type=Path, help="of RELION (.star), cryoSPARC (.cs), EMAN2 (.lst) or Xmipp (.xmd)")
+    sub.add_argument("--passthrough", type=Path, nargs="+", default=[], metavar="F.cs",
+                     help="further .cs files with fields of the same particles")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
     sub.add_argument("--no-images", action="store_true", help="convert the metadata without looking for the stacks")
     sub.add_argument("-o", "--output", type=Path, required=True)
@@ -123,7 +125,8 @@ def _add_import(sub: argparse.ArgumentParser) -> None:
 
 def _import(options: argparse.Namespace) -> None:
     from gmmhet.engine.io import read_particles, write_particles
-    table = read_particles(options.particles, root=options.root, images=not options.no_images)
+    table = read_particles(options.particles, root=options.root, images=not options.no_images,
+                           passthrough=options.passthrough)
     write_particles(options.output, table)
     _LOG.info("%s: %d particles, %d optics group(s)", options.output, len(table), len(table.optics))
 

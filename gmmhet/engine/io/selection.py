@@ -75,13 +75,13 @@ def _write_cs_rows(final: Path, table: ParticleTable, rows: NDArray[np.int64], e
                    poses: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> None:
     """Rows of the file itself, so that cryoSPARC knows its particles (uid) and everything it told of them."""
     if table.records is None:
-        raise InputError(f"{final}: cannot be written from {table.source}; a .cs needs particles read from a .cs, whose "
-                         "uid cryoSPARC knows them by; expected a name that ends in .star")
+        raise InputError(f"{final}: cannot be written from {table.source}; a .cs needs particles read from a .cs, by "
+                         "whose uid cryoSPARC knows them; expected a name that ends in .star")
     records = table.records[rows]
     added: dict[str, NDArray[Any]] = {}
     if poses is not None:
         if "alignments3D/pose" not in (records.dtype.names or ()):
-            raise InputError(f"{final}: {table.source} has no field alignments3D/pose to write new poses into; expected "
+            raise InputError(f"{final}: {table.source} has no field alignments3D/pose for new poses; expected "
                              "particles of one 3D refinement")
         size = "alignments3D/psize_A" if "alignments3D/psize_A" in (records.dtype.names or ()) else "blob/psize_A"
         inverse = np.swapaxes(euler_to_matrix(poses[0]), 1, 2)
