@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.atomic import replacing
 
-__all__ = ["DensityMap", "open_mrc_stack", "read_map", "write_map", "write_stack"]
+__all__ = ["DensityMap", "header_pixel_size", "open_mrc_stack", "read_map", "write_map", "write_stack"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,15 @@ def open_mrc_stack(path: str | os.PathLike[str]) -> NDArray[Any]:
     if data.ndim != 3:
         raise InputError(f"{path}: {data.ndim} dimensions; expected a stack of 2D images")
     return np.asarray(data) if not isinstance(data, np.memmap) else data
+
+
+def header_pixel_size(path: str | os.PathLike[str]) -> float | None:
+    """Angstrom, of an MRC file that tells one; None for other files. Raises InputError as :func:`open_mrc_stack`."""
+    if Path(path).suffix.lower() not in (".mrc", ".mrcs"):
+        return None
+    with _open(path) as handle:
+        size = float(handle.voxel_size.x)
+    return size if size > 0 else None
 
 
 def write_stack(path: str | os.PathLike[str], shape: tuple[int, int, int], pixel_size: float, batches: Any) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.cryosparc import read_cryosparc
+from gmmhet.engine.io.eman import is_lst, read_eman
 from gmmhet.engine.io.particles import ParticleTable
 from gmmhet.engine.io.relion import read_relion
+from gmmhet.engine.io.xmipp import is_xmd, read_xmipp
 
 __all__ = ["read_particles"]
 
@@ -17,7 +19,7 @@ _CSDAT = b"\x94CSDAT"
 
 def read_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None, images: bool = True,
                    passthrough: Sequence[str | os.PathLike[str]] = ()) -> ParticleTable:
-    """Read refined particles of RELION (.star, any version) or cryoSPARC (.cs).
+    """Read refined particles of RELION (.star, any version), cryoSPARC (.cs), EMAN2 (.lst) or Xmipp (.xmd).
 
     Args:
         root: project folder that stack names are relative to.
@@ -28,7 +30,7 @@ def read_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | 
     """
     source = Path(path)
     if not source.is_file():
-        raise InputError(f"{source}: no such file; expected a particle file (.star, .cs)")
+        raise InputError(f"{source}: no such file; expected a particle file (.star, .cs, .lst, .xmd)")
     try:
         with open(source, "rb") as handle:
             first = handle.read(64)
@@ -38,4 +40,8 @@ def read_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | 
         return read_cryosparc(source, root=root, images=images, passthrough=passthrough)
     if passthrough:
         raise InputError(f"{source}: --passthrough goes with a .cs file of cryoSPARC; this is none")
+    if is_lst(first):
+        return read_eman(source, root=root, images=images)
+    if is_xmd(first):
+        return read_xmipp(source, root=root, images=images)
     return read_relion(source, root=root, images=images)
