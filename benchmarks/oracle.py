@@ -1,8 +1,8 @@
 """The oracle: places particles with everything known but their coordinates. No estimate can do better on average.
 
 It knows the true poses, CTF, population and noise, and computes the exact likelihood of the true states from their
-noise-free images. A molecule whose D coordinates change atoms of their own has the image a_0 + a_1(c_1) + .. + a_D(c_D):
-the likelihood of every combination follows from the inner products of the images of single values,
+noise-free images. Where each of D coordinates changes atoms of its own, the image is a_0 + a_1(c_1) + .. + a_D(c_D),
+and the likelihood of every combination follows from the inner products of the images of single values,
 
     log L = sum_d ( <y - a_0, a_d> - |a_d|^2 / 2 ) - sum_(d < e) <a_d, a_e>
 
