@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gmmhet import __version__
+from gmmhet.engine.cli_export import add_export, add_passthrough
 from gmmhet.engine.config import PRESETS, AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig, count_or_auto
 from gmmhet.engine.errors import InputError
 
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         ("fit", _add_fit, "represent a map (or an atomic model) by Gaussians"),
         ("analyze", _add_analyze, "find the motions and place every particle on them"),
         ("reconstruct", _add_reconstruct, "maps from the particles along a motion"),
+        ("export", add_export, "chosen particles of the original file, for the program they came from"),
         ("report", _add_report, "one self-contained page about a run"),
         ("run", _add_run, "fit, analyze, reconstruct and report"),
     ):
@@ -114,8 +116,7 @@ def _simulate(options: argparse.Namespace) -> None:
 
 def _add_import(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("particles", type=Path, help="of RELION (.star), cryoSPARC (.cs), EMAN2 (.lst) or Xmipp (.xmd)")
-    sub.add_argument("--passthrough", type=Path, nargs="+", default=[], metavar="F.cs",
-                     help="further .cs files with fields of the same particles")
+    add_passthrough(sub)
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
     sub.add_argument("--no-images", action="store_true", help="convert the metadata without looking for the stacks")
     sub.add_argument("-o", "--output", type=Path, required=True)
@@ -135,6 +136,7 @@ def _add_check(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("particles", type=Path)
     sub.add_argument("map", type=Path, nargs="?", help="consensus map (.mrc) in the frame of the poses")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
+    add_passthrough(sub)
     sub.add_argument("--json", type=Path, help="write what was found to this file too")
     sub.add_argument("--plot", type=Path, help="write a picture of views and correlations (.png, .svg, .pdf)")
     _add_brief(sub, seed=True)
@@ -143,7 +145,8 @@ def _add_check(sub: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from gmmhet.engine.check import check
-    found = check(options.particles, options.map, root=options.root, json_path=options.json, seed=options.seed)
+    found = check(options.particles, options.map, root=options.root, passthrough=options.passthrough,
+                  json_path=options.json, seed=options.seed)
     if options.plot is not None:
         from gmmhet.engine.check.plot import write_plot
         write_plot(options.plot, found.views, found.poses)

@@ -30,7 +30,7 @@ ALLOWED = {
 }
 
 # Stages of a run: each reads and writes files, and knows nothing of the others but through these.
-STAGES = ("simulate", "fitting", "analysis", "reconstruction", "report")
+STAGES = ("check", "export", "simulate", "fitting", "analysis", "reconstruction", "report")
 # But for how Gaussians are written, as a map or as pseudo-atoms.
 SHARED = {"analysis": ("fitting",)}
 # The engine's floor: used by everything, uses only itself.

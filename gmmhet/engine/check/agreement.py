@@ -124,7 +124,7 @@ class Agreement:
 def _spectra(table: ParticleTable, rows: NDArray[np.int64], grid: HalfPlane, used: NDArray[np.bool_],
              ) -> NDArray[np.complex64]:
     out = np.empty((len(rows), int(used.sum())), np.complex64)
-    opened: dict[Path, NDArray[np.float32]] = {}
+    opened: dict[Path, Any] = {}
     size = max(1, _BATCH_PIXELS // table.box**2)
     for start in range(0, len(rows), size):
         some = rows[start:start + size]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def check_images_of(table: ParticleTable, rows: NDArray[np.int64], radius: float
     distance = np.hypot(axis[:, None], axis)
     outside, core = distance > radius, distance < _CORE * radius
     means, deviations, differences = (np.empty(len(rows)) for _ in range(3))
-    opened: dict[Path, NDArray[np.float32]] = {}
+    opened: dict[Path, Any] = {}
     size = max(1, _BATCH_PIXELS // table.box**2)
     for start in range(0, len(rows), size):
         some = slice(start, start + size)

@@ -81,7 +81,7 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     """
     rows = sample_of(table, _SAMPLE, seed)
     agreement = Agreement.of(table, rows, density)
-    rotations, origins = table.rotations[rows], table.origins[rows]
+    rotations, origins = table.views[rows], table.origins[rows]
     voxel = 0.0 if density.box % 2 else density.pixel_size
     pairs = agreement.all_pairs(rotations)
     own = np.diag(pairs).astype(np.float64)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,18 +77,18 @@ class CheckResult:
                 "warnings": self.warnings, "problem": self.problem, "verdict": self.verdict}
 
 
-def check(particles: Path, map_path: Path | None = None, *, root: Path | None = None, json_path: Path | None = None,
-          seed: int = 0) -> CheckResult:
+def check(particles: Path, map_path: Path | None = None, *, root: Path | None = None, passthrough: Sequence[Path] = (),
+          json_path: Path | None = None, seed: int = 0) -> CheckResult:
     """Look at particles, and at how they fit a map.
 
     Args:
         particles: any particle file that is read. map_path: map (.mrc) in the frame of the poses.
-        root: project folder that image names are relative to.
+        root: project folder that image names are relative to. passthrough: further .cs files of the particles.
         json_path: where to write the result, too.
     Raises:
         InputError: unreadable input. What makes no sense is in the result's ``problem``.
     """
-    table = read_particles(particles, root=root)
+    table = read_particles(particles, root=root, passthrough=passthrough)
     density = read_map(map_path) if map_path is not None else None
     rows = sample_of(table, _IMAGES, seed)
     images = check_images_of(table, rows, particle_radius(density, table))
