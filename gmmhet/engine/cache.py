@@ -56,15 +56,25 @@ def build_cache(table: ParticleTable, grid: HalfPlane, folder: Path) -> Particle
         planes: Any = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
             temporary, mode="w+", dtype=np.float32, shape=shape)
         batches = list(_batches(len(table), max(1, _BATCH_PIXELS // table.box**2)))
-        opened: dict[Path, NDArray[np.float32]] = {}
+        opened: dict[Path, Any] = {}
         for rows in progress(batches, "reading images", len(batches)):
-            images = table.images(rows, opened)
-            planes[rows[0]:rows[-1] + 1] = images_to_planes(images, grid, table.origins[rows])
+            images = table.images(rows, opened, as_stored=True)
+            cropped = images_to_planes(images, grid, table.origins[rows])
+            planes[rows[0]:rows[-1] + 1] = _restored(cropped, table, rows, grid)
         planes.flush()
         del planes
     with replacing(stamp) as temporary:
         temporary.write_text(json.dumps({"key": key}))
     return ParticleCache(np.load(data, mmap_mode="r"), grid, table)
+
+
+def _restored(planes: NDArray[np.float32], table: ParticleTable, rows: NDArray[np.int64], grid: HalfPlane,
+              ) -> NDArray[np.float32]:
+    """Planes [b, 2, 2, h + 1, h + 1] without odd aberrations and corrections for the CTF."""
+    if not any(o.aberrations.alters_images for o in table.optics):
+        return planes
+    spectrum = table.restored(planes[:, 0] + 1j * planes[:, 1], rows, grid.kx, grid.ky)
+    return np.stack([spectrum.real, spectrum.imag], axis=1)
 
 
 def _batches(n: int, size: int) -> Iterator[NDArray[np.int64]]:

@@ -76,7 +76,7 @@ def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weight
         total, done = 0.0, 0
         for chosen, batch in batches(cache, rows, batch_size):
             other = np.resize(order[done:done + len(chosen)], batch_size)
-            turned = batch._replace(rotations=tf.constant(cache.table.rotations[other], tf.float32))
+            turned = batch._replace(rotations=tf.constant(cache.table.views[other], tf.float32))
             total += float(np.sum(step(turned).numpy()[:len(chosen)]))
             done += len(chosen)
         return total / len(rows)

@@ -46,7 +46,7 @@ def half_equations(reader: SliceReader, rows: NDArray[np.int64], weights: NDArra
         some = rows[start:start + at_once]
         values, shares = reader.read(some, weights[start:start + at_once] / np.float32(len(symmetry)))
         for turn in symmetry:
-            equations.add(reader.points(reader.table.rotations[some] @ turn), values, shares)
+            equations.add(reader.points(reader.table.views[some] @ turn), values, shares)
     return equations.finish()
 
 

@@ -1,7 +1,8 @@
 """From particle images to weighted measurements of the map's Fourier transform.
 
 Image model: Y(k) = s C(k) exp(2 pi i k.o) F(A^T (kx, ky, 0)) + noise, so the slice lies at A^T (kx, ky, 0) in the frame
-of the map, and multiplying by exp(-2 pi i k.o) brings the particle to the centre.
+of the map, and multiplying by exp(-2 pi i k.o) brings the particle to the centre. A is of ParticleTable.views, with
+the magnification matrix in it; odd aberrations and corrections for the CTF are taken back from the images.
 """
 
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class SliceReader:
         self.table = table
         self.disc = HalfDisc(table.box, size or table.box)
         self._contrast = contrast.astype(np.float32)
+        self._magnified = table.views is not table.rotations
         self._inverse_noise = (self.disc.share / noise[:, self.disc.shell]).astype(np.float32)
 
     def read(self, rows: NDArray[np.int64], weights: NDArray[np.float32],
@@ -85,19 +87,30 @@ class SliceReader:
         Raises:
             InputError: an image holds NaN or infinite pixels.
         """
-        images = self.table.images(rows)
-        spectrum = self._centred(scipy.fft.rfft2(images), rows)
+        images = self.table.images(rows, as_stored=True)
         index = self.disc.index / np.float32(self.table.box * self.table.pixel_size)
+        spectrum = self.table.restored(self._centred(scipy.fft.rfft2(images), rows), rows, *index)
         columns = self.table.ctf_coefficients[rows].astype(np.float32).T[:, :, None]
         modulation = evaluate_ctf(columns, *index)
         modulation *= self._contrast[rows, None]
         factor = modulation * self._inverse_noise[self.table.optics_index[rows]] * weights[:, None]
+        if self._magnified:
+            factor[self._length(self.table.views[rows]) > np.pi * (1 - 1e-6)] = 0  # the map does not hold them
         return (spectrum * factor).ravel(), (modulation * factor).ravel()
 
     def points(self, rotations: NDArray[np.float64]) -> NDArray[np.float32]:
         """Where the frequencies of views [b, 3, 3] lie in the map's Fourier space: [3, b m] radians per voxel."""
         scaled = (rotations[:, :2] * (2 * np.pi / self.disc.size)).astype(np.float32)
-        return np.asarray(np.einsum("bai,am->ibm", scaled, self.disc.index, optimize=True)).reshape(3, -1)
+        points = np.asarray(np.einsum("bai,am->ibm", scaled, self.disc.index, optimize=True))
+        if self._magnified:
+            points = points * np.minimum(1, np.float32(np.pi) / np.maximum(self._length(rotations), 1e-6))
+        return points.reshape(3, -1)
+
+    def _length(self, views: NDArray[np.float64]) -> NDArray[np.float32]:
+        """[b, m] length of the points, radians per voxel; more than pi for some where the images are magnified."""
+        plane = np.linalg.cholesky(views[:, :2] @ np.swapaxes(views[:, :2], 1, 2)).astype(np.float32)
+        return np.asarray(np.linalg.norm(np.swapaxes(plane, 1, 2) @ self.disc.index, axis=1)
+                          * np.float32(2 * np.pi / self.disc.size))
 
     def _centred(self, spectrum: NDArray[np.complex64], rows: NDArray[np.int64]) -> NDArray[np.complex64]:
         """Half disc [b, m] of transforms [b, box, box // 2 + 1], with the particles brought to the origin."""
