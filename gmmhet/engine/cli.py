@@ -266,6 +266,8 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
     _add_fit_options(sub)
     _add_analyze_options(sub)
     _add_reconstruct_options(sub)
+    sub.add_argument("--check", action=argparse.BooleanOptionalAction, default=True,
+                     help="stop before any work where poses and map make no sense together")
     sub.add_argument("-o", "--output", type=Path, required=True)
     _add_common(sub)
     sub.set_defaults(command=_run)
@@ -276,4 +278,4 @@ def _run(options: argparse.Namespace) -> None:
     # mask and symmetry are the map's; a motion seldom has the symmetry of the molecule
     along = dataclasses.replace(_reconstruct_config(options), mask=None, symmetry="C1")
     run(options.particles, options.map, _fit_config(options), _analyze_config(options), along, options.output,
-        root=options.root)
+        root=options.root, check=options.check)

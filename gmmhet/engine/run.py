@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gmmhet import __version__
+from gmmhet.engine.check import require_sane_poses
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit_density
@@ -25,7 +26,8 @@ _UNFINISHED = "not finished; the same command with --resume goes on"
 
 
 def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: AnalyzeConfig,
-        reconstruct_config: ReconstructConfig, output: Path, *, root: Path | None = None) -> None:
+        reconstruct_config: ReconstructConfig, output: Path, *, root: Path | None = None,
+        check: bool = True) -> None:
     """Fit the consensus, find the motions, make maps along them, write the report.
 
     Writes model/, analysis/, maps/, report.html and run.json into ``output``. When no motion is supported, one map of
@@ -35,12 +37,16 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     Args:
         particles: STAR file. map_path: consensus map, or atomic model, in the frame of the particles' poses.
         root: project folder that image names are relative to.
+        check: stop before any work where poses and map make no sense together (not when resuming: it was done).
     Raises:
-        InputError: unreadable input; a map of another field of view than the particles; what the stages raise.
+        InputError: unreadable input; a map of another field of view than the particles; poses that do not fit the map;
+            what the stages raise.
     """
     table = read_particles(particles, root=root)
     consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
     resume = analyze_config.resume or reconstruct_config.resume
+    if check and not resume:
+        require_sane_poses(table, consensus.density, map_path)
     folder = output_folder(output)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
                   "root": root and str(root),

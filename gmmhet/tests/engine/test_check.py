@@ -7,6 +7,7 @@ import json
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -195,6 +196,24 @@ class TestCommand(SimulatedCase):
         with self.assertLogs("gmmhet", "INFO") as log:
             require_sane_poses(self.table, self.map, "m.mrc")
         self.assertIn("poses checked: mean correlation", log.output[-1])
+
+    def test_run_checks_first_unless_told_not_to(self) -> None:
+        order = np.random.default_rng(5).permutation(len(self.table))
+        tables = read_star(self.folder / "particles.star")
+        star = tables["particles"]
+        star.columns |= {c: [star.columns[c][i] for i in order] for c in ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")}
+        write_star(self.folder / "shuffled.star", list(tables.values()))
+        arguments = ["run", str(self.folder / "shuffled.star"), str(self.folder / "consensus.mrc"), "-o",
+                     str(self.folder / "job")]
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            self.assertEqual(main(arguments), 2)
+        self.assertIn("no better than shuffled", err.getvalue())
+        self.assertFalse((self.folder / "job").exists())
+        with mock.patch("gmmhet.engine.run.fit_density", side_effect=InputError("reached the fit")), \
+                contextlib.redirect_stderr(err):
+            self.assertEqual(main([*arguments, "--no-check"]), 2)
+        self.assertIn("reached the fit", err.getvalue())
 
     def test_few_particles_get_a_warning_only(self) -> None:
         some = np.arange(10)
