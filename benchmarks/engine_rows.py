@@ -28,6 +28,7 @@ _TURN_OFF = {"angle_error": 2.0, "shift_error": 4.5}
 _REFINE, _EXACT = ("--poses", "refine"), ("--poses", "exact")
 _TURN_ORACLE, _TURN_FINEST = 600, 8.0  # particles and Angstrom that are enough for its median
 _RECOVERED = 0.8  # of the oracle's correlation
+_AT_THE_CEILING = 0.99  # of the oracle's: no goal asks for more
 
 
 def _turn(data: DataSet, found: Analysis) -> tuple[float, str]:
@@ -102,7 +103,7 @@ def _several(preset: str, title: str) -> Callable[[Bench, int], list[Figure]]:
         ours = canonical_correlations(work.analyze(data, "likelihood").latents(), truth)
         oracle = canonical_correlations(data.expected(), truth)
         return [Figure(f"{title}: canonical correlation {i + 1} with the truth", f"{ours[i]:.3f}", f"{oracle[i]:.3f}",
-                       float(ours[i]), at_least(floor), at_least(goal))
+                       float(ours[i]), at_least(floor), at_least(min(goal, _AT_THE_CEILING * oracle[i])))
                 for i, (floor, goal) in enumerate(((0.95, 0.98), (0.90, 0.97)))]
     return row
 
