@@ -105,9 +105,14 @@ def _places(records: NDArray[np.void], source: Path) -> tuple[list[str], NDArray
     if len(bad):
         raise InputError(f"{source}: row {bad[0] + 1}: blob/idx is {index[bad[0]]:g}; expected a number from 0")
     paths, stack_index = np.unique(_bytes(records["blob/path"]), return_inverse=True)
+    stack_index = stack_index.reshape(-1)
     # A leading > tells cryoSPARC that the path is one of its project's, from before an import.
     names = [bytes(p).decode("utf-8", "replace").lstrip(">") for p in paths]
-    return names, stack_index.reshape(-1).astype(np.int64), index.astype(np.int64)
+    odd = [i for i, name in enumerate(names) if not name or not name.isprintable()]
+    if odd:
+        row = int(np.argmax(stack_index == odd[0]))
+        raise InputError(f"{source}: row {row + 1}: blob/path is {names[odd[0]]!r}; expected the name of a stack")
+    return names, stack_index.astype(np.int64), index.astype(np.int64)
 
 
 def _bytes(values: NDArray[Any]) -> NDArray[np.bytes_]:

@@ -1,9 +1,12 @@
 """Files of cryoSPARC (.cs) as structured arrays: read, joined by uid, written."""
 
+import ast
 import os
+import struct
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -15,6 +18,9 @@ from gmmhet.engine.io.atomic import replacing
 __all__ = ["read_records", "with_fields", "write_records"]
 
 _UID = "uid"
+_LONGEST_HEADER = 1 << 20
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, SyntaxError, EOFError, OSError, struct.error,
+               MemoryError, RecursionError, OverflowError)
 
 
 def read_records(source: Path, passthrough: Sequence[Path] = ()) -> NDArray[np.void]:
@@ -39,13 +45,34 @@ def _load(path: Path) -> NDArray[np.void]:
             raise InputError(f"{path}: compressed in cryoSPARC's own way (CSDAT); expected NumPy's format, as "
                              "cryoSPARC exports it")
     try:
-        found: Any = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError, MemoryError, OverflowError) as error:
+        with open(path, "rb") as handle:
+            kind, shape = _header(handle)
+            if len(shape) != 1 or not kind.names or kind.hasobject or kind.itemsize == 0:
+                raise InputError(f"{path}: not a .cs file; expected one row with named fields for each particle")
+            here, needed = path.stat().st_size - handle.tell(), shape[0] * kind.itemsize
+            if here < needed:
+                raise InputError(f"{path}: cut short: {here} bytes of rows; expected {needed} for {shape[0]} particles")
+            found: NDArray[np.void] = np.fromfile(handle, kind, shape[0])
+    except _UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: not a readable .cs file ({reason[:200]})") from None
-    if not isinstance(found, np.ndarray) or found.ndim != 1 or not found.dtype.names:
-        raise InputError(f"{path}: not a .cs file; expected one row with named fields for each particle")
     return found
+
+
+def _header(handle: BinaryIO) -> tuple[np.dtype[np.void], tuple[int, ...]]:
+    """Kind of the rows and shape; NumPy's own reading refuses the long headers that files with many fields have."""
+    version: tuple[int, int] = npy.read_magic(handle)  # type: ignore[no-untyped-call]
+    length = struct.unpack("<H" if version[0] == 1 else "<I", handle.read(2 if version[0] == 1 else 4))[0]
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"header of {length} bytes")
+    told = ast.literal_eval(handle.read(length).decode("utf-8" if version[0] == 3 else "latin1"))
+    shape = tuple(told["shape"])
+    if not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise ValueError(f"shape {shape}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of outdated ways to write a kind, of which the user knows nothing
+        kind: np.dtype[np.void] = npy.descr_to_dtype(told["descr"])  # type: ignore[no-untyped-call]
+    return kind, shape
 
 
 def _joined(records: NDArray[np.void], other: NDArray[np.void], source: Path, path: Path) -> NDArray[np.void]:

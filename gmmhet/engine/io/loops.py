@@ -53,7 +53,7 @@ class _Reader:
         while (line := self._line()) is not None:
             block, pair = _NEW_BLOCK.match(line), _PAIR.match(line)
             if block:
-                name = block[1].decode()
+                name = _text(block[1])
                 if name in found or name in pairs:
                     raise _NotPlainError
                 pairs[name] = {}
@@ -62,8 +62,8 @@ class _Reader:
             elif line.lower() == b"loop_":
                 columns = self._loop(name)
                 found.setdefault(name, columns)
-            elif pair and pair[1].lstrip(b"_").decode() not in pairs[name]:
-                pairs[name][pair[1].lstrip(b"_").decode()] = TextColumn(np.array([pair[2]]))
+            elif pair and _text(pair[1].lstrip(b"_")) not in pairs[name]:
+                pairs[name][_text(pair[1].lstrip(b"_"))] = TextColumn(np.array([pair[2]]))
             else:
                 raise _NotPlainError
         blocks = {n: found.get(n) or p for n, p in pairs.items()}
@@ -85,7 +85,7 @@ class _Reader:
         before = self.at
         while tag := _TAG.match(self._line() or b""):
             before = self.at
-            tags.append(tag[1].lstrip(b"_").decode())
+            tags.append(_text(tag[1].lstrip(b"_")))
         if not tags or len(set(tags)) != len(tags):
             raise _NotPlainError
         end = _ENDS_ROWS.search(self.data, before)
@@ -132,3 +132,7 @@ def _gathered(text: NDArray[np.uint8], starts: NDArray[np.int32], lengths: NDArr
     letters = text.take(starts[:, None] + position, mode="clip")
     letters[position >= lengths[:, None]] = 0
     return np.asarray(letters.view(f"S{widest}").reshape(-1))
+
+
+def _text(word: bytes) -> str:
+    return word.decode("utf-8", "replace")

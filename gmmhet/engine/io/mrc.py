@@ -1,5 +1,6 @@
 """MRC maps and image stacks."""
 
+import math
 import os
 import warnings
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ def _open(path: str | os.PathLike[str]) -> Any:
     if handle.data is None:
         reason = "; ".join(str(w.message) for w in found) or "no data block"
         raise InputError(f"{path}: not a readable MRC file, or truncated ({reason})")
+    if handle.data.dtype.kind == "c":
+        raise InputError(f"{path}: holds complex numbers (a transform); expected real images or density")
     return handle
 
 
@@ -82,12 +85,27 @@ def open_mrc_stack(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises:
         InputError: missing, truncated, or not a stack of images.
     """
-    data = _open(path).data
+    data = _unstamped_bytes(Path(path))
+    if data is None:
+        data = _open(path).data
     if data.ndim == 2:
         data = data[None]
     if data.ndim != 3:
         raise InputError(f"{path}: {data.ndim} dimensions; expected a stack of 2D images")
     return np.asarray(data) if not isinstance(data, np.memmap) else data
+
+
+def _unstamped_bytes(path: Path) -> NDArray[np.int8] | None:
+    """Images of single bytes (mode 0, the same in either byte order) whose header is big-endian and does not say so."""
+    if not path.is_file():
+        return None
+    header = np.fromfile(path, ">i4", 54)
+    if len(header) < 54 or header[53] != 0 or header[3] != 0 or not (header[:3] > 0).all() or header[0] >= 1 << 16:
+        return None
+    shape, start = tuple(int(v) for v in header[2::-1]), 1024 + int(header[23])
+    if start < 1024 or path.stat().st_size < start + math.prod(shape):
+        return None
+    return np.memmap(path, np.int8, "r", start, shape)
 
 
 def header_pixel_size(path: str | os.PathLike[str]) -> float | None:

@@ -115,8 +115,8 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
 
 def _document(data: bytes, source: Path) -> gemmi.cif.Document:
     try:
-        return gemmi.cif.read_string(data.decode("utf-8", "surrogateescape"))
-    except (ValueError, RuntimeError, UnicodeError) as error:
+        return gemmi.cif.read_string(data.decode("utf-8", "replace"))
+    except (ValueError, RuntimeError) as error:
         raise InputError(f"{source}: not a readable STAR file ({str(error).splitlines()[0]})") from None
 
 
@@ -157,6 +157,8 @@ def write_star(path: str | os.PathLike[str], tables: Iterable[StarTable]) -> Non
 def _encoded(values: Sequence[str], start: int, stop: int) -> list[bytes]:
     """Texts ready to be written; those that would be taken for something else are quoted."""
     found = byte_texts(values, start, stop)
+    if isinstance(values, TextColumn) and values.plain(start, stop):
+        return found
     return [v if v[:1].isalnum() and v.isalnum() else _quoted(v) for v in found]
 
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 __all__ = ["TextColumn", "byte_texts", "chosen_texts"]
 
 _AT_ONCE = 1 << 16
+_LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-./@_,=:%"
+_PLAIN_FIRST = np.isin(np.arange(256), np.frombuffer(b"0123456789-+./", np.uint8))
+_PLAIN = np.isin(np.arange(256), np.frombuffer(_LETTERS + b"\0", np.uint8))
 
 
 class TextColumn(Sequence[str]):
@@ -20,6 +23,14 @@ class TextColumn(Sequence[str]):
 
     def __init__(self, values: NDArray[np.bytes_]) -> None:
         self.bytes = values
+
+    def plain(self, start: int, stop: int) -> bool:
+        """Whether texts start..stop are of digits, letters and what stands in numbers and paths alone."""
+        found = self.bytes[start:stop]
+        if found.dtype.itemsize == 0:
+            return False
+        letters = np.ascontiguousarray(found).view(np.uint8).reshape(len(found), -1)
+        return bool(_PLAIN_FIRST[letters[:, 0]].all() and _PLAIN[letters].all())
 
     def __len__(self) -> int:
         return len(self.bytes)
