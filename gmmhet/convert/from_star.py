@@ -1,6 +1,7 @@
 """Refined particles of a STAR file as particles of the framework."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pwem.objects import Coordinate, CTFModel, Integer, Particle, SetOfParticles, Transform
@@ -15,13 +16,14 @@ __all__ = ["check_particles", "fill_set_of_particles"]
 _COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
 
 
-def check_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> None:
-    """Read a particle file only to see that it can be read; the image stacks are not opened.
+def check_particles(path: str | os.PathLike[str], root: str | os.PathLike[str] | None,
+                    passthrough: Sequence[str | os.PathLike[str]] = ()) -> None:
+    """Read a particle file (with further .cs files) to see that it can be read; the image stacks are not opened.
 
     Raises:
         InputError: as read_particles.
     """
-    read_particles(path, root=root, images=False)
+    read_particles(path, root=root, images=False, passthrough=passthrough)
 
 
 def fill_set_of_particles(

@@ -46,17 +46,18 @@ def check_map(path: str | os.PathLike[str], pixel_size: float | None) -> None:
     read_map(path, pixel_size=pixel_size)
 
 
-def link_map(path: str | os.PathLike[str], link: str | os.PathLike[str], pixel_size: float | None) -> Volume:
+def link_map(path: str | os.PathLike[str], link: str | os.PathLike[str], pixel_size: float | None,
+             volume: Volume | None = None) -> Volume:
     """A volume of the framework for a map file, through a link.
 
     Args:
-        pixel_size: Angstrom; None: the header's.
+        pixel_size: Angstrom; None: the header's. volume: filled and returned when given.
     Raises:
         InputError: as :func:`check_map`.
     """
     Path(link).unlink(missing_ok=True)
     Path(link).symlink_to(Path(path).resolve())
-    return read_volume(link, pixel_size)
+    return read_volume(link, pixel_size, volume)
 
 
 def read_volume(path: str | os.PathLike[str], pixel_size: float | None = None, volume: Volume | None = None) -> Volume:

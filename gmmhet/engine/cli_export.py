@@ -33,7 +33,8 @@ def _add_criteria(sub: argparse.ArgumentParser) -> None:
     group.add_argument("--from", type=float, dest="low", metavar="Z", help="lowest coordinate along the mode")
     group.add_argument("--to", type=float, dest="high", metavar="Z", help="highest coordinate along the mode")
     group.add_argument("--class", dest="classes", metavar="N[,M]", help="classes of reconstruct")
-    group.add_argument("--ids", type=Path, help="text of row numbers from 1, as the report's lasso writes")
+    group.add_argument("--ids", type=Path, nargs="+", default=[], metavar="FILE",
+                       help="text of row numbers from 1, as the report's lasso writes; of several, what is in all")
     group.add_argument("--confidence", type=float, metavar="SD",
                        help="largest standard deviation of the coordinate (without --mode: of every one)")
     group.add_argument("--keep", nargs=2, metavar=("best|worst", "FRACTION"),
@@ -45,11 +46,11 @@ def _add_criteria(sub: argparse.ArgumentParser) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from gmmhet.engine.export import Criteria, export, read_ids
+    from gmmhet.engine.export import Criteria, common_ids, export
     keep, fraction = options.keep or (None, None)
     criteria = Criteria(
         options.mode, options.low, options.high, options.confidence, _numbers(options.classes, "--class"),
-        None if options.ids is None else read_ids(options.ids), keep, _fraction(fraction), options.half,
+        common_ids(options.ids) if options.ids else None, keep, _fraction(fraction), options.half,
         options.unexpand)
     export(options.source, options.output, criteria, particles=options.particles, root=options.root,
            passthrough=options.passthrough, refined=options.refined_poses, coordinates=options.with_coordinates)

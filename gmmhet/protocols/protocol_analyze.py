@@ -7,12 +7,14 @@ from typing import Any
 from pwem.objects import AtomStruct, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 from pwem.protocols import ProtAnalysis3D, ProtFlexBase
 from pyworkflow.constants import BETA
+from pyworkflow.protocol.constants import LEVEL_ADVANCED
 from pyworkflow.protocol.params import BooleanParam, EnumParam, FloatParam, PointerParam, StringParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
 from gmmhet.convert import check_set, fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
 from gmmhet.engine.config import AnalyzeConfig, count_or_auto
+from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 
 __all__ = ["ProtGmmHetAnalyze"]
@@ -58,6 +60,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         form.addParam("motion", BooleanParam, default=True, label="Movements?", help="Let Gaussians move.")
         form.addParam("occupancy", BooleanParam, default=True, label="Occupancy changes?",
                       help="Let amplitudes of Gaussians change: density that comes and goes.")
+        form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
+                      help="Stop before any work where orientations, shifts and model make no sense together.")
         self._defineSeed(form)
         self._defineCompute(form, gpu=True)
 
@@ -66,6 +70,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                   self.inputModel.get().getModelFile()]
         arguments = self._analyzeArguments()
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
+        if self.check:
+            self._insertFunctionStep(self.checkStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.analyzeStep, arguments, inputs)
         self._insertFunctionStep(self.createOutputStep, arguments, inputs, needsGPU=False)
 
@@ -80,6 +86,12 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
 
     def convertInputStep(self, inputs):
         write_set_of_particles(self.inputParticles.get(), self._getExtraPath("particles.star"))
+
+    def checkStep(self, inputs):
+        fitted = Path(self.inputModel.get().getModelFile()).with_name("fitted.mrc")
+        Plugin.runEngine(self, "check", [self._getExtraPath("particles.star"), fitted, "--root", ".",
+                                         "--json", self._getExtraPath("check.json"),
+                                         "--plot", self._getExtraPath("check.png")])
 
     def analyzeStep(self, arguments, inputs):
         folder = Path(self._getExtraPath(ANALYSIS_DIR))

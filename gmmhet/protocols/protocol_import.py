@@ -1,16 +1,25 @@
 """Import of refined particles."""
 
+import json
 from enum import Enum
 from pathlib import Path
 
-from pwem.objects import SetOfParticles, Volume
+from pwem.objects import SetOfParticles, Volume, VolumeMask
 from pwem.protocols import EMProtocol
 from pyworkflow.constants import BETA
 from pyworkflow.protocol.constants import LEVEL_ADVANCED
-from pyworkflow.protocol.params import FileParam, FloatParam, FolderParam
+from pyworkflow.protocol.params import BooleanParam, FileParam, FloatParam, FolderParam
 from pyworkflow.utils import Message
 
-from gmmhet.convert import check_map, check_particles, fill_set_of_particles, link_map
+from gmmhet.convert import (
+    Companions,
+    check_map,
+    check_particles,
+    fill_set_of_particles,
+    find_companions,
+    link_map,
+)
+from gmmhet.engine.errors import InputError
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 
@@ -22,13 +31,15 @@ class ImportOutputs(Enum):
 
     outputParticles = SetOfParticles
     outputVolume = Volume
+    outputMask = VolumeMask
 
 
 class ProtGmmHetImport(EMProtocol, EngineSteps):
     """Import particles that another program has refined: orientations, shifts, CTF, optics groups and half-sets.
 
-    Reads RELION STAR files (3.1 and later). The images stay where they are. The consensus map of the same refinement
-    can be imported along.
+    Reads particles of RELION (.star of any version), cryoSPARC (.cs), EMAN2 (.lst) and Xmipp (.xmd). The images stay
+    where they are. The consensus map of the same refinement, its half-maps and its mask are imported along, where they
+    are beside the particles.
     """
 
     _label = "import refined particles"
@@ -38,37 +49,73 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
     def _defineParams(self, form):
         form.addSection(label=Message.LABEL_INPUT)
         form.addParam("particlesFile", FileParam, label="Particles file", important=True,
-                      help="Particle STAR file of a 3D refinement (RELION 3.1 or later), with rlnAngleRot, "
-                           "rlnAngleTilt and rlnAnglePsi.")
+                      help="Particles of a 3D refinement, with their orientations: RELION .star, cryoSPARC .cs, EMAN2 "
+                           ".lst or Xmipp .xmd.")
+        form.addParam("passthroughFile", FileParam, allowsNull=True, label="Passthrough file (cryoSPARC)",
+                      help="A further .cs file with fields of the same particles, such as their images or CTF. Empty: "
+                           "the passthrough file beside the particles is taken when there is one.")
         form.addParam("rootFolder", FolderParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Project folder",
                       help="The folder that image names in the file are relative to. Empty: they are looked for beside "
                            "the file and in the folders above it.")
+        form.addParam("findBeside", BooleanParam, default=True, label="Look for map and mask beside the particles?",
+                      help="Map, half-maps and mask that RELION or cryoSPARC left beside the particles.")
         form.addParam("mapFile", FileParam, allowsNull=True, label="Consensus map",
-                      help="The map of the same refinement (MRC), in the frame of the orientations. May stay empty.")
+                      help="The map of the same refinement (MRC), in the frame of the orientations. Empty: the one "
+                           "beside the particles, if any.")
         form.addParam("mapPixelSize", FloatParam, allowsNull=True, expertLevel=LEVEL_ADVANCED,
                       label="Map pixel size (Å)", help="Empty: what the header of the map says.")
 
     def _insertAllSteps(self):
         arguments = [self.particlesFile.get(), *(["--root", self.rootFolder.get()] if self.rootFolder.get() else [])]
+        passthrough = self._passthrough()
+        if passthrough:
+            arguments += ["--passthrough", *passthrough]
         self._insertFunctionStep(self.importStep, arguments, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, arguments, self.mapFile.get(), self.mapPixelSize.get(),
-                                 needsGPU=False)
+                                 self.findBeside.get(), needsGPU=False)
+
+    def _beside(self) -> Companions:
+        return find_companions(self.particlesFile.get() or "")
+
+    def _passthrough(self) -> list[str]:
+        given = self.passthroughFile.get()
+        return [given] if given else [str(p) for p in self._beside().passthrough]
 
     def importStep(self, arguments):
         Plugin.runEngine(self, "import", [*arguments, "-o", self._getExtraPath("particles.star")])
 
-    def createOutputStep(self, arguments, mapFile, mapPixelSize):
+    def createOutputStep(self, arguments, mapFile, mapPixelSize, findBeside):
         folder = Path(self._getExtraPath("images"))
         folder.mkdir(exist_ok=True)
         particles = self._createSetOfParticles()
         fill_set_of_particles(particles, self._getExtraPath("particles.star"), folder)
         self._defineOutputs(**{ImportOutputs.outputParticles.name: particles})
+        beside = self._beside() if findBeside else Companions()
         if mapFile:
-            volume = link_map(mapFile, self._getExtraPath("consensus.mrc"), mapPixelSize)
+            self._defineOutputs(**{ImportOutputs.outputVolume.name:
+                                   link_map(mapFile, self._getExtraPath("consensus.mrc"), mapPixelSize)})
+        elif beside.map is not None:
+            self._takeBeside(beside, mapPixelSize)
+
+    def _takeBeside(self, beside: Companions, mapPixelSize: float | None) -> None:
+        """Map, half-maps and mask; what cannot be read is told and left out, since nobody asked for it by name."""
+        try:
+            volume = link_map(str(beside.map), self._getExtraPath("consensus.mrc"), mapPixelSize)
+            links = [self._getExtraPath(f"consensus_half{i}.mrc") for i in range(1, len(beside.halves) + 1)]
+            for half, link in zip(beside.halves, links, strict=True):
+                link_map(half, link, mapPixelSize)
+            if links:
+                volume.setHalfMaps(links)
             self._defineOutputs(**{ImportOutputs.outputVolume.name: volume})
+            if beside.mask is not None:
+                mask = link_map(beside.mask, self._getExtraPath("mask.mrc"), mapPixelSize, VolumeMask())
+                self._defineOutputs(**{ImportOutputs.outputMask.name: mask})
+        except InputError as error:
+            Path(self._getExtraPath("beside.json")).write_text(json.dumps(str(error)), encoding="utf-8")
 
     def _validate(self):
-        errors = messages_of(lambda: check_particles(self.particlesFile.get(), self.rootFolder.get() or None))
+        errors = messages_of(lambda: check_particles(self.particlesFile.get(), self.rootFolder.get() or None,
+                                                     self._passthrough()))
         if self.mapFile.get():
             errors += messages_of(lambda: check_map(self.mapFile.get(), self.mapPixelSize.get()))
         return errors
@@ -78,7 +125,14 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
             return ["Not yet imported."]
         lines = [f"Imported *{self.outputParticles.getSize()}* refined particles from {self.particlesFile.get()}."]
         if hasattr(self, ImportOutputs.outputVolume.name):
-            lines.append(f"Consensus map: {self.mapFile.get()}.")
+            found = Path(self.outputVolume.getFileName()).resolve()
+            halves = " with half-maps" if self.outputVolume.hasHalfMaps() else ""
+            lines.append(f"Consensus map{halves}: {found}.")
+        if hasattr(self, ImportOutputs.outputMask.name):
+            lines.append(f"Mask: {Path(self.outputMask.getFileName()).resolve()}.")
+        told = Path(self._getExtraPath("beside.json"))
+        if told.is_file():
+            lines.append(f"Not imported from beside the particles: {json.loads(told.read_text(encoding='utf-8'))}")
         return lines
 
     def _methods(self):

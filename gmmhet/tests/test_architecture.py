@@ -20,7 +20,7 @@ ALLOWED = {
     "convert": ("gmmhet.constants", "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors",
                 "gmmhet.engine.io"),
     "protocols": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.convert", "gmmhet.engine.config",
-                  "gmmhet.engine.errors"),
+                  "gmmhet.engine.errors", "gmmhet.engine.export.criteria"),
     "viewers": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.protocols", "gmmhet.convert",
                 "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors", "gmmhet.engine.io"),
     "wizards": ("gmmhet.constants", "gmmhet.objects", "gmmhet.protocols", "gmmhet.convert", "gmmhet.engine.errors",

@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import MOST_MODES
 from gmmhet.engine.errors import InputError
 
-__all__ = ["Criteria", "read_ids"]
+__all__ = ["Criteria", "common_ids", "read_ids"]
 
 _MOST_IDS = 1 << 31
 
@@ -76,6 +78,18 @@ class Criteria:
         if self.half is not None:
             found.append(f"half-set {self.half}")
         return found + (["one row an image"] if self.one_an_image else [])
+
+
+def common_ids(paths: Sequence[str | os.PathLike[str]]) -> NDArray[np.int64]:
+    """Row numbers that stand in every one of some texts.
+
+    Raises:
+        InputError: as read_ids, or none stands in all.
+    """
+    common: NDArray[np.int64] = reduce(np.intersect1d, [read_ids(path) for path in paths])
+    if len(common) == 0:
+        raise InputError(f"--ids: no row number is in all of {', '.join(map(str, paths))}")
+    return common
 
 
 def read_ids(path: str | os.PathLike[str]) -> NDArray[np.int64]:

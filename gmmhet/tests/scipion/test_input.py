@@ -26,7 +26,8 @@ class TestBadInput(ProjectCase):
             del table.columns["rlnAngleTilt"]
 
         def spoil_value(table):
-            table.columns["rlnDefocusU"][2] = "many"
+            values = list(table.columns["rlnDefocusU"])
+            table.columns["rlnDefocusU"] = [*values[:2], "many", *values[3:]]
 
         for number, change in enumerate((drop_poses, spoil_value)):
             path = self.spoiled(f"bad{number}.star", change)
