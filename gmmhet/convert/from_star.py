@@ -40,6 +40,7 @@ def fill_set_of_particles(
     stacks = _link_stacks(table.stacks, folder)
     particles.setSamplingRate(table.pixel_size)
     particles.setHasCTF(table.has_ctf)
+    particles.setIsPhaseFlipped(all(o.aberrations.correction == "flipped" for o in table.optics))
     particles.setAlignmentProj()
     acquisitions = [acquisition_of(o) for o in table.optics]
     particles.setAcquisition(acquisitions[0].clone())

@@ -2,14 +2,15 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pwem.objects import Acquisition, Particle, SetOfParticles
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import Optics, StarTable, read_star, table_from, write_star
+from gmmhet.engine.io import Optics, StarTable, optics_groups, optics_table, read_star, write_star
 
-__all__ = ["OPTICS_GROUP", "OpticsOfSet", "acquisition_of", "optics_table", "optics_text"]
+__all__ = ["OPTICS_GROUP", "OpticsOfSet", "acquisition_of", "optics_text"]
 
 OPTICS_GROUP = "rlnOpticsGroup"
 # The framework counts an acquisition as known only with a magnification; RELION files have none.
@@ -20,20 +21,6 @@ def acquisition_of(optics: Optics) -> Acquisition:
     """The microscope settings of one optics group."""
     return Acquisition(magnification=_MAGNIFICATION, voltage=optics.voltage,
                        sphericalAberration=optics.spherical_aberration, amplitudeContrast=optics.amplitude_contrast)
-
-
-def optics_table(groups: Sequence[Optics]) -> StarTable:
-    """data_optics of a RELION STAR; groups are numbered from 1."""
-    return table_from("optics", {
-        "rlnOpticsGroupName": [g.name for g in groups],
-        OPTICS_GROUP: range(1, len(groups) + 1),
-        "rlnVoltage": [g.voltage for g in groups],
-        "rlnSphericalAberration": [g.spherical_aberration for g in groups],
-        "rlnAmplitudeContrast": [g.amplitude_contrast for g in groups],
-        "rlnImagePixelSize": [g.pixel_size for g in groups],
-        "rlnImageSize": [g.box for g in groups],
-        "rlnImageDimensionality": [2] * len(groups),
-    })
 
 
 def optics_text(groups: Sequence[Optics]) -> str:
@@ -47,13 +34,15 @@ def optics_text(groups: Sequence[Optics]) -> str:
 class OpticsOfSet:
     """Optics groups of a set, and the group of each of its particles.
 
-    The set's opticsGroupInfo and the particles' own group numbers when they are there; otherwise one group for each
-    different acquisition met. Box and pixel size are always the set's.
+    The set's opticsGroupInfo (with the aberrations it tells) and the particles' own group numbers when they are there;
+    otherwise one group for each different acquisition met. Box and pixel size are always the set's, and whether the
+    phases are flipped.
     """
 
     def __init__(self, particles: SetOfParticles):
         self.groups: list[Optics] = []
         self._grid = float(particles.getSamplingRate()), int(particles.getXDim())
+        self._flipped = bool(particles.isPhaseFlipped())
         self._position: dict[object, int] = {}
         info = particles.getAcquisition().opticsGroupInfo.get()
         self._told = bool(info)
@@ -61,13 +50,17 @@ class OpticsOfSet:
             self._take_groups(_parse(info))
 
     def _take_groups(self, table: StarTable) -> None:
-        numbers = table.integers(OPTICS_GROUP)
-        names = table.columns.get("rlnOpticsGroupName", [f"opticsGroup{i}" for i in numbers])
-        values = [table.floats(c) for c in ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")]
-        for i, number in enumerate(numbers):
-            voltage, aberration, contrast = (float(v[i]) for v in values)
-            self.groups.append(Optics(names[i], voltage, aberration, contrast, *self._grid))
-            self._position[int(number)] = i
+        size, box = self._grid
+        n = len(table)
+        columns = {**table.columns, "rlnImagePixelSize": [str(size)] * n, "rlnImageSize": [str(box)] * n}
+        for group in optics_groups(StarTable(table.name, columns, table.path), box):
+            self._add(group)
+        self._position = {int(number): i for i, number in enumerate(table.integers(OPTICS_GROUP))}
+
+    def _add(self, group: Optics) -> None:
+        if self._flipped and group.aberrations.correction == "none":
+            group = replace(group, aberrations=replace(group.aberrations, correction="flipped"))
+        self.groups.append(group)
 
     def number_of(self, particle: Particle) -> int:
         """The group of a particle, from 1: its row in :attr:`groups` plus one.
@@ -89,7 +82,7 @@ class OpticsOfSet:
                              "not known; expected an acquisition")
         if key not in self._position:
             self._position[key] = len(self.groups)
-            self.groups.append(Optics(f"opticsGroup{len(self.groups) + 1}", *key, *self._grid))
+            self._add(Optics(f"opticsGroup{len(self.groups) + 1}", *key, *self._grid))
         return self._position[key] + 1
 
 

@@ -9,9 +9,9 @@ from pwem.objects import Particle, SetOfParticles
 
 from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID
 from gmmhet.convert.alignment import matrices_to_poses
-from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet, optics_table
+from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import table_from, write_star
+from gmmhet.engine.io import optics_table, table_from, write_star
 
 __all__ = ["HALF_SET", "check_set", "count_modes", "latent_columns", "write_set_of_particles"]
 
@@ -23,13 +23,13 @@ def check_set(particles: SetOfParticles) -> None:
     """Whether a set is of use to the engine, as far as its properties tell.
 
     Raises:
-        InputError: no projection alignment, or images that are not as they were recorded.
+        InputError: no projection alignment, or images whose amplitudes were changed for the CTF.
     """
     if not particles.hasAlignmentProj():
         raise InputError("the particles have no 3D alignment; expected orientations and shifts of a refinement")
-    if particles.isPhaseFlipped() or particles.isAmplitudeCorrected():
-        raise InputError("the particles are corrected for the CTF (phases flipped or amplitudes changed); expected "
-                         "images as they were recorded")
+    if particles.isAmplitudeCorrected():
+        raise InputError("the particles are corrected for the CTF (amplitudes changed, it is not told how); expected "
+                         "images as they were recorded, or with their phases flipped")
 
 
 def write_set_of_particles(particles: SetOfParticles, path: str | os.PathLike[str]) -> None:

@@ -13,7 +13,7 @@ from gmmhet.engine.io.particles import Optics
 from gmmhet.engine.io.star import StarTable, table_from
 from gmmhet.engine.io.texts import TextColumn
 
-__all__ = ["ConvertedTables", "zernike_of"]
+__all__ = ["ConvertedTables", "optics_table", "zernike_of"]
 
 _CORRECTIONS = (("rlnCtfDataArePhaseFlipped", "flipped"), ("rlnCtfDataAreCtfPremultiplied", "premultiplied"))
 _MATRIX = ("rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11")
@@ -47,28 +47,7 @@ class ConvertedTables(Mapping[str, StarTable]):
 
     @cached_property
     def _made(self) -> dict[str, StarTable]:
-        return {"optics": self._optics_table(), "particles": self._particle_table()}
-
-    def _optics_table(self) -> StarTable:
-        groups, aberrations = self._optics, [o.aberrations for o in self._optics]
-        columns: dict[str, Sequence[Any]] = {
-            "rlnOpticsGroupName": [g.name for g in groups], "rlnOpticsGroup": range(1, len(groups) + 1),
-            "rlnVoltage": [g.voltage for g in groups],
-            "rlnSphericalAberration": [g.spherical_aberration for g in groups],
-            "rlnAmplitudeContrast": [g.amplitude_contrast for g in groups],
-            "rlnImagePixelSize": [g.pixel_size for g in groups], "rlnImageSize": [g.box for g in groups],
-            "rlnImageDimensionality": [2] * len(groups)}
-        for name, kind in _CORRECTIONS:
-            if any(a.correction == kind for a in aberrations):
-                columns[name] = [int(a.correction == kind) for a in aberrations]
-        if any(any(a.odd) or any(a.even) for a in aberrations):
-            lists = [zernike_of(g.aberrations) for g in groups]
-            columns["rlnOddZernike"] = [_listed(odd) for odd, _ in lists]
-            columns["rlnEvenZernike"] = [_listed(even) for _, even in lists]
-        if any(a.magnification != Aberrations.magnification for a in aberrations):
-            columns |= {name: [f"{a.magnification[i]:.9g}" for a in aberrations] for i, name in enumerate(_MATRIX)}
-        table = table_from("optics", columns)
-        return StarTable(table.name, table.columns, self._source)
+        return {"optics": optics_table(self._optics, self._source), "particles": self._particle_table()}
 
     def _particle_table(self) -> StarTable:
         names = self._names
@@ -85,6 +64,29 @@ class ConvertedTables(Mapping[str, StarTable]):
             columns["rlnRandomSubset"] = _texts(self._half)
         columns |= {name: _texts(values) for name, values in self._columns.items()}
         return StarTable("particles", columns, self._source)
+
+
+def optics_table(groups: Sequence[Optics], source: Path | None = None) -> StarTable:
+    """data_optics of a RELION STAR, numbered from 1, with the aberrations where there are any."""
+    aberrations = [o.aberrations for o in groups]
+    columns: dict[str, Sequence[Any]] = {
+        "rlnOpticsGroupName": [g.name for g in groups], "rlnOpticsGroup": range(1, len(groups) + 1),
+        "rlnVoltage": [g.voltage for g in groups],
+        "rlnSphericalAberration": [g.spherical_aberration for g in groups],
+        "rlnAmplitudeContrast": [g.amplitude_contrast for g in groups],
+        "rlnImagePixelSize": [g.pixel_size for g in groups], "rlnImageSize": [g.box for g in groups],
+        "rlnImageDimensionality": [2] * len(groups)}
+    for name, kind in _CORRECTIONS:
+        if any(a.correction == kind for a in aberrations):
+            columns[name] = [int(a.correction == kind) for a in aberrations]
+    if any(any(a.odd) or any(a.even) for a in aberrations):
+        lists = [zernike_of(a) for a in aberrations]
+        columns["rlnOddZernike"] = [_listed(odd) for odd, _ in lists]
+        columns["rlnEvenZernike"] = [_listed(even) for _, even in lists]
+    if any(a.magnification != Aberrations.magnification for a in aberrations):
+        columns |= {name: [f"{a.magnification[i]:.9g}" for a in aberrations] for i, name in enumerate(_MATRIX)}
+    table = table_from("optics", columns)
+    return StarTable(table.name, table.columns, source or Path())
 
 
 def _texts(values: Any) -> Sequence[str]:

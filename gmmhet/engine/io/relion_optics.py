@@ -14,7 +14,7 @@ from gmmhet.engine.io.particles import Optics
 from gmmhet.engine.io.star import StarTable
 from gmmhet.engine.io.texts import chosen_texts
 
-__all__ = ["optics_of_rows", "optics_of_table"]
+__all__ = ["optics_groups", "optics_of_rows", "optics_of_table"]
 
 _LOG = logging.getLogger("gmmhet")
 _MATRIX = ("rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11")
@@ -36,12 +36,7 @@ def optics_of_table(optics: StarTable, table: StarTable, image_box: int,
     Raises:
         InputError: a value is missing or impossible, or a particle is in a group that is not there.
     """
-    n = len(optics)
-    if n == 0:
-        raise InputError(f"{optics.path}: data_optics is empty; expected one row per optics group")
-    sizes = [c for c in _PIXEL_SIZES if c in optics]
-    groups = _groups(optics, sizes[0] if sizes else _PIXEL_SIZES[0], None, image_box,
-                     [f"data_optics row {i + 1}" for i in range(n)])
+    groups, n = optics_groups(optics, image_box), len(optics)
     numbers = optics.integers("rlnOpticsGroup") if "rlnOpticsGroup" in optics else np.arange(1, n + 1)
     if "rlnOpticsGroup" not in table:
         if n > 1:
@@ -54,6 +49,16 @@ def optics_of_table(optics: StarTable, table: StarTable, image_box: int,
                          f"data_optics has {', '.join(str(x) for x in numbers)}")
     order = np.argsort(numbers, kind="stable")
     return groups, order[np.searchsorted(numbers[order], wanted)].astype(np.int64)
+
+
+def optics_groups(optics: StarTable, image_box: int) -> tuple[Optics, ...]:
+    """The rows of data_optics. Raises InputError as :func:`optics_of_table`."""
+    n = len(optics)
+    if n == 0:
+        raise InputError(f"{optics.path}: data_optics is empty; expected one row per optics group")
+    sizes = [c for c in _PIXEL_SIZES if c in optics]
+    return _groups(optics, sizes[0] if sizes else _PIXEL_SIZES[0], None, image_box,
+                   [f"data_optics row {i + 1}" for i in range(n)])
 
 
 def optics_of_rows(table: StarTable, image_box: int) -> tuple[tuple[Optics, ...], NDArray[np.int64]]:

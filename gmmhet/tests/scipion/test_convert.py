@@ -95,6 +95,33 @@ class TestRoundTrip(ConvertCase):
         kx, ky = self.random.uniform(-0.1, 0.1, (2, 50))
         np.testing.assert_allclose(ctf(after.ctf_coefficients, kx, ky), ctf(before.ctf_coefficients, kx, ky), atol=1e-4)
 
+    def test_aberrations_go_along(self):
+        """Told by optics groups; seven digits are kept."""
+        tables = read_star(self.star())
+        told = {"rlnBeamTiltX": ["0.4", "0"], "rlnBeamTiltY": ["-0.2", "0"], "rlnOddZernike": ["[1,2,30,0,0,40]", "[]"],
+                "rlnEvenZernike": ["[0,1,2,3,40,50,60,70,80]", "[]"], "rlnMagMat00": ["1.01", "1"],
+                "rlnMagMat01": ["0.002", "0"], "rlnMagMat10": ["-0.003", "0"], "rlnMagMat11": ["0.99", "1"],
+                "rlnCtfDataAreCtfPremultiplied": ["0", "1"]}
+        tables["optics"].columns |= told
+        path, back = self.folder / "aberrated.star", self.folder / "back.star"
+        write_star(path, list(tables.values()))
+        write_set_of_particles(self.imported(path), back)
+        before, after = read_particles(path), read_particles(back, root=".")
+        np.testing.assert_allclose(after.odd_coefficients, before.odd_coefficients, rtol=1e-7)
+        np.testing.assert_allclose(after.views, before.views, atol=1e-6)
+        np.testing.assert_array_equal([o.aberrations.correction for o in after.optics], ["none", "premultiplied"])
+        kx, ky = self.random.uniform(-0.2, 0.2, (2, 50))
+        np.testing.assert_allclose(ctf(after.ctf_coefficients, kx, ky), ctf(before.ctf_coefficients, kx, ky), atol=1e-4)
+
+    def test_phase_flipped_sets(self):
+        particles = self.by_hand(phase_shifts=(0.0, 0.0, 0.0))
+        particles.setIsPhaseFlipped(True)
+        write_set_of_particles(particles, self.folder / "flipped.star")
+        table = read_particles(self.folder / "flipped.star")
+        self.assertEqual([o.aberrations.correction for o in table.optics], ["flipped"])
+        again = self.imported(self.folder / "flipped.star")
+        self.assertTrue(again.isPhaseFlipped())
+
     def test_ids_are_written_and_disabled_particles_left_out(self):
         particles = self.by_hand()
         path = self.folder / "out.star"
@@ -151,7 +178,7 @@ class TestBadSets(ConvertCase):
 
     def test_corrected_for_the_ctf(self):
         particles = self.by_hand()
-        particles.setIsPhaseFlipped(True)
+        particles.setIsAmplitudeCorrected(True)
         self.assert_refused(particles, "corrected for the CTF")
 
     def test_empty(self):
