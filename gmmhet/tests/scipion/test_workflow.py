@@ -3,6 +3,7 @@
 import csv
 import json
 import unittest
+from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +19,7 @@ from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import read_particles, read_star
 from gmmhet.headless import launch
-from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetModel, ProtGmmHetReconstruct
+from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, ProjectCase
 from gmmhet.viewers import GmmHetAnalyzeViewer, GmmHetReconstructViewer, GmmHetSlicesViewer
 
@@ -96,6 +97,50 @@ class TestWorkflow(ProjectCase):
         planted = [self.truth[p.getObjId()] for p in particles]
         # The exact posterior mean reaches well over 0.9 here; chance is 0.05.
         self.assertGreater(abs(spearmanr(found, planted).statistic), 0.8)
+
+    def test_a_selection_goes_back_to_where_it_came_from(self):
+        """A half of the motion, two of three classes: the same particles in the set, in selected.star and in the rows
+        of the file that was imported, whose ids are row numbers there."""
+        z = {p.getObjId(): p.getZFlex()[0] for p in self.motion.outputParticles}
+        middle = float(np.median(list(z.values())))
+        member = {i: c.getObjId() for c in self.maps.outputClasses.iterItems() for i in c.getIdSet()}
+        expected = sorted(i for i in z if z[i] >= middle and member[i] in (1, 3))
+        self.assertGreater(len(expected), 10)
+        export = launch(self.project, self.protocol(
+            ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles"),
+                               "inputClasses": (self.maps, "outputClasses")}, mode=1, low=middle, classNumbers="1,3",
+            originalFile=str(self.data / "particles.star")))
+        chosen = export.outputParticles
+        self.assertEqual([p.getObjId() for p in chosen.iterItems(orderBy="id")], expected)
+        source = self.motion.outputParticles
+        for particle in chosen.iterItems():
+            other = source[particle.getObjId()]
+            self.assertEqual(particle.getObjDict(), other.getObjDict())
+        self.assertEqual(sorted(self.by_id(export._getExtraPath("selected.star"))[0]), expected)
+        original, part = (read_star(f)["particles"] for f in (self.data / "particles.star",
+                                                              export.getOriginalSelection()))
+        self.assertEqual(list(part.columns), list(original.columns))
+        for name in set(original.columns) - {"rlnImageName"}:
+            values = list(original.columns[name])
+            self.assertEqual(list(part.columns[name]), [values[i - 1] for i in expected])
+        table = read_particles(export.getOriginalSelection())
+        np.testing.assert_array_equal(table.slice_index + 1, expected)
+        again = self.protocol(ProtGmmHetReconstruct, {"inputParticles": (export, "outputParticles")})
+        self.assertEqual(again.validate(), [])
+        if find_spec("relion"):
+            from relion.convert.convert31 import Writer
+            Writer().writeSetOfParticles(chosen, "theirs.star")
+            np.testing.assert_allclose(read_particles("theirs.star", root=".").rotations, table.rotations, atol=1e-5)
+
+    def test_selections_are_checked_on_the_form(self):
+        export = self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles")}, low=1.0,
+                               originalFile="/no/such.star")
+        self.assertEqual([e.split(";")[0] for e in export.validate()],
+                         ["--from and --to belong to a mode", "/no/such.star: no such file"])
+        nothing = self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles")}, mode=1,
+                                low=100.0)
+        with self.assertRaisesRegex(RuntimeError, "no particle is left of 400"):
+            launch(self.project, nothing)
 
     def test_the_motion_comes_as_volumes(self):
         summary = json.loads(Path(self.motion._getExtraPath("analysis", "summary.json")).read_text())
