@@ -13,6 +13,7 @@ from gmmhet.engine.io import ParticleTable, read_particles
 
 __all__ = ["check_particles", "fill_set_of_particles"]
 
+_NOT_MRC = (".hdf", ".h5", ".stk", ".spi")
 _COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
 
 
@@ -80,10 +81,11 @@ def _particle(table: ParticleTable, row: int, stacks: list[str]) -> Particle:
 
 
 def _link_stacks(stacks: tuple[Path, ...], folder: str | os.PathLike[str]) -> list[str]:
-    """Links to image stacks, numbered so that equal names do not meet; ending in .mrcs, which the framework needs."""
+    """Links to image stacks, numbered so that no two are equal; those to MRC files end in .mrcs, as they must."""
     links = []
     for number, stack in enumerate(stacks, 1):
-        link = Path(folder) / f"{number:05d}_{stack.stem}.mrcs"
+        kind = stack.suffix.lower() if stack.suffix.lower() in _NOT_MRC else ".mrcs"
+        link = Path(folder) / f"{number:05d}_{stack.stem}{kind}"
         link.unlink(missing_ok=True)
         link.symlink_to(stack.resolve())
         links.append(str(link))

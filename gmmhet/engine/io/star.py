@@ -1,6 +1,7 @@
 """STAR files with every value kept as its text. Large plain loops are cut by numpy; what is quoted, by gemmi."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from gmmhet.engine.io.texts import TextColumn, byte_texts
 __all__ = ["StarTable", "read_star", "table_from", "write_star"]
 
 _ROWS_AT_ONCE = 1 << 15
+_BEYOND_ASCII, _ESCAPED = re.compile(r"[^\x00-\x7f]"), re.compile(r"~u(0[0-9a-f]{5}|10[0-9a-f]{4})~")
 _SPECIAL = (b"'", b'"', b"#", b";", b"_")
 _WORDS = (b"data_", b"loop_", b"stop_", b"save_", b"global_")
 
@@ -115,7 +117,7 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
 
 def _document(data: bytes, source: Path) -> gemmi.cif.Document:
     try:
-        return gemmi.cif.read_string(data.decode("utf-8", "replace"))
+        return gemmi.cif.read_string(_BEYOND_ASCII.sub(_escaped, data.decode("utf-8", "replace")))
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{source}: not a readable STAR file ({str(error).splitlines()[0]})") from None
 
@@ -135,7 +137,13 @@ def _block_table(block: gemmi.cif.Block, path: Path) -> StarTable | None:
 
 
 def _unquoted(text: str) -> str:
-    return gemmi.cif.as_string(text) if text[:1] in "'\";" else text
+    plain = gemmi.cif.as_string(text) if text[:1] in "'\";" else text
+    return plain if "~u" not in plain else _ESCAPED.sub(lambda m: chr(int(m[1], 16)), plain)
+
+
+def _escaped(letter: re.Match[str]) -> str:
+    """In ASCII, since CIF, which the parser is made for, knows no other letters."""
+    return f"~u{ord(letter[0]):06x}~"
 
 
 def write_star(path: str | os.PathLike[str], tables: Iterable[StarTable]) -> None:

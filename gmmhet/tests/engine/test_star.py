@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import read_particles, read_star, write_particles, write_stack, write_star
+from gmmhet.engine.io import (
+    StarTable,
+    read_particles,
+    read_star,
+    write_particles,
+    write_selection,
+    write_stack,
+    write_star,
+)
+from gmmhet.engine.io.texts import TextColumn
 from gmmhet.tests.engine.conformance import conformance_file
 
 _OPTICS = """
@@ -137,6 +146,77 @@ class TestReading(StarCase):
             write_star(self.star, [table])
         self.assertEqual(self.star.read_bytes(), before)
         self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["particles.star", "stack.mrcs"])
+
+
+class TestPlainAndQuoted(StarCase):
+    """Plain loops are cut by numpy, what is quoted is read by a full parser: both the same."""
+
+    def test_the_same_texts(self) -> None:
+        rng = np.random.default_rng(0)
+        rows = [[f"{i}@s.mrcs", f"{rng.normal():.6f}", str(10**int(rng.integers(0, 9))), "\u00e4\u00f6.mrc"]
+                for i in range(500)]
+        head = "data_one\n\nloop_\n_a #1\n_b #2\n_c\n_d #4\n"
+        text = "\n".join("  ".join(row) + " \t" for row in rows)
+        plain, quoted = self.folder / "plain.star", self.folder / "quoted.star"
+        plain.write_text(f"{head}{text}\n\n# version 1\ndata_two\n_p 5 \n_q six\n")
+        quoted.write_text(f"{head}{text}\n\ndata_two\n_p 5\n_q 'six'\n")
+        first, second = read_star(plain), read_star(quoted)
+        self.assertIsInstance(first["one"].columns["a"], TextColumn)
+        self.assertNotIsInstance(second["one"].columns["a"], TextColumn)
+        for block in ("one", "two"):
+            self.assertEqual(first[block].columns, second[block].columns)
+        self.assertEqual(first["one"].columns["d"][3], "\u00e4\u00f6.mrc")
+        np.testing.assert_array_equal(first["one"].floats("b"), second["one"].floats("b"))
+        self.assertEqual(first["one"].columns["c"][5:8], [row[2] for row in rows[5:8]])
+
+    def test_rows_cut_into_many_pieces(self) -> None:
+        """A file longer than what is cut at a time, with a value in it that is longer than all others."""
+        n = 400_000
+        values = np.random.default_rng(1).integers(0, 10**9, n)
+        lines = [f"{v} x{v % 7} 0.5" for v in values]
+        lines[n // 2] = f"{values[n // 2]} {'y' * 90} 0.5"
+        path = self.folder / "long.star"
+        path.write_text("data_\n\nloop_\n_a\n_b\n_c\n" + "\n".join(lines) + "\n")
+        table = read_star(path)[""]
+        np.testing.assert_array_equal(table.integers("a"), values)
+        self.assertEqual(table.columns["b"][n // 2], "y" * 90)
+        self.assertEqual(table.columns["b"][-1], f"x{values[-1] % 7}")
+
+    def test_texts_that_need_quotes(self) -> None:
+        texts = ["", "two words", "#1", "_tag", "data_x", "it's", 'a "b"', "loop_", ";", "plain", "[1,2]", "\u00e4"]
+        write_star(self.folder / "t.star", [StarTable("t", {"a": texts, "b": ["1"] * len(texts)})])
+        self.assertEqual(read_star(self.folder / "t.star")["t"].columns["a"], texts)
+
+    def test_rows_of_different_length(self) -> None:
+        """One value less here and one more there would shift all between them."""
+        lines = ["1 2 3", "4 5", "6 7 8 9", "1 2 3"]
+        (self.folder / "t.star").write_text("data_p\nloop_\n_a\n_b\n_c\n" + "\n".join(lines) + "\n")
+        with self.assertRaisesRegex(InputError, "row 2 of data_p has 2 values; expected 3"):
+            read_star(self.folder / "t.star")
+
+
+class TestSelections(StarCase):
+    def test_rows_columns_and_poses(self) -> None:
+        table = read_particles(self.star)
+        path = self.folder / "sub" / "some.star"
+        path.parent.mkdir()
+        write_selection(path, table, [1, 0, 1], columns={"gmmhetLatent1": ["1", "2", "3"]},
+                        poses=(np.full((3, 3), 5.0), [[1, 2], [3, 4], [5, 6]]))
+        again, rows = read_particles(path), read_star(path)["particles"]
+        np.testing.assert_array_equal(again.origins, [[1, 2], [3, 4], [5, 6]])
+        self.assertEqual(rows.columns["rlnSomethingOdd"], ["1.50e+01", "two words", "1.50e+01"])
+        self.assertEqual(rows.columns["gmmhetLatent1"], ["1", "2", "3"])
+        np.testing.assert_array_equal(again.images(np.array([0, 1])), table.images(np.array([1, 0])))
+
+    def test_impossible_selections(self) -> None:
+        table = read_particles(self.star)
+        with self.assertRaisesRegex(InputError, "at least one row"):
+            write_selection(self.folder / "none.star", table, [])
+        with self.assertRaisesRegex(InputError, r"\.star or \.cs"):
+            write_selection(self.folder / "some.txt", table, [0])
+        for rows, more in (([2], {}), ([0], {"columns": {"a": ["1", "2"]}}), ([0], {"poses": ([[1, 2, 3]], [[1]])})):
+            with self.assertRaises(ValueError):
+                write_selection(self.folder / "wrong.star", table, rows, **more)
 
 
 class TestRefusals(StarCase):
