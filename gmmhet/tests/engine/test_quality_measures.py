@@ -21,22 +21,25 @@ from gmmhet.engine.simulate import (
     simulate,
     with_pose_errors,
 )
+from gmmhet.engine.symmetry import rotation_matrices
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason=f"no {BENCHMARKS}: not run from the source tree")
 
-measures = oracle = figures = None
+measures = oracle = figures = ring = stages = None
 
 
 def setUpModule():
     """Programs beside the package find each other by their folder."""
-    global measures, oracle, figures
+    global measures, oracle, figures, ring, stages
     sys.path.insert(0, str(BENCHMARKS))
     try:
         import figures
         import measures
         import oracle
+        import ring
+        import stages
     finally:
         sys.path.remove(str(BENCHMARKS))
 
@@ -109,6 +112,30 @@ class TestMeasures(unittest.TestCase):
         assert marks == ["goal", "pass", "SHORT", "SHORT"]
         assert figures.Figure("", "", "", 0.5).mark == ""
         assert figures.Figure("", "", "", 2.0, figures.at_most(3), figures.at_most(1.5)).mark == "pass"
+
+
+class TestRing(unittest.TestCase):
+    def test_subunits_are_matched_by_the_rotations_whichever_comes_first(self):
+        """An engine whose unit is subunit 05 and whose copies come in an order of their own."""
+        rng = np.random.default_rng(5)
+        truth = rng.normal(size=(300, 14)) @ np.linalg.cholesky(ring_covariance()).T
+        subunits = ring.true_rotations()
+        rotations = rotation_matrices("D7")[rng.permutation(14)]
+        place = [int(np.abs(g @ subunits[4] - subunits).max(axis=(1, 2)).argmin()) for g in rotations]
+        with tempfile.TemporaryDirectory() as name:
+            found = stages.Analysis(Path(name))
+            with pytest.raises(stages.StageError, match=r"no .*subunits\.npz"):
+                ring.matched(found, truth)
+            ours = -truth[:, place, None]
+            np.savez(Path(name) / "subunits.npz", coordinates=ours, rotations=rotations,
+                     correlation=np.corrcoef(ours[..., 0].T)[None])
+            result = ring.matched(found, truth)
+        np.testing.assert_array_equal(result.coordinates, -truth)
+        np.testing.assert_allclose(result.correlation, np.corrcoef(truth.T), atol=1e-9)
+
+    def test_true_rotations_make_the_molecule_of_its_first_subunit(self):
+        centers = preset("ring14").molecule.centers.reshape(14, -1, 3)
+        np.testing.assert_allclose(centers, centers[0] @ ring.true_rotations().transpose(0, 2, 1), atol=1e-9)
 
 
 class TestOracle(unittest.TestCase):
