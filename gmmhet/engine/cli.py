@@ -125,9 +125,10 @@ def _add_import(sub: argparse.ArgumentParser) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from gmmhet.engine.io import read_particles, write_particles
+    from gmmhet.engine.io import output_folder, read_particles, write_particles
     table = read_particles(options.particles, root=options.root, images=not options.no_images,
                            passthrough=options.passthrough)
+    output_folder(options.output.parent)
     write_particles(options.output, table)
     _LOG.info("%s: %d particles, %d optics group(s)", options.output, len(table), len(table.optics))
 
