@@ -3,9 +3,10 @@
     python benchmarks/kernels.py [--repeats 7] [--threads 1]
 
 Score and gradient: mean FRC of a particle with the CTF-modulated projection of N Gaussians, and its gradient by the
-position and weight of every Gaussian. E+M pass: posterior of the coordinates and the gradient for K modes. Times are
-medians of processor time, so that other programs on the machine weigh less; on one thread that is wall time on an idle
-machine. Nothing is asserted.
+position and weight of every Gaussian. E+M pass: posterior of the coordinates and the contrast, and the gradient for K
+modes and the consensus, with the given poses and with five corrections of the pose a particle in the same solve. Times
+are medians of processor time, so that other programs on the machine weigh less; on one thread that is wall time on an
+idle machine. Nothing is asserted.
 """
 
 import argparse
@@ -23,10 +24,11 @@ os.environ["OMP_NUM_THREADS"] = str(options.threads)
 import numpy as np  # noqa: E402  threads are fixed before numpy and TensorFlow start
 import tensorflow as tf  # noqa: E402
 
+from gmmhet.engine.decoder import LinearModes  # noqa: E402
 from gmmhet.engine.fourier import HalfPlane  # noqa: E402
 from gmmhet.engine.frc import frc_gradient  # noqa: E402
-from gmmhet.engine.latent import ContrastPrior, posterior_step  # noqa: E402
-from gmmhet.engine.observation import Batch, LinearModes, Observer, whitening  # noqa: E402
+from gmmhet.engine.latent import Prior, State, posterior_step  # noqa: E402
+from gmmhet.engine.observation import POSE, Batch, Observer, whitening  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(options.threads)
 tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -34,7 +36,8 @@ tf.config.threading.set_inter_op_parallelism_threads(1)
 _PIXEL = 4.0
 #: Gaussians, cropped box, seconds per 1,000 particles: floor asked for, goal, EMAN2 e2gmm's own
 _SCORES = ((128, 32, 0.25, 0.0625, 0.64), (512, 64, 1.5, 0.375, 3.8), (1024, 128, 6.0, 1.5, 15.9))
-_PASSES = ((128, 32, 2), (213, 46, 2), (400, 52, 4))
+#: Gaussians, cropped box, modes, seconds per 1,000 particles: floor asked for, goal
+_PASSES = ((128, 32, 2, None, None), (213, 46, 2, None, None), (400, 52, 4, 6.0, 2.0))
 
 
 def _batch(gaussians: int, box: int, size: int) -> tuple[Observer, Batch, np.ndarray, np.ndarray]:
@@ -44,7 +47,8 @@ def _batch(gaussians: int, box: int, size: int) -> tuple[Observer, Batch, np.nda
     planes = rng.normal(size=(size, 2, 2, grid.size, grid.size))
     rotations = np.linalg.qr(rng.normal(size=(size, 3, 3)))[0]
     ctf = np.column_stack([rng.uniform(500, 900, size), *np.zeros((2, size)), np.full(size, -2e3), np.full(size, 0.1)])
-    batch = Batch(*(tf.constant(a, tf.float32) for a in (planes, rotations, ctf, np.ones(size))))
+    planes, rotations, ctf, real = (tf.constant(a, tf.float32) for a in (planes, rotations, ctf, np.ones(size)))
+    batch = Batch(planes, rotations, ctf, tf.zeros(size, tf.int32), real)
     observer = Observer(grid, np.full(gaussians, 2 * _PIXEL), _PIXEL**3)
     return observer, batch, rng.normal(size=(gaussians, 3)) * 40, rng.uniform(0.5, 1.5, gaussians)
 
@@ -71,17 +75,19 @@ def _score(gaussians: int, box: int) -> float:
     return best
 
 
-def _pass(gaussians: int, box: int, modes: int) -> float:
+def _pass(gaussians: int, box: int, modes: int, poses: int) -> float:
     size = 16
     observer, batch, centers, weights = _batch(gaussians, box, size)
     rng = np.random.default_rng(1)
-    fields = rng.normal(size=(modes, gaussians, 3)), 0.1 * rng.normal(size=(modes, gaussians))
-    decoder = LinearModes(*(tf.constant(a, tf.float32) for a in (centers, weights, *fields)))
-    white = whitening(observer.grid, np.ones(observer.grid.n_shells))
-    prior = ContrastPrior(tf.constant(1.0), tf.constant(0.1))
-    z = tf.constant(rng.normal(size=(size, modes)), tf.float32)
-    step = tf.function(lambda: posterior_step(observer, batch, decoder, white, z, tf.ones(size), prior, gradient=True),
-                       autograph=False)
+    variances, fields = np.full(gaussians, 4 * _PIXEL**2), rng.normal(size=(modes, gaussians, 4))
+    decoder = LinearModes(*(tf.constant(a, tf.float32) for a in (
+        centers, weights, variances, fields[..., :3], 0.1 * fields[..., 3])))
+    white = whitening(observer.grid, np.ones((1, observer.grid.n_shells)))
+    prior = Prior(tf.eye(modes), tf.ones(poses), tf.constant(1.0), tf.constant(0.1))
+    state = State(tf.constant(rng.normal(size=(size, modes)), tf.float32), tf.zeros((size, poses)), tf.ones(size))
+    draws = tf.constant(rng.choice([-1.0, 1.0], (size, poses)), tf.float32)
+    step = tf.function(lambda: posterior_step(observer, batch, decoder, white, state, prior, gradient=True,
+                                              draws=draws), autograph=False)
     return _seconds(step, size)
 
 
@@ -104,11 +110,11 @@ def main() -> None:
         print(f"{gaussians:>6} {box:>4} {seconds:>9.3f} {floor:>6} {goal:>7} {other:>6} {other / seconds:>10.1f}x "
               f"{products / seconds / peak:>8.0%}")
     print("\nE+M pass, s per 1,000 particles")
-    print(f"{'N':>6} {'box':>4} {'modes':>5} {'measured':>9} {'of peak':>8}")
-    for gaussians, box, modes in _PASSES:
-        seconds = _pass(gaussians, box, modes)
-        products = (2 + 2 * modes + 2 * (modes + 1)) * 2 * (box + 2) ** 2 * gaussians * 1e3 / 1e9
-        print(f"{gaussians:>6} {box:>4} {modes:>5} {seconds:>9.3f} {products / seconds / peak:>8.0%}")
+    print(f"{'N':>6} {'box':>4} {'modes':>5} {'poses':>8} {'measured':>9} {'floor':>6} {'goal':>7}")
+    for gaussians, box, modes, floor, goal in _PASSES:
+        for poses in (0, POSE):
+            print(f"{gaussians:>6} {box:>4} {modes:>5} {'refined' if poses else 'exact':>8} "
+                  f"{_pass(gaussians, box, modes, poses):>9.3f} {floor or '-':>6} {goal or '-':>7}", flush=True)
 
 
 if __name__ == "__main__":
