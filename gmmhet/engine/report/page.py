@@ -9,13 +9,14 @@ from typing import Any
 from gmmhet import __version__
 from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts
+from gmmhet.engine.report.choosing import chooser, choosing_data
 from gmmhet.engine.report.results import Mode, Results, Stage, read_results
 from gmmhet.engine.report.scene import scene, shown_bins
 from gmmhet.engine.report.words import angstrom, answer, counted, number, sentences
 
 __all__ = ["write_report"]
 
-_SCRIPTS = ("surface.js", "render.js", "viewer.js", "page.js")
+_SCRIPTS = ("surface.js", "render.js", "viewer.js", "choosing.js", "page.js")
 
 
 def write_report(folder: Path, output: Path) -> None:
@@ -62,6 +63,7 @@ def _page(results: Results) -> str:
         f"<main>{_verdict(results)}{body}</main><footer>Made by gmmhet {escape(__version__)}. The page holds "
         "everything it shows and loads nothing.</footer>\n"
         f'<script type="application/json" id="scene">{_json(scene(results))}</script>\n'
+        f'<script type="application/json" id="particles">{_json(choosing_data(results))}</script>\n'
         f'<script>"use strict";(() => {{\n{scripts}}})();</script></body></html>\n')
 
 
@@ -192,6 +194,7 @@ def _coordinates(results: Results) -> str:
         figures = charts.landscape(results, strong[0], strong[1]) + figures
     html = f'<div class="charts{" wide" if len(figures) in (2, 4) else ""}">{"".join(figures)}</div>' if figures else (
         "<p>There is no significant mode, so particles have no place on a motion.</p>")
+    html += chooser(results)
     if weak:
         html += ("<details><summary>Coordinates on the modes that are not significant</summary><p class=note>These "
                  "show how noise spreads over a direction that explains nothing; they are no evidence of motion.</p>"

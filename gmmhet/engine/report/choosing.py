@@ -1,0 +1,42 @@
+"""Choosing particles by hand on the page: their coordinates, packed, and the place where the script draws them."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from gmmhet.engine.report.results import Mode, Results
+from gmmhet.engine.report.volumes import pack
+
+__all__ = ["chooser", "choosing_data"]
+
+_MOST_MODES = 4
+_LEVELS = 4095  # finer than a screen, and than any coordinate is known; more only makes pages larger
+_NOTE = ("Draw around particles with the lasso or a rectangle; hold Shift to add to what is chosen, Alt to take away. "
+         "<i>Save row numbers</i> writes a text that <code>gmmhet export --ids</code> takes, to get these particles as "
+         "rows of the original file.")
+
+
+def _modes(results: Results) -> tuple[Mode, ...]:
+    return results.significant[:_MOST_MODES]
+
+
+def choosing_data(results: Results) -> dict[str, Any]:
+    """Coordinates along the modes that are shown, in steps between their ends, in the order of the rows."""
+    modes = []
+    for mode in _modes(results):
+        z = np.asarray(results.arrays["coordinates"][:, mode.number - 1], dtype=np.float64)
+        low, high = (float(z.min()), float(z.max())) if len(z) else (0.0, 1.0)
+        steps = np.rint((z - low) / max(high - low, 1e-12) * _LEVELS)
+        modes.append({"number": mode.number, "low": low, "high": high, "values": pack(steps.astype("<u2"))})
+    return {"name": results.folder.resolve().name, "levels": _LEVELS, "count": results.n_particles, "modes": modes}
+
+
+def chooser(results: Results) -> str:
+    """The card; empty where there is no motion to choose along."""
+    if not _modes(results):
+        return ""
+    name = escape(results.folder.resolve().name)
+    return (f'<div class="card below"><h3>Choose particles</h3><div class="chooser" data-label="Particles of {name}">'
+            '<div class="waiting">Drawing …<noscript> This needs JavaScript.</noscript></div></div>'
+            f'<p class="note">{_NOTE}</p></div>')
