@@ -24,6 +24,7 @@ __all__ = ["is_lst", "read_eman"]
 
 _LOG = logging.getLogger("gmmhet")
 _POSE = "xform.projection"
+_TOLD = (_POSE, "ctf", "apix_x")
 _CTF_KEYS = ("defocus", "dfdiff", "dfang", "bfactor", "ampcont", "voltage", "cs", "apix")
 _CTF_OPTIONAL = {"dfdiff": 0.0, "dfang": 0.0, "bfactor": 0.0}
 _ROTATION_TOLERANCE = 1e-3  # EMAN2 writes six digits
@@ -114,11 +115,11 @@ def _completed(rows: Sequence[_Row], source: Path, root: str | os.PathLike[str] 
     out, opened = [], dict[str, HdfStack | None]()
     for row in rows:
         told = row.told
-        if not (_POSE in told and "ctf" in told and "apix_x" in told):
+        if not all(name in told for name in _TOLD):
             if row.stack not in opened:
                 opened[row.stack] = _attributes_of(row.stack, source, root)
             stack = opened[row.stack]
-            told = (stack.attributes(row.image) if stack is not None else {}) | told
+            told = (stack.attributes(row.image, _TOLD) if stack is not None else {}) | told
         out.append(told)
     return out
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -76,16 +77,18 @@ class HdfStack:
         low, high = _number(told["stored_rendermin"]), _number(told["stored_rendermax"])
         return np.asarray(image * ((high - low) / (2**bits - 1)) + low, np.float32)
 
-    def attributes(self, row: int) -> dict[str, Any]:
-        """EMAN2's attributes of an image, without their prefix; texts of JSON objects as dictionaries.
+    def attributes(self, row: int, names: Sequence[str]) -> dict[str, Any]:
+        """Those of EMAN2's attributes of an image that are there; texts of JSON objects as dictionaries.
 
+        Args:
+            names: without EMAN2's prefix.
         Raises:
             InputError: there is no such image.
         """
         if str(row) not in self._images:
             raise InputError(f"{self._path}: no image {row}; expected {len(self)} images, from 0")
         attributes = self._images[str(row)].attrs
-        return {k.removeprefix(_PREFIX): _value(attributes[k]) for k in attributes}
+        return {name: _value(attributes[_PREFIX + name]) for name in names if _PREFIX + name in attributes}
 
 
 def _number(value: Any) -> float:

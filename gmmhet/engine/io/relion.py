@@ -1,5 +1,6 @@
 """Particle STAR files of RELION: 3.1 and later (optics groups, origins in Angstrom), and before (one table)."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gmmhet.engine.io.star import StarTable, read_star
 
 __all__ = ["read_relion"]
 
+_LOG = logging.getLogger("gmmhet")
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 
 
@@ -41,6 +43,7 @@ def read_relion(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | 
     box = int(open_stack(stacks[0]).shape[-1]) if images else 0
     found = tables.get("optics")
     optics, optics_index = optics_of_rows(table, box) if found is None else optics_of_table(found, table, box)
+    _warn_of_unused(table)
     n = len(table)
     has_ctf = "rlnDefocusU" in table
     result = ParticleTable(
@@ -55,6 +58,11 @@ def read_relion(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | 
     if images:
         check_images(result)
     return result
+
+
+def _warn_of_unused(table: StarTable) -> None:
+    if "rlnCtfBfactor" in table and (most := np.abs(table.floats("rlnCtfBfactor")).max()) > 0:
+        _LOG.warning("%s: rlnCtfBfactor, up to %g A^2, is not used", table.path, most)
 
 
 def _particle_table(tables: dict[str, StarTable], source: Path) -> StarTable:

@@ -110,9 +110,9 @@ class TestHdf(ImageCase):
         self.check(self.stack())
 
     def test_attributes(self) -> None:
-        self.assertEqual(HdfStack(self.stack()).attributes(2), {"apix_x": 1.5})
+        self.assertEqual(HdfStack(self.stack()).attributes(2, ["apix_x", "ctf"]), {"apix_x": 1.5})
         with self.assertRaisesRegex(InputError, "no image 7; expected 3"):
-            HdfStack(self.stack()).attributes(7)
+            HdfStack(self.stack()).attributes(7, [])
 
     def test_missing_image(self) -> None:
         path = self.stack()
