@@ -15,8 +15,8 @@ from gmmhet.engine.conventions import electron_wavelength, matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.cryosparc_records import read_records
 from gmmhet.engine.io.grouping import checked_optics, distinct_rows
-from gmmhet.engine.io.layout import ConvertedTables
-from gmmhet.engine.io.particles import Optics, ParticleTable, check_images, micrograph_indices
+from gmmhet.engine.io.layout import converted_particles
+from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks
 
 __all__ = ["posed_by", "read_cryosparc"]
@@ -45,24 +45,13 @@ def read_cryosparc(path: str | os.PathLike[str], *, root: str | os.PathLike[str]
     source = Path(path)
     records = read_records(source, [Path(p) for p in passthrough])
     _require(records, source)
-    n = len(records)
-    names, stack_index, slice_index = _places(records, source)
-    stacks = located_stacks(names, source, root, images)
+    names, *places = _places(records, source)
     poses = _Poses(records, source)
-    optics, optics_index = _optics(records, source)
-    defocus = _defocus(records, source) if "ctf/df1_A" in _names(records) else None
-    half = poses.half_sets()
-    tables = ConvertedTables(source, optics, optics_index, names, stack_index, slice_index, poses.angles, poses.origins,
-                             defocus, half, _extra_columns(records))
-    result = ParticleTable(
-        source=source, ids=np.arange(1, n + 1), stacks=stacks, stack_index=stack_index, slice_index=slice_index,
-        angles=poses.angles, origins=poses.origins, defocus=np.zeros((n, 4)) if defocus is None else defocus,
-        optics=optics, optics_index=optics_index, half_set=half,
-        micrograph=micrograph_indices(_micrographs(records), n), has_ctf=defocus is not None, tables=tables,
-        located=images, records=records)
-    if images:
-        check_images(result)
-    return result
+    return converted_particles(
+        source, names, located_stacks(names, source, root, images), (places[0], places[1]),
+        (poses.angles, poses.origins), _defocus(records, source), _optics(records, source), poses.half_sets(),
+        micrograph_indices(_micrographs(records), len(records)), located=images, records=records,
+        columns=_extra_columns(records))
 
 
 def _names(records: NDArray[np.void]) -> tuple[str, ...]:
@@ -215,11 +204,13 @@ def _warn_of_shifts(records: NDArray[np.void], source: Path) -> None:
             _LOG.warning("%s: ctf/shift_A, up to %.2f A, is not used", source, most)
 
 
-def _defocus(records: NDArray[np.void], source: Path) -> NDArray[np.float64]:
+def _defocus(records: NDArray[np.void], source: Path) -> NDArray[np.float64] | None:
+    if "ctf/df1_A" not in _names(records):
+        return None
     u, v, angle = (_floats(records, c, source) for c in _CTF[3:])
     name = "ctf/phase_shift_rad"
     phase = _floats(records, name, source) if name in _names(records) else np.zeros(len(u))
-    return np.stack([u, v, np.rad2deg(angle), np.rad2deg(phase)], axis=1)
+    return np.asarray(np.stack([u, v, np.rad2deg(angle), np.rad2deg(phase)], axis=1))
 
 
 def _micrographs(records: NDArray[np.void]) -> NDArray[Any] | None:

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grouping import checked_optics, distinct_rows
 from gmmhet.engine.io.hdf import HdfStack
-from gmmhet.engine.io.layout import ConvertedTables
-from gmmhet.engine.io.particles import Optics, ParticleTable, check_images, micrograph_indices
+from gmmhet.engine.io.layout import converted_particles
+from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks, open_stack, resolve_stack
 
 __all__ = ["is_lst", "read_eman"]
@@ -55,30 +55,24 @@ def read_eman(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | No
     stack_index = np.array([names.setdefault(r.stack, len(names)) for r in rows], np.int64)
     slice_index = np.array([r.image for r in rows], np.int64)
     told = _completed(rows, source, root)
-    matrices = np.array([_matrix(t, r, source) for t, r in zip(told, rows, strict=True)])
-    ctf = _ctf(told, rows, source)
+    matrices = np.array([_matrix(t, r) for t, r in zip(told, rows, strict=True)])
+    ctf = _ctf(told, rows)
     stacks = located_stacks(list(names), source, root, images)
     box = int(open_stack(stacks[0]).shape[-1]) if images else 0
-    flipped = np.array(["flip" in Path(n).stem.partition("__")[2] for n in names])[stack_index]
-    if flipped.any():
-        _LOG.info("%s: images of %d particles are phase-flipped, as the names of their stacks say", source,
-                  flipped.sum())
-    size = _pixel_sizes(told, ctf, rows, source)
-    optics, optics_index, defocus = _optics(ctf, size, box, flipped, rows, source)
-    angles = matrix_to_euler(matrices[:, :, :3])
-    origins = -matrices[:, :2, 3] * size[:, None]
-    half = _half_sets(told)
-    tables = ConvertedTables(source, optics, optics_index, list(names), stack_index, slice_index, angles, origins,
-                             defocus, half)
-    result = ParticleTable(
-        source=source, ids=np.arange(1, len(rows) + 1), stacks=stacks, stack_index=stack_index, slice_index=slice_index,
-        angles=angles, origins=origins, defocus=np.zeros((len(rows), 4)) if defocus is None else defocus,
-        optics=optics, optics_index=optics_index, half_set=half,
-        micrograph=micrograph_indices([r.stack for r in rows], len(rows)) if len(names) > 1 else
-        micrograph_indices(None, len(rows)), has_ctf=defocus is not None, tables=tables, located=images)
-    if images:
-        check_images(result)
-    return result
+    size = _pixel_sizes(told, ctf, rows)
+    groups, kind, defocus = _optics(ctf, size, box, _flipped(names, source)[stack_index], source)
+    poses = matrix_to_euler(matrices[:, :, :3]), -matrices[:, :2, 3] * size[:, None]
+    micrograph = micrograph_indices([r.stack for r in rows] if len(names) > 1 else None, len(rows))
+    return converted_particles(source, list(names), stacks, (stack_index, slice_index), poses, defocus, (groups, kind),
+                               _half_sets(told), micrograph, located=images)
+
+
+def _flipped(names: Iterable[str], source: Path) -> NDArray[np.bool_]:
+    """Which stacks hold phase-flipped images, as their names say."""
+    found = [n for n in names if "flip" in Path(n).stem.partition("__")[2]]
+    if found:
+        _LOG.info("%s: images are phase-flipped, as names say (%s)", source, found[0])
+    return np.array([n in found for n in names])
 
 
 class _Row:
@@ -135,7 +129,7 @@ def _attributes_of(name: str, source: Path, root: str | os.PathLike[str] | None)
         return None
 
 
-def _matrix(told: dict[str, Any], row: _Row, source: Path) -> NDArray[np.float64]:
+def _matrix(told: dict[str, Any], row: _Row) -> NDArray[np.float64]:
     """[3, 4] of xform.projection."""
     found = told.get(_POSE)
     if found is None:
@@ -155,11 +149,11 @@ def _numbers(value: Any) -> NDArray[np.float64]:
     parts = value.strip().strip("[]").split(",") if isinstance(value, str) else value
     try:
         return np.array(parts, np.float64).reshape(-1)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return np.empty(0)
 
 
-def _ctf(told: Sequence[dict[str, Any]], rows: Sequence[_Row], source: Path) -> NDArray[np.float64] | None:
+def _ctf(told: Sequence[dict[str, Any]], rows: Sequence[_Row]) -> NDArray[np.float64] | None:
     """[n, 8] in the order of _CTF_KEYS, or None where no row tells a CTF."""
     if not any("ctf" in t for t in told):
         return None
@@ -181,13 +175,13 @@ def _ctf_of(found: Any, row: _Row) -> list[float]:
     return [float(v) for v in numbers]
 
 
-def _pixel_sizes(told: Sequence[dict[str, Any]], ctf: NDArray[np.float64] | None, rows: Sequence[_Row], source: Path,
+def _pixel_sizes(told: Sequence[dict[str, Any]], ctf: NDArray[np.float64] | None, rows: Sequence[_Row],
                  ) -> NDArray[np.float64]:
     """[n] Angstrom: apix_x of the images, or else of the CTF."""
     out = np.empty(len(told))
     for i, t in enumerate(told):
         value = _numbers(t.get("apix_x", ctf[i, 7] if ctf is not None else "none"))
-        if len(value) != 1 or not value[0] > 0:
+        if len(value) != 1 or not 0 < value[0] < np.inf:
             raise InputError(f"{rows[i].word}: no pixel size (apix_x, or apix of the CTF); expected Angstrom in the "
                              "file or in its stacks")
         out[i] = value[0]
@@ -195,7 +189,7 @@ def _pixel_sizes(told: Sequence[dict[str, Any]], ctf: NDArray[np.float64] | None
 
 
 def _optics(ctf: NDArray[np.float64] | None, size: NDArray[np.float64], box: int, flipped: NDArray[np.bool_],
-            rows: Sequence[_Row], source: Path,
+            source: Path,
             ) -> tuple[tuple[Optics, ...], NDArray[np.int64], NDArray[np.float64] | None]:
     """Groups, the group of each particle, and defocus [n, 4]."""
     n = len(size)
@@ -226,7 +220,7 @@ def _phase(percent: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _half_sets(told: Sequence[dict[str, Any]]) -> NDArray[np.int64]:
     """EMAN2's class 0 (even) and 1 (odd) are the half-sets 1 and 2, where every row is in one."""
-    values = {t.get("class") for t in told}
-    if values != {0, 1}:
+    found = [t.get("class") for t in told]
+    if not all(v in (0, 1) for v in found) or 0 not in found or 1 not in found:
         return np.zeros(len(told), np.int64)
-    return np.array([1 + t["class"] for t in told], np.int64)
+    return 1 + np.array(found, np.int64)

@@ -9,14 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.aberrations import Aberrations
-from gmmhet.engine.io.particles import Optics
+from gmmhet.engine.io.particles import Optics, ParticleTable, check_images
 from gmmhet.engine.io.star import StarTable, table_from
 from gmmhet.engine.io.texts import TextColumn
 
-__all__ = ["ConvertedTables", "optics_table", "zernike_of"]
+__all__ = ["ConvertedTables", "converted_particles", "optics_table", "zernike_of"]
 
 _CORRECTIONS = (("rlnCtfDataArePhaseFlipped", "flipped"), ("rlnCtfDataAreCtfPremultiplied", "premultiplied"))
 _MATRIX = ("rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11")
+
+
+def converted_particles(
+    source: Path, names: Sequence[str], stacks: tuple[Path, ...], places: tuple[NDArray[np.int64], NDArray[np.int64]],
+    poses: tuple[NDArray[np.float64], NDArray[np.float64]], defocus: NDArray[np.float64] | None,
+    optics: tuple[tuple[Optics, ...], NDArray[np.int64]], half_set: NDArray[np.int64], micrograph: NDArray[np.int64], *,
+    located: bool, ids: NDArray[np.int64] | None = None, records: NDArray[np.void] | None = None,
+    columns: Mapping[str, Any] | None = None,
+) -> ParticleTable:
+    """The particles of a file that is no STAR of RELION; checks their images when these are there.
+
+    Args:
+        names: stacks as the file names them. places: stack_index and slice_index. poses: angles and origins. defocus:
+            None where the file tells none. optics: groups, and the group of each particle. ids: from 1 on where not
+            told. columns: further columns for a STAR, by their names. The others are fields of ParticleTable.
+    Raises:
+        InputError: as check_images.
+    """
+    n = len(half_set)
+    tables = ConvertedTables(source, optics[0], optics[1], names, *places, *poses, defocus, half_set, columns)
+    result = ParticleTable(
+        source=source, ids=np.arange(1, n + 1) if ids is None else ids, stacks=stacks, stack_index=places[0],
+        slice_index=places[1], angles=poses[0], origins=poses[1],
+        defocus=np.zeros((n, 4)) if defocus is None else defocus, optics=optics[0], optics_index=optics[1],
+        half_set=half_set, micrograph=micrograph, has_ctf=defocus is not None, tables=tables, located=located,
+        records=records)
+    if located:
+        check_images(result)
+    return result
 
 
 class ConvertedTables(Mapping[str, StarTable]):
@@ -74,8 +103,9 @@ def optics_table(groups: Sequence[Optics], source: Path | None = None) -> StarTa
         "rlnVoltage": [g.voltage for g in groups],
         "rlnSphericalAberration": [g.spherical_aberration for g in groups],
         "rlnAmplitudeContrast": [g.amplitude_contrast for g in groups],
-        "rlnImagePixelSize": [g.pixel_size for g in groups], "rlnImageSize": [g.box for g in groups],
-        "rlnImageDimensionality": [2] * len(groups)}
+        "rlnImagePixelSize": [g.pixel_size for g in groups], "rlnImageDimensionality": [2] * len(groups)}
+    if all(g.box > 0 for g in groups):  # it is not known of files that do not tell, when the stacks are not looked for
+        columns["rlnImageSize"] = [g.box for g in groups]
     for name, kind in _CORRECTIONS:
         if any(a.correction == kind for a in aberrations):
             columns[name] = [int(a.correction == kind) for a in aberrations]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from gmmhet.engine.aberrations import Aberrations
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grouping import checked_optics, distinct_rows, image_places
-from gmmhet.engine.io.layout import ConvertedTables
+from gmmhet.engine.io.layout import converted_particles
 from gmmhet.engine.io.mrc import header_pixel_size
-from gmmhet.engine.io.particles import Optics, ParticleTable, check_images, micrograph_indices
+from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks, open_stack
 from gmmhet.engine.io.star import StarTable, read_star
 
@@ -56,23 +56,19 @@ def read_xmipp(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | N
     has_ctf = "ctfDefocusU" in table
     if "ctfModel" in table and not has_ctf:
         raise InputError(f"{source}: the CTF is in files named by ctfModel; expected it in columns ctfDefocusU ...")
-    optics, optics_index = _optics(table, rows, size, int(open_stack(stacks[0]).shape[-1]) if images else 0)
-    angles = np.stack([table.floats(c) for c in _ANGLES], axis=1)[rows]
-    origins = np.stack([table.floats(c)[rows] * size[rows] if c in table else np.zeros(len(rows))
-                        for c in ("shiftX", "shiftY")], axis=1)
-    defocus = _defocus(table)[rows] if has_ctf else None
-    half = _half_sets(table)[rows]
-    place = stack_index[rows], slice_index[rows]
-    tables = ConvertedTables(source, optics, optics_index, names, *place, angles, origins, defocus, half)
+    optics = _optics(table, rows, size, int(open_stack(stacks[0]).shape[-1]) if images else 0)
     micrograph = next((table.columns[c] for c in ("micrograph", "micrographId") if c in table), None)
-    result = ParticleTable(
-        source=source, ids=ids, stacks=stacks, stack_index=place[0], slice_index=place[1], angles=angles,
-        origins=origins, defocus=np.zeros((len(rows), 4)) if defocus is None else defocus, optics=optics,
-        optics_index=optics_index, half_set=half, micrograph=micrograph_indices(micrograph, len(table))[rows],
-        has_ctf=has_ctf, tables=tables, located=images)
-    if images:
-        check_images(result)
-    return result
+    return converted_particles(
+        source, names, stacks, (stack_index[rows], slice_index[rows]), _poses(table, rows, size),
+        _defocus(table)[rows] if has_ctf else None, optics, _half_sets(table)[rows],
+        micrograph_indices(micrograph, len(table))[rows], located=images, ids=ids)
+
+
+def _poses(table: StarTable, rows: NDArray[np.int64], size: NDArray[np.float64],
+           ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    angles = np.stack([table.floats(c) for c in _ANGLES], axis=1)
+    shifts = np.stack([table.floats(c) if c in table else np.zeros(len(table)) for c in ("shiftX", "shiftY")], axis=1)
+    return angles[rows], (shifts * size[:, None])[rows]
 
 
 def _particle_table(source: Path) -> StarTable:

@@ -5,6 +5,7 @@ Runs a few hundred; more with python -m gmmhet.tests.engine.test_io_fuzzing NUMB
 
 import contextlib
 import io
+import json
 import sys
 import tempfile
 import unittest
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import gemmi
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_particles, write_particles
@@ -51,6 +53,27 @@ def _cs(rng: np.random.Generator) -> bytes:
     out = io.BytesIO()
     np.save(out, array)
     return out.getvalue()
+
+
+def _lst(rng: np.random.Generator) -> bytes:
+    names = ("defocus", "dfdiff", "dfang", "bfactor", "ampcont", "voltage", "cs", "apix")
+    ctf = dict(zip(names, (1.5, 0.1, 10, 0, 10, 300, 2.7, 1.5), strict=True))
+    rows = []
+    for i in range(8):
+        turn = Rotation.random(random_state=int(rng.integers(1 << 30))).as_matrix()
+        matrix = np.column_stack([turn, [1.0, -2.0, 0.0]])
+        pose = {"__class__": "Transform", "matrix": "[" + ",".join(f"{v:.6g}" for v in matrix.ravel()) + "]"}
+        rows.append(f"{i}\ts{i % 2}.hdf\t" + json.dumps({"class": i % 2, "ctf": ctf, "xform.projection": pose}) + "  ")
+    return ("#LSX\n# comment\n# 300\n" + "\n".join(rows) + "\n").encode()
+
+
+def _xmd(rng: np.random.Generator) -> bytes:
+    tags = ("image", "enabled", "angleRot", "angleTilt", "anglePsi", "shiftX", "shiftY", "flip", "ctfVoltage",
+            "ctfSphericalAberration", "ctfQ0", "ctfDefocusU", "samplingRate")
+    rows = [" ".join((f"{i + 1}@s.mrcs", "1", *(f"{v:.4f}" for v in rng.uniform(-90, 90, 5)), "0 300 2.7 0.1 15000",
+                      "1.5")) for i in range(8)]
+    return ("# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n" + "".join(f" _{t}\n" for t in tags) + "\n".join(rows)
+            + "\n").encode()
 
 
 def _spoiled(content: bytes, rng: np.random.Generator, head: int) -> bytes:
@@ -142,6 +165,17 @@ class TestSpoiledFiles(unittest.TestCase):
                     self.assertIn(f"'shape': ({len(table)},)".encode(), told)
                     read += 1
         self.assertGreater(read, self.number // 40)
+
+
+    def test_eman_and_xmipp(self) -> None:
+        for make, name in ((_lst, "spoiled.lst"), (_xmd, "spoiled.xmd")):
+            read = 0
+            for seed in range(self.number // 3):
+                rng = np.random.default_rng(seed)
+                with self.subTest(name=name, seed=seed):
+                    table = self.outcome(name, _spoiled(make(rng), rng, 300))
+                    read += table is not None
+            self.assertGreater(read, self.number // 60)
 
 
 if __name__ == "__main__":
