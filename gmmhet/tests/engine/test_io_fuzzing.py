@@ -170,12 +170,12 @@ class TestSpoiledFiles(unittest.TestCase):
     def test_eman_and_xmipp(self) -> None:
         for make, name in ((_lst, "spoiled.lst"), (_xmd, "spoiled.xmd")):
             read = 0
-            for seed in range(self.number // 3):
+            for seed in range(self.number // 2):
                 rng = np.random.default_rng(seed)
                 with self.subTest(name=name, seed=seed):
                     table = self.outcome(name, _spoiled(make(rng), rng, 300))
                     read += table is not None
-            self.assertGreater(read, self.number // 60)
+            self.assertGreater(read, 0)
 
 
 if __name__ == "__main__":
