@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from gmmhet.engine.aberrations import cryosparc_aberrations
+from gmmhet.engine.aberrations import cryosparc_aberrations, odd_phase
 from gmmhet.engine.conventions import electron_wavelength, matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.cryosparc_records import read_records
@@ -22,6 +22,7 @@ from gmmhet.engine.io.stacks import located_stacks
 __all__ = ["posed_by", "read_cryosparc"]
 
 _LOG = logging.getLogger("gmmhet")
+_NOTED_PHASE = 0.3  # radians, which lowers the amplitude of a map by 5 per cent
 _BLOB = ("blob/path", "blob/idx", "blob/shape", "blob/psize_A")
 _CTF = ("ctf/accel_kv", "ctf/cs_mm", "ctf/amp_contrast", "ctf/df1_A", "ctf/df2_A", "ctf/df_angle_rad")
 _ODD_AND_EVEN = {"ctf/tilt_A": 2, "ctf/trefoil_A": 2, "ctf/tetra_A": 4, "ctf/anisomag": 4}
@@ -47,9 +48,11 @@ def read_cryosparc(path: str | os.PathLike[str], *, root: str | os.PathLike[str]
     _require(records, source)
     names, *places = _places(records, source)
     poses = _Poses(records, source)
+    optics = _optics(records, source)
+    _warn_of_signs(optics[0], source)
     return converted_particles(
         source, names, located_stacks(names, source, root, images), (places[0], places[1]),
-        (poses.angles, poses.origins), _defocus(records, source), _optics(records, source), poses.half_sets(),
+        (poses.angles, poses.origins), _defocus(records, source), optics, poses.half_sets(),
         micrograph_indices(_micrographs(records), len(records)), located=images, records=records,
         columns=_extra_columns(records))
 
@@ -195,6 +198,18 @@ def _optics(records: NDArray[np.void], source: Path) -> tuple[tuple[Optics, ...]
                                      electron_wavelength(float(voltage[i]))))
         for i, r in enumerate(rows))
     return optics, kind
+
+
+def _warn_of_signs(optics: Sequence[Optics], source: Path) -> None:
+    """No published file tells the signs of these aberrations together with images that have them."""
+    most = 0.0
+    for group in optics:
+        turn = np.linspace(0, 2 * np.pi, 60)
+        circle = np.stack([np.cos(turn), np.sin(turn)]) / (2 * group.pixel_size)
+        most = max(most, float(np.abs(odd_phase(np.array([group.aberrations.odd]), *circle)).max()))
+    if most > _NOTED_PHASE:
+        _LOG.warning("%s: beam tilt and trefoil, phases up to %.1f rad at %.1f A, are corrected with signs that were "
+                     "not checked on images of cryoSPARC", source, most, 2 * optics[0].pixel_size)
 
 
 def _warn_of_shifts(records: NDArray[np.void], source: Path) -> None:

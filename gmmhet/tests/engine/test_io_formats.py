@@ -227,6 +227,28 @@ class TestCryosparc(FormatCase):
             np.testing.assert_allclose(got.angles, angles, atol=1e-4)
             np.testing.assert_allclose(got.origins, origins, atol=1e-5)
 
+    def test_aberrations_are_read_and_told(self) -> None:
+        main, other = self.cryosparc()
+        array = np.load(other)
+        kinds = [("ctf/tilt_A", "f4", 2), ("ctf/anisomag", "f4", 4), ("ctf/exp_group_id", "u4")]
+        more = np.zeros(len(array), array.dtype.descr + kinds)
+        for name in array.dtype.names:
+            more[name] = array[name]
+        more["ctf/exp_group_id"] = np.arange(len(more)) % 2
+        more["ctf/tilt_A"] = np.where(more["ctf/exp_group_id"], 9000.0, 0.0)[:, None]
+        more["ctf/anisomag"] = 0.01, 0, 0, -0.01
+        np.save(self.folder / "more.npy", more)
+        with self.assertLogs("gmmhet", "WARNING") as logged:
+            table = read_particles(main, passthrough=[self.folder / "more.npy"])
+        self.assertIn("beam tilt", logged.output[0])
+        tilted = {o.name: any(o.aberrations.odd) for o in table.optics}
+        self.assertEqual(tilted, {"exposureGroup0": False, "exposureGroup1": True})
+        group = dict(zip(more["uid"].tolist(), more["ctf/exp_group_id"].tolist(), strict=True))
+        self.assertEqual([int(table.optics[i].name[-1]) for i in table.optics_index],
+                         [group[u] for u in np.load(main)["uid"].tolist()])
+        np.testing.assert_allclose(table.views[:, 0], 1.01 * table.rotations[:, 0], rtol=1e-6)
+        self.assertFalse(np.allclose(table.images(np.arange(_N)), self.planted.images))
+
     def test_likeliest_class(self) -> None:
         main, other = self.cryosparc()
         one = np.load(main)
