@@ -30,6 +30,7 @@ class Alternative:
         name: short, for the JSON. words: what it means, as the end of "the particles fit better if ...".
         matrices: [n, 3, 3], slices lie at matrices^T (kx, ky, 0). origins: [n, 2] Angstrom.
         scale: size of the map, 1 as it is. flipped: whether phases are taken as flipped already (CTF |C|).
+        control: no mistake of any program, but what errors of the numbers themselves make look better.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Alternative:
     origins: Array
     scale: float = 1.0
     flipped: bool = False
+    control: bool = False
 
 
 def alternatives(rotations: Array, origins: Array, pixel_size: float, voxel: float) -> Iterator[Alternative]:
@@ -94,16 +96,22 @@ def _hands(rotations: Array, origins: Array, voxel: float) -> Iterator[Alternati
 
 
 def _shifts(rotations: Array, origins: Array, pixel_size: float) -> Iterator[Alternative]:
+    """Other signs and units; and shorter shifts, which fit better where shifts have errors as large as they are."""
     if not np.any(np.abs(origins) > 1e-3 * pixel_size):
         return
     yield Alternative("negated_shifts", "the shifts have the opposite sign", rotations, -origins)
     yield Alternative("no_shifts", "the shifts are left out (the images seem to be centred already)", rotations,
                       np.zeros_like(origins))
+    factors = {0.5}
     if abs(np.log(pixel_size)) > np.log(1.1):
         yield Alternative("shifts_in_pixels", "the shifts are taken as pixels, not Angstrom", rotations,
                           origins * pixel_size)
         yield Alternative("shifts_multiplied", "the shifts are divided by the pixel size (they seem to have been "
                           "multiplied by it twice)", rotations, origins / pixel_size)
+        factors |= {pixel_size**0.5, pixel_size**-0.5}
+    for factor in sorted(factors):
+        yield Alternative(f"shifts_times_{factor:.2f}", f"the shifts are made {factor:.2f} times as long", rotations,
+                          origins * factor, control=True)
 
 
 def scaled(rotations: Array, origins: Array, scale: float) -> Alternative:

@@ -72,7 +72,7 @@ def pose_problem(found: PoseCheck, source: Path | str, map_path: Path | str) -> 
         return None
     chance = abs(found.shuffled).max(initial=0.0)
     expected = "expected orientations, shifts and map of one refinement"
-    if found.better is not None:
+    if found.better is not None and not found.better[0].control:
         reading, value = found.better
         return (f"{source}: the particles fit {map_path} better if {reading.words}: mean correlation "
                 f"{abs(value):.3f} instead of {abs(found.given):.3f} (shuffled: {chance:.3f}); {expected}")
@@ -90,11 +90,14 @@ def pose_warnings(found: PoseCheck) -> list[str]:
         state = "fit" if found.fit else "do not fit"
         warnings.append(f"{found.n_particles} particles are too few to be sure; their poses {state} better than "
                         "shuffled ones")
-        if found.better is not None:
+        if found.better is not None and not found.better[0].control:
             warnings.append(f"they would fit better if {found.better[0].words}")
-    elif found.fit and abs(found.given) - mean < _BARELY * (chance - mean):
+    elif found.better is None and found.fit and abs(found.given) - mean < _BARELY * (chance - mean):
         warnings.append("the given poses fit the map only a little better than shuffled ones: very noisy images, views "
                         "that look alike, or poor poses")
+    if found.better is not None and found.better[0].control:
+        warnings.append(f"the particles fit a little better if {found.better[0].words}: the shifts seem to have errors "
+                        "about as large as they are")
     if found.scale is not None and found.better is None:
         warnings.append(f"the map fits best {abs(found.scale - 1):.1%} {'larger' if found.scale > 1 else 'smaller'}: "
                         f"the pixel size of the map should be {found.scale:.3f} times what it is, or that of the "

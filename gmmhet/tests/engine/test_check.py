@@ -79,6 +79,17 @@ class TestPlantedFaults(SimulatedCase):
         self.assertEqual(self.named(self.changed(origins=self.table.origins / PIXEL)), "shifts_in_pixels")
         self.assertEqual(self.named(self.changed(origins=self.table.origins * PIXEL)), "shifts_multiplied")
 
+    def test_poor_shifts_are_no_other_reading(self) -> None:
+        """Errors a little larger than the shifts: shorter ones fit better, but no program wrote them so."""
+        simulate(SimulateConfig("hinge11", 500, BOX, PIXEL, 1.0), self.folder / "many")
+        table, density = (read(self.folder / "many" / n) for read, n in (
+            (read_particles, "particles.star"), (read_map, "consensus.mrc")))
+        noise = np.random.default_rng(4).normal(0, 1.2 * table.origins.std(), table.origins.shape)
+        found = check_poses(dataclasses.replace(table, origins=table.origins + noise), density)
+        self.assertIsNone(pose_problem(found, "p.star", "m.mrc"))
+        self.assertTrue(found.better[0].control)
+        self.assertIn("errors about as large as they are", pose_warnings(found)[0])
+
     def test_rotations(self) -> None:
         inverse = np.swapaxes(self.table.rotations, 1, 2)
         self.assertEqual(self.named(self.changed(angles=matrix_to_euler(inverse))), "inverse_rotation")
