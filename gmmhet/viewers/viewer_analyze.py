@@ -1,5 +1,7 @@
 """Viewer of a motion analysis."""
 
+from pathlib import Path
+
 import numpy as np
 from pwem.viewers import EmProtocolViewer
 from pyworkflow.protocol.params import IntParam, LabelParam
@@ -8,7 +10,7 @@ from pyworkflow.viewer import DESKTOP_TKINTER
 from gmmhet.constants import ANALYSIS_DIR, LATENT_SD
 from gmmhet.protocols import ProtGmmHetAnalyze
 from gmmhet.viewers.figures import draw_coordinates, draw_modes
-from gmmhet.viewers.windows import chimera_series, has_chimera, plotter, slices_plotter
+from gmmhet.viewers.windows import chimera_series, has_chimera, picture_window, plotter, slices_plotter
 
 __all__ = ["GmmHetAnalyzeViewer"]
 
@@ -32,10 +34,13 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
         form.addParam("second", IntParam, allowsNull=True, label="Mode up",
                       help="Empty: a histogram of the mode across.")
         form.addParam("showCoordinates", LabelParam, label="Particles along the modes")
+        form.addSection(label="Input")
+        form.addParam("showCheck", LabelParam, label="Views, and poses against the model",
+                      help="What the check before the analysis found; the log has it in words.")
 
     def _getVisualizeDict(self):
         return {"showMotion": self._showMotion, "showChimera": self._showChimera, "showModes": self._showModes,
-                "showCoordinates": self._showCoordinates}
+                "showCoordinates": self._showCoordinates, "showCheck": self._showCheck}
 
     def _modes(self):
         return self.protocol._readSummary(ANALYSIS_DIR)["modes"]
@@ -68,6 +73,12 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
         draw_coordinates(window.getFigure(), np.array(coordinates), np.array(deviations), self.first.get(),
                          self.second.get() or None)
         return [window]
+
+    def _showCheck(self, paramName=None):
+        picture = Path(self.protocol._getExtraPath("check.png"))
+        if not picture.is_file():
+            return [self.errorMessage("The poses were not checked before this analysis; there is nothing to show.")]
+        return [picture_window("Check of the input", picture)]
 
     def _validate(self):
         modes = len(self._modes())

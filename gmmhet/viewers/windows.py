@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.image import imread
 from pwem.viewers import Chimera, ChimeraView, EmPlotter
 from pyworkflow.viewer import View
 
 from gmmhet.engine.io import read_map
 from gmmhet.viewers.figures import draw_slices
 
-__all__ = ["BrowserView", "chimera_series", "has_chimera", "plotter", "slices_plotter"]
+__all__ = ["BrowserView", "chimera_series", "has_chimera", "picture_window", "plotter", "slices_plotter"]
 
 
 class BrowserView(View):
@@ -38,6 +39,17 @@ def slices_plotter(title: str, files: Sequence[str], labels: Sequence[str], pixe
     window.tightLayoutOn = False
     # matplotlib keeps no reference to a slider: without one it stops answering.
     window.getFigure().gmmhet_slices = draw_slices(window.getFigure(), maps, labels, pixel_size)
+    return window
+
+
+def picture_window(title: str, path: Path) -> EmPlotter:
+    """A picture file in a window."""
+    pixels = imread(path)
+    window = plotter(title, (pixels.shape[1] / 120, pixels.shape[0] / 120))
+    window.tightLayoutOn = False
+    axes = window.getFigure().add_axes((0, 0, 1, 1))
+    axes.imshow(pixels)
+    axes.set_axis_off()
     return window
 
 

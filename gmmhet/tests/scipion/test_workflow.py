@@ -9,6 +9,7 @@ from unittest import mock
 
 import mrcfile
 import numpy as np
+from matplotlib.image import imread
 from pwem.objects import SetOfParticles
 from pwem.protocols import ProtSubSet
 from pyworkflow import Config
@@ -211,6 +212,9 @@ class TestWorkflow(ProjectCase):
         self.assertEqual(sum(bar.get_height() for bar in window.getFigure().axes[0].patches), KEPT)
         (window,) = shown["showModes"]()
         self.assertIn("gain in held-out log likelihood", [a.get_ylabel() for a in window.getFigure().axes])
+        (window,) = shown["showCheck"]()
+        np.testing.assert_array_equal(window.getFigure().axes[0].images[0].get_array(),
+                                      imread(self.motion._getExtraPath("check.png")))
         viewer.mode.set(2)
         self.assertEqual(viewer.validate(), ["Mode is 2; expected 1 to 1"])
 
