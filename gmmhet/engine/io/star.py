@@ -104,7 +104,7 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
     except OSError as error:
         raise InputError(f"{source}: cannot be read ({error.strerror}); expected a STAR file") from None
     if b"\0" in data:
-        raise InputError(f"{source}: not a STAR file (binary data)")
+        raise InputError(f"{source}: not a STAR file (binary data); expected text")
     plain = read_plain(data, source)
     if plain is not None:
         tables = [StarTable(name, dict(columns), source) for name, columns in plain]

@@ -61,7 +61,8 @@ def read_xmipp(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | N
     return converted_particles(
         source, names, stacks, (stack_index[rows], slice_index[rows]), _poses(table, rows, size),
         _defocus(table)[rows] if has_ctf else None, optics, _half_sets(table)[rows],
-        micrograph_indices(micrograph, len(table))[rows], located=images, ids=ids)
+        micrograph_indices(micrograph, len(table))[rows], located=images, ids=ids,
+        columns={"gmmhetXmippItemId": table.integers("itemId")[rows]} if "itemId" in table else None)
 
 
 def _poses(table: StarTable, rows: NDArray[np.int64], size: NDArray[np.float64],

@@ -142,10 +142,10 @@ class FormatCase(unittest.TestCase):
 
     def xmipp(self, *, flip: int = 0) -> Path:
         p = self.planted
-        names = ("image", "enabled", "angleRot", "angleTilt", "anglePsi", "shiftX", "shiftY", "flip", "ctfVoltage",
+        names = ("itemId", "image", "enabled", "angleRot", "angleTilt", "anglePsi", "shiftX", "shiftY", "flip", "ctfVoltage",
                  "ctfSphericalAberration", "ctfQ0", "ctfDefocusU", "ctfDefocusV", "ctfDefocusAngle", "ctfPhaseShift",
                  "subset")
-        rows = [" ".join([f"{i + 1:06d}@images.mrcs", "1", *(f"{x:.7f}" for x in (
+        rows = [" ".join([str(100 + i), f"{i + 1:06d}@images.mrcs", "1", *(f"{x:.7f}" for x in (
             *p.euler[i], *(-p.places[i] / _PIXEL))), str(flip * (i == 4)), str(_KV), str(_CS), str(_AC),
             *(f"{x:.7f}" for x in (p.u[i], p.v[i], p.angle[i], p.phase[i])), str(p.half[i])]) for i in range(_N)]
         path = self.folder / "particles.xmd"
@@ -318,6 +318,7 @@ class TestOthers(FormatCase):
         path.write_text(path.read_text().replace("000002@images.mrcs 1 ", "000002@images.mrcs -1 "))
         table = read_particles(path)
         np.testing.assert_array_equal(table.ids, [1, 3, 4, 5, 6, 7, 8, 9])
+        self.assertEqual(table.tables["particles"].texts("gmmhetXmippItemId")[:3], ["100", "102", "103"])
         np.testing.assert_array_equal(table.images(np.array([1])), self.planted.images[[2]])
 
     def test_phase_flipped_stacks_of_eman(self) -> None:
