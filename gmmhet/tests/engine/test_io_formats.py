@@ -142,9 +142,9 @@ class FormatCase(unittest.TestCase):
 
     def xmipp(self, *, flip: int = 0) -> Path:
         p = self.planted
-        names = ("itemId", "image", "enabled", "angleRot", "angleTilt", "anglePsi", "shiftX", "shiftY", "flip", "ctfVoltage",
-                 "ctfSphericalAberration", "ctfQ0", "ctfDefocusU", "ctfDefocusV", "ctfDefocusAngle", "ctfPhaseShift",
-                 "subset")
+        names = ("itemId", "image", "enabled", "angleRot", "angleTilt", "anglePsi", "shiftX", "shiftY", "flip",
+                 "ctfVoltage", "ctfSphericalAberration", "ctfQ0", "ctfDefocusU", "ctfDefocusV", "ctfDefocusAngle",
+                 "ctfPhaseShift", "subset")
         rows = [" ".join([str(100 + i), f"{i + 1:06d}@images.mrcs", "1", *(f"{x:.7f}" for x in (
             *p.euler[i], *(-p.places[i] / _PIXEL))), str(flip * (i == 4)), str(_KV), str(_CS), str(_AC),
             *(f"{x:.7f}" for x in (p.u[i], p.v[i], p.angle[i], p.phase[i])), str(p.half[i])]) for i in range(_N)]
