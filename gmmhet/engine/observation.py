@@ -65,7 +65,7 @@ def batches(cache: ParticleCache, rows: NDArray[np.int64], size: int) -> Iterato
         filled = np.concatenate([chosen, np.repeat(chosen[-1:], size - len(chosen))])
         yield chosen, Batch(
             tf.constant(cache.planes[filled], tf.float32),
-            tf.constant(cache.table.rotations[filled], tf.float32),
+            tf.constant(cache.table.views[filled], tf.float32),
             tf.constant(cache.table.ctf_coefficients[filled], tf.float32),
             tf.constant(np.arange(size) < len(chosen), tf.float32),
         )
