@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-__all__ = ["FieldBasis", "smooth_basis"]
+__all__ = ["FieldBasis", "rigid_fields", "scaling_field", "smooth_basis"]
 
 _LARGEST_EXACT = 1500
 
@@ -45,37 +45,63 @@ def _kernel(a: NDArray[np.float64], b: NDArray[np.float64], length: float) -> ND
 
 @dataclass(frozen=True)
 class FieldBasis:
-    """Coefficients u [R] <-> fields [N, 4] (x, y, z in Angstrom, relative amplitude).
+    """Coefficients u [R] of unit prior variance <-> fields [N, 5] (x, y, z in Angstrom, relative weight, logarithm of the
+    squared width).
 
     Attributes:
         scalar: [N, A] smooth scalar fields of unit variance.
-        position_scale: Angstrom, amplitude_scale: relative; prior size of each; 0 switches that part off.
+        mixing: [5 A, R] from u to the coefficients of every component (component by component) in the scalar fields.
     """
 
     scalar: NDArray[np.float64]
-    position_scale: float
-    amplitude_scale: float
+    mixing: NDArray[np.float64]
 
-    @property
-    def parts(self) -> list[tuple[int, float]]:
-        """Components of the field that are in use, with their scales."""
-        scales = [self.position_scale] * 3 + [self.amplitude_scale]
-        return [(i, s) for i, s in enumerate(scales) if s > 0]
+    @classmethod
+    def of(cls, scalar: NDArray[np.float64], *, position: float = 0.0, amplitude: float = 0.0, width: float = 0.0,
+           ) -> "FieldBasis":
+        """All fields; prior size of each part: Angstrom, relative, relative; 0 switches it off."""
+        scales = np.repeat([position, position, position, amplitude, width], scalar.shape[1])
+        return cls(scalar, np.diag(scales)[:, scales > 0])
 
     @property
     def size(self) -> int:
         """R."""
-        return len(self.parts) * self.scalar.shape[1]
+        return int(self.mixing.shape[1])
 
     def fields(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[..., R] to [..., N, 4]."""
-        split = u.reshape(*u.shape[:-1], len(self.parts), self.scalar.shape[1])
-        out = np.zeros((*u.shape[:-1], len(self.scalar), 4))
-        for row, (i, scale) in enumerate(self.parts):
-            out[..., i] = scale * (split[..., row, :] @ self.scalar.T)
-        return out
+        """[..., R] to [..., N, 5]."""
+        split = (u @ self.mixing.T).reshape(*u.shape[:-1], 5, self.scalar.shape[1])
+        return np.asarray(np.swapaxes(split @ self.scalar.T, -1, -2))
 
     def adjoint(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Transpose of :meth:`fields`: [..., N, 4] to [..., R]."""
-        rows = [scale * (gradient[..., i] @ self.scalar) for i, scale in self.parts]
-        return np.concatenate(rows, axis=-1)
+        """Transpose of :meth:`fields`: [..., N, 5] to [..., R]."""
+        raw = np.swapaxes(gradient, -1, -2) @ self.scalar
+        return np.asarray(raw.reshape(*gradient.shape[:-2], -1) @ self.mixing)
+
+    def without(self, fields: NDArray[np.float64], weights: NDArray[np.float64]) -> "FieldBasis":
+        """The part of the basis that is orthogonal to some fields [F, N, 5].
+
+        Args:
+            weights: [N] of the inner product, sum_j weights_j a_j . b_j.
+        """
+        constraints = self.adjoint(fields * weights[:, None])
+        _, values, rows = np.linalg.svd(constraints)
+        rank = int((values > 1e-9 * max(values.max(initial=0.0), 1e-30)).sum())
+        return FieldBasis(self.scalar, self.mixing @ rows[rank:].T)
+
+
+def rigid_fields(centers: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[6, N, 5] fields of shifts along and turns about x, y, z through the weighted centre; turns per radian."""
+    arm = centers - np.average(centers, axis=0, weights=np.abs(weights))
+    units = np.eye(3)
+    fields = np.zeros((6, len(centers), 5))
+    fields[:3, :, :3] = units[:, None]
+    fields[3:, :, :3] = np.cross(units[:, None], arm[None])
+    return fields
+
+
+def scaling_field(n: int) -> NDArray[np.float64]:
+    """[1, n, 5] the field that changes all weights alike."""
+    field = np.zeros((1, n, 5))
+    field[..., 3] = 1.0
+    return field

@@ -12,6 +12,8 @@ __all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", 
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
 MOST_MODES = 32
+#: what is thought of the given poses: found out from the particles, free of error, or in error
+POSES = ("auto", "exact", "refine")
 PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions")
 
 
@@ -95,18 +97,21 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class AnalyzeConfig:
-    """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's."""
+    """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES."""
 
     method: str = "likelihood"
     modes: int | None = None
     resolution: float | None = None
     motion: bool = True
     occupancy: bool = True
+    poses: str = "auto"
     seed: int = 0
     resume: bool = False
 
     def __post_init__(self) -> None:
         _seed(self.seed)
+        if self.poses not in POSES:
+            raise InputError(f"--poses is {self.poses!r}; expected one of {', '.join(POSES)}")
         if self.method not in ("likelihood", "gradient-pca"):
             raise InputError(f"--method is {self.method!r}; expected likelihood or gradient-pca")
         _positive("modes", self.modes)

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from gmmhet.engine.basis import FieldBasis
-from gmmhet.engine.observation import Batch, LinearModes, Observer
+from gmmhet.engine.latent import Prior, State
+from gmmhet.engine.observation import Batch, Observer
 from gmmhet.engine.projector import quadrants_to_planes
 
 __all__ = ["curvature_sums"]
@@ -14,49 +15,58 @@ __all__ = ["curvature_sums"]
 Tensor = Any
 
 
-def curvature_sums(observer: Observer, basis: FieldBasis, batch: Batch, modes: LinearModes, white: Tensor, z: Tensor,
-                   contrast: Tensor, moments: Tensor) -> Tensor:
-    """Sum over particles of m_ik (B^T J_i^T J_i B), J_i the Jacobian of s T F by all Gaussians at z_i.
+def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch, decoder: Any, white: Tensor,
+                   state: State, prior: Prior, moments: Tensor) -> Tensor:
+    """Sum over particles of m_ik B^T J_i^T Q_i J_i B, J_i the Jacobian of s T F by all Gaussians at z_i, and Q_i what
+    is left once the particle's contrast and pose have followed: 1 - L (L^T L + P)^-1 L^T.
 
     A smooth scalar field f needs one projection of the Gaussians weighted by f: moving them along x, y or z multiplies
-    that projection by -2 pi i times a component of the frequency.
+    that projection by -2 pi i times a component of the frequency, widening them by the squared frequency.
 
     Args:
-        z: [n, K]. contrast: [n]. moments: [n, M] the weights m.
+        scalar: [N, A]; B are its columns times each of the five components of gmmhet.engine.basis.FieldBasis.
+        moments: [n, M] the weights m.
     Returns:
-        [M, R, R].
+        [M, 5 A, 5 A].
     """
-    centers, moved = modes.gaussians(z)
-    factors = observer.factors(batch, centers)
-    transfer = observer.transfer(batch, white) * contrast[:, None, None, None, None]
-    parts = []
-    images: dict[bool, Tensor] = {}
-    for component, scale in basis.parts:
-        displaced = component < 3
-        if displaced not in images:
-            weights = moved[:, tf.newaxis] if displaced else modes.weights
-            images[displaced] = _field_images(observer, basis, factors, weights) * transfer[:, tf.newaxis]
-        image = images[displaced]
-        if displaced:
-            turned = tf.stack([image[:, :, 1], -image[:, :, 0]], axis=2)  # times -i
-            image = turned * _along(observer, batch, component)[:, tf.newaxis, tf.newaxis]
-        parts.append(scale * image)
-    jacobian = tf.concat(parts, axis=1)
-    n = tf.shape(jacobian)[0]
-    flat = tf.reshape(jacobian, [n, basis.size, -1])
-    gram = tf.matmul(flat, flat, transpose_b=True)
+    posed = observer.posed(batch, state.pose)
+    centers, moved = decoder.gaussians(state.z)
+    factors = observer.factors(posed, centers, decoder.variances)
+    transfer = observer.transfer(posed, white)
+    base = transfer * observer.projector.project(factors, moved)
+    s = state.contrast[:, None, None, None, None]
+    consensus = tf.broadcast_to(decoder.weights, tf.shape(moved))
+    displaced, changed, widened = (
+        _field_images(observer, scalar, factors, w) * (transfer * s)[:, tf.newaxis]
+        for w in (moved, consensus, moved * decoder.variances))
+    turned = tf.stack([displaced[:, :, 1], -displaced[:, :, 0]], axis=2)  # times -i
+    parts = [turned * _along(observer, posed, axis)[:, tf.newaxis, tf.newaxis] for axis in range(3)]
+    parts += [changed, widened * (-0.5 * tf.reduce_sum(observer.along**2, 0))]
+    jacobian = _flat(tf.concat(parts, axis=1))
+    nuisances = base[:, tf.newaxis]
+    precision = 1.0 / prior.deviation[tf.newaxis] ** 2
+    if state.pose.shape[1]:
+        turns = observer.pose_columns(posed, factors, centers, moved, transfer, base) * s[:, tf.newaxis]
+        nuisances, precision = tf.concat([turns, nuisances], 1), tf.concat([prior.pose, precision], 0)
+    nuisances = _flat(nuisances)
+    lower = tf.linalg.cholesky(tf.matmul(nuisances, nuisances, transpose_b=True) + tf.linalg.diag(precision))
+    followed = tf.linalg.triangular_solve(lower, tf.matmul(nuisances, jacobian, transpose_b=True))
+    gram = tf.matmul(jacobian, jacobian, transpose_b=True) - tf.matmul(followed, followed, transpose_a=True)
     return tf.tensordot(tf.transpose(moments * batch.real[:, tf.newaxis]), gram, 1)
 
 
-def _field_images(observer: Observer, basis: FieldBasis, factors: Any, weights: Tensor) -> Tensor:
-    """[n, A, 2, 2, h + 1, h + 1] projections of the Gaussians weighted by each scalar field."""
-    scalar = tf.constant(basis.scalar.T, tf.float32) * (weights * observer.projector.scale)  # [n or 1, A, N]
-    columns = tf.reshape(scalar, [-1, *basis.scalar.T.shape])[..., tf.newaxis] * factors.x[:, tf.newaxis]
+def _flat(columns: Tensor) -> Tensor:
+    shape = tf.shape(columns)
+    return tf.reshape(columns, [shape[0], shape[1], -1])
+
+
+def _field_images(observer: Observer, scalar: NDArray[np.float64], factors: Any, weights: Tensor) -> Tensor:
+    """[n, A, 2, 2, h + 1, h + 1] projections of the Gaussians weighted by each scalar field; weights [n, N]."""
+    fields = tf.constant(scalar.T, tf.float32) * (weights * observer.projector.scale)[:, tf.newaxis]  # [n, A, N]
+    columns = fields[..., tf.newaxis] * factors.x[:, tf.newaxis]
     return quadrants_to_planes(tf.matmul(factors.y[:, tf.newaxis], columns, transpose_a=True))
 
 
 def _along(observer: Observer, batch: Batch, component: int) -> Tensor:
     """[n, 2, h + 1, h + 1] 2 pi times the frequency along a model axis."""
-    rows = batch.rotations[:, :2, component]
-    kx, ky = (tf.constant(2 * np.pi * a, tf.float32) for a in (observer.grid.kx, observer.grid.ky))
-    return rows[:, 0, None, None, None] * kx + rows[:, 1, None, None, None] * ky
+    return tf.einsum("na,aphw->nphw", batch.rotations[:, :2, component], observer.along)

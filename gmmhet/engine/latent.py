@@ -1,13 +1,18 @@
 """Posterior of the latent coordinates of particles, and what the M step needs of it.
 
-Model of a whitened image: y = s T F(z) + noise of unit variance, T = CTF / noise, F the projection of the
-Gaussians at z, with z ~ N(0, I) and s ~ N(s0, tau^2). One call makes one damped Gauss-Newton step from the given
-(z, s) and the Laplace approximation there: with J = d(s T F)/dz, mu = T F and L = [J mu],
+Model of a whitened image: y = s T e(o) F(z, omega) + noise of unit variance, T = CTF / noise, F the projection of the
+Gaussians at z seen from the pose turned by omega, e(o) the phases of a shift by o; priors z ~ N(0, C),
+(o, omega) ~ N(0, diag(pose variances)), s ~ N(s0, tau^2). With t = (z, o, omega, s) one call makes one damped Gauss-Newton
+step from the given t and the Laplace approximation there: with L the derivatives of the model by t,
 
-    (L^T L + P) delta = L^T r - P (t - t0),     covariance M = (L^T L + P)^-1,     P = diag(1, .., 1, 1/tau^2)
+    (L^T L + P) delta = L^T r - P (t - t0),     covariance M = (L^T L + P)^-1,     P the precision of the prior
 
-(DESIGN: E step). The gradient of the expected log-likelihood by mode k is the pullback of
-s T (r z_k - L M_k), r the residual at the new point: the posterior covariance enters exactly.
+(DESIGN: E step; poses and contrast are nuisances of the same solve). The M step's gradient is that of the marginal
+likelihood in this approximation: z_k a - s J^T T L M_k for mode k, with a, the gradient of the consensus, J^T T s r less the sum over t_a, t_b of
+M_ab (dJ/dt_a)^T T s L_b: the blur of the images by what is not known of t. Of that sum only a in the pose is kept (the
+part of z comes out of sums over few particles with large M, and adds more noise than it removes). It is found from the
+difference of J between a pair of poses omega + e and omega - e, e the root of their covariance times random signs, in which
+noise cancels to first order.
 """
 
 from typing import Any, NamedTuple
@@ -15,39 +20,63 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from gmmhet.engine.observation import Batch, LinearModes, Observer
+from gmmhet.engine.observation import Batch, Observer
 
-__all__ = ["ContrastPrior", "Posterior", "posterior_step", "sign_flips"]
+__all__ = ["Posterior", "Prior", "State", "posterior_step", "sign_flips"]
 
 Tensor = Any
 _LARGEST_STEP = 1.5
 
 
-class ContrastPrior(NamedTuple):
-    """Normal prior of the contrast: mean and standard deviation (scalars)."""
+class Prior(NamedTuple):
+    """precision: [D, D] of z. pose: [P] precisions of the corrections of the pose, P = 5 or 0. mean, deviation: of the
+    contrast (scalars)."""
 
+    precision: Tensor
+    pose: Tensor
     mean: Tensor
     deviation: Tensor
+
+
+class State(NamedTuple):
+    """z: [n, D]. pose: [n, P] corrections (observation.POSE), P = 0 when poses are exact. contrast: [n]."""
+
+    z: Tensor
+    pose: Tensor
+    contrast: Tensor
 
 
 class Posterior(NamedTuple):
     """Result for n particles.
 
     Attributes:
-        z: [n, K]. contrast: [n]. covariance: [n, K + 1, K + 1] of (z, s).
-        information: [n, K, K] J^T J, the data's own information on z.
+        state: after the step. covariance: [n, D, D] of z. pose_variance: [n, P]. contrast_variance: [n].
+        information: [n, D, D] of the data on z, pose and contrast integrated out.
         log_likelihood: [n] marginal, up to a constant of the data and the noise.
-        residual_power: [shells] expected squared whitened residual summed over the batch; count: [shells].
-        gradient: [K + 1, N, 4] summed pullbacks for the modes and (last) the consensus; zero unless asked for.
+        residual_power: [G, shells] expected squared whitened residual, summed by optics group.
+        gradient: [K + 1, N, 5] of the modes and (last) the consensus; zero unless asked for.
     """
 
-    z: Tensor
-    contrast: Tensor
+    state: State
     covariance: Tensor
+    pose_variance: Tensor
+    contrast_variance: Tensor
     information: Tensor
     log_likelihood: Tensor
     residual_power: Tensor
     gradient: Tensor
+
+
+class _Point(NamedTuple):
+    """The model at one state: posed batch, factors and weights of the Gaussians, transfer, T F, residual [n, pixels]."""
+
+    batch: Batch
+    factors: Any
+    centers: Tensor
+    weights: Tensor
+    transfer: Tensor
+    base: Tensor
+    residual: Tensor
 
 
 def _flat(x: Tensor, leading: int) -> Tensor:
@@ -55,89 +84,149 @@ def _flat(x: Tensor, leading: int) -> Tensor:
     return tf.reshape(x, tf.concat([shape[:leading], [-1]], 0))
 
 
-def posterior_step(observer: Observer, batch: Batch, modes: LinearModes, white: Tensor, z: Tensor, contrast: Tensor,
-                   prior: ContrastPrior, *, gradient: bool) -> Posterior:
+def _point(observer: Observer, batch: Batch, decoder: Any, white: Tensor, state: State) -> _Point:
+    posed = observer.posed(batch, state.pose)
+    centers, weights = decoder.gaussians(state.z)
+    factors = observer.factors(posed, centers, decoder.variances)
+    transfer = observer.transfer(posed, white)
+    base = transfer * observer.projector.project(factors, weights)
+    data = posed.planes * observer.whitening_of(posed, white)
+    residual = _flat(data - state.contrast[:, None, None, None, None] * base, 1)
+    return _Point(posed, factors, centers, weights, transfer, base, residual)
+
+
+def _columns(observer: Observer, decoder: Any, state: State, at: _Point) -> Tensor:
+    """L: [n, D + P + 1, pixels]."""
+    s = state.contrast[:, tf.newaxis, tf.newaxis]
+    along = at.transfer[:, tf.newaxis] * decoder.jacobian(observer, at.batch, at.factors, state.z, at.weights)
+    parts = [_flat(along, 2) * s]
+    if state.pose.shape[-1]:
+        parts.append(_flat(observer.pose_columns(at.batch, at.factors, at.centers, at.weights, at.transfer, at.base),
+                           2) * s)
+    return tf.concat([*parts, _flat(at.base, 1)[:, tf.newaxis]], axis=1)
+
+
+def posterior_step(observer: Observer, batch: Batch, decoder: Any, white: Tensor, state: State, prior: Prior, *,
+                   gradient: bool, draws: Tensor) -> Posterior:
     """One Gauss-Newton step and the posterior around it; see the module's text for the formulae.
 
     Args:
-        white: [h + 1, h + 1] from whitening(). z: [n, K]. contrast: [n].
-        gradient: also compute the M step's gradient.
+        decoder: see gmmhet.engine.decoder. white: from whitening(). gradient: also compute the M step's gradient.
+        draws: [n, P] random signs, the direction of the pair of poses for the gradient.
     """
-    centers, weights = modes.gaussians(z)
-    position, amplitude = modes.directions()
-    factors = observer.factors(batch, centers)
-    transfer = observer.transfer(batch, white)
-    base = transfer * observer.projector.project(factors, weights)
-    s = contrast[:, tf.newaxis]
-    along = transfer[:, tf.newaxis] * observer.jacobian(batch, factors, weights, position, amplitude)
-    columns = tf.concat([_flat(along, 2) * s[..., tf.newaxis], _flat(base, 1)[:, tf.newaxis]], axis=1)  # L [n, K+1, P]
-    residual = _flat(batch.planes * white, 1) - s * columns[:, -1]
-
-    fields = z.shape[1]
-    precision = tf.concat([tf.ones(fields), [1.0 / prior.deviation**2]], 0)
-    gram = tf.matmul(columns, columns, transpose_b=True)
-    offset = tf.concat([z, s - prior.mean], axis=1)
-    right = tf.linalg.matvec(columns, residual) - precision * offset
-    lower = tf.linalg.cholesky(gram + tf.linalg.diag(precision))
-    covariance = tf.linalg.cholesky_solve(lower, tf.eye(fields + 1, batch_shape=[tf.shape(z)[0]]))
+    fields, poses = state.z.shape[1], state.pose.shape[1]
+    at = _point(observer, batch, decoder, white, state)
+    columns = _columns(observer, decoder, state, at)
+    precision = _block_diagonal(prior, fields)
+    offset = tf.concat([state.z, state.pose, state.contrast[:, tf.newaxis] - prior.mean], axis=1)
+    hessian = tf.matmul(columns, columns, transpose_b=True) + precision
+    lower = tf.linalg.cholesky(hessian)
+    covariance = tf.linalg.cholesky_solve(lower, tf.eye(fields + poses + 1, batch_shape=[tf.shape(offset)[0]]))
+    right = tf.linalg.matvec(columns, at.residual) - tf.linalg.matvec(precision, offset)
     delta = tf.linalg.matvec(covariance, right)
-    length = tf.norm(delta[:, :-1], axis=1, keepdims=True)
-    delta = delta * tf.minimum(1.0, _LARGEST_STEP / tf.maximum(length, 1e-6))
-    delta, residual = _accepted(observer, batch, modes, white, transfer, z, contrast, delta, offset, precision,
-                                residual, columns)
-    new_z, new_contrast = z + delta[:, :-1], contrast + delta[:, -1]
+    length = tf.norm(delta[:, :fields], axis=1, keepdims=True) / np.sqrt(max(fields / 4, 1.0))
+    delta *= tf.minimum(1.0, _LARGEST_STEP / tf.maximum(length, 1e-6))
+    delta, residual = _accepted(observer, batch, decoder, white, state, delta, offset, precision, at, columns)
+    new = _moved(state, delta)
 
-    log_det = 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), 1) - tf.reduce_sum(tf.math.log(precision))
-    penalty = tf.reduce_sum(precision * (offset + delta) ** 2, 1)
+    moved = offset + delta
+    log_det = 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), 1) - tf.linalg.logdet(precision)
+    penalty = tf.einsum("na,ab,nb->n", moved, precision, moved)
     log_likelihood = -0.5 * (tf.reduce_sum(residual**2, 1) + penalty + log_det)
-    power = _shell_power(observer, residual, columns, lower, batch.real)
-    gradients = tf.zeros([fields + 1, tf.shape(modes.weights)[0], 4])
+    power = _shell_power(observer, batch, white, residual, columns, lower)
+    variances = tf.linalg.diag_part(covariance)
+    gradients = tf.zeros([])
     if gradient:
-        weighted = tf.concat([new_z, tf.ones_like(s)], axis=1)[..., tf.newaxis] * residual[:, tf.newaxis]
-        with_contrast = covariance[:, :, -1:] / new_contrast[:, tf.newaxis, tf.newaxis]  # [n, K + 1, 1]
-        cross = tf.concat([covariance[:, :, :-1] + with_contrast * new_z[:, tf.newaxis], with_contrast], 2)
-        weighted -= tf.matmul(cross, columns, transpose_a=True)
-        scale = (batch.real * new_contrast)[:, tf.newaxis, tf.newaxis, tf.newaxis, tf.newaxis, tf.newaxis]
-        cotangent = tf.reshape(weighted, tf.concat([tf.shape(weighted)[:2], tf.shape(batch.planes)[1:]], 0))
-        cotangent = tf.ensure_shape(cotangent, [None, fields + 1, *batch.planes.shape[1:]])
-        pulled = observer.pullback(batch, factors, weights, cotangent * transfer[:, tf.newaxis] * scale)
-        # a relative change of the consensus weights scales what the modes made of them
-        changed = (weights / modes.weights)[:, None, :, None]
-        own = tf.concat([pulled[:, -1:, :, :3], pulled[:, -1:, :, 3:] * changed], axis=-1)
-        gradients = tf.reduce_sum(tf.concat([pulled[:, :-1], own], axis=1), axis=0)
-    return Posterior(new_z, new_contrast, covariance, gram[:, :-1, :-1], log_likelihood, power, gradients)
+        cross = -tf.matmul(covariance[:, :fields], columns)  # (L M_k)^T
+        own = _consensus_gradient(observer, batch, decoder, white, new, residual, columns, covariance, draws)
+        gradients = _gradient(observer, batch, decoder, new, at, cross, own)
+    z_covariance = covariance[:, :fields, :fields]
+    information = tf.linalg.inv(z_covariance) - prior.precision
+    return Posterior(new, z_covariance, variances[:, fields:fields + poses], variances[:, -1], information,
+                     log_likelihood, power, gradients)
 
 
-def _accepted(observer: Observer, batch: Batch, modes: LinearModes, white: Tensor, transfer: Tensor, z: Tensor,
-              contrast: Tensor, delta: Tensor, offset: Tensor, precision: Tensor, residual: Tensor, columns: Tensor,
-              ) -> tuple[Tensor, Tensor]:
+def _block_diagonal(prior: Prior, fields: int) -> Tensor:
+    """[D + P + 1, D + P + 1] precision of t."""
+    rest = tf.concat([prior.pose, 1.0 / prior.deviation[tf.newaxis] ** 2], 0)
+    size = rest.shape[0]
+    top = tf.concat([prior.precision, tf.zeros([fields, size])], 1)
+    return tf.concat([top, tf.concat([tf.zeros([size, fields]), tf.linalg.diag(rest)], 1)], 0)
+
+
+def _moved(state: State, delta: Tensor) -> State:
+    fields = state.z.shape[1]
+    return State(state.z + delta[:, :fields], state.pose + delta[:, fields:-1], state.contrast + delta[:, -1])
+
+
+def _accepted(observer: Observer, batch: Batch, decoder: Any, white: Tensor, state: State, delta: Tensor,
+              offset: Tensor, precision: Tensor, at: _Point, columns: Tensor) -> tuple[Tensor, Tensor]:
     """The step that does not worsen the fit, and the residual there.
 
     The objective f(t) = |r|^2 + |t - t0|_P^2 is evaluated at the full step; where it rose, the step is cut to the
     minimum of the parabola through both values and the slope, and the residual there is the linear one.
     """
-    centers, weights = modes.gaussians(z + delta[:, :-1])
-    image = observer.projector.project(observer.factors(batch, centers), weights)
-    full = _flat(batch.planes * white - (contrast + delta[:, -1])[:, None, None, None, None] * transfer * image, 1)
-    before = tf.reduce_sum(residual**2, 1) + tf.reduce_sum(precision * offset**2, 1)
-    after = tf.reduce_sum(full**2, 1) + tf.reduce_sum(precision * (offset + delta) ** 2, 1)
-    slope = 2 * tf.reduce_sum(delta * (precision * offset - tf.linalg.matvec(columns, residual)), 1)
+    full = _point(observer, batch, decoder, white, _moved(state, delta)).residual
+
+    def objective(residual: Tensor, t: Tensor) -> Tensor:
+        return tf.reduce_sum(residual**2, 1) + tf.einsum("na,ab,nb->n", t, precision, t)
+
+    before, after = objective(at.residual, offset), objective(full, offset + delta)
+    downhill = tf.linalg.matvec(precision, offset) - tf.linalg.matvec(columns, at.residual)
+    slope = 2 * tf.reduce_sum(delta * downhill, 1)
     rise = after - before - slope
     cut = tf.clip_by_value(-slope / tf.maximum(2 * rise, 1e-12), 0.05, 0.5)[:, tf.newaxis]
     worse = (after > before + 1e-3)[:, tf.newaxis]
     shorter = delta * cut
-    linear = residual - tf.linalg.matvec(columns, shorter, transpose_a=True)
+    linear = at.residual - tf.linalg.matvec(columns, shorter, transpose_a=True)
     return tf.where(worse, shorter, delta), tf.where(worse, linear, full)
 
 
-def _shell_power(observer: Observer, residual: Tensor, columns: Tensor, lower: Tensor, real: Tensor) -> Tensor:
-    """Expected squared whitened residual per shell: |r|^2 + tr(L M L^T), summed over the batch."""
+def _consensus_gradient(observer: Observer, batch: Batch, decoder: Any, white: Tensor, new: State, residual: Tensor,
+                        columns: Tensor, covariance: Tensor, draws: Tensor) -> Tensor:
+    """[n, N, 5] gradient a of the module's text."""
+    fields, poses = new.z.shape[1], new.pose.shape[1]
+    scale = (batch.real * new.contrast)[:, None, None, None, None]
+
+    def pulled(pose: Tensor, left: Tensor) -> Tensor:
+        there = _point(observer, batch, decoder, white, new._replace(pose=new.pose + pose))
+        left = observer.posed(batch._replace(planes=tf.reshape(left, tf.shape(batch.planes))), pose).planes
+        return decoder.consensus_gradient(observer, there.batch, there.factors, there.weights,
+                                          scale * there.transfer * left)
+
+    if not poses:
+        return pulled(new.pose, residual)
+    root = tf.linalg.cholesky(covariance[:, fields:-1, fields:-1])
+    along = tf.linalg.triangular_solve(root, draws[..., tf.newaxis], adjoint=True)[..., 0]
+    given = tf.linalg.matvec(covariance[:, :, fields:-1], along)  # of all of t, given that of the pose
+    change = tf.linalg.matvec(columns, given, transpose_a=True)
+    pose = given[:, fields:-1]
+    return 0.5 * (pulled(pose, residual - change) + pulled(-pose, residual + change))
+
+
+def _gradient(observer: Observer, batch: Batch, decoder: Any, new: State, at: _Point, cross: Tensor, own: Tensor,
+              ) -> Tensor:
+    """Gradient of the log-likelihood by the decoder's parameters; see the module's text.
+
+    Args:
+        cross: [n, D, pixels] -(L M_k)^T. own: [n, N, 5] of the consensus.
+    """
+    shape = tf.concat([tf.shape(cross)[:2], tf.shape(batch.planes)[1:]], 0)
+    cotangents = tf.ensure_shape(tf.reshape(cross, shape), [None, cross.shape[1], *batch.planes.shape[1:]])
+    cotangents *= at.transfer[:, tf.newaxis] * (batch.real * new.contrast)[:, None, None, None, None, None]
+    modes = decoder.mode_gradient(observer, at.batch, at.factors, at.weights, cotangents, new.z, own)
+    return tf.concat([modes, tf.reduce_sum(own, 0)[tf.newaxis]], axis=0)
+
+
+def _shell_power(observer: Observer, batch: Batch, white: Tensor, residual: Tensor, columns: Tensor, lower: Tensor,
+                 ) -> Tensor:
+    """Expected squared whitened residual per optics group and shell: |r|^2 + tr(L M L^T), summed over the batch."""
     solved = tf.linalg.triangular_solve(lower, columns)
-    power = residual**2 + tf.reduce_sum(solved**2, axis=1)
-    total = tf.linalg.matvec(power, real, transpose_a=True)
-    total = tf.reduce_sum(tf.reshape(total, [4, -1]), axis=0)
+    power = (residual**2 + tf.reduce_sum(solved**2, axis=1)) * batch.real[:, tf.newaxis]
+    groups = tf.one_hot(batch.group, white.shape[0], axis=0)  # [G, n]
+    total = tf.reduce_sum(tf.reshape(tf.matmul(groups, power), [white.shape[0], 4, -1]), axis=1)
     shells = tf.constant(observer.grid.clipped_shell.ravel(), tf.int32)
-    return tf.math.unsorted_segment_sum(total, shells, observer.grid.n_shells)
+    return tf.transpose(tf.math.unsorted_segment_sum(tf.transpose(total), shells, observer.grid.n_shells))
 
 
 def sign_flips(seed: int, rows: np.ndarray[Any, np.dtype[np.int64]], size: int) -> Tensor:

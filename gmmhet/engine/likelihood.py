@@ -1,19 +1,21 @@
 """Fitting the subspace of motions by passes of expectation-maximisation, and what held-out particles say of it."""
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise
-from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise, update_spread
+from gmmhet.engine.start import first_modes
+from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel, Sums
 
-__all__ = ["Fit", "blank", "calibrate", "fit_subspace", "infer", "log_likelihood_total", "without_modes"]
+__all__ = ["Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _LEAST_GAIN = 0.5  # of log-likelihood per particle: less need not be resolved further
+_NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
 
 
 @dataclass
@@ -21,7 +23,7 @@ class Fit:
     """A fitted subspace.
 
     Attributes:
-        model: modes, consensus, noise, contrast. ensemble: the particles it was fitted to, with their coordinates.
+        model: modes, consensus, noise, contrast, poses. ensemble: the particles it was fitted to, with their coordinates.
         eigenvalues: of the debiased gradient covariance it was started from.
         history: one entry a pass: log_likelihood per particle, gradient (remaining, 1 = noise).
     """
@@ -36,48 +38,80 @@ def log_likelihood_total(estimator: SubspaceEstimator, model: SubspaceModel, ens
     """Marginal log-likelihood per particle with the noise's own normalisation, so that passes compare."""
     grid = estimator.observer.grid
     weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
-    return float(ensemble.log_likelihood.mean() - 0.5 * (weight * np.log(model.noise)).sum())
+    groups = estimator.cache.table.optics_index[ensemble.rows]
+    normalisation = (weight * np.log(model.noise)).sum(1)[groups]
+    return float(np.mean(ensemble.log_likelihood - 0.5 * normalisation))
 
 
-def blank(rows: NDArray[np.int64], n_modes: int, contrast: float) -> Ensemble:
-    """Particles of which nothing is known: z = 0."""
-    return Ensemble(rows, np.zeros((len(rows), n_modes)), np.full(len(rows), contrast))
+@dataclass
+class _Climb:
+    """Passes that never go down: a pass that lost likelihood is undone, and its step tried again shorter.
 
+    Attributes:
+        best: log-likelihood, model, particles and sums of the best pass. damping: of the next step.
+    """
 
-def without_modes(estimator: SubspaceEstimator, model: SubspaceModel) -> SubspaceModel:
-    """The same consensus, noise and contrast with one mode of size zero."""
-    return replace(model, coefficients=np.zeros((1, estimator.basis.size)))
+    best: tuple[float, SubspaceModel, Ensemble, Sums] | None = None
+    damping: float = 0.1
+
+    def after(self, total: float, model: SubspaceModel, ensemble: Ensemble, sums: Sums) -> float:
+        """Take note of a pass; returns what it gained over the best."""
+        gain = np.inf if self.best is None else total - self.best[0]
+        if gain > -_NOISE_OF_PASS:
+            self.damping = max(self.damping / 3, 0.05)
+            self.best = total, model, ensemble, sums
+        else:
+            self.damping = max(4 * self.damping, 0.5)
+        return gain
+
+    def step(self, estimator: SubspaceEstimator, *, modes: bool) -> tuple[SubspaceModel, Ensemble, float]:
+        """The next model, the particles to start from, and the length of the gradient."""
+        assert self.best is not None
+        _, model, ensemble, sums = self.best
+        grid = estimator.observer.grid
+        new, remaining = update_modes(estimator, model, ensemble, sums, damping=self.damping, modes=modes)
+        new = update_contrast(update_noise(new, sums, grid), ensemble)
+        return update_spread(new, ensemble, damping=self.damping), ensemble, remaining
 
 
 def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, passes: int = 3,
-              refit: bool = True) -> tuple[SubspaceModel, Ensemble]:
-    """Contrast, noise and the smooth part of the consensus, without motion.
+              ) -> tuple[SubspaceModel, Ensemble]:
+    """Contrast, noise, errors of the poses and the smooth part of the consensus, without motion."""
+    current = estimator.without_modes(model)
+    ensemble, sums = estimator.pass_over(current, Ensemble.blank(rows, current), gradient=False, label="calibrating")
+    current = update_contrast(update_noise(current, sums, estimator.observer.grid), ensemble)
+    climb = _Climb()
+    for number in range(1, passes + 1):
+        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label="calibrating", number=number)
+        total = log_likelihood_total(estimator, current, ensemble)
+        gain = climb.after(total, current, ensemble, sums)
+        _LOG.debug("calibrating: pass %d, log-likelihood per particle %.4f, %s, mean width %.2f A", number, total,
+                   spread_words(current), np.sqrt(current.variances).mean())
+        if abs(gain) < _NOISE_OF_PASS or number == passes:
+            break
+        current, ensemble, _ = climb.step(estimator, modes=False)
+    assert climb.best is not None
+    return climb.best[1], climb.best[2]
 
-    Args:
-        refit: also move the consensus (needs the curvature, which is computed when it is missing).
-    """
-    current = without_modes(estimator, model)
-    ensemble = blank(rows, 1, model.contrast_mean)
-    for number in range(passes):
-        ensemble, sums = estimator.pass_over(current, ensemble, gradient=refit and number > 0, label="calibrating")
-        if refit and number > 0:
-            current, _ = update_modes(estimator, current, ensemble, sums.gradient)
-            current = replace(current, coefficients=np.zeros_like(current.coefficients))
-        current = update_noise(current, sums.power, len(rows), estimator.observer.grid)
-        current = update_contrast(current, ensemble)
-    return current, ensemble
+
+def spread_words(model: SubspaceModel) -> str:
+    """The errors of the poses in words."""
+    if model.spread is None:
+        return "poses taken as exact"
+    return (f"poses good to {np.rad2deg(model.spread.tilt):.2f} (tilt) and {np.rad2deg(model.spread.turn):.2f} (in plane) "
+            f"degrees and {model.spread.shift:.2f} A")
 
 
 def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 3,
           start: Ensemble | None = None) -> Ensemble:
     """Coordinates of particles under a fixed model."""
-    ensemble = blank(rows, model.n_modes, model.contrast_mean) if start is None else start
+    ensemble = Ensemble.blank(rows, model) if start is None else start
     for _ in range(steps):
         ensemble, _ = estimator.pass_over(model, ensemble, gradient=False, label="coordinates")
     return ensemble
 
 
-def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], n_modes: int, *,
+def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, *,
                  reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
                  warm: bool = False) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
@@ -86,30 +120,25 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArr
     best pass is kept.
 
     Args:
-        model: calibrated. rows: the particles to fit. reference: log-likelihood per particle without motion.
-        warm: start from the modes in the model instead.
+        model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
+        reference: log-likelihood per particle without motion. warm: start from the modes in the model instead.
     """
-    current, eigenvalues = (model, np.zeros(0)) if warm else estimator.start(model, rows, n_modes)
-    ensemble = blank(rows, n_modes, model.contrast_mean)
-    fit = Fit(current, ensemble, eigenvalues)
-    previous, damping, settled = -np.inf, 0.1, 0
+    current, eigenvalues = (model, np.zeros(0)) if warm else first_modes(estimator, model, still, n_modes)
+    ensemble = infer(estimator, current, still.rows, steps=1, start=still.with_modes(n_modes))
+    history: list[dict[str, float]] = []
+    climb, settled = _Climb(), 0
     for number in range(passes):
-        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label)
+        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label, number=number)
         total = log_likelihood_total(estimator, current, ensemble)
-        if not fit.history or total > max(h["log_likelihood"] for h in fit.history):
-            fit.model, fit.ensemble = current, ensemble
-        settled = settled + 1 if abs(total - previous) < tolerance * max(total - reference, _LEAST_GAIN) else 0
-        damping = max(2 * damping, 0.5) if total < previous else max(damping / 2, 0.05)
-        fit.history.append({"log_likelihood": total, "gradient": 0.0})
-        if settled >= 2:
+        gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
+        settled = settled + 1 if abs(gain) < tolerance * max(total - reference, _LEAST_GAIN) else 0
+        history.append({"log_likelihood": total, "gradient": 0.0})
+        if settled >= 2 or number == passes - 1:
             break
-        previous = total
-        current, remaining = update_modes(estimator, current, ensemble, sums.gradient, damping=damping)
-        fit.history[-1]["gradient"] = remaining
-        current = update_noise(current, sums.power, len(rows), estimator.observer.grid)
-        current = update_contrast(current, ensemble)
-        current, ensemble = normalise(estimator, current, ensemble)
-        _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, information %s", label, number + 1,
-                   total, remaining, np.round(np.diag(ensemble.information), 2))
-    fit.ensemble = infer(estimator, fit.model, rows, steps=1, start=fit.ensemble)
-    return fit
+        current, ensemble, history[-1]["gradient"] = climb.step(estimator, modes=True)
+        _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, damping %.2g, information %s, %s", label,
+                   number + 1, total, history[-1]["gradient"], climb.damping, np.round(np.diag(ensemble.information), 2),
+                   spread_words(current))
+    assert climb.best is not None
+    _, best, particles, _ = climb.best
+    return Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), eigenvalues, history)

@@ -1,4 +1,4 @@
-"""The M step: modes, consensus, noise and contrast from the sums of one pass, and the choice of latent axes."""
+"""The M step: modes, consensus, noise, contrast and poses from the sums of one pass, and the choice of latent axes."""
 
 from dataclasses import replace
 
@@ -7,46 +7,53 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from gmmhet.engine.fourier import HalfPlane
-from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
 
-__all__ = ["normalise", "update_contrast", "update_modes", "update_noise"]
+__all__ = ["normalise", "update_contrast", "update_modes", "update_noise", "update_spread"]
 
 Array = NDArray[np.float64]
-_SMALLEST_VARIANCE = 1e-8
+_SMALLEST_SIGMA = 0.08  # of the resolution: narrower Gaussians look the same
+_SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
 
 
-def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, gradient: Array, *,
-                 damping: float = 0.0) -> tuple[SubspaceModel, float]:
+def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums, *,
+                 damping: float = 0.0, modes: bool = True) -> tuple[SubspaceModel, float]:
     """Gauss-Newton step on the modes and on the smooth part of the consensus, together.
 
     With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
-    (n (1 + damping) <t t^T> (x) B^T J^T J B + 1) du = gradient - u; 1 is the unit prior of the coefficients.
+    (n (1 + damping) <t t^T> (x) B^T J^T Q J B + 1) du = gradient - u; 1 is the unit prior of the coefficients, Q see
+    gmmhet.engine.curvature.
 
+    Args:
+        modes: False: the consensus alone.
     Returns:
         the new model, and the length of the remaining gradient in the metric of its own curvature, per coefficient.
     """
-    basis, n, k = estimator.basis, len(ensemble.rows), model.n_modes
-    relative = gradient.copy()
-    relative[..., 3] *= model.weights
-    right = basis.adjoint(relative)  # [K + 1, R]
-    right[:k] -= model.coefficients
-    hessian = n * (1 + damping) * estimator.curvature(model, ensemble) + np.eye((k + 1) * basis.size)
-    step = scipy.linalg.solve(hessian, right.ravel(), assume_a="pos").reshape(k + 1, basis.size)
-    remaining = float(np.sqrt(np.sum(right * step) / right.size))
-    centers, weights = _moved(model, basis.fields(step[-1]))
-    return replace(model, coefficients=model.coefficients + step[:-1], centers=centers, weights=weights), remaining
+    n, k = len(ensemble.rows), model.n_modes
+    own = estimator.basis.adjoint(sums.gradient[:k]) - model.coefficients
+    right = np.concatenate([own.ravel(), estimator.consensus_basis.adjoint(sums.gradient[k])])
+    hessian = n * (1 + damping) * estimator.curvature(model, ensemble) + np.eye(len(right))
+    step = np.zeros_like(right)
+    free = slice(0 if modes else own.size, None)
+    step[free] = scipy.linalg.solve(hessian[free, free], right[free], assume_a="pos")
+    remaining = float(np.sqrt(np.sum(right * step) / len(right[free])))
+    changed = _moved(model, estimator.consensus_basis.fields(step[own.size:]), estimator.observer.grid)
+    return replace(changed, coefficients=model.coefficients + step[:own.size].reshape(own.shape)), remaining
 
 
-def _moved(model: SubspaceModel, change: Array) -> tuple[Array, Array]:
-    return model.centers + change[:, :3], model.weights * np.maximum(1 + change[:, 3], 0.05)
+def _moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:
+    """The consensus changed by fields [N, 5]."""
+    variances = model.variances * np.exp(np.clip(change[:, 4], -0.5, 0.5))
+    return replace(model, centers=model.centers + change[:, :3], weights=model.weights * np.maximum(1 + change[:, 3], 0.05),
+                   variances=np.maximum(variances, np.minimum(model.variances, (_SMALLEST_SIGMA * grid.resolution)**2)))
 
 
-def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble) -> tuple[SubspaceModel, Ensemble]:
+def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums,
+              ) -> tuple[SubspaceModel, Ensemble, Sums]:
     """Zero mean and unit variance of the coordinates, then axes that diagonalise the mean information."""
     n = len(ensemble.rows)
     mean = ensemble.z.mean(0)
-    fields = estimator.basis.fields(np.tensordot(mean, model.coefficients, 1))
-    centers, weights = _moved(model, fields)
+    centred = _moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
     second = np.cov(ensemble.z.T, bias=True).reshape(model.n_modes, -1) + ensemble.covariance.sum(0) / n
     root = np.real(scipy.linalg.sqrtm(second))
     root = (root + root.T) / 2
@@ -56,19 +63,21 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     coefficients = forward.T @ model.coefficients
     signs = np.where(coefficients.sum(1) < 0, -1.0, 1.0)
     inverse = signs[:, None] * inverse
-    z = (ensemble.z - mean) @ inverse.T
-    covariance = np.einsum("ka,nab,lb->nkl", inverse, ensemble.covariance, inverse)
     forward = forward * signs
-    information = forward.T @ ensemble.information @ forward
-    turned = replace(model, coefficients=signs[:, None] * coefficients, centers=centers, weights=weights)
-    return turned, Ensemble(ensemble.rows, z, ensemble.contrast, covariance, information, ensemble.log_likelihood,
-                            ensemble.contrast_variance)
+    turned = replace(ensemble, z=(ensemble.z - mean) @ inverse.T,
+                     covariance=np.einsum("ka,nab,lb->nkl", inverse, ensemble.covariance, inverse),
+                     information=forward.T @ ensemble.information @ forward)
+    own, consensus = sums.gradient[:-1], sums.gradient[-1:]
+    gradient = np.tensordot(inverse, own - mean[:, None, None] * consensus, 1)
+    gradient = np.concatenate([gradient, consensus])
+    return replace(centred, coefficients=signs[:, None] * coefficients), turned, replace(sums, gradient=gradient)
 
 
-def update_noise(model: SubspaceModel, power: Array, count: int, grid: HalfPlane) -> SubspaceModel:
-    """Noise variance per shell from the expected squared whitened residual of ``count`` particles."""
+def update_noise(model: SubspaceModel, sums: Sums, grid: HalfPlane) -> SubspaceModel:
+    """Noise variance per optics group and shell from the expected squared whitened residuals."""
     weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
-    factor = np.where(weight > 0, power / np.maximum(weight * count, 1e-12), 1.0)
+    expected = sums.count[:, None] * weight
+    factor = np.where(expected > 0, sums.power / np.maximum(expected, 1e-12), 1.0)
     return replace(model, noise=model.noise * np.maximum(factor, 1e-6))
 
 
@@ -77,3 +86,22 @@ def update_contrast(model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
     mean = float(ensemble.contrast.mean())
     spread = float(np.sqrt(np.var(ensemble.contrast) + ensemble.contrast_variance))
     return replace(model, contrast_mean=mean, contrast_deviation=max(spread, 0.02 * abs(mean)))
+
+
+def update_spread(model: SubspaceModel, ensemble: Ensemble, *, damping: float = 0.0) -> SubspaceModel:
+    """Spread of the errors of the poses: the fixed point of s^2 = <t^2> / <1 - M / s^2> (MacKay 1992), which has the
+    maximum of the marginal likelihood of expectation-maximisation but reaches it in few steps.
+
+    Args:
+        damping: shortens the step (of the logarithm) by 1 + damping.
+    """
+    if model.spread is None:
+        return model
+    prior = 1 / model.spread.precision
+    determined = np.maximum((1 - ensemble.pose_variance / prior).sum(0), 1e-3 * len(ensemble.rows))
+    squares = (ensemble.pose**2).sum(0)
+    old, floor = (np.array([s.shift, s.tilt, s.turn]) for s in (model.spread, _SMALLEST_SPREAD))
+    parts = ([0, 1], [2, 3], [4])
+    new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in parts])
+    new = old * np.clip(new / old, 0.5, 2.0) ** (1 / (1 + damping))
+    return replace(model, spread=PoseSpread(*(float(v) for v in np.maximum(new, floor))))

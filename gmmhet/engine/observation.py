@@ -1,4 +1,4 @@
-"""From Gaussians to whitened images: batches of particles, CTF, noise, and the decoder of conformations."""
+"""From Gaussians to whitened images: batches of particles, CTF, noise, and corrections of the poses."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,9 +12,11 @@ from gmmhet.engine.ctf import evaluate_ctf
 from gmmhet.engine.fourier import HalfPlane
 from gmmhet.engine.projector import Factors, Projector
 
-__all__ = ["Batch", "LinearModes", "Observer", "batches", "whitening"]
+__all__ = ["POSE", "Batch", "Observer", "batches", "rotation_matrix", "whitening"]
 
 Tensor = Any
+#: corrections of a pose: shift x, y (Angstrom, added to the origin), rotation vector x, y, z (radians, view frame)
+POSE = 5
 
 
 class Batch(NamedTuple):
@@ -22,36 +24,14 @@ class Batch(NamedTuple):
 
     Attributes:
         planes: [n, 2, 2, h + 1, h + 1]. rotations: [n, 3, 3]. ctf: [n, 5] coefficients.
-        real: [n] 1, or 0 for a row that only fills the batch up.
+        group: [n] index of the optics group. real: [n] 1, or 0 for a row that only fills the batch up.
     """
 
     planes: Tensor
     rotations: Tensor
     ctf: Tensor
+    group: Tensor
     real: Tensor
-
-
-class LinearModes(NamedTuple):
-    """The decoder: Gaussians of a conformation, and how they change with the latent coordinate.
-
-    Attributes:
-        centers: [N, 3] Angstrom. weights: [N].
-        position: [K, N, 3] Angstrom per unit of z. amplitude: [K, N] relative, per unit of z.
-    """
-
-    centers: Tensor
-    weights: Tensor
-    position: Tensor
-    amplitude: Tensor
-
-    def gaussians(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """z [n, K] to centres [n, N, 3] and weights [n, N]."""
-        centers = self.centers + tf.tensordot(z, self.position, 1)
-        return centers, self.weights * (1.0 + tf.matmul(z, self.amplitude))
-
-    def directions(self) -> tuple[Tensor, Tensor]:
-        """Derivatives by z: of the centres [K, N, 3], of the weights [K, N] (the same for every z)."""
-        return self.position, self.weights * self.amplitude
 
 
 def batches(cache: ParticleCache, rows: NDArray[np.int64], size: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
@@ -67,13 +47,25 @@ def batches(cache: ParticleCache, rows: NDArray[np.int64], size: int) -> Iterato
             tf.constant(cache.planes[filled], tf.float32),
             tf.constant(cache.table.views[filled], tf.float32),
             tf.constant(cache.table.ctf_coefficients[filled], tf.float32),
+            tf.constant(cache.table.optics_index[filled], tf.int32),
             tf.constant(np.arange(size) < len(chosen), tf.float32),
         )
 
 
 def whitening(grid: HalfPlane, noise: NDArray[np.float64]) -> Tensor:
-    """[h + 1, h + 1] sqrt(weight / noise); noise: [shells] variance of the real (and of the imaginary) part."""
-    return tf.constant(np.sqrt(grid.weight / noise[grid.clipped_shell]), tf.float32)
+    """sqrt(weight / noise): [G, h + 1, h + 1] of noise [G, shells], the variance of the real (and of the imaginary)
+    part for each optics group; without the first axis when noise is [shells]."""
+    return tf.constant(np.sqrt(grid.weight / noise[..., grid.clipped_shell]), tf.float32)
+
+
+def rotation_matrix(vector: Tensor) -> Tensor:
+    """[n, 3, 3] rotations by vectors [n, 3] (radians, right-handed); Rodrigues' formula, smooth at zero."""
+    x, y, z = tf.unstack(vector, axis=-1)
+    zero = tf.zeros_like(x)
+    cross = tf.reshape(tf.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1), [-1, 3, 3])
+    squared = tf.reduce_sum(vector**2, -1)[:, tf.newaxis, tf.newaxis] + 1e-20
+    angle = tf.sqrt(squared)
+    return tf.eye(3) + tf.sin(angle) / angle * cross + (1 - tf.cos(angle)) / squared * tf.matmul(cross, cross)
 
 
 class Observer:
@@ -84,18 +76,60 @@ class Observer:
         self.projector = Projector(grid, sigmas, voxel_volume)
         self._kx = tf.constant(grid.kx, tf.float32)
         self._ky = tf.constant(grid.ky, tf.float32)
+        self.along = 2 * np.pi * tf.stack([self._kx, self._ky])  # [2, 2, h + 1, h + 1]
+
+    def posed(self, batch: Batch, pose: Tensor) -> Batch:
+        """The batch with its poses corrected: turned rotations, and images moved to the corrected centre.
+
+        Args:
+            pose: [n, 5] as of POSE, or [n, 0]: nothing changes.
+        """
+        if pose.shape[-1] == 0:
+            return batch
+        phase = tf.einsum("na,aphw->nphw", pose[:, :2], self.along)
+        cosine, sine = tf.cos(phase), tf.sin(phase)
+        real, imaginary = tf.unstack(batch.planes, axis=1)
+        moved = tf.stack([real * cosine + imaginary * sine, imaginary * cosine - real * sine], axis=1)
+        return batch._replace(planes=moved, rotations=tf.matmul(rotation_matrix(pose[:, 2:]), batch.rotations))
+
+    def whitening_of(self, batch: Batch, white: Tensor) -> Tensor:
+        """[n or 1, 1, 1, h + 1, h + 1] of whitening() for each particle's optics group."""
+        if white.shape.rank == 3:
+            return tf.gather(white, batch.group)[:, tf.newaxis, tf.newaxis]
+        return white
 
     def transfer(self, batch: Batch, white: Tensor) -> Tensor:
         """CTF times whitening: [n, 1, 2, h + 1, h + 1] (the middle axis broadcasts over real and imaginary)."""
         columns = tf.unstack(batch.ctf[:, :, tf.newaxis, tf.newaxis, tf.newaxis], axis=1)
-        return (evaluate_ctf(columns, self._kx, self._ky, sin=tf.sin) * white)[:, tf.newaxis]
+        modulation = evaluate_ctf(columns, self._kx, self._ky, sin=tf.sin)[:, tf.newaxis]
+        return modulation * self.whitening_of(batch, white)
 
-    def factors(self, batch: Batch, centers: Tensor) -> Factors:
+    def factors(self, batch: Batch, centers: Tensor, variances: Tensor | None = None) -> Factors:
         """Separable factors of centres [n, N, 3] or [N, 3] seen from the batch's orientations."""
-        seen = batch.rotations[:, :2]
+        return self.projector.factors(self.seen(batch, centers), variances)
+
+    @staticmethod
+    def seen(batch: Batch, centers: Tensor) -> Tensor:
+        """[n, N, 3] centres [n, N, 3] or [N, 3] in the frame of each view."""
         if len(centers.shape) == 2:
-            return self.projector.factors(tf.einsum("nax,jx->nja", seen, centers))
-        return self.projector.factors(tf.matmul(centers, seen, transpose_b=True))
+            return tf.einsum("nax,jx->nja", batch.rotations, centers)
+        return tf.matmul(centers, batch.rotations, transpose_b=True)
+
+    def pose_columns(self, batch: Batch, factors: Factors, centers: Tensor, weights: Tensor, transfer: Tensor,
+                     base: Tensor) -> Tensor:
+        """Derivatives of transfer * projection by the corrections of the pose, [n, 5, 2, 2, h + 1, h + 1].
+
+        A shift by o multiplies the projection by exp(2 pi i k.o); a turn by omega moves a Gaussian at p by omega x p,
+        so its images are those of the Gaussians weighted by x, y or z, times frequencies.
+
+        Args:
+            base: [n, 2, 2, h + 1, h + 1] transfer * projection.
+        """
+        kx, ky = tf.unstack(self.along)
+        shifts = _times_i(base)
+        seen = self.seen(batch, centers)
+        x, y, z = (transfer * _times_i(self.projector.project(factors, weights * seen[..., a])) for a in range(3))
+        return tf.stack([kx * shifts, ky * shifts, ky * z, -kx * z, kx * y - ky * x], axis=1)
 
     def jacobian(self, batch: Batch, factors: Factors, weights: Tensor, position: Tensor, amplitude: Tensor) -> Tensor:
         """Projection changes [n, K, 2, 2, h + 1, h + 1] along fields position [K, N, 3] and amplitude [K, N]."""
@@ -110,3 +144,13 @@ class Observer:
         gx, gy, ga = self.projector.gradient(factors, weights, cotangent)
         model = tf.einsum("ankj,nax->nkjx", tf.stack([gx, gy]), batch.rotations[:, :2])
         return tf.concat([model, ga[..., tf.newaxis]], axis=-1)
+
+    def pullback_variances(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> Tensor:
+        """Derivative of sum(cotangent * projection) by the squared widths: cotangent [n, ...] to [n, N]."""
+        blurred = (-0.5 * tf.reduce_sum(self.along**2, 0)) * cotangent
+        return self.projector.gradient_by_weight(factors, blurred) * weights
+
+
+def _times_i(planes: Tensor) -> Tensor:
+    real, imaginary = tf.unstack(planes, axis=-4)
+    return tf.stack([-imaginary, real], axis=-4)

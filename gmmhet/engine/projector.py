@@ -62,21 +62,30 @@ class Projector:
     """
 
     def __init__(self, grid: HalfPlane, sigmas: NDArray[np.float64], voxel_volume: float) -> None:
-        k = grid.frequencies
         self.grid = grid
-        envelope = np.exp(-2 * np.pi**2 * np.asarray(sigmas)[:, None] ** 2 * k**2)
-        self._envelope = tf.constant(np.concatenate([envelope, envelope], axis=1), tf.float32)  # [N, S]
-        self._k = tf.constant(_TWO_PI * k, tf.float32)
+        self._k = tf.constant(_TWO_PI * grid.frequencies, tf.float32)
         self._ones = tf.ones([2 * grid.size])
+        self._envelope = self._envelope_of(tf.constant(np.asarray(sigmas) ** 2, tf.float32))
         self.scale = 1.0 / voxel_volume
 
-    def factors(self, view: Tensor) -> Factors:
-        """Separable factors of Gaussians at view [n, N, >= 2] (x, y in the view frame, Angstrom)."""
-        x, y = (self._waves(view[..., axis, tf.newaxis] * self._k) for axis in (0, 1))
+    def _envelope_of(self, variances: Tensor) -> Tensor:
+        """[N, S] exp(-2 pi^2 sigma^2 k^2)."""
+        half = tf.exp(-0.5 * variances[:, tf.newaxis] * self._k**2)
+        return tf.concat([half, half], axis=1)
+
+    def factors(self, view: Tensor, variances: Tensor | None = None) -> Factors:
+        """Separable factors of Gaussians at view [n, N, >= 2] (x, y in the view frame, Angstrom).
+
+        Args:
+            variances: [N] squared widths, Angstrom^2, instead of those given at the start.
+        """
+        envelope = self._envelope if variances is None else self._envelope_of(variances)
+        x, y = (self._waves(view[..., axis, tf.newaxis] * self._k, envelope) for axis in (0, 1))
         return Factors(x, y)
 
-    def _waves(self, phase: Tensor) -> Tensor:
-        return tf.concat([tf.cos(phase), tf.sin(phase)], axis=-1) * self._envelope
+    @staticmethod
+    def _waves(phase: Tensor, envelope: Tensor) -> Tensor:
+        return tf.concat([tf.cos(phase), tf.sin(phase)], axis=-1) * envelope
 
     def along_x(self, q: Tensor) -> Tensor:
         """d/dx of the columns of [..., S]: frequencies times (cos -> -sin, sin -> cos), transposed on the left."""
@@ -144,3 +153,8 @@ class Projector:
             gy.append(self._summed(t_sine * y_cosine - t_cosine * y_sine, self._k) * weights)
             gx.append(self._summed(tf.matmul(x, dq[:, k], transpose_b=True) * y, self._ones) * weights)
         return tf.stack(gx, axis=1), tf.stack(gy, axis=1), tf.stack(ga, axis=1)
+
+    def gradient_by_weight(self, factors: Factors, cotangent: Tensor) -> Tensor:
+        """Derivatives of sum(cotangent * projection) by the weights alone: [n, 2, 2, h + 1, h + 1] to [n, N]."""
+        q = planes_to_quadrants(cotangent) * self.scale
+        return self._summed(tf.matmul(factors.x, q, transpose_b=True) * factors.y, self._ones)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.likelihood import Fit, fit_subspace, infer, without_modes
+from gmmhet.engine.likelihood import Fit, fit_subspace, infer
 from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
 
 __all__ = ["ModeEvidence", "held_out_gains", "select_modes"]
@@ -52,26 +52,26 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], rows: Ha
         for number in range(n_modes):
             coefficients = fit.model.coefficients.copy()
             coefficients[number:] = 0.0
-            start = Ensemble(others, found.z * (np.arange(n_modes) < number), found.contrast)
+            start = Ensemble(others, found.z * (np.arange(n_modes) < number), found.pose, found.contrast)
             smaller = infer(estimator, replace(fit.model, coefficients=coefficients), others, steps=2, start=start)
             values[number].append(smaller.log_likelihood)
     gains = np.diff([np.concatenate(parts) for parts in values], axis=0)
     return gains.mean(1), gains.std(1) / np.sqrt(gains.shape[1])
 
 
-def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, halves: NDArray[np.int64], fixed: int | None, *,
-                 reference: float, seed: int) -> ModeEvidence:
+def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, halves: NDArray[np.int64],
+                 fixed: int | None, *, reference: float, seed: int) -> ModeEvidence:
     """Fit both half-sets, growing the number of modes while the last one is real.
 
     Args:
-        model: calibrated. halves: [n] 1 or 2. fixed: a number of modes to keep to.
+        model, still: calibrated model and all particles. halves: [n] 1 or 2. fixed: a number of modes to keep to.
         reference: log-likelihood per particle without motion. seed: of the null's random signs.
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
-    null = _null_gain(estimator.with_flips(seed), model, rows, reference)
+    null = _null_gain(estimator.with_flips(seed, model, still), model, still, rows, reference)
     n_modes = fixed or 2
     while True:
-        first, second = (fit_subspace(estimator, model, r, n_modes, reference=reference, passes=12,
+        first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=12,
                                       label=f"half-set {i}") for i, r in enumerate(rows, 1))
         gain, error = held_out_gains(estimator, (first, second), rows)
         real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
@@ -85,11 +85,12 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, halves: NDA
     return ModeEvidence(gain, error, null, agreement, significant, (first, second))
 
 
-def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, rows: Halves, reference: float) -> float:
+def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, reference: float,
+               ) -> float:
     """0.95 quantile of the gains of two modes fitted to residuals of random signs, from a sample of each half."""
     few = (rows[0][:_NULL_PARTICLES], rows[1][:_NULL_PARTICLES])
-    blank = without_modes(estimator, model)
-    first, second = (fit_subspace(estimator, blank, r, 2, reference=reference, passes=3, label="null") for r in few)
+    first, second = (fit_subspace(estimator, model, still.at(r), 2, reference=reference, passes=3, label="null")
+                     for r in few)
     return float(np.quantile(held_out_gains(estimator, (first, second), few)[0], 0.95))
 
 

@@ -1,30 +1,43 @@
-"""Expectation-maximisation for the subspace of motions.
-
-Each pass takes every particle once. The M step is a Newton step with the mean curvature of the particles
-in the basis of smooth fields (computed once, from a sample of particles), so its size needs no tuning.
-After each pass the coordinates are made of unit variance and the modes rotated so that the mean posterior information
-is diagonal, largest first.
-"""
+"""Passes over the particles: the posterior of every one, and the sums that the M step needs."""
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.basis import FieldBasis
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.curvature import curvature_sums
-from gmmhet.engine.latent import ContrastPrior, Posterior, posterior_step, sign_flips
-from gmmhet.engine.observation import Batch, LinearModes, Observer, batches, whitening
+from gmmhet.engine.decoder import LinearModes
+from gmmhet.engine.latent import Posterior, Prior, State, posterior_step, sign_flips
+from gmmhet.engine.observation import POSE, Batch, Observer, batches, whitening
 from gmmhet.engine.progress import progress
 
-__all__ = ["Ensemble", "SubspaceEstimator", "SubspaceModel"]
+__all__ = ["Ensemble", "PoseSpread", "SubspaceEstimator", "SubspaceModel", "Sums"]
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PoseSpread:
+    """Standard deviations of the errors of the given poses, per axis.
+
+    Attributes:
+        shift: Angstrom. tilt: about the x and y axes of the view, radians. turn: in the plane, radians.
+    """
+
+    shift: float
+    tilt: float
+    turn: float
+
+    @property
+    def precision(self) -> Array:
+        """[5], in the order of observation.POSE."""
+        return np.repeat([self.shift, self.tilt, self.turn], [2, 2, 1]) ** -2.0
 
 
 @dataclass(frozen=True)
@@ -32,20 +45,29 @@ class SubspaceModel:
     """Everything the E step needs.
 
     Attributes:
-        centers: [N, 3] Angstrom. weights: [N]. coefficients: [K, R] of the modes in the basis.
-        noise: [shells] variance of the real part. contrast_mean, contrast_deviation: prior of the contrast.
+        centers: [N, 3] Angstrom. weights: [N]. variances: [N] squared widths.
+        coefficients: [K, R] of the modes in the basis.
+        noise: [G, shells] variance of the real part, by optics group.
+        contrast_mean, contrast_deviation: prior of the contrast.
+        spread: prior of the errors of the poses; None: they are exact.
     """
 
     centers: Array
     weights: Array
+    variances: Array
     coefficients: Array
     noise: Array
     contrast_mean: float
     contrast_deviation: float
+    spread: PoseSpread | None = None
 
     @property
     def n_modes(self) -> int:
         return len(self.coefficients)
+
+    @property
+    def n_pose(self) -> int:
+        return 0 if self.spread is None else POSE
 
 
 @dataclass
@@ -53,183 +75,236 @@ class Ensemble:
     """What is known of n particles; rows: their rows in the cache.
 
     Attributes:
-        z: [n, K]. contrast: [n]. covariance: [n, K, K]. information: [K, K] mean J^T J.
-        log_likelihood: [n]. contrast_variance: mean posterior variance of the contrast.
+        z: [n, K]. pose: [n, P]. contrast: [n]. covariance: [n, K, K]. pose_variance: [n, P].
+        information: [K, K] mean information of the data on z. log_likelihood: [n].
+        contrast_variance: mean posterior variance of the contrast.
     """
 
     rows: NDArray[np.int64]
     z: Array
+    pose: Array
     contrast: Array
     covariance: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    pose_variance: Array = field(default_factory=lambda: np.zeros((0, 0)))
     information: Array = field(default_factory=lambda: np.zeros((0, 0)))
     log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
     contrast_variance: float = 0.0
 
+    @classmethod
+    def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
+        """Particles of which nothing is known."""
+        n = len(rows)
+        return cls(rows, np.zeros((n, model.n_modes)), np.zeros((n, model.n_pose)), np.full(n, model.contrast_mean))
+
+    def at(self, chosen: Any) -> "Ensemble":
+        """The state (alone) of some of the particles, by their place."""
+        return Ensemble(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
+
+    def with_modes(self, n_modes: int) -> "Ensemble":
+        """The same poses and contrasts with n_modes coordinates of zero."""
+        return Ensemble(self.rows, np.zeros((len(self.rows), n_modes)), self.pose, self.contrast)
+
 
 @dataclass
-class _Sums:
+class Sums:
+    """gradient: [K + 1, N, 5], zero unless asked for. power: [G, shells]. count: [G] particles."""
+
     gradient: Array
     power: Array
+    count: Array
 
 
 class SubspaceEstimator:
     """Runs passes over particles of one cache with one basis.
 
     Attributes:
-        flip_seed: not None: residuals from the consensus get random signs, pixel by pixel. Noise keeps its spectrum
-            and misfit its size, but nothing concerted is left: the null of the significance test.
+        basis: of the modes. consensus_basis: of the changes of the consensus; both on the same scalar fields.
     """
 
-    def __init__(self, cache: ParticleCache, observer: Observer, basis: FieldBasis, *, batch_size: int) -> None:
+    def __init__(self, cache: ParticleCache, observer: Observer, basis: FieldBasis, consensus_basis: FieldBasis, *,
+                 batch_size: int, seed: int = 0) -> None:
         self.cache = cache
         self.observer = observer
         self.basis = basis
+        self.consensus_basis = consensus_basis
         self.batch_size = batch_size
-        self.flip_seed: int | None = None
+        self.seed = seed
+        self.n_groups = int(cache.table.optics_index.max()) + 1
+        self._flips: tuple[int, SubspaceModel, Ensemble] | None = None
         self._step = tf.function(self._posterior)
         self._flip = tf.function(self._flipped)
         self._statistics = tf.function(self._gradient_statistics)
         self._curvature = tf.function(self._curvature_of)
 
-    def with_flips(self, seed: int) -> "SubspaceEstimator":
-        """The same estimator with random signs of the residuals; it shares the traced graphs."""
+    def with_flips(self, seed: int, model: SubspaceModel, ensemble: Ensemble) -> "SubspaceEstimator":
+        """The same estimator, with random signs of the residuals of an ensemble without motion, pixel by pixel.
+
+        Noise keeps its spectrum and misfit its size, but nothing concerted is left: the null of the significance test.
+        """
         other = copy.copy(self)
-        other.flip_seed = seed
+        other._flips = seed, model, ensemble
         return other
 
     # -- one pass -------------------------------------------------------------------------------------------
 
-    def pass_over(self, model: SubspaceModel, ensemble: Ensemble, *, gradient: bool, label: str,
-                  ) -> tuple[Ensemble, _Sums]:
-        """E step for every particle of the ensemble, and the sums that the M step needs."""
-        modes, white, prior = self._constants(model)
-        k = model.n_modes
-        out = Ensemble(ensemble.rows, np.empty_like(ensemble.z), np.empty_like(ensemble.contrast),
-                       np.empty((len(ensemble.rows), k, k)), np.zeros((k, k)), np.empty(len(ensemble.rows)))
-        sums = _Sums(np.zeros((k + 1, len(model.weights), 4)), np.zeros(len(model.noise)))
-        done = 0
-        for rows, batch in self._batches(model, ensemble.rows, label):
-            span = slice(done, done + len(rows))
-            result = self._step(batch, modes, white, _filled(ensemble.z[span], self.batch_size),
-                                _filled(ensemble.contrast[span], self.batch_size), prior, gradient)
-            out.z[span] = result.z[:len(rows)]
-            out.contrast[span] = result.contrast[:len(rows)]
-            out.covariance[span] = result.covariance[:len(rows), :k, :k]
-            out.log_likelihood[span] = result.log_likelihood[:len(rows)]
-            out.contrast_variance += float(np.sum(result.covariance[:len(rows), k, k]))
+    def pass_over(self, model: SubspaceModel, ensemble: Ensemble, *, gradient: bool, label: str, number: int = 0,
+                  ) -> tuple[Ensemble, Sums]:
+        """E step for every particle of the ensemble, and the sums that the M step needs.
+
+        Args:
+            number: of the pass; each draws other poses from their posterior.
+        """
+        modes, white, prior = self.constants(model)
+        k, p, n = model.n_modes, model.n_pose, len(ensemble.rows)
+        out = Ensemble(ensemble.rows, np.empty((n, k)), np.empty((n, p)), np.empty(n), np.empty((n, k, k)),
+                       np.empty((n, p)), np.zeros((k, k)), np.empty(n))
+        sums = Sums(np.zeros((k + 1, len(model.weights), 5)), np.zeros(model.noise.shape), self._counts(ensemble.rows))
+        draws = np.random.default_rng([self.seed, number]).choice([-1.0, 1.0], (n, p))
+        for span, batch in self._batches(ensemble.rows, label):
+            count = span.stop - span.start
+            result = self._step(batch, modes, white, self._state(ensemble, span), prior,
+                                self._filled(draws[span]), gradient)
+            for name in ("z", "pose", "contrast"):
+                getattr(out, name)[span] = getattr(result.state, name)[:count]
+            for name in ("covariance", "pose_variance", "log_likelihood"):
+                getattr(out, name)[span] = getattr(result, name)[:count]
+            out.contrast_variance += float(np.sum(result.contrast_variance[:count]))
             out.information += np.einsum("nkl,n->kl", result.information, batch.real)
             sums.gradient += result.gradient.numpy()
             sums.power += result.residual_power.numpy()
-            done += len(rows)
-        out.information /= max(done, 1)
-        out.contrast_variance /= max(done, 1)
+        out.information /= max(n, 1)
+        out.contrast_variance /= max(n, 1)
         return out, sums
 
-    def _posterior(self, batch: Batch, modes: LinearModes, white: Any, z: Any, contrast: Any, prior: ContrastPrior,
+    def _posterior(self, batch: Batch, modes: LinearModes, white: Any, state: State, prior: Prior, draws: Any,
                    gradient: bool) -> Posterior:
-        return posterior_step(self.observer, batch, modes, white, z, contrast, prior, gradient=gradient)
+        return posterior_step(self.observer, batch, modes, white, state, prior, gradient=gradient, draws=draws)
 
-    def _batches(self, model: SubspaceModel, rows: NDArray[np.int64], label: str) -> Any:
+    def _counts(self, rows: NDArray[np.int64]) -> Array:
+        return np.bincount(self.cache.table.optics_index[rows], minlength=self.n_groups).astype(np.float64)
+
+    def _batches(self, rows: NDArray[np.int64], label: str) -> Iterator[tuple[slice, Batch]]:
         total = -(-len(rows) // self.batch_size)
-        modes, _, prior = self._constants(replace(model, coefficients=np.zeros((1, self.basis.size))))
+        done = 0
         for chosen, batch in progress(batches(self.cache, rows, self.batch_size), label, total):
-            if self.flip_seed is not None:
-                filled = np.concatenate([chosen, np.repeat(chosen[-1:], self.batch_size - len(chosen))])
-                signs = sign_flips(self.flip_seed, filled, self.observer.grid.size)
-                batch = self._flip(batch, modes, prior.mean, signs)
-            yield chosen, batch
+            if self._flips is not None:
+                seed, model, still = self._flips
+                place = np.searchsorted(still.rows, np.resize(chosen, self.batch_size))
+                modes, white, _ = self.constants(self.without_modes(model))
+                signs = sign_flips(seed, still.rows[place], self.observer.grid.size)
+                batch = self._flip(batch, modes, white, self._state(still.with_modes(1).at(place), slice(None)), signs)
+            yield slice(done, done + len(chosen)), batch
+            done += len(chosen)
 
-    def _flipped(self, batch: Batch, modes: LinearModes, scale: Any, signs: Any) -> Batch:
-        factors = self.observer.factors(batch, modes.centers)
+    def _flipped(self, batch: Batch, modes: LinearModes, white: Any, state: State, signs: Any) -> Batch:
+        """Images with their residuals' signs changed; poses stay as given, since the shift is undone afterwards."""
+        posed = self.observer.posed(batch, state.pose)
+        factors = self.observer.factors(posed, modes.centers, modes.variances)
         projection = self.observer.projector.project(factors, modes.weights)
-        image = scale * self.observer.transfer(batch, tf.ones([])) * projection
-        return batch._replace(planes=image + signs * (batch.planes - image))
+        transfer = self.observer.transfer(posed, tf.ones([]))
+        image = state.contrast[:, None, None, None, None] * transfer * projection
+        changed = posed._replace(planes=image + signs * (posed.planes - image))
+        back = self.observer.posed(changed, -state.pose) if state.pose.shape[1] else changed
+        return batch._replace(planes=back.planes)
 
-    def _constants(self, model: SubspaceModel) -> tuple[LinearModes, Any, ContrastPrior]:
+    def constants(self, model: SubspaceModel) -> tuple[LinearModes, Any, Prior]:
+        """The model as tensors: decoder, whitening, prior."""
         fields = self.basis.fields(model.coefficients)
         modes = LinearModes(*(tf.constant(a, tf.float32) for a in (
-            model.centers, model.weights, fields[..., :3], fields[..., 3])))
-        prior = ContrastPrior(*(tf.constant(a, tf.float32) for a in (model.contrast_mean, model.contrast_deviation)))
+            model.centers, model.weights, model.variances, fields[..., :3], fields[..., 3])))
+        pose = np.zeros(0) if model.spread is None else model.spread.precision
+        prior = Prior(*(tf.constant(a, tf.float32) for a in (
+            np.eye(model.n_modes), pose, model.contrast_mean, model.contrast_deviation)))
         return modes, whitening(self.observer.grid, model.noise), prior
 
-    # -- start ----------------------------------------------------------------------------------------------
+    def without_modes(self, model: SubspaceModel) -> SubspaceModel:
+        """The same consensus, noise and contrast with one mode of size zero."""
+        return replace(model, coefficients=np.zeros((1, self.basis.size)))
 
-    def start(self, model: SubspaceModel, rows: NDArray[np.int64], n_modes: int,
-              ) -> tuple[SubspaceModel, Array]:
-        """Modes from the debiased covariance of the particles' gradients.
+    def _state(self, ensemble: Ensemble, span: slice) -> State:
+        return State(*(self._filled(a[span]) for a in (ensemble.z, ensemble.pose, ensemble.contrast)))
 
-        E[g g^T] = H S H + H (DESIGN section 3), so (E[g g^T] - H), whitened by H on both sides, holds S.
-        Returns the model with n_modes modes and the eigenvalues (mean information of each direction).
-        """
-        still = replace(model, coefficients=np.zeros((1, self.basis.size)))
-        blank = Ensemble(rows, np.zeros((len(rows), 1)), np.full(len(rows), model.contrast_mean))
-        curvature = self.curvature(still, blank, sample=192)[self.basis.size:, self.basis.size:]
-        covariance = self._gradient_covariance(model, rows)
-        size = self.basis.size
-        ridge = np.eye(size) / len(rows)
-        lower = np.linalg.cholesky(curvature + ridge)
-        excess = scipy.linalg.solve_triangular(lower, covariance - curvature, lower=True)
-        excess = scipy.linalg.solve_triangular(lower, excess.T, lower=True)
-        values, vectors = np.linalg.eigh((excess + excess.T) / 2)
-        values, vectors = values[::-1], vectors[:, ::-1]
-        strength = np.sqrt(np.maximum(values[:n_modes], 1e-3))
-        coefficients = (scipy.linalg.solve_triangular(lower.T, vectors[:, :n_modes], lower=False) * strength).T
-        return replace(model, coefficients=coefficients), values
+    def _filled(self, values: Array, size: int | None = None) -> Any:
+        out = np.zeros((size or self.batch_size, *values.shape[1:]), np.float32)
+        out[:len(values)] = values
+        out[len(values):] = values[-1:]
+        return tf.constant(out)
+
+    # -- sums over particles ------------------------------------------------------------------------------------
 
     def curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int = 128) -> Array:
-        """Mean over the particles of <t t^T> (x) B^T J^T J B with t = (z, 1): [(K + 1) R, (K + 1) R]."""
-        modes, white, _ = self._constants(model)
-        step = max(1, len(ensemble.rows) // sample)
-        chosen = np.arange(0, len(ensemble.rows), step)[:sample]
-        size, k, r = max(1, self.batch_size // 4), model.n_modes, self.basis.size
+        """Mean over a sample of particles of the Gauss-Newton curvature by (modes, change of the consensus).
+
+        Returns:
+            [K R + R', K R + R'], in the coefficients of the two bases.
+        """
+        chosen = _sample(ensemble, sample)
+        k = model.n_modes
         t = np.concatenate([ensemble.z[chosen], np.ones((len(chosen), 1))], axis=1)
         moments = np.einsum("nk,nl->nkl", t, t)
         if len(ensemble.covariance):
             moments[:, :k, :k] += ensemble.covariance[chosen]
         upper = np.triu_indices(k + 1)
-        total = np.zeros((len(upper[0]), r, r))
-        for start, (rows, batch) in enumerate(batches(self.cache, ensemble.rows[chosen], size)):
+        raw = self._raw_curvature(model, ensemble.at(chosen), moments[:, upper[0], upper[1]])
+        bases = [self.basis.mixing] * k + [self.consensus_basis.mixing]
+        blocks: list[list[Any]] = [[None] * (k + 1) for _ in range(k + 1)]
+        for i, j, block in zip(*upper, raw, strict=True):
+            blocks[i][j] = bases[i].T @ block @ bases[j]
+            blocks[j][i] = blocks[i][j].T
+        return np.block(blocks)
+
+    def still_curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int) -> Array:
+        """[R, R] mean curvature by a displacement along the modes' basis, without motion."""
+        some = ensemble.with_modes(1).at(_sample(ensemble, sample))
+        raw = self._raw_curvature(self.without_modes(model), some, np.ones((len(some.rows), 1)))[0]
+        return np.asarray(self.basis.mixing.T @ raw @ self.basis.mixing)
+
+    def _raw_curvature(self, model: SubspaceModel, some: Ensemble, moments: Array) -> Array:
+        """[M, 5 A, 5 A] means of curvature_sums."""
+        modes, white, prior = self.constants(model)
+        size, raw = max(1, self.batch_size // 4), 5 * self.basis.scalar.shape[1]
+        total = np.zeros((moments.shape[1], raw, raw))
+        for start, (rows, batch) in enumerate(batches(self.cache, some.rows, size)):
             span = slice(start * size, start * size + len(rows))
-            arrays = (_filled(a, size) for a in (ensemble.z[chosen][span], ensemble.contrast[chosen][span],
-                                                 moments[span][:, upper[0], upper[1]]))
-            total += self._curvature(batch, modes, white, *arrays).numpy()
-        blocks = np.zeros((k + 1, r, k + 1, r))
-        for (i, j), block in zip(zip(*upper, strict=True), total / len(chosen), strict=True):
-            blocks[i, :, j], blocks[j, :, i] = block, block.T
-        return blocks.reshape((k + 1) * r, (k + 1) * r)
+            state = State(*(self._filled(a[span], size) for a in (some.z, some.pose, some.contrast)))
+            total += self._curvature(batch, modes, white, state, prior, self._filled(moments[span], size)).numpy()
+        return total / len(some.rows)
 
-    def _curvature_of(self, batch: Batch, modes: LinearModes, white: Any, z: Any, contrast: Any, moments: Any) -> Any:
-        return curvature_sums(self.observer, self.basis, batch, modes, white, z, contrast, moments)
+    def _curvature_of(self, batch: Batch, modes: LinearModes, white: Any, state: State, prior: Prior, moments: Any,
+                      ) -> Any:
+        return curvature_sums(self.observer, self.basis.scalar, batch, modes, white, state, prior, moments)
 
-    def _gradient_covariance(self, model: SubspaceModel, rows: NDArray[np.int64]) -> Array:
-        modes, white, prior = self._constants(replace(model, coefficients=np.zeros((1, self.basis.size))))
+    def gradient_covariance(self, model: SubspaceModel, ensemble: Ensemble) -> Array:
+        """[R, R] covariance over the particles of the gradient of the log-likelihood by a displacement of the modes.
+
+        At the best pose and contrast of a particle this is the gradient with both integrated out.
+        """
+        modes, white, _ = self.constants(self.without_modes(model))
+        still = ensemble.with_modes(1)
         total = np.zeros((self.basis.size, self.basis.size))
         mean = np.zeros(self.basis.size)
-        for _, batch in self._batches(model, rows, "gradients"):
-            fields = self._statistics(batch, modes, white, prior)
+        for span, batch in self._batches(ensemble.rows, "gradients"):
+            fields = self._statistics(batch, modes, white, self._state(still, span))
             g = self.basis.adjoint(fields.numpy().astype(np.float64))
             total += g.T @ g
             mean += g.sum(0)
-        mean /= len(rows)
-        return total / len(rows) - np.outer(mean, mean)
+        mean /= len(ensemble.rows)
+        return total / len(ensemble.rows) - np.outer(mean, mean)
 
-    def _gradient_statistics(self, batch: Batch, modes: LinearModes, white: Any, prior: ContrastPrior) -> Any:
-        """Gradient of every particle's log-likelihood at the consensus, [n, N, 4] (relative amplitude)."""
-        factors = self.observer.factors(batch, modes.centers)
-        transfer = self.observer.transfer(batch, white)
+    def _gradient_statistics(self, batch: Batch, modes: LinearModes, white: Any, state: State) -> Any:
+        """Gradient of every particle's log-likelihood at the consensus, [n, N, 5] (relative amplitude)."""
+        posed = self.observer.posed(batch, state.pose)
+        factors = self.observer.factors(posed, modes.centers, modes.variances)
+        transfer = self.observer.transfer(posed, white)
+        s = state.contrast[:, None, None, None, None]
         base = transfer * self.observer.projector.project(factors, modes.weights)
-        data = batch.planes * white
-        best = tf.reduce_sum(base * data, [1, 2, 3, 4]) / tf.reduce_sum(base * base, [1, 2, 3, 4])
-        n, ratio = tf.reduce_sum(base * base, [1, 2, 3, 4]), 1.0 / prior.deviation**2
-        s = ((best * n + prior.mean * ratio) / (n + ratio))[:, tf.newaxis, tf.newaxis, tf.newaxis, tf.newaxis]
-        cotangent = (s * transfer * (data - s * base))[:, tf.newaxis]
-        pulled = self.observer.pullback(batch, factors, modes.weights, cotangent)[:, 0]
-        relative = tf.concat([pulled[..., :3], pulled[..., 3:] * modes.weights[:, tf.newaxis]], -1)
+        residual = posed.planes * self.observer.whitening_of(posed, white) - s * base
+        pulled = self.observer.pullback(posed, factors, modes.weights, (s * transfer * residual)[:, tf.newaxis])[:, 0]
+        relative = tf.concat([pulled[..., :3], pulled[..., 3:] * modes.weights[:, tf.newaxis],
+                              tf.zeros_like(pulled[..., 3:])], -1)
         return relative * batch.real[:, tf.newaxis, tf.newaxis]
 
 
-def _filled(values: Array, size: int) -> Any:
-    out = np.zeros((size, *values.shape[1:]), np.float32)
-    out[:len(values)] = values
-    out[len(values):] = values[-1:]
-    return tf.constant(out)
+def _sample(ensemble: Ensemble, size: int) -> NDArray[np.int64]:
+    """Places of at most ``size`` particles, evenly spread."""
+    return np.unique(np.linspace(0, len(ensemble.rows) - 1, size).astype(np.int64))
