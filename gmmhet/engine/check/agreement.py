@@ -4,7 +4,7 @@ Images and central slices of the map are compared by their correlation over a ba
 the root mean square of the images in each ring, so that no ring counts more than its noise allows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class SlicedMap:
     def __init__(self, density: DensityMap, resolution: float) -> None:
         coarse = coarser_map(density, resolution / _SAMPLES_PER_RESOLUTION)
         self._pixel = coarse.pixel_size
-        self._data = (coarse.data - solvent_level(coarse)).astype(np.complex64)
+        self._data = np.ascontiguousarray(coarse.data - solvent_level(coarse), np.complex64)
 
     def at(self, matrices: Array, kx: Array, ky: Array) -> NDArray[np.complex64]:
         """F(matrices^T (kx, ky, 0)), 0 beyond the Nyquist frequency of the map's axes.
@@ -94,6 +94,10 @@ class Agreement:
         transfer = (ctf(table.ctf_coefficients[rows], kx, ky) * whitening).astype(np.float32)
         return cls(SlicedMap(density, resolution), images * whitening, transfer, kx, ky, pairs, table.origins[rows])
 
+    def of_rows(self, rows: NDArray[np.int64]) -> "Agreement":
+        """The same with some of the images only (from 0)."""
+        return replace(self, images=self.images[rows], transfer=self.transfer[rows], origins=self.origins[rows])
+
     @cached_property
     def _lengths(self) -> Array:
         """[n] norm of every image."""
@@ -101,24 +105,31 @@ class Agreement:
 
     def of_reading(self, reading: Alternative) -> Array:
         """[n] correlation of every particle with its own projection, read in another way."""
-        slices = self.density.at(reading.scale * reading.matrices, self.kx, self.ky)
-        model = (np.abs(self.transfer) if reading.flipped else self.transfer) * slices
-        images = self.images
-        moved = reading.origins - self.origins
-        if np.any(moved):
-            turns = moved[:, :1] * self.kx + moved[:, 1:] * self.ky
-            images = images * np.exp(-2j * np.pi * turns).astype(np.complex64)
+        model = self._transfer_of(reading) * self.density.at(reading.scale * reading.matrices, self.kx, self.ky)
+        images = self._images_of(reading)
         product = (images.real * model.real + images.imag * model.imag) @ self.pairs
         length = np.sqrt(np.maximum((np.abs(model) ** 2) @ self.pairs, 1e-30))
         return np.asarray(product / (length * self._lengths), np.float64)
 
-    def all_pairs(self, matrices: Array) -> NDArray[np.float32]:
+    def all_pairs(self, reading: Alternative) -> NDArray[np.float32]:
         """[n, n] correlation of particle i (its shift, its CTF) with the projection seen from orientation j."""
-        slices = self.density.at(matrices, self.kx, self.ky)
-        seen = self.images * (self.transfer * self.pairs)
+        transfer = self._transfer_of(reading)
+        slices = self.density.at(reading.scale * reading.matrices, self.kx, self.ky)
+        seen = self._images_of(reading) * (transfer * self.pairs)
         product = seen.real @ slices.real.T + seen.imag @ slices.imag.T
-        power = (self.transfer**2 * self.pairs) @ (np.abs(slices) ** 2).T
+        power = (transfer**2 * self.pairs) @ (np.abs(slices) ** 2).T
         return np.asarray(product / (np.sqrt(np.maximum(power, 1e-30)) * self._lengths[:, None]), np.float32)
+
+    def _transfer_of(self, reading: Alternative) -> NDArray[np.float32]:
+        return np.abs(self.transfer) if reading.flipped else self.transfer
+
+    def _images_of(self, reading: Alternative) -> NDArray[np.complex64]:
+        """The images centred by the origins of a reading."""
+        moved = reading.origins - self.origins
+        if not np.any(moved):
+            return self.images
+        turns = moved[:, :1] * self.kx + moved[:, 1:] * self.ky
+        return np.asarray(self.images * np.exp(-2j * np.pi * turns), np.complex64)
 
 
 def _spectra(table: ParticleTable, rows: NDArray[np.int64], grid: HalfPlane, used: NDArray[np.bool_],

@@ -1,6 +1,6 @@
 """Do poses, sign, hand and pixel size fit together? The particles against the map, and against chance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from scipy import stats
 
 from gmmhet.engine.check.agreement import Agreement
 from gmmhet.engine.check.alternatives import SCALES, Alternative, alternatives, scaled
+from gmmhet.engine.check.frame import FrameOffset, frame_offset
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import DensityMap, ParticleTable
 
@@ -18,6 +19,7 @@ _SAMPLE = 600
 _SHUFFLES = 200
 _CHANCE = 1e-6  # of calling another reading better where it is not, for all of them together
 _LEAST_GAIN = 0.03  # of the correlation: what is better by less is no other reading, but a small error of the poses
+_DEVIATIONS = 5.0  # of shuffled means, that another reading has to stand above their mean
 _LEAST_SCALE = 0.025  # of the map's size, that is told; a smaller one changes little at the resolution compared
 _LEAST_SCALE_GAIN = 0.005
 
@@ -34,6 +36,7 @@ class PoseCheck:
         better: the reading that fits better than the given one, with its mean correlation; None if none does.
         scale: size of the map that fits best when it differs from 1, else None.
         readings: mean correlation of every other reading, by name.
+        frame: where the map sits in the frame of the poses; None where they do not fit it as given.
     """
 
     n_particles: int
@@ -46,6 +49,7 @@ class PoseCheck:
     better: tuple[Alternative, float] | None
     scale: float | None
     readings: dict[str, float]
+    frame: FrameOffset | None
 
     @property
     def given(self) -> float:
@@ -83,7 +87,7 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     agreement = Agreement.of(table, rows, density)
     rotations, origins = table.views[rows], table.origins[rows]
     voxel = 0.0 if density.box % 2 else density.pixel_size
-    pairs = agreement.all_pairs(rotations)
+    pairs = agreement.all_pairs(Alternative("given", "as it is", rotations, origins))
     own = np.diag(pairs).astype(np.float64)
     sign = 1 if own.mean() >= 0 else -1
     found = {a.name: (a, agreement.of_reading(a)) for a in alternatives(rotations, origins, table.pixel_size, voxel)}
@@ -93,11 +97,16 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
         reading = scaled(rotations, origins, scale)
         found[reading.name] = (reading, agreement.of_reading(reading))
     shuffled = _shuffled(pairs, seed)
-    better = _better(own * sign, found, float(np.abs(shuffled).max(initial=0.0)))
+    better = _better(own * sign, found)
+    if better is not None and not _stands_out(_shuffled(agreement.all_pairs(better[0]), seed), better[1]):
+        better = None
     beaten = (pairs * sign < (own * sign)[:, None]).sum() / max(len(rows) * (len(rows) - 1), 1)
-    return PoseCheck(len(rows), 1 / float(np.hypot(agreement.kx, agreement.ky).max()), sign, own, _others(pairs, seed),
-                     shuffled, float(beaten), better, scale,
-                     {name: float(values.mean()) for name, (_, values) in found.items()})
+    resolution = 1 / float(np.hypot(agreement.kx, agreement.ky).max())
+    result = PoseCheck(len(rows), resolution, sign, own, _others(pairs, seed), shuffled, float(beaten), better, scale,
+                       {name: float(values.mean()) for name, (_, values) in found.items()}, None)
+    if not result.fit or result.few or (better is not None and not better[0].control):
+        return result
+    return replace(result, frame=frame_offset(agreement, rotations, origins, sign, resolution))
 
 
 def _shuffled(pairs: NDArray[np.float32], seed: int) -> Array:
@@ -131,14 +140,17 @@ def _surely_better(other: Array, own: Array, tests: int, least: float = _LEAST_G
     return error == 0 or bool(stats.t.sf(mean / error, n - 1) < _CHANCE / tests)
 
 
-def _better(own: Array, found: dict[str, tuple[Alternative, Array]], chance: float) -> tuple[Alternative, float] | None:
-    """The reading of the highest correlation, if it surely is better than the given one and than chance."""
-    if not found:
-        return None
+def _stands_out(shuffled: Array, mean: float) -> bool:
+    """Whether a reading, one of many, is no chance agreement: well above all of its own shuffled assignments."""
+    return bool(len(shuffled) > 0 and abs(mean) > np.abs(shuffled).max()
+                and abs(mean - shuffled.mean()) > _DEVIATIONS * shuffled.std())
+
+
+def _better(own: Array, found: dict[str, tuple[Alternative, Array]]) -> tuple[Alternative, float] | None:
+    """The reading of the highest correlation, if it surely is better than the given one."""
     alternative, values = max(found.values(), key=lambda item: abs(float(item[1].mean())))
     mean = float(values.mean())
-    sure = abs(mean) > chance and _surely_better(values * np.sign(mean), own, len(found))
-    return (alternative, mean) if sure else None
+    return (alternative, mean) if _surely_better(values * np.sign(mean), own, len(found)) else None
 
 
 def _best_scale(agreement: Agreement, rotations: Array, origins: Array, own: Array, sizes: dict[float, Array],

@@ -59,6 +59,8 @@ class CheckResult:
             return "too few particles to say whether poses, sign and pixel size fit together"
         if self.poses.scale is not None:
             return "poses and sign fit the map as given; the pixel sizes of map and particles do not fit together"
+        if self.poses.frame is not None and (self.poses.frame.moved or self.poses.frame.turned):
+            return "poses and sign fit the map, which is a little off its place"
         return "poses, sign of the contrast and pixel size fit the map as given"
 
     def text(self) -> str:
@@ -125,4 +127,6 @@ def _plain_poses(found: PoseCheck) -> dict[str, Any]:
             "rank": found.rank, "fit": found.fit, "map_scale": found.scale,
             "better": None if found.better is None else {
                 "name": found.better[0].name, "words": found.better[0].words, "correlation": found.better[1]},
-            "readings": found.readings}
+            "readings": found.readings, "map_offset": None if found.frame is None else {
+                "move": found.frame.move.tolist(), "move_error": found.frame.move_error.tolist(),
+                "turn": found.frame.turn.tolist(), "turn_error": found.frame.turn_error.tolist()}}

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gmmhet.engine.check.facts import Facts
 from gmmhet.engine.check.images import ImageCheck
 from gmmhet.engine.check.poses import PoseCheck
@@ -61,9 +64,18 @@ def pose_lines(found: PoseCheck, map_path: Path | str) -> list[str]:
              f"              a particle fits its own orientation better than {found.rank:.0%} of the others'",
              f"contrast      {'as expected: density is bright' if found.sign > 0 else 'inverted: density is dark'}"
              + (" (taken into account)" if found.sign < 0 else "")]
+    if found.frame is not None:
+        lines.append(f"map           fits best moved by {_triple(found.frame.move)} A, turned by "
+                     f"{float((found.frame.turn ** 2).sum() ** 0.5):.1f} degrees (errors "
+                     f"{float((found.frame.move_error ** 2).sum() ** 0.5):.1f} A, "
+                     f"{float((found.frame.turn_error ** 2).sum() ** 0.5):.1f} degrees)")
     others = sorted(found.readings.items(), key=lambda item: -abs(item[1]))[:3]
     lines.append("              next best readings: " + ", ".join(f"{k} {v:+.4f}" for k, v in others))
     return lines
+
+
+def _triple(values: NDArray[np.float64]) -> str:
+    return "(" + ", ".join(f"{v + 0.0:.1f}" for v in np.round(values, 1)) + ")"
 
 
 def pose_problem(found: PoseCheck, source: Path | str, map_path: Path | str) -> str | None:
@@ -98,6 +110,11 @@ def pose_warnings(found: PoseCheck) -> list[str]:
     if found.better is not None and found.better[0].control:
         warnings.append(f"the particles fit a little better if {found.better[0].words}: the shifts seem to have errors "
                         "about as large as they are")
+    if found.frame is not None and (found.frame.moved or found.frame.turned):
+        how = [f"moved by {_triple(found.frame.move)} A"] if found.frame.moved else []
+        how += [f"turned by {_triple(found.frame.turn)} degrees about x, y, z"] if found.frame.turned else []
+        warnings.append(f"the map fits best {' and '.join(how)}: it seems to have been resampled, recentred or turned "
+                        "after the refinement")
     if found.scale is not None and found.better is None:
         warnings.append(f"the map fits best {abs(found.scale - 1):.1%} {'larger' if found.scale > 1 else 'smaller'}: "
                         f"the pixel size of the map should be {found.scale:.3f} times what it is, or that of the "

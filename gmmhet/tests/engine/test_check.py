@@ -10,6 +10,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.check import check, check_poses, require_sane_poses
 from gmmhet.engine.check.agreement import SlicedMap
@@ -153,6 +155,33 @@ class TestPlantedFaults(SimulatedCase):
         self.assertFalse(found.fit)
         self.assertIsNone(found.better)
         self.assertRegex(pose_problem(found, "p.star", "m.mrc"), "^p.star: the given poses fit m.mrc no better than")
+
+
+    def test_a_map_that_was_moved_and_turned(self) -> None:
+        """By phases of its transform, and by interpolation about the origin voxel; found to 1 A and 1 degree."""
+        k = np.fft.fftfreq(BOX, PIXEL)
+        wave = np.exp(-2j * np.pi * (-2.5 * k[:, None, None] + 1.5 * k[:, None] + 4.0 * k))  # z, y, x
+        moved = np.fft.ifftn(np.fft.fftn(self.map.data) * wave).real.astype(np.float32)
+        found = check_poses(self.table, DensityMap(moved, PIXEL))
+        np.testing.assert_allclose(found.frame.move, [-4.0, -1.5, 2.5], atol=1.0)
+        self.assertTrue(found.frame.moved and not found.frame.turned)
+        self.assertIn("the map fits best moved by (", pose_warnings(found)[0])
+        turn = Rotation.from_rotvec([3.0, 0.0, -5.0], degrees=True).as_matrix()[::-1, ::-1]  # of z, y, x
+        middle = np.full(3, BOX // 2)
+        turned = ndimage.affine_transform(self.map.data, turn.T, offset=middle - turn.T @ middle, order=3)
+        found = check_poses(self.table, DensityMap(turned, PIXEL))
+        np.testing.assert_allclose(found.frame.turn, [-3.0, 0.0, 5.0], atol=1.0)
+        self.assertTrue(found.frame.turned and not found.frame.moved)
+        sane = check_poses(self.table, self.map).frame
+        self.assertFalse(sane.moved or sane.turned)
+        self.assertTrue(np.all(np.abs(sane.move) < 4 * sane.move_error + 0.1))
+
+    def test_a_map_of_noise_has_no_better_reading(self) -> None:
+        """What agrees by chance in one of many readings does not count."""
+        for seed in range(3):
+            noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(BOX,) * 3), 1.5)
+            found = check_poses(self.table, DensityMap(noise.astype(np.float32), PIXEL))
+            self.assertIsNone(found.better)
 
 
 class TestCommand(SimulatedCase):
