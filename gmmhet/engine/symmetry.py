@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmmhet.engine.config import check_symmetry
 from gmmhet.engine.gaussians import GaussianModel
 
-__all__ = ["asymmetric_unit", "rotation_about", "rotation_matrices", "symmetric_copies"]
+__all__ = ["asymmetric_unit", "compact_direction", "rotation_about", "rotation_matrices", "symmetric_copies"]
 
 _GOLDEN = (1 + np.sqrt(5)) / 2
 _GENERATORS: dict[str, tuple[tuple[int, tuple[float, float, float]], ...]] = {
@@ -22,6 +22,7 @@ _GENERATORS: dict[str, tuple[tuple[int, tuple[float, float, float]], ...]] = {
     "I": ((2, (0, 0, 1)), (5, (1, 0, _GOLDEN)), (3, (0, 1, _GOLDEN**2))),
 }
 _GENERIC = np.array([0.8431, 0.2713, 0.4639])  # a direction on no axis or mirror plane of any of these groups
+_STARTS, _POINTS, _ROUNDS = 32, 3000, 50
 
 
 def rotation_about(axis: ArrayLike, turns: float) -> NDArray[np.float64]:
@@ -62,18 +63,55 @@ def _closure(generators: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.array(found)
 
 
-def asymmetric_unit(points: ArrayLike, group: str) -> NDArray[np.bool_]:
-    """Which points lie in one asymmetric unit: those of their orbit that go farthest along a fixed direction.
+def asymmetric_unit(points: ArrayLike, group: str, direction: ArrayLike = _GENERIC) -> NDArray[np.bool_]:
+    """Which points lie in one asymmetric unit: those of their orbit that go farthest along a direction.
 
     Args:
-        points: [n, 3] xyz. group: Cn, Dn, T, O or I.
+        points: [n, 3] xyz. group: Cn, Dn, T, O or I. direction: [3], on no axis of the group.
     Returns:
         [n]; every orbit of points in general position has exactly one of them in the unit.
     """
-    directions = _GENERIC @ rotation_matrices(group)  # [order, 3]: g x . d = x . (d g)
+    directions = np.asarray(direction, np.float64) @ rotation_matrices(group)  # [order, 3]: g x . d = x . (d g)
     reach = np.asarray(points, np.float64) @ directions.T
     tolerance = 1e-9 * (1 + np.abs(reach).max(initial=0.0))
     return np.asarray(reach[:, 0] >= reach.max(axis=1) - tolerance)
+
+
+def compact_direction(points: ArrayLike, group: str, weights: ArrayLike | None = None) -> NDArray[np.float64]:
+    """The direction [3] whose asymmetric unit of the points is the most compact, so that subunits stay whole.
+
+    The copy of a point that goes farthest along a centre is the one nearest to it, since copies are equally far from
+    the origin. As in k-means, choosing the nearest copies and moving the centre to their mean take turns; of many
+    starts the one with the smallest spread wins.
+
+    Args:
+        points: [n, 3] xyz of the whole or of one unit, however it is cut. weights: [n] >= 0.
+    """
+    given = np.asarray(points, np.float64)
+    mass = np.ones(len(given)) if weights is None else np.asarray(weights, np.float64)
+    some = np.unique(np.linspace(0, len(given) - 1, _POINTS).astype(np.int64))
+    given, mass = given[some], mass[some]
+    copies = np.einsum("gij,nj->gni", rotation_matrices(group), given)
+    best, smallest = _GENERIC, np.inf
+    for start in np.unique(np.linspace(0, len(given) - 1, _STARTS).astype(np.int64)):
+        centre, spread = _settled(copies, mass, given[start])
+        if spread < smallest:
+            best, smallest = centre, spread
+    # a centre on an axis is equally near to several copies
+    return np.asarray(best + 1e-6 * (1 + np.linalg.norm(best)) * _GENERIC)
+
+
+def _settled(copies: NDArray[np.float64], mass: NDArray[np.float64], centre: NDArray[np.float64],
+             ) -> tuple[NDArray[np.float64], float]:
+    """Centre of the copies [order, n, 3] nearest to it, and their spread around it, from a first centre."""
+    every = np.arange(copies.shape[1])
+    chosen = copies[0]
+    for _ in range(_ROUNDS):
+        chosen = copies[(copies @ centre).argmax(axis=0), every]
+        before, centre = centre, np.average(chosen, axis=0, weights=mass)
+        if np.allclose(before, centre, atol=1e-9):
+            break
+    return centre, float((mass * ((chosen - centre) ** 2).sum(axis=1)).sum())
 
 
 def symmetric_copies(model: GaussianModel) -> GaussianModel:

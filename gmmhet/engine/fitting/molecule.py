@@ -25,7 +25,7 @@ from gmmhet.engine.maps import (
     soft_edge,
     solvent_level,
 )
-from gmmhet.engine.symmetry import asymmetric_unit, rotation_matrices
+from gmmhet.engine.symmetry import asymmetric_unit, compact_direction, rotation_matrices
 
 __all__ = ["fit_map"]
 
@@ -137,7 +137,7 @@ def _seeds(piece: _Piece, number: int, config: FitConfig) -> Gaussians:
     order = len(rotation_matrices(config.symmetry))
     finer = max(1, math.ceil((_SEED_VOXELS * number * order / piece.inside.sum()) ** (1 / 3)))
     points, masses = _cloud(piece, finer)
-    unit = asymmetric_unit(points, config.symmetry)
+    unit = asymmetric_unit(points, config.symmetry, compact_direction(points, config.symmetry, masses))
     points, masses = points[unit], masses[unit]
     centers, nearest = seed_points(points, masses, min(number, len(points)), config.seed)
     spacing = (len(points) * (pixel / finer) ** 3 / len(centers)) ** (1 / 3)

@@ -7,7 +7,14 @@ import numpy as np
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import gaussian_density
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.symmetry import asymmetric_unit, rotation_about, rotation_matrices, symmetric_copies
+from gmmhet.engine.simulate import preset
+from gmmhet.engine.symmetry import (
+    asymmetric_unit,
+    compact_direction,
+    rotation_about,
+    rotation_matrices,
+    symmetric_copies,
+)
 
 ORDERS = {"C1": 1, "C2": 2, "C7": 7, "D1": 2, "D2": 4, "D7": 14, "T": 12, "O": 24, "I": 60}
 
@@ -62,6 +69,34 @@ class TestCopies(unittest.TestCase):
             orbits = np.einsum("gij,nj->gni", rotation_matrices(name), points)
             count = sum(asymmetric_unit(orbit, name).astype(int) for orbit in orbits)
             np.testing.assert_array_equal(count, 1)
+
+    def test_subunits_stay_whole(self):
+        """Subunits far from the axis, longer than wide, however the points were cut before."""
+        rng = np.random.default_rng(5)
+        subunit = rng.normal(size=(60, 3)) * (3, 6, 9) + (40, 10, 25)
+        for name in ("C1", "C4", "D7", "T", "O", "I"):
+            group = rotation_matrices(name)
+            which = rng.integers(len(group), size=len(subunit))
+            cut = np.einsum("nij,nj->ni", group[which], subunit)
+            whole = np.einsum("gij,nj->gni", group, subunit).reshape(-1, 3)
+            for points in (whole, cut):
+                unit = asymmetric_unit(whole, name, compact_direction(points, name))
+                self.assertEqual(unit.sum(), len(subunit))
+                if name in ("C1", "C4", "D7"):  # of the larger groups this subunit overlaps with its copies
+                    self.assertEqual(len(set(np.flatnonzero(unit) // len(subunit))), 1, name)
+
+    def test_subunits_of_the_simulated_ring_stay_whole(self):
+        """A unit along no particular direction cuts them; 108 atoms each, subunit after subunit."""
+        atoms = preset("ring14").molecule.centers
+        for direction, together in ((compact_direction(atoms, "D7"), True), ((0.8, 0.3, 0.5), False)):
+            unit = np.flatnonzero(asymmetric_unit(atoms, "D7", direction)) // 108
+            self.assertEqual(np.bincount(unit).max() >= 107, together)
+
+    def test_unit_of_points_around_an_axis(self):
+        """The mean of the whole lies on the axis: still every orbit has one point in the unit."""
+        points = np.einsum("gij,nj->gni", rotation_matrices("D3"), np.random.default_rng(2).normal(size=(50, 3)))
+        direction = compact_direction(points.reshape(-1, 3), "D3")
+        np.testing.assert_array_equal(sum(asymmetric_unit(orbit, "D3", direction).astype(int) for orbit in points), 1)
 
     def test_copies_are_unchanged_by_the_group(self):
         rng = np.random.default_rng(1)
