@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import ParticleTable
 
 __all__ = ["Facts", "facts_of"]
@@ -52,7 +53,7 @@ class Facts:
             found.append(f"shifts up to {self.shift[1]:.0f} A, more than a quarter of the box: are they in Angstrom?")
         if not any(self.halves):
             found.append("no half-sets in the file: every other image is taken as a half")
-        elif min(self.halves) < 0.4 * sum(self.halves):
+        elif sum(self.halves) >= FEWEST_PARTICLES and min(self.halves) < 0.4 * sum(self.halves):
             found.append(f"half-sets of {self.halves[0]} and {self.halves[1]} particles; expected about equal ones")
         return found
 

@@ -100,8 +100,8 @@ def pose_warnings(found: PoseCheck) -> list[str]:
     warnings = []
     if found.few:
         state = "fit" if found.fit else "do not fit"
-        warnings.append(f"{found.n_particles} particles are too few to be sure; their poses {state} better than "
-                        "shuffled ones")
+        warnings.append(f"too few particles to be sure ({found.n_particles}); their poses {state} better than shuffled "
+                        "ones")
         if found.better is not None and not found.better[0].control:
             warnings.append(f"they would fit better if {found.better[0].words}")
     elif found.better is None and found.fit and abs(found.given) - mean < _BARELY * (chance - mean):

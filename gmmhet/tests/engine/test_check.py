@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.check import check, check_poses, require_sane_poses
 from gmmhet.engine.check.agreement import SlicedMap
+from gmmhet.engine.check.facts import facts_of
 from gmmhet.engine.check.images import check_images_of, particle_radius
 from gmmhet.engine.check.views import check_views
 from gmmhet.engine.check.words import pose_problem, pose_warnings
@@ -265,7 +266,7 @@ class TestCommand(SimulatedCase):
             half_set=self.table.half_set[some], micrograph=self.table.micrograph[some])
         with self.assertLogs("gmmhet", "WARNING") as log:
             require_sane_poses(few, self.map, "m.mrc")
-        self.assertIn("10 particles are too few to be sure; their poses do not fit", log.output[0])
+        self.assertIn("too few particles to be sure (10); their poses do not fit", log.output[0])
 
 
 class TestParts(SimulatedCase):
@@ -339,8 +340,9 @@ class TestParts(SimulatedCase):
     def test_values_of_another_unit_are_told(self) -> None:
         table = self.changed(origins=20 * self.table.origins, defocus=self.table.defocus / 1e4,
                              half_set=np.zeros_like(self.table.half_set))
-        from gmmhet.engine.check.facts import facts_of
         told = " ".join(facts_of(table).warnings)
+        uneven = np.where(np.arange(len(table)) < 120, 1, 2)
+        self.assertIn("half-sets of 120 and 30", facts_of(self.changed(half_set=uneven)).warnings[0])
         for words in ("is it in Angstrom, underfocus positive", "more than a quarter of the box", "no half-sets"):
             self.assertIn(words, told)
 
