@@ -10,7 +10,7 @@ from gmmhet.engine.latent import Prior, State
 from gmmhet.engine.observation import Batch, Observer
 from gmmhet.engine.projector import quadrants_to_planes
 
-__all__ = ["curvature_sums"]
+__all__ = ["curvature_sums", "tied_curvature"]
 
 Tensor = Any
 
@@ -42,17 +42,67 @@ def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     turned = tf.stack([displaced[:, :, 1], -displaced[:, :, 0]], axis=2)  # times -i
     parts = [turned * _along(observer, posed, axis)[:, tf.newaxis, tf.newaxis] for axis in range(3)]
     parts += [changed, widened * (-0.5 * tf.reduce_sum(observer.along**2, 0))]
-    jacobian = _flat(tf.concat(parts, axis=1))
+    columns = tf.concat(parts, axis=1)
+    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns)
+    return tf.tensordot(tf.transpose(moments * batch.real[:, tf.newaxis]), gram, 1)
+
+
+def tied_curvature(observer: Observer, scalar: NDArray[np.float64], batch: Batch, decoder: Any, white: Tensor,
+                   state: State, prior: Prior, amounts: Tensor) -> Tensor:
+    """The same for fields over one unit of G copies, all of which follow: sum of J_i^T Q_i J_i with the columns
+    J_i(m, a) = sum_g amounts_img times the derivative by field a of copy g, turned with it.
+
+    Args:
+        scalar: [N / G, A] over the unit. decoder: gmmhet.engine.subunits.SubunitModes. amounts: [n, M, G].
+    Returns:
+        [5 A M, 5 A M], m by m.
+    """
+    posed = observer.posed(batch, state.pose)
+    centers, moved = decoder.gaussians(state.z)
+    factors = observer.factors(posed, centers, decoder.variances)
+    transfer = observer.transfer(posed, white)
+    base = transfer * observer.projector.project(factors, moved)
+    s = (transfer * state.contrast[:, None, None, None, None])[:, tf.newaxis, tf.newaxis]
+    own, consensus = decoder.factors_of_units(factors), tf.broadcast_to(decoder.weights, tf.shape(moved))
+    copies, count = amounts.shape[2], amounts.shape[1]
+
+    def images(weights: Tensor) -> Tensor:  # [n, G, A, 2, 2, h + 1, h + 1]
+        found = _field_images(observer, scalar, own, decoder.by_unit(weights))
+        return tf.reshape(found, [-1, copies, *found.shape[1:]])
+
+    def summed(shares: Tensor, of: Tensor) -> Tensor:  # [n, M', G] and [n, G, ...] to [n, M', ...]
+        return tf.reshape(tf.matmul(shares, tf.reshape(of, [-1, copies, np.prod(of.shape[2:])])),
+                          [-1, shares.shape[1], *of.shape[2:]])
+
+    displaced = images(moved)
+    turned = tf.stack([displaced[:, :, :, 1], -displaced[:, :, :, 0]], axis=3)  # times -i
+    views = tf.reshape(decoder.views_of_units(posed), [-1, copies, 3, 3])[:, :, :2]
+    along = tf.einsum("nmg,ngvx->nmxvg", amounts, views)  # displacement of the copy along x is views[..., x]
+    parts = summed(tf.reshape(along, [-1, count * 6, copies]), turned)
+    parts = tf.reshape(parts, [-1, count, 3, 2, *turned.shape[2:]])
+    moving = tf.einsum("nmxvaqphw,vphw->nmxaqphw", parts, observer.along)
+    changed = summed(amounts, images(consensus))
+    widened = summed(amounts, images(moved * decoder.variances)) * (-0.5 * tf.reduce_sum(observer.along**2, 0))
+    columns = tf.concat([moving, changed[:, :, tf.newaxis], widened[:, :, tf.newaxis]], axis=2) * s[:, :, tf.newaxis]
+    columns = tf.reshape(columns, [-1, count * 5 * scalar.shape[1], *columns.shape[4:]])
+    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns)
+    return tf.tensordot(batch.real, gram, 1)
+
+
+def _followed_gram(observer: Observer, posed: Batch, factors: Any, centers: Tensor, weights: Tensor, transfer: Tensor,
+                   base: Tensor, state: State, prior: Prior, columns: Tensor) -> Tensor:
+    """[n, R, R] J^T Q J of columns J [n, R, ...]: Q of curvature_sums."""
+    jacobian = _flat(columns)
     nuisances = base[:, tf.newaxis]
     precision = 1.0 / prior.deviation[tf.newaxis] ** 2
     if state.pose.shape[1]:
-        turns = observer.pose_columns(posed, factors, centers, moved, transfer, base) * s[:, tf.newaxis]
+        turns = observer.pose_columns(posed, factors, centers, weights, transfer, base)
+        turns *= state.contrast[:, None, None, None, None, None]
         nuisances, precision = tf.concat([turns, nuisances], 1), tf.concat([prior.pose, precision], 0)
     nuisances = _flat(nuisances)
     lower = tf.linalg.cholesky(tf.matmul(nuisances, nuisances, transpose_b=True) + tf.linalg.diag(precision))
     followed = tf.linalg.triangular_solve(lower, tf.matmul(nuisances, jacobian, transpose_b=True))
-    gram = tf.matmul(jacobian, jacobian, transpose_b=True) - tf.matmul(followed, followed, transpose_a=True)
-    return tf.tensordot(tf.transpose(moments * batch.real[:, tf.newaxis]), gram, 1)
+    return tf.matmul(jacobian, jacobian, transpose_b=True) - tf.matmul(followed, followed, transpose_a=True)
 
 
 def _flat(columns: Tensor) -> Tensor:

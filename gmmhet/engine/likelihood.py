@@ -124,7 +124,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         reference: log-likelihood per particle without motion. warm: start from the modes in the model instead.
     """
     current, eigenvalues = (model, np.zeros(0)) if warm else first_modes(estimator, model, still, n_modes)
-    ensemble = infer(estimator, current, still.rows, steps=1, start=still.with_modes(n_modes))
+    ensemble = infer(estimator, current, still.rows, steps=1, start=still.with_modes(current.n_latent))
     history: list[dict[str, float]] = []
     climb, settled = _Climb(), 0
     for number in range(passes):

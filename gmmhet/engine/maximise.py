@@ -50,27 +50,39 @@ def _moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceMode
 
 def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums,
               ) -> tuple[SubspaceModel, Ensemble, Sums]:
-    """Zero mean and unit variance of the coordinates, then axes that diagonalise the mean information."""
-    n = len(ensemble.rows)
-    mean = ensemble.z.mean(0)
+    """Zero mean and unit variance of the coordinates, then axes that diagonalise the mean information.
+
+    Where z holds the coordinates of several copies of a unit, both are over the particles and the copies.
+    """
+    n, k = len(ensemble.rows), model.n_modes
+    z = ensemble.z.reshape(-1, k)
+    copies = len(z) // n
+    mean = z.mean(0)
     centred = _moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
-    second = np.cov(ensemble.z.T, bias=True).reshape(model.n_modes, -1) + ensemble.covariance.sum(0) / n
+    second = np.cov(z.T, bias=True).reshape(k, k) + _of_one_copy(ensemble.covariance.mean(0), k)
     root = np.real(scipy.linalg.sqrtm(second))
     root = (root + root.T) / 2
-    _, rotation = np.linalg.eigh(root @ ensemble.information @ root)
+    _, rotation = np.linalg.eigh(root @ _of_one_copy(ensemble.information, k) @ root)
     forward = root @ rotation[:, ::-1]  # modes: W' = W forward; coordinates: z' = forward^-1 z
     inverse = np.linalg.inv(forward)
     coefficients = forward.T @ model.coefficients
     signs = np.where(coefficients.sum(1) < 0, -1.0, 1.0)
     inverse = signs[:, None] * inverse
     forward = forward * signs
-    turned = replace(ensemble, z=(ensemble.z - mean) @ inverse.T,
-                     covariance=np.einsum("ka,nab,lb->nkl", inverse, ensemble.covariance, inverse),
-                     information=forward.T @ ensemble.information @ forward)
+    every, back = np.kron(np.eye(copies), inverse), np.kron(np.eye(copies), forward)
+    turned = replace(ensemble, z=((z - mean) @ inverse.T).reshape(n, -1),
+                     covariance=every @ ensemble.covariance @ every.T, information=back.T @ ensemble.information @ back)
     own, consensus = sums.gradient[:-1], sums.gradient[-1:]
     gradient = np.tensordot(inverse, own - mean[:, None, None] * consensus, 1)
     gradient = np.concatenate([gradient, consensus])
-    return replace(centred, coefficients=signs[:, None] * coefficients), turned, replace(sums, gradient=gradient)
+    final = estimator.with_prior_of(replace(centred, coefficients=signs[:, None] * coefficients), turned)
+    return final, turned, replace(sums, gradient=gradient)
+
+
+def _of_one_copy(matrix: Array, size: int) -> Array:
+    """Mean of the blocks [size, size] on the diagonal."""
+    copies = len(matrix) // size
+    return np.asarray(np.einsum("iaib->ab", matrix.reshape(copies, size, copies, size)) / copies)
 
 
 def update_noise(model: SubspaceModel, sums: Sums, grid: HalfPlane) -> SubspaceModel:

@@ -1,7 +1,5 @@
 """The first modes: directions along which the particles' gradients vary more than noise explains."""
 
-from dataclasses import replace
-
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray

@@ -66,6 +66,11 @@ class SubspaceModel:
         return len(self.coefficients)
 
     @property
+    def n_latent(self) -> int:
+        """D, of z."""
+        return self.n_modes
+
+    @property
     def n_pose(self) -> int:
         return 0 if self.spread is None else POSE
 
@@ -94,7 +99,7 @@ class Ensemble:
     def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
         """Particles of which nothing is known."""
         n = len(rows)
-        return cls(rows, np.zeros((n, model.n_modes)), np.zeros((n, model.n_pose)), np.full(n, model.contrast_mean))
+        return cls(rows, np.zeros((n, model.n_latent)), np.zeros((n, model.n_pose)), np.full(n, model.contrast_mean))
 
     def at(self, chosen: Any) -> "Ensemble":
         """The state (alone) of some of the particles, by their place."""
@@ -155,10 +160,10 @@ class SubspaceEstimator:
             number: of the pass; each draws other poses from their posterior.
         """
         modes, white, prior = self.constants(model)
-        k, p, n = model.n_modes, model.n_pose, len(ensemble.rows)
+        k, p, n = model.n_latent, model.n_pose, len(ensemble.rows)
         out = Ensemble(ensemble.rows, np.empty((n, k)), np.empty((n, p)), np.empty(n), np.empty((n, k, k)),
                        np.empty((n, p)), np.zeros((k, k)), np.empty(n))
-        sums = Sums(np.zeros((k + 1, len(model.weights), 5)), np.zeros(model.noise.shape), self._counts(ensemble.rows))
+        sums = Sums(np.zeros((model.n_modes + 1, len(model.weights), 5)), np.zeros(model.noise.shape), self._counts(ensemble.rows))
         draws = np.random.default_rng([self.seed, number]).choice([-1.0, 1.0], (n, p))
         for span, batch in self._batches(ensemble.rows, label):
             count = span.stop - span.start
@@ -207,7 +212,7 @@ class SubspaceEstimator:
         back = self.observer.posed(changed, -state.pose) if state.pose.shape[1] else changed
         return batch._replace(planes=back.planes)
 
-    def constants(self, model: SubspaceModel) -> tuple[LinearModes, Any, Prior]:
+    def constants(self, model: SubspaceModel) -> tuple[Any, Any, Prior]:
         """The model as tensors: decoder, whitening, prior."""
         fields = self.basis.fields(model.coefficients)
         modes = LinearModes(*(tf.constant(a, tf.float32) for a in (
@@ -219,7 +224,15 @@ class SubspaceEstimator:
 
     def without_modes(self, model: SubspaceModel) -> SubspaceModel:
         """The same consensus, noise and contrast with one mode of size zero."""
-        return replace(model, coefficients=np.zeros((1, self.basis.size)))
+        return self.with_coefficients(model, np.zeros((1, self.basis.size)))
+
+    def with_coefficients(self, model: SubspaceModel, coefficients: Array) -> SubspaceModel:
+        """The model with other modes [K', R]."""
+        return replace(model, coefficients=coefficients)
+
+    def with_prior_of(self, model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
+        """The model with the prior of the coordinates that the ensemble, of unit variance, tells; here always 1."""
+        return model
 
     def _state(self, ensemble: Ensemble, span: slice) -> State:
         return State(*(self._filled(a[span]) for a in (ensemble.z, ensemble.pose, ensemble.contrast)))
@@ -282,14 +295,15 @@ class SubspaceEstimator:
         modes, white, _ = self.constants(self.without_modes(model))
         still = ensemble.with_modes(1)
         total = np.zeros((self.basis.size, self.basis.size))
-        mean = np.zeros(self.basis.size)
+        mean, count = np.zeros(self.basis.size), 0
         for span, batch in self._batches(ensemble.rows, "gradients"):
             fields = self._statistics(batch, modes, white, self._state(still, span))
             g = self.basis.adjoint(fields.numpy().astype(np.float64))
             total += g.T @ g
             mean += g.sum(0)
-        mean /= len(ensemble.rows)
-        return total / len(ensemble.rows) - np.outer(mean, mean)
+            count += (span.stop - span.start) * (len(g) // self.batch_size)  # several rows a particle where it has copies
+        mean /= count
+        return total / count - np.outer(mean, mean)
 
     def _gradient_statistics(self, batch: Batch, modes: LinearModes, white: Any, state: State) -> Any:
         """Gradient of every particle's log-likelihood at the consensus, [n, N, 5] (relative amplitude)."""

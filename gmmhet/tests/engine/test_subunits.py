@@ -1,0 +1,143 @@
+"""Copies of a unit with coordinates of their own, against the same molecule as one with a mode for every copy."""
+
+import unittest
+
+import numpy as np
+
+from gmmhet.engine.basis import smooth_basis
+from gmmhet.engine.curvature import tied_curvature
+from gmmhet.engine.decoder import LinearModes
+from gmmhet.engine.rigid import rigid_fields
+from gmmhet.engine.subunits import SubunitModes, over_the_group, symmetric_fields
+from gmmhet.engine.symmetry import rotation_matrices
+from gmmhet.tests.engine.scene import Dense, Scene, float32
+
+_GROUP = rotation_matrices("C3")
+_MODES = 2
+
+
+def _whole(rng: np.random.Generator, scene: Scene) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """A unit of 4 Gaussians with two modes; the scene becomes its three copies, with six modes."""
+    centers, weights = rng.normal(size=(4, 3)) * 4 + (10, 0, 0), rng.uniform(0.5, 1.5, 4) * 1e3
+    sigmas = rng.uniform(2.5, 4, 4)
+    position, amplitude = rng.normal(size=(_MODES, 4, 3)) * 0.5, rng.normal(size=(_MODES, 4)) * 0.1
+    scene.centers = np.einsum("gab,jb->gja", _GROUP, centers).reshape(-1, 3)
+    scene.weights, scene.sigmas = np.tile(weights, 3), np.tile(sigmas, 3)
+    scene.position, scene.amplitude = np.zeros((6, 12, 3)), np.zeros((6, 12))
+    for g, rotation in enumerate(_GROUP):
+        own = slice(4 * g, 4 * g + 4)
+        for k in range(_MODES):
+            scene.position[2 * g + k, own] = position[k] @ rotation.T
+            scene.amplitude[2 * g + k, own] = amplitude[k]
+    scene.modes = 6
+    return (centers, weights, sigmas**2, position, amplitude, _GROUP), sigmas
+
+
+class TestSubunitModes(unittest.TestCase):
+    def setUp(self) -> None:
+        rng = np.random.default_rng(4)
+        self.scene = Scene(n=3, gaussians=12)
+        parts, _ = _whole(rng, self.scene)
+        self.modes, self.whole = SubunitModes(*(float32(a) for a in parts)), self.scene.linear_modes
+        self.z = float32(rng.normal(size=(3, 6)))
+        self.centers, self.weights = self.whole.gaussians(self.z)
+        self.factors = self.scene.observer.factors(self.scene.batch, self.centers, self.whole.variances)
+        size = self.scene.grid.size
+        self.cotangents = float32(rng.normal(size=(3, 6, 2, 2, size, size)))
+
+    def same(self, got: object, expected: np.ndarray) -> None:
+        expected = np.asarray(expected)
+        np.testing.assert_allclose(got, expected, atol=3e-5 * np.abs(expected).max())
+
+    def test_gaussians(self) -> None:
+        for got, expected in zip(self.modes.gaussians(self.z), (self.centers, self.weights), strict=True):
+            self.same(got, expected)
+        for name in ("centers", "weights", "variances"):
+            self.same(getattr(self.modes, name), getattr(self.whole, name))
+
+    def test_jacobian_matches_finite_differences(self) -> None:
+        got = self.modes.jacobian(self.scene.observer, self.scene.batch, self.factors, self.z, self.weights).numpy()
+        z = self.z.numpy().astype(float)
+        for i in range(3):
+            for d, unit in enumerate(np.eye(6)):
+                ends = [self.scene.project(i, *self.scene.conformation(z[i] + s * unit), self.scene.sigmas**2)
+                        for s in (1e-4, -1e-4)]
+                slope = (ends[0] - ends[1]) / 2e-4
+                self.same(got[i, d], np.stack([slope.real, slope.imag]))
+
+    def turned_back(self, fields: np.ndarray, g: int) -> np.ndarray:
+        """Of fields [..., 12, 5] those of copy g, turned to the first."""
+        own = fields[..., 4 * g:4 * g + 4, :].copy()
+        own[..., :3] = own[..., :3] @ _GROUP[g]
+        return own
+
+    def test_gradients_are_those_of_the_whole_summed_over_the_copies(self) -> None:
+        args = self.scene.observer, self.scene.batch, self.factors, self.weights
+        own = self.modes.consensus_gradient(*args, self.cotangents[:, 0])
+        dense = self.whole.consensus_gradient(*args, self.cotangents[:, 0])
+        expected = sum(self.turned_back(dense.numpy(), g) for g in range(3)).sum(0)
+        self.same(own.numpy().sum(0), expected)
+        got = self.modes.mode_gradient(*args, self.cotangents, self.z, own)
+        dense = self.whole.mode_gradient(*args, self.cotangents, self.z, dense).numpy()
+        expected = sum(self.turned_back(dense[2 * g:2 * g + 2], g) for g in range(3))
+        self.same(got, expected)
+
+    def test_tied_curvature_matches_the_dense_jacobian(self) -> None:
+        rng = np.random.default_rng(7)
+        scalar = smooth_basis(self.scene.centers[:4], 6.0)
+        amounts = rng.normal(size=(3, 3, 3))  # [n, M, G]
+        t = np.concatenate([self.z.numpy() * 0.3, rng.normal(size=(3, 5)) * 0.02, rng.uniform(0.8, 1.2, (3, 1))], axis=1)
+        pose_precision = np.repeat([1.0, 800.0, 400.0], [2, 2, 1])
+        noise = rng.uniform(80, 300, (1, self.scene.grid.n_shells))
+        dense = Dense(self.scene, noise, poses=5, precision=np.eye(6), pose_precision=pose_precision, mean=1.0,
+                      deviation=0.2)
+        got = tied_curvature(self.scene.observer, scalar, self.scene.batch._replace(real=float32([1.0, 1.0, 0.0])),
+                             self.modes, dense.white, dense.state(t), dense.prior, float32(amounts)).numpy()
+        expected = np.zeros(got.shape)
+        for i in range(2):  # the third only fills the batch up
+            by_gaussian = dense.by_gaussian(i, t[i])
+            by_gaussian[..., 3] /= 1 + t[i, :6] @ self.scene.amplitude
+            copies = np.stack([self.turned_back(by_gaussian, g) for g in range(3)])
+            columns = np.einsum("mg,gpja,jr->pmar", amounts[i], copies, scalar).reshape(len(by_gaussian), -1)
+            rest = dense.columns(i, t[i])[:, 6:]
+            inner = rest.T @ rest + dense.precision[6:, 6:]
+            followed = columns - rest @ np.linalg.solve(inner, rest.T @ columns)
+            expected += columns.T @ followed
+        size = np.sqrt(np.diag(expected))
+        np.testing.assert_allclose((got - expected) / np.outer(size, size), 0, atol=5e-4)
+
+
+class TestGroup(unittest.TestCase):
+    def test_covariance_is_averaged_over_the_group(self) -> None:
+        """Against coordinates [n, G, K] whose copies are renamed by every element; D3's elements do not commute."""
+        rotations = rotation_matrices("D3")
+        z = np.random.default_rng(0).normal(size=(20, 6, 2))
+        expected = np.zeros((12, 12))
+        for element in rotations:
+            renamed = np.empty_like(z)
+            for g, rotation in enumerate(rotations):
+                target = int(np.argmin([np.abs(element @ rotation - r).max() for r in rotations]))
+                renamed[:, target] = z[:, g]
+            flat = renamed.reshape(20, 12)
+            expected += flat.T @ flat / 20 / 6
+        flat = z.reshape(20, 12)
+        got = over_the_group(flat.T @ flat / 20, rotations)
+        np.testing.assert_allclose(got, expected, atol=1e-12)
+        np.testing.assert_allclose(over_the_group(got, rotations), got, atol=1e-12)
+
+    def test_rigid_movements_that_keep_the_symmetry(self) -> None:
+        """A shift along the axis and a turn about it for C3; none for D3."""
+        rng = np.random.default_rng(3)
+        unit = rng.normal(size=(5, 3)) * 5 + (15, 4, 2)
+        for name, count in (("C3", 2), ("D3", 0), ("C1", 6)):
+            group = rotation_matrices(name)
+            whole = np.einsum("gab,jb->gja", group, unit).reshape(-1, 3)
+            found = symmetric_fields(rigid_fields(whole, np.ones(len(whole))), group)
+            self.assertEqual(len(found), count)
+            if name == "C3":
+                np.testing.assert_allclose(found[0, :, :3], np.tile([0, 0, 1], (5, 1)), atol=1e-9)
+                np.testing.assert_allclose(found[1, :, :3], np.cross([0, 0, 1], unit), atol=1e-9)
+
+
+if __name__ == "__main__":
+    unittest.main()
