@@ -33,4 +33,4 @@ def first_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: En
     values, vectors = values[::-1], vectors[:, ::-1]
     strength = np.sqrt(np.maximum(values[:n_modes], 1e-3))
     coefficients = (scipy.linalg.solve_triangular(lower.T, vectors[:, :n_modes], lower=False) * strength).T
-    return replace(model, coefficients=coefficients), values
+    return estimator.with_coefficients(model, coefficients), values
