@@ -96,7 +96,7 @@ class Scene:
         """[2, 2, h + 1, h + 1] real and imaginary planes of the CTF-modulated projection at z.
 
         Args:
-            pose: corrections of the pose, shift (Angstrom) and rotation vector (radians, in the view). decoder: float64.
+            pose: shift (Angstrom) and rotation vector (radians, in the view) that correct it. decoder: float64.
         """
         d = decoder or self.own
         shift, turn = (np.zeros(2), None) if pose is None or len(pose) == 0 else (pose[:2], pose[2:])

@@ -95,7 +95,8 @@ class TestStep(unittest.TestCase):
                                    atol=5e-3 * np.abs(step).max())
         change = consensus.fields(step[2 * own:])
         np.testing.assert_allclose(new.centers - scene.centers, change[:, :3], atol=5e-3 * np.abs(change[:, :3]).max())
-        np.testing.assert_allclose(new.weights / scene.weights - 1, change[:, 3], atol=5e-3 * np.abs(change[:, 3]).max())
+        np.testing.assert_allclose(new.weights / scene.weights - 1, change[:, 3],
+                                   atol=5e-3 * np.abs(change[:, 3]).max())
         np.testing.assert_allclose(np.log(new.variances / scene.sigmas**2), change[:, 4],
                                    atol=5e-3 * np.abs(change[:, 4]).max())
         self.assertAlmostEqual(remaining, np.sqrt(right @ step / len(right)), delta=1e-3 * remaining)

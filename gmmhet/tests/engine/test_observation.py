@@ -32,8 +32,8 @@ class TestPoses(unittest.TestCase):
         for i in range(3):
             scene.planes[i] = scene.image(i, self.z[i], self.pose[i])
         posed = scene.observer.posed(scene.batch, float32(self.pose))
-        turned = [Rotation.from_rotvec(v).as_matrix() @ a for v, a in zip(self.pose[:, 2:], scene.rotations, strict=True)]
-        np.testing.assert_allclose(posed.rotations, turned, atol=2e-6)
+        turns = Rotation.from_rotvec(self.pose[:, 2:]).as_matrix()
+        np.testing.assert_allclose(posed.rotations, turns @ scene.rotations, atol=2e-6)
         for i in range(3):
             only_turned = scene.image(i, self.z[i], np.array([0, 0, *self.pose[i, 2:]]))
             np.testing.assert_allclose(posed.planes[i], only_turned, atol=2e-5 * np.abs(only_turned).max())
