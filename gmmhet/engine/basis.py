@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-__all__ = ["FieldBasis", "rigid_fields", "scaling_field", "smooth_basis"]
+__all__ = ["FieldBasis", "smooth_basis"]
 
 _LARGEST_EXACT = 1500
 
@@ -63,6 +63,16 @@ class FieldBasis:
         scales = np.repeat([position, position, position, amplitude, width], scalar.shape[1])
         return cls(scalar, np.diag(scales)[:, scales > 0])
 
+    @classmethod
+    def side_by_side(cls, first: "FieldBasis", second: "FieldBasis") -> tuple["FieldBasis", "FieldBasis"]:
+        """The same two bases on the scalar fields of both."""
+        scalar = np.concatenate([first.scalar, second.scalar], axis=1)
+        a, b = first.scalar.shape[1], second.scalar.shape[1]
+        before = first.mixing.reshape(5, a, -1)
+        after = second.mixing.reshape(5, b, -1)
+        wide = (np.pad(before, [(0, 0), (0, b), (0, 0)]), np.pad(after, [(0, 0), (a, 0), (0, 0)]))
+        return cls(scalar, wide[0].reshape(5 * (a + b), -1)), cls(scalar, wide[1].reshape(5 * (a + b), -1))
+
     @property
     def size(self) -> int:
         """R."""
@@ -78,8 +88,8 @@ class FieldBasis:
         raw = np.swapaxes(gradient, -1, -2) @ self.scalar
         return np.asarray(raw.reshape(*gradient.shape[:-2], -1) @ self.mixing)
 
-    def without(self, fields: NDArray[np.float64], weights: NDArray[np.float64]) -> "FieldBasis":
-        """The part of the basis that is orthogonal to some fields [F, N, 5].
+    def complement(self, fields: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[R, R - rank] orthonormal coefficients of what is orthogonal to some fields [F, N, 5].
 
         Args:
             weights: [N] of the inner product, sum_j weights_j a_j . b_j.
@@ -87,21 +97,16 @@ class FieldBasis:
         constraints = self.adjoint(fields * weights[:, None])
         _, values, rows = np.linalg.svd(constraints)
         rank = int((values > 1e-9 * max(values.max(initial=0.0), 1e-30)).sum())
-        return FieldBasis(self.scalar, self.mixing @ rows[rank:].T)
+        return np.asarray(rows[rank:].T)
 
+    def mixed(self, coefficients: NDArray[np.float64]) -> "FieldBasis":
+        """The basis of the columns of coefficients [R, R']."""
+        return FieldBasis(self.scalar, self.mixing @ coefficients)
 
-def rigid_fields(centers: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[6, N, 5] fields of shifts along and turns about x, y, z through the weighted centre; turns per radian."""
-    arm = centers - np.average(centers, axis=0, weights=np.abs(weights))
-    units = np.eye(3)
-    fields = np.zeros((6, len(centers), 5))
-    fields[:3, :, :3] = units[:, None]
-    fields[3:, :, :3] = np.cross(units[:, None], arm[None])
-    return fields
-
-
-def scaling_field(n: int) -> NDArray[np.float64]:
-    """[1, n, 5] the field that changes all weights alike."""
-    field = np.zeros((1, n, 5))
-    field[..., 3] = 1.0
-    return field
+    def coefficients_of(self, field: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[R] whose field is nearest to field [N, 5] in that inner product."""
+        raw = self.fields(np.eye(self.size)) * np.sqrt(weights)[:, None]
+        design = raw.reshape(self.size, -1).T
+        ridge = 1e-6 * np.trace(design.T @ design) / self.size
+        right = design.T @ (field * np.sqrt(weights)[:, None]).ravel()
+        return np.asarray(np.linalg.solve(design.T @ design + ridge * np.eye(self.size), right))

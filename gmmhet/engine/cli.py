@@ -11,7 +11,15 @@ from pathlib import Path
 
 from gmmhet import __version__
 from gmmhet.engine.cli_export import add_export, add_passthrough
-from gmmhet.engine.config import PRESETS, AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig, count_or_auto
+from gmmhet.engine.config import (
+    POSES,
+    PRESETS,
+    AnalyzeConfig,
+    FitConfig,
+    ReconstructConfig,
+    SimulateConfig,
+    count_or_auto,
+)
 from gmmhet.engine.errors import InputError
 
 __all__ = ["main"]
@@ -197,6 +205,11 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--modes", default="auto", help="number, or auto: by held-out likelihood (default)")
     sub.add_argument("--motion", action=argparse.BooleanOptionalAction, default=True)
     sub.add_argument("--occupancy", action=argparse.BooleanOptionalAction, default=True)
+    sub.add_argument("--focus", type=Path, help="mask (.mrc): only the Gaussians in it move, the rest is rigid")
+    sub.add_argument("--poses", choices=POSES, default="auto",
+                     help="errors of the given poses are integrated out (auto), not looked at (exact), or integrated out "
+                     "and corrected poses written (refine)")
+    sub.add_argument("--refine-poses", dest="poses", action="store_const", const="refine", help="--poses refine")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
 
 
@@ -212,7 +225,7 @@ def _add_analyze(sub: argparse.ArgumentParser) -> None:
 
 def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
     return AnalyzeConfig(options.method, count_or_auto(options.modes, "--modes"), options.resolution, options.motion,
-                         options.occupancy, seed=options.seed, resume=options.resume)
+                         options.occupancy, options.poses, options.focus, seed=options.seed, resume=options.resume)
 
 
 def _analyze(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ __all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", 
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
 MOST_MODES = 32
-#: what is thought of the given poses: found out from the particles, free of error, or in error
+#: what is done about errors of the given poses: integrated out; nothing, they are exact; corrected poses written too
 POSES = ("auto", "exact", "refine")
 PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions")
 
@@ -97,7 +97,8 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class AnalyzeConfig:
-    """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES."""
+    """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES.
+    focus: mask of the Gaussians that may move; None: all."""
 
     method: str = "likelihood"
     modes: int | None = None
@@ -105,6 +106,7 @@ class AnalyzeConfig:
     motion: bool = True
     occupancy: bool = True
     poses: str = "auto"
+    focus: Path | None = None
     seed: int = 0
     resume: bool = False
 

@@ -14,7 +14,6 @@ __all__ = ["Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
-_LEAST_GAIN = 0.5  # of log-likelihood per particle: less need not be resolved further
 _NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
 
 
@@ -131,7 +130,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label, number=number)
         total = log_likelihood_total(estimator, current, ensemble)
         gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
-        settled = settled + 1 if abs(gain) < tolerance * max(total - reference, _LEAST_GAIN) else 0
+        settled = settled + 1 if abs(gain) < max(tolerance * (total - reference), _NOISE_OF_PASS) else 0
         history.append({"log_likelihood": total, "gradient": 0.0})
         if settled >= 2 or number == passes - 1:
             break

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.agreement import coordinate_correlation, principal_angles
 from gmmhet.engine.likelihood import Fit, fit_subspace, infer
+from gmmhet.engine.rigid import rigid_part
 from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
 
 __all__ = ["ModeEvidence", "held_out_gains", "select_modes"]
@@ -19,6 +21,8 @@ _SMALLEST_GAIN = 0.02
 _LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
 _LARGEST = 8
 _NULL_PARTICLES = 750
+_MOSTLY = 0.5
+_ANGSTROM_PER_WEIGHT = 13.0  # the ratio of the modes' priors
 
 
 @dataclass
@@ -26,14 +30,15 @@ class ModeEvidence:
     """Attributes:
         gain: [K] rise of the held-out log-likelihood per particle by each mode. error: [K] its standard error.
         null: 0.95 quantile of the gains where residuals got random signs. correlation: [K] of the coordinates of the
-        same particles under the two half-sets' models. significant: number of leading modes that are real.
-        fits: the fits of the two half-sets.
+        same particles under the two half-sets' models; angles: [K] degrees between the two spaces of displacements.
+        significant: number of leading modes that are real. fits: the fits of the two half-sets.
     """
 
     gain: Array
     error: Array
     null: float
     correlation: Array
+    angles: Array
     significant: int
     fits: tuple[Fit, Fit]
 
@@ -42,21 +47,44 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], rows: Ha
     """Gain [K] and standard error [K] of each mode, from particles that its model has not seen.
 
     Mode k's gain is the mean over particles of the marginal log-likelihood with the first k modes minus that with
-    k - 1.
+    k - 1. Where a mode is mostly a rigid movement of the whole, its rigid part counts for the latter as well: errors of the
+    poses that are not alike in all directions of the molecule make such modes.
     """
     n_modes = fits[0].model.n_modes
-    values: list[list[Array]] = [[] for _ in range(n_modes + 1)]
+    gains: list[list[Array]] = [[] for _ in range(n_modes)]
     for fit, others in zip(fits, rows[::-1], strict=True):
         found = infer(estimator, fit.model, others)
-        values[n_modes].append(found.log_likelihood)
-        for number in range(n_modes):
+        above = found.log_likelihood
+        for number in reversed(range(n_modes)):
             coefficients = fit.model.coefficients.copy()
             coefficients[number:] = 0.0
-            start = Ensemble(others, found.z * (np.arange(n_modes) < number), found.pose, found.contrast)
-            smaller = infer(estimator, replace(fit.model, coefficients=coefficients), others, steps=2, start=start)
-            values[number].append(smaller.log_likelihood)
-    gains = np.diff([np.concatenate(parts) for parts in values], axis=0)
-    return gains.mean(1), gains.std(1) / np.sqrt(gains.shape[1])
+            below = _smaller(estimator, fit.model, found, coefficients, number)
+            rigid = _rigid_coefficients(estimator, fit.model, number)
+            if rigid is not None:
+                coefficients[number] = rigid
+                pose_like = _smaller(estimator, fit.model, found, coefficients, number + 1)
+                gains[number].append(above - (pose_like if pose_like.mean() > below.mean() else below))
+            else:
+                gains[number].append(above - below)
+            above = below
+    all_gains = np.array([np.concatenate(parts) for parts in gains])
+    return all_gains.mean(1), all_gains.std(1) / np.sqrt(all_gains.shape[1])
+
+
+def _smaller(estimator: SubspaceEstimator, model: SubspaceModel, found: Ensemble, coefficients: Array, modes: int,
+             ) -> Array:
+    """Log-likelihood [n] under other coefficients, of which the first ``modes`` are not zero."""
+    start = replace(found, z=found.z * np.resize(np.arange(model.n_modes) < modes, model.n_latent))
+    return infer(estimator, replace(model, coefficients=coefficients), found.rows, steps=2, start=start).log_likelihood
+
+
+def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, number: int) -> Array | None:
+    """Coefficients of the rigid part of a mode, if that is most of it."""
+    if estimator.rigid is None:
+        return None
+    weights = np.abs(model.weights)
+    part, share = rigid_part(estimator.basis.fields(model.coefficients[number])[:, :3], estimator.rigid, weights)
+    return estimator.basis.coefficients_of(part, weights) if share > _MOSTLY else None
 
 
 def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, halves: NDArray[np.int64],
@@ -82,7 +110,10 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         if fixed or significant < n_modes or n_modes >= _LARGEST:
             break
         n_modes += 2
-    return ModeEvidence(gain, error, null, agreement, significant, (first, second))
+    fields = [estimator.basis.fields(f.model.coefficients)[..., :4] for f in (first, second)]
+    scale = np.array([1.0, 1.0, 1.0, _ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
+    angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(model.weights))
+    return ModeEvidence(gain, error, null, agreement, angles, significant, (first, second))
 
 
 def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, reference: float,
@@ -101,6 +132,5 @@ def _agreement(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], rows: Halves
     own = infer(estimator, second.model, rows[0])
     z_first = np.concatenate([first.ensemble.z, other.z])
     z_second = np.concatenate([own.z, second.ensemble.z])
-    k = z_first.shape[1]
-    table = np.corrcoef(z_first.T, z_second.T)[:k, k:]
-    return np.asarray(np.abs(np.nan_to_num(np.diag(table))))
+    k = first.model.n_modes  # coordinates of copies of a unit count as those of particles
+    return coordinate_correlation(z_first.reshape(-1, k), z_second.reshape(-1, k))[1]

@@ -15,22 +15,23 @@ def first_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: En
                 ) -> tuple[SubspaceModel, NDArray[np.float64]]:
     """Modes from the debiased covariance of the particles' gradients.
 
-    E[g g^T] = H S H + H (DESIGN section 3), so (E[g g^T] - H), whitened by H on both sides, holds S.
+    E[g g^T] = H S H + H (DESIGN section 3), so (E[g g^T] - H), whitened by H on both sides, holds S. They are sought
+    among the estimator's ``seek`` directions, from which rigid movements are left out where the poses may be in error.
 
     Args:
         ensemble: particles with their best pose and contrast under the model without modes.
     Returns:
         the model with n_modes modes, and the eigenvalues (mean information of each direction).
     """
-    size = estimator.basis.size
     still = ensemble.with_modes(1)
-    covariance = estimator.gradient_covariance(model, still)
-    curvature = estimator.still_curvature(model, still, sample=_SAMPLE)
-    lower = np.linalg.cholesky(curvature + np.eye(size) / len(ensemble.rows))
+    within = estimator.seek
+    covariance = within.T @ estimator.gradient_covariance(model, still) @ within
+    curvature = within.T @ estimator.still_curvature(model, still, sample=_SAMPLE) @ within
+    lower = np.linalg.cholesky(curvature + np.eye(len(curvature)) / len(ensemble.rows))
     excess = scipy.linalg.solve_triangular(lower, covariance - curvature, lower=True)
     excess = scipy.linalg.solve_triangular(lower, excess.T, lower=True)
     values, vectors = np.linalg.eigh((excess + excess.T) / 2)
     values, vectors = values[::-1], vectors[:, ::-1]
     strength = np.sqrt(np.maximum(values[:n_modes], 1e-3))
-    coefficients = (scipy.linalg.solve_triangular(lower.T, vectors[:, :n_modes], lower=False) * strength).T
-    return estimator.with_coefficients(model, coefficients), values
+    coefficients = within @ (scipy.linalg.solve_triangular(lower.T, vectors[:, :n_modes], lower=False) * strength)
+    return estimator.with_coefficients(model, coefficients.T), values

@@ -124,16 +124,20 @@ class SubspaceEstimator:
 
     Attributes:
         basis: of the modes. consensus_basis: of the changes of the consensus; both on the same scalar fields.
+        seek: [R, R'] directions among which the first modes are sought.
+        rigid: [6, N, 5] movements that a mode must do more than, when the poses may be in error.
     """
 
     def __init__(self, cache: ParticleCache, observer: Observer, basis: FieldBasis, consensus_basis: FieldBasis, *,
-                 batch_size: int, seed: int = 0) -> None:
+                 batch_size: int, seed: int = 0, seek: Array | None = None, rigid: Array | None = None) -> None:
         self.cache = cache
         self.observer = observer
         self.basis = basis
         self.consensus_basis = consensus_basis
         self.batch_size = batch_size
         self.seed = seed
+        self.seek = np.eye(basis.size) if seek is None else seek
+        self.rigid = rigid
         self.n_groups = int(cache.table.optics_index.max()) + 1
         self._flips: tuple[int, SubspaceModel, Ensemble] | None = None
         self._step = tf.function(self._posterior)
@@ -163,7 +167,8 @@ class SubspaceEstimator:
         k, p, n = model.n_latent, model.n_pose, len(ensemble.rows)
         out = Ensemble(ensemble.rows, np.empty((n, k)), np.empty((n, p)), np.empty(n), np.empty((n, k, k)),
                        np.empty((n, p)), np.zeros((k, k)), np.empty(n))
-        sums = Sums(np.zeros((model.n_modes + 1, len(model.weights), 5)), np.zeros(model.noise.shape), self._counts(ensemble.rows))
+        sums = Sums(np.zeros((model.n_modes + 1, len(model.weights), 5)), np.zeros(model.noise.shape),
+                    self._counts(ensemble.rows))
         draws = np.random.default_rng([self.seed, number]).choice([-1.0, 1.0], (n, p))
         for span, batch in self._batches(ensemble.rows, label):
             count = span.stop - span.start
@@ -301,7 +306,7 @@ class SubspaceEstimator:
             g = self.basis.adjoint(fields.numpy().astype(np.float64))
             total += g.T @ g
             mean += g.sum(0)
-            count += (span.stop - span.start) * (len(g) // self.batch_size)  # several rows a particle where it has copies
+            count += (span.stop - span.start) * (len(g) // self.batch_size)  # of every copy, where there are some
         mean /= count
         return total / count - np.outer(mean, mean)
 

@@ -1,5 +1,6 @@
 """The files of gmmhet analyze; their contents are described in CONVENTIONS.rst."""
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -8,9 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
+from gmmhet.engine.analysis.leakage import leakage
 from gmmhet.engine.analysis.preparation import Prepared
-from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict
+from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict, pose_errors
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.fitting import gaussian_density
 from gmmhet.engine.fitting.atoms import write_pseudo_atoms
 from gmmhet.engine.gaussians import GaussianModel
@@ -25,13 +30,15 @@ _SMALLEST_COARSE = 64  # voxels
 _RANGE = (2.0, 98.0)  # percentiles of the coordinates between which frames run
 
 
-def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult, method: str,
-                  parameters: dict[str, Any], timing: dict[str, float]) -> None:
+def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult,
+                  config: AnalyzeConfig, parameters: dict[str, Any], timing: dict[str, float]) -> None:
     """Write everything; summary.json last, so that its presence means that all is there."""
     (folder / "summary.json").unlink(missing_ok=True)
-    refitted = _with(prepared.model, result.centers, result.weights)
+    sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
+    refitted = dataclasses.replace(_with(prepared.model, result.centers, result.weights), sigmas=sigmas)
     _write_arrays(folder / "analysis.npz", prepared, scores, result)
-    _write_latents(folder / "latents.star", prepared, result)
+    refine = config.poses == "refine" and result.spread is not None
+    _write_latents(folder / "latents.star", prepared, result, refine)
     mobility = _mobility(refitted, scores, result)
     write_pseudo_atoms(folder / "flexibility.cif", refitted, mobility)
     _write_flexibility_map(folder / "flexibility.mrc", refitted, mobility)
@@ -41,13 +48,15 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
     verdict = overall_verdict(result, len(prepared.cache), prepared.sign < 0, prepared.poses_fit)
     summary = {
         "n_particles": len(prepared.cache), "n_gaussians": len(prepared.model),
-        "resolution": prepared.observer.grid.resolution, "method": method, "n_modes": result.n_modes,
+        "resolution": prepared.observer.grid.resolution, "method": config.method, "n_modes": result.n_modes,
         "n_significant_modes": result.significant, "verdict": verdict, "contrast_sign": int(prepared.sign),
         "score_given": prepared.score_given, "score_shuffled": float(np.mean(prepared.score_shuffled)),
         "score_shuffled_max": float(np.abs(prepared.score_shuffled).max()),
         "contrast_mean": float(np.mean(result.contrast)), "contrast_spread": float(np.std(result.contrast)),
         "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history,
-        "modes": modes,
+        "pose_errors": pose_errors(result, prepared.observer.grid.resolution, refine),
+        "halfset_angles": result.halfset_angles, "modes": modes,
+        "leakage": _leakage(prepared, result),
     }
     with replacing(folder / "summary.json") as temporary:
         temporary.write_text(json.dumps(_plain(summary), indent=1))
@@ -85,18 +94,40 @@ def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -
 
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
     table, grid = prepared.cache.table, prepared.observer.grid
+    optional = {name: getattr(result, name) for name in ("noise_by_group", "pose", "pose_deviations")
+                if getattr(result, name) is not None}
+    sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
     with replacing(path) as temporary, open(temporary, "wb") as out:
         np.savez(out, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
                  contrast=result.contrast, log_likelihood=result.log_likelihood, score=scores.score, half=table.halves,
-                 centers=result.centers,
-                 weights=result.weights, sigmas=prepared.model.sigmas, box=table.box, pixel_size=table.pixel_size,
-                 resolution=grid.resolution, modes_position=result.modes_position,
-                 modes_amplitude=result.modes_amplitude,
-                 flexibility=scores.flexibility, occupancy=scores.occupancy, noise_frequency=grid.frequencies,
-                 noise_variance=result.noise, spectrum=result.spectrum)
+                 centers=result.centers, weights=result.weights, sigmas=sigmas, box=table.box,
+                 pixel_size=table.pixel_size, resolution=grid.resolution, modes_position=result.modes_position,
+                 modes_amplitude=result.modes_amplitude, flexibility=scores.flexibility, occupancy=scores.occupancy,
+                 noise_frequency=grid.frequencies, noise_variance=result.noise, spectrum=result.spectrum, **optional)
 
 
-def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult) -> None:
+def _leakage(prepared: Prepared, result: AnalysisResult) -> list[dict[str, Any]]:
+    """What the coordinates depend on that they should not; nothing where none was looked for."""
+    if result.looked_for_none:
+        return []
+    deviations = result.deviations if np.isfinite(result.gain).all() else np.zeros_like(result.coordinates)
+    table = prepared.cache.table
+    return leakage(table, table.halves, result.coordinates, deviations, prepared.observer.grid.resolution)
+
+
+def _refined_poses(prepared: Prepared, result: AnalysisResult) -> dict[str, list[str]]:
+    """Columns of the poses with their corrections."""
+    assert result.pose is not None
+    table = prepared.cache.table
+    turned = Rotation.from_rotvec(result.pose[:, 2:]).as_matrix() @ table.rotations
+    columns = {f"gmmhetRefined{name}": angle for name, angle in zip(("Rot", "Tilt", "Psi"), matrix_to_euler(turned).T,
+                                                                    strict=True)}
+    for name, origin in zip("XY", (table.origins + result.pose[:, :2]).T, strict=True):
+        columns[f"gmmhetRefinedOrigin{name}Angst"] = origin
+    return {name: [f"{v:.6f}" for v in values] for name, values in columns.items()}
+
+
+def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refine: bool) -> None:
     extra: dict[str, list[str]] = {}
     deviations = result.deviations
     for k in range(result.n_modes):
@@ -105,6 +136,8 @@ def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult) -> No
         extra[f"gmmhetLatentSd{k + 1}"] = [f"{v:.6f}" for v in deviations[:, k]]
     extra["gmmhetContrast"] = [f"{v:.6g}" for v in result.contrast]
     extra["gmmhetLogLikelihood"] = [f"{v:.4f}" if np.isfinite(v) else "0.0" for v in result.log_likelihood]
+    if refine:
+        extra |= _refined_poses(prepared, result)
     write_particles(path, prepared.cache.table, extra)
 
 
@@ -149,5 +182,6 @@ def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k:
         "halfset_correlation": float(result.correlation[k]),
         "median_posterior_sd": float(np.median(result.deviations[:, k])),
         "significant": bool(k < result.significant) if np.isfinite(result.gain[k]) else None,
+        "rigid_share": None if result.rigid_share is None else float(result.rigid_share[k]),
         "largest_displacement": size, "verdict": mode_verdict(result, k, size), "frames": frames,
     }

@@ -7,15 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.subspace import PoseSpread
 
-__all__ = ["AnalysisResult", "mode_verdict", "overall_verdict"]
+__all__ = ["AnalysisResult", "mode_verdict", "overall_verdict", "pose_errors"]
 
 Array = NDArray[np.float64]
+_MOSTLY = 0.5
 
 
 @dataclass
 class AnalysisResult:
-    """Attributes: as in analysis.npz (CONVENTIONS.rst); gain, null, correlation are NaN where the method has none."""
+    """Attributes: as in analysis.npz (CONVENTIONS.rst); gain, null, correlation are NaN where the method has none.
+
+    sigmas, noise_by_group, halfset_angles, spread, pose, pose_deviations: of the likelihood method, None without.
+    rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole.
+    """
 
     coordinates: Array
     covariance: Array
@@ -34,6 +40,13 @@ class AnalysisResult:
     history: list[dict[str, float]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     looked_for_none: bool = False
+    sigmas: Array | None = None
+    noise_by_group: Array | None = None
+    rigid_share: Array | None = None
+    halfset_angles: list[float] | None = None
+    spread: PoseSpread | None = None
+    pose: Array | None = None
+    pose_deviations: Array | None = None
 
     @property
     def n_modes(self) -> int:
@@ -54,8 +67,13 @@ def mode_verdict(result: AnalysisResult, k: int, size: float) -> str:
     evidence = (f"held-out particles gain {result.gain[k]:.2f} in log-likelihood each (null {result.null:.2f}), "
                 f"half-sets agree to {result.correlation[k]:.2f}")
     if k < result.significant:
+        rest = "" if result.spread else " Errors of the poses, which are taken as exact, can look like a motion too."
         return (f"Mode {k + 1} is supported: {evidence}; it moves density by up to {size:.1f} A per standard "
-                "deviation. Errors of the poses, which are taken as exact, can look like a motion too.")
+                f"deviation.{rest}")
+    share = 0.0 if result.rigid_share is None else result.rigid_share[k]
+    if share > _MOSTLY:
+        return (f"Mode {k + 1} is not supported: {evidence}; {100 * share:.0f} % of it is a movement of the whole molecule, "
+                "which errors of the poses make too.")
     return f"Mode {k + 1} is not supported: {evidence}; do not interpret it."
 
 
@@ -78,3 +96,18 @@ def overall_verdict(result: AnalysisResult, n_particles: int, inverted: bool, po
         plural = "motion is" if result.significant == 1 else "motions are"
         words.append(f"{result.significant} {plural} supported by {n_particles} particles.")
     return " ".join(words)
+
+
+def pose_errors(result: AnalysisResult, resolution: float, refined: bool) -> dict[str, Any] | None:
+    """summary.json's entry about the errors of the given poses; None where they are taken as exact."""
+    if result.spread is None:
+        return None
+    turn, tilt, shift = np.rad2deg(result.spread.turn), np.rad2deg(result.spread.tilt), result.spread.shift
+    words = (f"The poses are good to about {tilt:.1f} degrees in direction, {turn:.1f} degrees in the plane and {shift:.1f} A "
+             "per axis")
+    words += "; these errors are integrated out, and can not look like a motion." if shift > 0.02 * resolution else (
+        "; the shifts are as good as exact at this resolution.")
+    if refined:
+        words += " Corrected poses stand in latents.star (gmmhetRefined...)."
+    return {"in_plane_degrees": float(turn), "out_of_plane_degrees": float(tilt), "shift_angstrom": float(shift),
+            "refined": refined, "words": words}

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gmmhet.engine.analysis.methods import by_gradient_pca, by_likelihood, without_motion
+from gmmhet.engine.analysis.methods import by_gradient_pca, without_motion
 from gmmhet.engine.analysis.output import write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.analysis.subspace_method import by_likelihood
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
 from gmmhet.engine.io import ParticleTable, read_particles
 from gmmhet.engine.scores import score_pass
@@ -47,7 +48,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     lap("gradients")
     result = _result(prepared, scores, config)
     lap("modes")
-    write_results(output, prepared, scores, result, config.method, parameters, timing)
+    write_results(output, prepared, scores, result, config, parameters, timing)
 
 
 def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisResult:

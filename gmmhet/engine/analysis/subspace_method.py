@@ -1,0 +1,155 @@
+"""The likelihood subspace, from prepared input to results."""
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.analysis.preparation import Prepared, first_noise
+from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import ParticleTable, read_map
+from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
+from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part, scaling_field
+from gmmhet.engine.selection import ModeEvidence, select_modes
+from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel
+
+__all__ = ["AMPLITUDE_PRIOR", "POSITION_PRIOR", "WIDTH_PRIOR", "by_likelihood", "first_model", "first_spread", "search"]
+
+POSITION_PRIOR = 4.0  # Angstrom
+AMPLITUDE_PRIOR = 0.3
+WIDTH_PRIOR = 0.5  # of the logarithm of the squared width
+_FIRST_SHIFT, _FIRST_ANGLE = 0.1, 1.5  # of the resolution; degrees
+_NULL_SEED = 1
+_SMALLEST_HALF = 0.2
+_FEWEST_IN_FOCUS = 4
+_CALIBRATION = (6, 3)  # passes, with poses in error and without
+_LOG = logging.getLogger("gmmhet")
+
+
+def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
+    """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
+    estimator, start = _estimator(prepared, config)
+    return _result(estimator, *search(estimator, start, config), config)
+
+
+def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeConfig,
+           ) -> tuple[Fit, ModeEvidence, float]:
+    """From a first model to modes: the fit of all particles, what half-sets say, and the log-likelihood at rest."""
+    cache = estimator.cache
+    calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"])
+    reference = log_likelihood_total(estimator, calibrated, still)
+    evidence = select_modes(estimator, calibrated, still, _halves(cache.table), config.modes, reference=reference,
+                            seed=config.seed + _NULL_SEED)
+    return _all_particles(estimator, evidence, still, config, reference), evidence, reference
+
+
+def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
+            ) -> AnalysisResult:
+    model, found, k = final.model, final.ensemble, final.model.n_modes
+    fields = estimator.basis.fields(model.coefficients)
+    weights = np.abs(model.weights)
+    rigid = rigid_fields(model.centers, weights)
+    shares = np.array([rigid_part(f[:, :3], rigid, weights)[1] for f in fields])
+    displacement = fields[..., :3]
+    if model.spread is not None and config.focus is None:
+        displacement = np.stack([in_still_frame(d, rigid, weights) for d in displacement])
+    groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
+    return AnalysisResult(
+        found.z, found.covariance, found.contrast, found.log_likelihood, model.centers, model.weights,
+        displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
+        np.diag(found.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
+        min(evidence.significant, k), final.history,
+        {"correlation_length": 2.0 * estimator.observer.grid.resolution, "coefficients_per_mode": estimator.basis.size,
+         "log_likelihood_without_motion": reference,
+         "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
+        sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
+        halfset_angles=[float(a) for a in evidence.angles], spread=model.spread, pose=found.pose,
+        pose_deviations=np.sqrt(found.pose_variance))
+
+
+def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
+    """Estimator, and the first model."""
+    model = prepared.model
+    inside = _inside(prepared, config)
+    length = 2.0 * prepared.observer.grid.resolution
+    scalar = smooth_basis(model.centers, length, seed=config.seed)
+    position, amplitude = POSITION_PRIOR * config.motion, AMPLITUDE_PRIOR * config.occupancy
+    consensus = FieldBasis.of(scalar, position=POSITION_PRIOR, amplitude=AMPLITUDE_PRIOR, width=WIDTH_PRIOR)
+    basis = FieldBasis.of(scalar, position=position, amplitude=amplitude)
+    if not inside.all():
+        focused = smooth_basis(model.centers[inside], length, seed=config.seed)
+        local = np.zeros((len(model), focused.shape[1]))
+        local[inside] = focused
+        consensus, basis = FieldBasis.side_by_side(
+            consensus, FieldBasis.of(local, position=position, amplitude=amplitude))
+    size = np.abs(model.weights)
+    consensus = consensus.mixed(consensus.complement(scaling_field(len(model)), size))  # this is the contrast's
+    spread, seek, rigid = None, None, None
+    if config.poses != "exact":
+        spread = first_spread(prepared.observer.grid.resolution)
+        rigid = rigid_fields(model.centers, size)  # these are the poses'
+        consensus = consensus.mixed(consensus.complement(rigid, size))
+        seek = basis.complement(rigid, size)
+    if config.modes and config.modes > basis.size:
+        raise InputError(f"--modes is {config.modes}; the smooth fields of {len(model)} Gaussians have {basis.size} "
+                         "degrees of freedom; expected no more")
+    estimator = SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, batch_size=prepared.batch_size,
+                                  seed=config.seed, seek=seek, rigid=rigid)
+    return estimator, first_model(prepared, estimator, spread)
+
+
+def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSpread | None) -> SubspaceModel:
+    """The Gaussians as fitted, with noise and contrast by regression, and no modes."""
+    model = prepared.model
+    noise, contrast = first_noise(prepared)
+    return SubspaceModel(model.centers, model.weights, model.sigmas**2, np.zeros((1, estimator.basis.size)),
+                         np.tile(noise, (estimator.n_groups, 1)), contrast, 0.3 * abs(contrast), spread)
+
+
+def first_spread(resolution: float) -> PoseSpread:
+    """Errors of the poses to start from."""
+    return PoseSpread(_FIRST_SHIFT * resolution, *np.deg2rad([_FIRST_ANGLE] * 2))
+
+
+def _inside(prepared: Prepared, config: AnalyzeConfig) -> NDArray[np.bool_]:
+    """[N] Gaussians that may move: those within the focus mask.
+
+    Raises:
+        InputError: a mask of another grid, or without Gaussians in it.
+    """
+    model = prepared.model
+    if config.focus is None:
+        return np.ones(len(model), bool)
+    mask = read_map(config.focus)
+    if mask.data.shape[0] != model.box or abs(mask.pixel_size / model.pixel_size - 1) > 1e-2:
+        raise InputError(f"{config.focus}: {mask.data.shape[0]} voxels of {mask.pixel_size:g} A; expected the particles' grid, "
+                         f"{model.box} of {model.pixel_size:g} A")
+    voxels = np.rint(model.centers / model.pixel_size).astype(np.int64) + model.box // 2
+    voxels = np.clip(voxels, 0, model.box - 1)
+    inside = mask.data[voxels[:, 2], voxels[:, 1], voxels[:, 0]] > 0.5
+    if inside.sum() < _FEWEST_IN_FOCUS:
+        raise InputError(f"{config.focus}: {inside.sum()} of {len(model)} Gaussians are where the mask is above 0.5; expected "
+                         f"at least {_FEWEST_IN_FOCUS}")
+    _LOG.info("%d of %d Gaussians are in focus: only they move", inside.sum(), len(model))
+    return np.asarray(inside)
+
+
+def _halves(table: ParticleTable) -> NDArray[np.int64]:
+    """Half-sets for the test of significance; every other image when the file's own leave one half nearly empty."""
+    share = float(np.mean(table.halves == 1))
+    if min(share, 1 - share) >= _SMALLEST_HALF:
+        return table.halves
+    _LOG.warning("half-sets of %.0f%% and %.0f%%: every other image is taken instead", 100 * share, 100 - 100 * share)
+    return table.alternate_halves
+
+
+def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: Ensemble, config: AnalyzeConfig,
+                   reference: float) -> Fit:
+    """The model of all particles, with the number of modes that the half-sets support."""
+    k = config.modes or max(1, evidence.significant)
+    half = evidence.fits[0].model
+    start = estimator.with_coefficients(half, half.coefficients[:k])
+    return fit_subspace(estimator, start, still, k, reference=reference, passes=16, label="all particles", warm=True)
