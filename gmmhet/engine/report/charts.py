@@ -9,8 +9,8 @@ from gmmhet.engine.report.svg import Axis, Plot, shade
 from gmmhet.engine.report.words import angstrom, number
 
 __all__ = [
-    "MODE_COLOURS", "along_colour", "bin_counts", "bin_fsc", "contrasts", "fit_fsc", "gains", "halfset_agreement",
-    "histogram", "landscape", "mode_colour", "scores", "spectrum",
+    "GREY", "MODE_COLOURS", "along_colour", "bin_counts", "bin_fsc", "contrasts", "fit_fsc", "gains",
+    "halfset_agreement", "histogram", "landscape", "mode_colour", "scores", "spectrum",
 ]
 
 Floats = NDArray[np.float64]

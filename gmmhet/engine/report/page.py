@@ -8,8 +8,9 @@ from typing import Any
 
 from gmmhet import __version__
 from gmmhet.engine.io import replacing
-from gmmhet.engine.report import charts
+from gmmhet.engine.report import charts, trust
 from gmmhet.engine.report.choosing import chooser, choosing_data
+from gmmhet.engine.report.leaks import leak_card, leak_sentence
 from gmmhet.engine.report.results import Mode, Results, Stage, read_results
 from gmmhet.engine.report.scene import scene, shown_bins
 from gmmhet.engine.report.words import angstrom, answer, counted, number, sentences
@@ -49,7 +50,9 @@ def _page(results: Results) -> str:
     sections = [("motion", "Molecule and motion", _pictures(results)),
                 ("maps", "Maps from the particles", _maps(results)),
                 ("modes", "How many modes, and how sure", _modes(results)),
+                ("trust", "What could pass for motion", _trust(results)),
                 ("coordinates", "Where the particles lie", _coordinates(results)),
+                ("subunits", "Subunits of one particle", _subunits(results)),
                 ("checks", "Checks of the input", _checks(results)), ("run", "What was run", _run(results))]
     kept = [s for s in sections if s[2]]
     links = "".join(f'<a href="#{key}">{title}</a>' for key, title, _ in kept)
@@ -69,7 +72,8 @@ def _page(results: Results) -> str:
 
 def _verdict(results: Results) -> str:
     told = answer(results)
-    rows = [*zip(("In short", "Analysis"), results.verdicts, strict=False), *sentences(results)]
+    rows = [*zip(("In short", "Analysis"), results.verdicts, strict=False), *sentences(results),
+            *((topic, text) for topic, text in _cautions(results) if text)]
     facts = [(f"{results.n_particles:,}", "particles"), (f"{int(results.summary['n_gaussians']):,}", "Gaussians"),
              (angstrom(float(results.summary["resolution"])), "analysis resolution"),
              (str(sum(m.significant is True for m in results.modes)),
@@ -79,6 +83,13 @@ def _verdict(results: Results) -> str:
             f'<p class="lead">{escape(told.lead)}</p><ul class="facts">'
             + "".join(f"<li><b>{escape(v)}</b>{escape(k)}</li>" for v, k in facts) + "</ul><dl>"
             + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows) + "</dl></section>")
+
+
+def _cautions(results: Results) -> list[tuple[str, str]]:
+    """What could pass for motion, for the box at the top: (topic, sentence)."""
+    told = results.evidence.pose_errors
+    return [("Errors of the poses", told.words if told else ""),
+            ("Whole molecule", " ".join(trust.rigid_words(results))), ("Leaks", leak_sentence(results))]
 
 
 def _viewer(kind: str, label: str, extra: str = "") -> str:
@@ -163,17 +174,21 @@ def _modes(results: Results) -> str:
     if not results.modes:
         return ""
     moving = any(m.frames for m in results.significant)
-    figures = [charts.spectrum(results) if moving else "", charts.gains(results), charts.halfset_agreement(results)]
+    figures = [charts.spectrum(results) if moving else "", charts.gains(results), charts.halfset_agreement(results),
+               trust.halfset_angles(results), *trust.convergence(results)]
     grid = f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
     return f'{grid}<div class="card below"><h3>Every mode</h3>{_mode_table(results.modes)}</div>'
 
 
 def _mode_table(modes: tuple[Mode, ...]) -> str:
+    rigid = any(m.rigid_share is not None for m in modes)
     heads = "<th>mode</th>" + "".join(f'<th class="figure">{h}</th>' for h in (
-        "variance", "held-out gain", "null quantile", "half-set correlation", "posterior sd (median)"))
+        "variance", "held-out gain", "null quantile", "half-set correlation", "posterior sd (median)",
+        *(["share of rigid movement"] if rigid else [])))
     rows = []
     for m in modes:
-        figures = (m.variance, m.heldout_gain, m.null_quantile, m.halfset_correlation, m.median_posterior_sd)
+        figures = (m.variance, m.heldout_gain, m.null_quantile, m.halfset_correlation, m.median_posterior_sd,
+                   *([m.rigid_share] if rigid else []))
         passed = "not tested" if m.significant is None else "yes" if m.significant else "no"
         rows.append(f'<tr{"" if m.significant else " class=weak"}><td>{m.number}</td>'
                     f"{''.join(_cell(v) for v in figures)}<td>{passed}</td><td class=words>{escape(m.verdict)}</td>"
@@ -181,7 +196,24 @@ def _mode_table(modes: tuple[Mode, ...]) -> str:
     return _table("modes", heads + "<th>significant</th><th>verdict</th>", "".join(rows),
                   "Held-out gain: log-likelihood per particle, on particles kept out of the estimate. Null quantile: "
                   "what chance alone reaches. Posterior sd: how well one particle's coordinate is known, where the "
-                  "spread of all particles is 1. Hold the pointer over a figure for all its digits.")
+                  "spread of all particles is 1. "
+                  + ("Share of rigid movement: how much of the mode moves the molecule as a whole. " if rigid else "")
+                  + "Hold the pointer over a figure for all its digits.")
+
+
+def _trust(results: Results) -> str:
+    figures = trust.pose_corrections(results)
+    grid = f'<div class="charts wide below">{"".join(figures)}</div>' if figures else ""
+    return leak_card(results) + grid
+
+
+def _subunits(results: Results) -> str:
+    told, figures = results.evidence.subunits, trust.subunits(results)
+    if told is None or not figures:
+        return ""
+    text = f"{told.group} symmetry. {told.words}" if told.group else told.words
+    wide = " wide" if len(figures) in (2, 4) else ""
+    return f'<p>{escape(text)}</p><div class="charts{wide}">{"".join(figures)}</div>'
 
 
 def _coordinates(results: Results) -> str:

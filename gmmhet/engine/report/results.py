@@ -1,7 +1,6 @@
 """What a run folder holds, read and checked once for the report. File contents: CONVENTIONS.rst, "Files"."""
 
 import csv
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.report.evidence import Evidence, read_evidence
+from gmmhet.engine.report.reading import number_in, read_json, records_in
 
 __all__ = ["TOO_FEW", "Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
 
@@ -41,6 +42,7 @@ class Mode:
     significant: bool | None
     verdict: str
     frames: tuple[Frame, ...]
+    rigid_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Results:
     """Everything the page shows.
 
     Attributes:
-        arrays: the arrays of analysis.npz, shapes checked (n particles, N Gaussians, K modes).
+        arrays: the arrays of analysis.npz, shapes checked (n particles, N Gaussians, K modes). pose: where the analysis
+            corrected none, [n, 0].
         bins: empty where no maps were made; bins_mode: the mode they go along, from 1.
         stages: fit, analyze, reconstruct, run, as far as they are there.
         verdicts: what run.json and the analysis say in words.
@@ -99,6 +102,7 @@ class Results:
     bin_curves: tuple[Curve, ...]
     stages: tuple[Stage, ...]
     verdicts: tuple[str, ...]
+    evidence: Evidence
 
     @property
     def n_particles(self) -> int:
@@ -123,12 +127,13 @@ def read_results(folder: Path) -> Results:
     summary_path = analysis / "summary.json"
     if not summary_path.is_file():
         raise InputError(f"{summary_path}: no such file; expected the summary of gmmhet analyze")
-    summary = _read_json(summary_path)
+    summary = read_json(summary_path)
     for key in ("n_particles", "n_gaussians", "resolution", "n_modes", "n_significant_modes"):
-        if _number(summary, key, summary_path) is None:
+        if number_in(summary, key, summary_path) is None:
             raise InputError(f"{summary_path}: {key} is missing; expected a number")
     arrays = _read_arrays(analysis / "analysis.npz")
-    modes = tuple(_mode(i, m, analysis, summary_path) for i, m in enumerate(_list(summary, "modes", summary_path), 1))
+    records = records_in(summary, "modes", summary_path)
+    modes = tuple(_mode(i, m, analysis, summary_path) for i, m in enumerate(records, 1))
     if len(modes) != arrays["modes_position"].shape[0]:
         raise InputError(f"{summary_path}: lists {len(modes)} modes; {analysis / 'analysis.npz'} holds "
                          f"{arrays['modes_position'].shape[0]}")
@@ -136,57 +141,30 @@ def read_results(folder: Path) -> Results:
     if flagged != summary["n_significant_modes"]:
         raise InputError(f"{summary_path}: n_significant_modes is {summary['n_significant_modes']}; {flagged} of its "
                          "modes are marked significant")
-    maps = _read_json(folder / "maps" / "summary.json") if (folder / "maps" / "summary.json").is_file() else {}
-    run = _read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
-    fit = _read_json(folder / "model" / "summary.json") if (folder / "model" / "summary.json").is_file() else {}
+    maps = read_json(folder / "maps" / "summary.json") if (folder / "maps" / "summary.json").is_file() else {}
+    run = read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
+    fit = read_json(folder / "model" / "summary.json") if (folder / "model" / "summary.json").is_file() else {}
     stages = [_stage("fit", fit), _stage("analyze", summary), _stage("reconstruct", maps), _run_stage(run)]
     fitted = folder / "model" / "fitted.mrc"
     return Results(
         folder, summary, modes, arrays, _fit_curve(folder / "model" / "fsc.csv"), fitted if fitted.is_file() else None,
-        tuple(_bin(i, b, folder / "maps") for i, b in enumerate(_list(maps, "maps", folder / "maps/summary.json"), 1)),
-        _bins_mode(maps, len(modes), folder), _bin_curves(folder / "maps" / "fsc.csv"),
-        tuple(s for s in stages if s.parameters or s.timing), _verdicts(run, summary))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as JSON ({str(error).splitlines()[0]})") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
-    return found
-
-
-def _number(record: dict[str, Any], key: str, path: Path, where: str = "") -> float | None:
-    """A finite number, or None where the file has none (absent, null, NaN)."""
-    value = record.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{path}: {where}{key} is {value!r}; expected a number")
-    return float(value) if math.isfinite(value) else None
-
-
-def _list(record: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
-    value = record.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-        raise InputError(f"{path}: {key} is no list of objects; expected one object an entry")
-    return value
+        _bins(maps, folder / "maps"), _bins_mode(maps, len(modes), folder), _bin_curves(folder / "maps" / "fsc.csv"),
+        tuple(s for s in stages if s.parameters or s.timing), _verdicts(run, summary),
+        read_evidence(summary, len(modes), summary_path))
 
 
 def _mode(number: int, record: dict[str, Any], analysis: Path, path: Path) -> Mode:
     where = f"modes[{number - 1}]."
-    variance, gain, null, halves, sd = (_number(record, key, path, where) for key in (
-        "variance", "heldout_gain", "null_quantile", "halfset_correlation", "median_posterior_sd"))
+    variance, gain, null, halves, sd, rigid = (number_in(record, key, path, where) for key in (
+        "variance", "heldout_gain", "null_quantile", "halfset_correlation", "median_posterior_sd", "rigid_share"))
     significant = record.get("significant")
     if significant is not None and not isinstance(significant, bool):
         raise InputError(f"{path}: {where}significant is {significant!r}; expected true or false")
     if gain is None and null is None and not significant:
         significant = None  # a method without a test
-    frames = tuple(Frame(_named(analysis, f, path, where), _number(f, "coordinate", path, where) or 0.0)
-                   for f in _list(record, "frames", path))
-    return Mode(number, variance, gain, null, halves, sd, significant, str(record.get("verdict", "")), frames)
+    frames = tuple(Frame(_named(analysis, f, path, where), number_in(f, "coordinate", path, where) or 0.0)
+                   for f in records_in(record, "frames", path))
+    return Mode(number, variance, gain, null, halves, sd, significant, str(record.get("verdict", "")), frames, rigid)
 
 
 def _named(folder: Path, record: dict[str, Any], path: Path, where: str) -> Path:
@@ -203,12 +181,14 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     shapes = {"coordinates": "nK", "covariance": "nKK", "centers": "N3", "weights": "N", "sigmas": "N",
               "modes_position": "KN3", "modes_amplitude": "KN", "flexibility": "N", "occupancy": "N", "score": "n",
               "contrast": "n", "half": "n", "spectrum": "S"}
+    optional = {"pose": "nP"}
     try:
         with np.load(path, allow_pickle=False) as data:
             arrays = {key: np.asarray(data[key]) for key in shapes}
+            arrays["pose"] = np.asarray(data["pose"]) if "pose" in data else np.zeros((len(arrays["score"]), 0))
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not the arrays of gmmhet analyze ({str(error).splitlines()[0]})") from None
-    for key, letters in shapes.items():
+    for key, letters in (shapes | optional).items():
         expected = tuple(3 if c == "3" else sizes.get(c, -1) for c in letters)
         shape = arrays[key].shape
         if len(shape) != len(letters) or any(e not in (-1, s) for e, s in zip(expected, shape, strict=True)):
@@ -262,15 +242,19 @@ def _bin_curves(path: Path) -> tuple[Curve, ...]:
     return tuple(Curve(name, *(v[names == name] for v in values)) for name in dict.fromkeys(rows["map"]))
 
 
+def _bins(summary: dict[str, Any], maps: Path) -> tuple[MapBin, ...]:
+    return tuple(_bin(i, b, maps) for i, b in enumerate(records_in(summary, "maps", maps / "summary.json"), 1))
+
+
 def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     path = maps / "summary.json"
     where = f"maps[{number - 1}]."
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500")
-    return MapBin(number, _named(maps, record, path, where), *(_number(record, k, path, where) for k in keys))
+    return MapBin(number, _named(maps, record, path, where), *(number_in(record, k, path, where) for k in keys))
 
 
 def _bins_mode(maps: dict[str, Any], n_modes: int, folder: Path) -> int | None:
-    mode = _number(maps, "mode", folder / "maps/summary.json")
+    mode = number_in(maps, "mode", folder / "maps/summary.json")
     return int(mode) if mode is not None and 1 <= mode <= n_modes else None
 
 

@@ -138,11 +138,11 @@ class Plot:
         self._marks.append(f'<text x="{float(self._px(x)):.1f}" y="{float(self._py(y)) - lift:.1f}" '
                            f'text-anchor="{anchor}">{escape(text)}</text>')
 
-    def span(self, low: float, high: float, y: float, text: str) -> None:
+    def span(self, low: float, high: float, y: float, text: str, colour: str = "#20262e") -> None:
         """A horizontal error bar from low to high with a word above it."""
         a, b, h = float(self._px(low)), float(self._px(high)), float(self._py(y))
         self._marks.append(f'<path d="M{a:.1f} {h - 5:.1f}v10M{a:.1f} {h:.1f}H{b:.1f}M{b:.1f} {h - 5:.1f}v10" '
-                           'fill="none" stroke="#20262e" stroke-width="2"/>')
+                           f'fill="none" stroke="{colour}" stroke-width="2"/>')
         self.text((low + high) / 2, y, text, lift=9)
 
     def density(self, x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
@@ -161,6 +161,20 @@ class Plot:
             share = (step / 24) ** 2 * most
             self._key(f'<rect y="1" width="18" height="8" fill="{shade(step / 24)}"/>',
                       f"{share:.0f}" + (" particles a cell" if i == 3 else ""))
+
+    def cells(self, x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], colours: Sequence[Sequence[str]],
+              tips: Sequence[Sequence[str]]) -> None:
+        """A colour and a tip for every cell [x cells][y cells]; an empty colour leaves a cell out."""
+        px, py = self._px(x_edges), self._py(y_edges)
+        for i, (column, told) in enumerate(zip(colours, tips, strict=True)):
+            for j, (fill, tip) in enumerate(zip(column, told, strict=True)):
+                if fill:
+                    outline = f"M{px[i]:.1f} {py[j]:.1f}H{px[i + 1]:.1f}V{py[j + 1]:.1f}H{px[i]:.1f}z"
+                    self._marks.append(f'<path d="{outline}" fill="{fill}"><title>{escape(tip)}</title></path>')
+
+    def key(self, colour: str, label: str) -> None:
+        """A colour and what it means, above the plot."""
+        self._key(f'<rect y="1" width="18" height="8" fill="{colour}"/>', label)
 
     def _frame(self) -> str:
         left, right, top, bottom = _LEFT, self._width - _RIGHT, _TOP, self._height - _BOTTOM

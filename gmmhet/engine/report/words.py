@@ -7,7 +7,7 @@ import numpy as np
 
 from gmmhet.engine.report.results import TOO_FEW, Mode, Results
 
-__all__ = ["FEW_PARTICLES", "Answer", "angstrom", "answer", "counted", "number", "sentences"]
+__all__ = ["FEW_PARTICLES", "Answer", "angstrom", "answer", "counted", "degrees", "number", "sentences"]
 
 FEW_PARTICLES = 1000  # fewer are worth a warning
 
@@ -36,6 +36,11 @@ def number(value: float | None, digits: int = 3) -> str:
 def angstrom(value: float | None, digits: int = 3) -> str:
     """A length with its unit, kept on one line."""
     return number(value, digits) + "\N{NO-BREAK SPACE}Å"
+
+
+def degrees(value: float | None, digits: int = 3) -> str:
+    """An angle with its unit, kept on one line."""
+    return number(value, digits) + "\N{NO-BREAK SPACE}degrees"
 
 
 def counted(count: float, word: str) -> str:
