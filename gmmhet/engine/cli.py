@@ -216,6 +216,7 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
 def _add_analyze(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("particles", type=Path)
     sub.add_argument("--model", type=Path, required=True)
+    sub.add_argument("--symmetry", default="C1", help="of the model: analyse every asymmetric unit of every particle")
     _add_analyze_options(sub)
     sub.add_argument("--resolution", type=float)
     sub.add_argument("-o", "--output", type=Path, required=True)
@@ -225,7 +226,13 @@ def _add_analyze(sub: argparse.ArgumentParser) -> None:
 
 def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
     return AnalyzeConfig(options.method, count_or_auto(options.modes, "--modes"), options.resolution, options.motion,
-                         options.occupancy, options.poses, options.focus, seed=options.seed, resume=options.resume)
+                         options.occupancy, options.poses, options.focus, _analysed_symmetry(options),
+                         seed=options.seed, resume=options.resume)
+
+
+def _analysed_symmetry(options: argparse.Namespace) -> str:
+    """C1, the whole molecule, in a run unless it asks for the units of the map's symmetry."""
+    return str(options.symmetry) if getattr(options, "per_subunit", True) else "C1"
 
 
 def _analyze(options: argparse.Namespace) -> None:
@@ -282,6 +289,8 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
     _add_reconstruct_options(sub)
     sub.add_argument("--check", action=argparse.BooleanOptionalAction, default=True,
                      help="stop before any work where poses and map make no sense together")
+    sub.add_argument("--per-subunit", action="store_true",
+                     help="analyse every asymmetric unit of every particle (default: the whole molecule)")
     sub.add_argument("-o", "--output", type=Path, required=True)
     _add_common(sub)
     sub.set_defaults(command=_run)

@@ -98,7 +98,7 @@ class FitConfig:
 @dataclass(frozen=True)
 class AnalyzeConfig:
     """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES.
-    focus: mask of the Gaussians that may move; None: all."""
+    focus: mask of the Gaussians that may move; None: all. symmetry: of the model; not C1: by asymmetric unit."""
 
     method: str = "likelihood"
     modes: int | None = None
@@ -107,6 +107,7 @@ class AnalyzeConfig:
     occupancy: bool = True
     poses: str = "auto"
     focus: Path | None = None
+    symmetry: str = "C1"
     seed: int = 0
     resume: bool = False
 
@@ -120,6 +121,11 @@ class AnalyzeConfig:
         if self.modes is not None and self.modes > MOST_MODES:
             raise InputError(f"--modes is {self.modes}; expected at most {MOST_MODES}")
         _positive("resolution", self.resolution)
+        object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
+        if self.symmetry != "C1" and (self.method != "likelihood" or self.focus is not None):
+            other = "--focus" if self.focus is not None else f"--method {self.method}"
+            raise InputError(f"--symmetry {self.symmetry} and {other} are both given; expected one of them: subunits "
+                             "are analysed by the likelihood method, and whole")
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
 

@@ -180,12 +180,11 @@ class SubunitEstimator(SubspaceEstimator):
         return np.asarray(bases.T @ raw @ bases)
 
     def still_curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int) -> Array:
-        """[R, R] mean curvature by a displacement of one of the copies along the modes' basis, without motion."""
-        still = self.without_modes(model)
-        some = ensemble.with_modes(still.n_latent).at(_spread(len(ensemble.rows), sample))
+        """[R, R] mean curvature by a displacement of one of the copies along the modes' basis."""
+        some = ensemble.at(_spread(len(ensemble.rows), sample))
         copies = len(self.rotations)
         one = np.eye(copies)[np.arange(len(some.rows)) % copies]
-        raw = self._raw_tied_curvature(still, some, one[:, np.newaxis])
+        raw = self._raw_tied_curvature(model, some, one[:, np.newaxis])
         return np.asarray(self.basis.mixing.T @ raw @ self.basis.mixing)
 
     def _raw_tied_curvature(self, model: SubspaceModel, some: Ensemble, amounts: Array) -> Array:

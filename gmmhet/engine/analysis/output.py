@@ -31,8 +31,13 @@ _RANGE = (2.0, 98.0)  # percentiles of the coordinates between which frames run
 
 
 def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult,
-                  config: AnalyzeConfig, parameters: dict[str, Any], timing: dict[str, float]) -> None:
-    """Write everything; summary.json last, so that its presence means that all is there."""
+                  config: AnalyzeConfig, parameters: dict[str, Any], timing: dict[str, float],
+                  more: dict[str, Any] | None = None) -> None:
+    """Write everything; summary.json last, so that its presence means that all is there.
+
+    Args:
+        more: further entries of summary.json.
+    """
     (folder / "summary.json").unlink(missing_ok=True)
     sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
     refitted = dataclasses.replace(_with(prepared.model, result.centers, result.weights), sigmas=sigmas)
@@ -56,7 +61,7 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
         "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history,
         "pose_errors": pose_errors(result, prepared.observer.grid.resolution, refine),
         "halfset_angles": result.halfset_angles, "modes": modes,
-        "leakage": _leakage(prepared, result),
+        "leakage": _leakage(prepared, result), **(more or {}),
     }
     with replacing(folder / "summary.json") as temporary:
         temporary.write_text(json.dumps(_plain(summary), indent=1))
@@ -167,7 +172,7 @@ def _write_density(path: Path, model: GaussianModel) -> None:
 def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k: int) -> dict[str, Any]:
     motion = folder / f"motion_{k + 1:02d}"
     motion.mkdir()
-    z = result.coordinates[:, k]
+    z = (result.coordinates if result.span is None else result.span)[:, k]
     size = float(np.sqrt((result.modes_position[k] ** 2).sum(-1)).max())
     frames = []
     low, high = (float(v) for v in np.percentile(z, _RANGE))

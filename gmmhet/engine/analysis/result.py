@@ -20,6 +20,7 @@ class AnalysisResult:
     """Attributes: as in analysis.npz (CONVENTIONS.rst); gain, null, correlation are NaN where the method has none.
 
     sigmas, noise_by_group, halfset_angles, spread, pose, pose_deviations: of the likelihood method, None without.
+    span: [m, K] coordinates that motions are shown over, where these are not those of the particles.
     rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole.
     """
 
@@ -47,6 +48,7 @@ class AnalysisResult:
     spread: PoseSpread | None = None
     pose: Array | None = None
     pose_deviations: Array | None = None
+    span: Array | None = None
 
     @property
     def n_modes(self) -> int:

@@ -12,6 +12,7 @@ from gmmhet.engine.analysis.output import write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.subspace_method import by_likelihood
+from gmmhet.engine.analysis.subunits import by_subunits, write_subunits
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
 from gmmhet.engine.io import ParticleTable, read_particles
 from gmmhet.engine.scores import score_pass
@@ -46,9 +47,16 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     scores = score_pass(prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights,
                         sign=prepared.sign, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca")
     lap("gradients")
-    result = _result(prepared, scores, config)
+    more: dict[str, Any] = {}
+    if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
+        result, subunits = by_subunits(prepared, config)
+        write_subunits(output, table, subunits)
+        more["symmetry"] = subunits.entry()
+        _LOG.info("%s", more["symmetry"]["words"])
+    else:
+        result = _result(prepared, scores, config)
     lap("modes")
-    write_results(output, prepared, scores, result, config, parameters, timing)
+    write_results(output, prepared, scores, result, config, parameters, timing, more)
 
 
 def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisResult:
