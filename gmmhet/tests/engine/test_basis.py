@@ -1,16 +1,11 @@
-"""Smooth fields: prior covariance, adjoint, interpolation beyond the exact size; and the choice of latent axes."""
+"""Smooth fields: prior covariance, adjoint, interpolation beyond the exact size, and fields without some directions."""
 
-import types
 import unittest
-from typing import Any
 
 import numpy as np
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
-from gmmhet.engine.likelihood import log_likelihood_total
-from gmmhet.engine.maximise import normalise, update_contrast, update_noise
-from gmmhet.engine.subspace import Ensemble, SubspaceModel
-from gmmhet.tests.engine.scene import Scene
+from gmmhet.engine.rigid import rigid_fields, scaling_field
 
 
 class TestSmoothBasis(unittest.TestCase):
@@ -28,77 +23,65 @@ class TestSmoothBasis(unittest.TestCase):
         kernel = np.exp(-0.5 * ((centers[rows, None] - centers[rows]) ** 2).sum(-1) / 40.0**2)
         np.testing.assert_allclose(basis[rows] @ basis[rows].T, kernel, atol=0.03)
 
+
+class TestFieldBasis(unittest.TestCase):
+    def setUp(self) -> None:
+        self.rng = np.random.default_rng(2)
+        self.centers = self.rng.normal(size=(30, 3)) * 10
+        self.scalar = smooth_basis(self.centers, 12.0)
+        self.weights = self.rng.uniform(0.5, 2, 30)
+
     def test_adjoint_is_the_transpose(self) -> None:
-        rng = np.random.default_rng(2)
-        scalar = smooth_basis(rng.normal(size=(30, 3)) * 10, 12.0)
-        for position, amplitude, parts in ((4.0, 0.3, 4), (4.0, 0.0, 3), (0.0, 0.3, 1)):
-            basis = FieldBasis(scalar, position, amplitude)
-            self.assertEqual(basis.size, parts * scalar.shape[1])
-            u, g = rng.normal(size=(2, basis.size)), rng.normal(size=(2, 30, 4))
+        for parts in ((4.0, 0.3, 0.5), (4.0, 0.0, 0.0), (0.0, 0.3, 0.0), (0.0, 0.0, 0.5)):
+            basis = FieldBasis.of(self.scalar, position=parts[0], amplitude=parts[1], width=parts[2])
+            components = np.repeat(np.array(parts) > 0, [3, 1, 1])
+            self.assertEqual(basis.size, components.sum() * self.scalar.shape[1])
+            u, g = self.rng.normal(size=(2, basis.size)), self.rng.normal(size=(2, 30, 5))
             fields = basis.fields(u)
             np.testing.assert_allclose(np.einsum("kja,kja->k", fields, g), np.einsum("kr,kr->k", u, basis.adjoint(g)))
-            self.assertEqual(bool(np.any(fields[..., :3])), position > 0)
-            self.assertEqual(bool(np.any(fields[..., 3])), amplitude > 0)
+            np.testing.assert_array_equal(np.any(fields, axis=(0, 1)), components)
 
+    def test_unit_coefficients_have_the_stated_prior_size(self) -> None:
+        """Variance of every component of the fields of u ~ N(0, 1), in closed form: the sum of squares of the basis."""
+        basis = FieldBasis.of(self.scalar, position=4.0, amplitude=0.3, width=0.5)
+        variance = (basis.fields(np.eye(basis.size)) ** 2).sum(0)
+        np.testing.assert_allclose(variance, np.tile([16.0, 16.0, 16.0, 0.09, 0.25], (30, 1)), rtol=0.1)
 
-class TestNormalise(unittest.TestCase):
-    def setUp(self) -> None:
-        rng = np.random.default_rng(3)
-        centers = rng.normal(size=(25, 3)) * 15
-        self.basis = FieldBasis(smooth_basis(centers, 15.0), 4.0, 0.0)
-        self.estimator: Any = types.SimpleNamespace(basis=self.basis)
-        n, k = 400, 3
-        mixing = rng.normal(size=(k, k))
-        root = rng.normal(size=(n, k, k)) * 0.3
-        self.ensemble = Ensemble(np.arange(n), rng.normal(size=(n, k)) @ mixing + 0.5, np.ones(n),
-                                 root @ root.transpose(0, 2, 1), np.diag([1.0, 9.0, 4.0]), np.zeros(n))
-        self.model = SubspaceModel(centers, np.ones(25), rng.normal(size=(k, self.basis.size)), np.ones(4), 1.0, 0.1)
+    def test_complement_is_orthogonal_in_the_weighted_inner_product(self) -> None:
+        basis = FieldBasis.of(self.scalar, position=4.0, amplitude=0.3)
+        away = np.concatenate([rigid_fields(self.centers, self.weights), scaling_field(30)])
+        coefficients = basis.complement(away, self.weights)
+        self.assertEqual(coefficients.shape, (basis.size, basis.size - 7))
+        np.testing.assert_allclose(coefficients.T @ coefficients, np.eye(basis.size - 7), atol=1e-10)
+        rest = basis.mixed(coefficients)
+        fields = rest.fields(self.rng.normal(size=(5, rest.size)))
+        products = np.einsum("fja,j,kja->fk", away, self.weights, fields)
+        sizes = np.sqrt(np.einsum("kja,j->k", fields**2, self.weights))
+        np.testing.assert_allclose(products / sizes, 0, atol=1e-9)
+        # what is orthogonal already stays: nothing else is lost
+        np.testing.assert_allclose(rest.mixing @ rest.mixing.T + basis.mixing @ (np.eye(basis.size) - coefficients
+                                   @ coefficients.T) @ basis.mixing.T, basis.mixing @ basis.mixing.T, atol=1e-9)
 
-    def test_conformations_do_not_change(self) -> None:
-        model, ensemble = normalise(self.estimator, self.model, self.ensemble)
-        for i in (0, 17, 399):
-            before = self.model.centers + self.basis.fields(self.ensemble.z[i] @ self.model.coefficients)[:, :3]
-            after = model.centers + self.basis.fields(ensemble.z[i] @ model.coefficients)[:, :3]
-            np.testing.assert_allclose(after, before, atol=1e-8)
+    def test_fields_told_twice_are_left_out_once(self) -> None:
+        basis = FieldBasis.of(self.scalar, position=4.0)
+        rigid = rigid_fields(self.centers, self.weights)
+        twice = basis.complement(np.concatenate([rigid, 2 * rigid, np.zeros((1, 30, 5))]), self.weights)
+        self.assertEqual(twice.shape[1], basis.size - 6)
 
-    def test_unit_variance_and_diagonal_information_in_order(self) -> None:
-        _, ensemble = normalise(self.estimator, self.model, self.ensemble)
-        second = np.cov(ensemble.z.T, bias=True) + ensemble.covariance.mean(0)
-        np.testing.assert_allclose(second, np.eye(3), atol=1e-8)
-        np.testing.assert_allclose(ensemble.z.mean(0), 0, atol=1e-10)
-        values = np.diag(ensemble.information)
-        np.testing.assert_allclose(ensemble.information, np.diag(values), atol=1e-8 * values.max())
-        self.assertTrue(np.all(np.diff(values) < 0))
+    def test_coefficients_of_a_field_of_the_basis_give_it_back(self) -> None:
+        basis = FieldBasis.of(self.scalar, position=4.0, amplitude=0.3)
+        field = basis.fields(self.rng.normal(size=basis.size))
+        again = basis.fields(basis.coefficients_of(field, self.weights))
+        np.testing.assert_allclose(again, field, atol=0.02 * np.abs(field).max())
 
-
-class TestNoiseAndContrast(unittest.TestCase):
-    def test_noise_grows_by_the_mean_squared_residual(self) -> None:
-        grid = Scene().grid
-        pairs = np.array([np.sum((grid.clipped_shell == s) * grid.weight) for s in range(grid.n_shells)])
-        model = SubspaceModel(np.zeros((1, 3)), np.ones(1), np.zeros((1, 1)), np.full(grid.n_shells, 2.0), 1.0, 0.1)
-        power = 4 * pairs * 50 * 1.5  # 50 particles whose whitened residuals have variance 1.5
-        np.testing.assert_allclose(update_noise(model, power, 50, grid).noise[1:], 3.0)
-
-    def test_contrast_spread_includes_its_uncertainty(self) -> None:
-        model = SubspaceModel(np.zeros((1, 3)), np.ones(1), np.zeros((1, 1)), np.ones(4), 1.0, 0.1)
-        contrast = np.random.default_rng(0).normal(-2.0, 0.3, 5000)
-        ensemble = Ensemble(np.arange(5000), np.zeros((5000, 1)), contrast, contrast_variance=0.16)
-        found = update_contrast(model, ensemble)
-        self.assertAlmostEqual(found.contrast_mean, -2.0, delta=0.02)
-        self.assertAlmostEqual(found.contrast_deviation, 0.5, delta=0.01)
-
-    def test_total_log_likelihood_is_that_of_normal_pixels(self) -> None:
-        """Residuals of variance v under noise v: the density of v is highest at the true v."""
-        scene = Scene()
-        grid = scene.grid
-        estimator: Any = types.SimpleNamespace(observer=scene.observer)
-        totals = []
-        for v in (1.0, 2.0, 4.0):
-            misfit = -0.5 * 4 * grid.weight.sum() * 2.0 / v  # pixels of true variance 2
-            ensemble = Ensemble(np.arange(1), np.zeros((1, 1)), np.ones(1), log_likelihood=np.array([misfit]))
-            model = SubspaceModel(np.zeros((1, 3)), np.ones(1), np.zeros((1, 1)), np.full(grid.n_shells, v), 1.0, 0.1)
-            totals.append(log_likelihood_total(estimator, model, ensemble))
-        self.assertEqual(int(np.argmax(totals)), 1)
+    def test_two_bases_side_by_side_keep_their_fields(self) -> None:
+        first = FieldBasis.of(self.scalar, position=4.0)
+        second = FieldBasis.of(smooth_basis(self.centers, 30.0), position=2.0, amplitude=0.2, width=0.1)
+        for before, after in zip((first, second), FieldBasis.side_by_side(first, second), strict=True):
+            u = self.rng.normal(size=before.size)
+            np.testing.assert_allclose(after.fields(u), before.fields(u), atol=1e-12)
+            g = self.rng.normal(size=(30, 5))
+            np.testing.assert_allclose(after.adjoint(g), before.adjoint(g), atol=1e-10)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,8 @@ class TestPosterior(unittest.TestCase):
 class TestDamping(unittest.TestCase):
     """Steps from far away: never turned, never uphill, and none longer than 1.5 in z."""
 
-    def _fractions(self, poses: int, far_in_z: float, contrast: float = 1.0, **scenery: float) -> tuple[np.ndarray, np.ndarray]:
+    def _fractions(self, poses: int, far_in_z: float, contrast: float = 1.0, **scenery: float,
+                   ) -> tuple[np.ndarray, np.ndarray]:
         """[n] how much of the full step was made, and how long that is in z."""
         scene, dense, truth = _planted(poses=poses, n=12, noise=5.0, **scenery)
         rng = np.random.default_rng(2)
@@ -172,8 +173,9 @@ class TestGradientFormula(unittest.TestCase):
             for component in range(5):
                 expected = (fit + blur + cross)[..., component]
                 # float32 beside the fit; the pair of poses is apart by the posterior's spread, hence second derivatives
-                size = (2e-4 if poses else 2e-5) * np.abs(fit[..., component]).max() + 0.1 * np.abs(blur[..., component]).max()
-                np.testing.assert_allclose(got[..., component], expected, atol=size)
+                sizes = [np.abs(part[..., component]).max() for part in (fit, blur)]
+                allowed = (2e-4 if poses else 2e-5) * sizes[0] + 0.1 * sizes[1]
+                np.testing.assert_allclose(got[..., component], expected, atol=allowed)
 
 
 def _average_gradient(scene: Scene, dense: Dense, t: np.ndarray) -> np.ndarray:

@@ -30,8 +30,8 @@ class TestProjector(unittest.TestCase):
         centers, weights = scene.conformation(z)
         batch, modes = scene.batch, scene.linear_modes
         factors = scene.observer.factors(batch, _f32(np.tile(centers, (scene.n, 1, 1))))
-        position, amplitude = modes.directions()
-        got = scene.observer.jacobian(batch, factors, _f32(np.tile(weights, (scene.n, 1))), position, amplitude).numpy()
+        got = scene.observer.jacobian(batch, factors, _f32(np.tile(weights, (scene.n, 1))), modes.position,
+                                      modes.weights * modes.amplitude).numpy()
         for i in range(scene.n):
             for k in range(scene.modes):
                 ahead, behind = z + step * np.eye(2)[k], z - step * np.eye(2)[k]
