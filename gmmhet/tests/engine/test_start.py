@@ -15,7 +15,7 @@ _PARTICLES = 240
 
 
 class TestPlantedMotion(unittest.TestCase):
-    """One smooth motion of about 1 A, z ~ N(0, 1), information of the images on z about 30."""
+    """One smooth motion of about 1 A, z ~ N(0, 1), information of the images on z about 80."""
 
     scene: ClassVar[Scene]
     estimator: ClassVar[SubspaceEstimator]
@@ -54,7 +54,7 @@ class TestPlantedMotion(unittest.TestCase):
 
     def test_first_mode_is_the_planted_direction(self) -> None:
         found, values = first_modes(self.estimator, self.model, self.still, 1)
-        self.assertLess(self._angle(found.coefficients[0]), 12.0)
+        self.assertLess(self._angle(found.coefficients[0]), 14.0)
         self.assertGreater(values[0], 4 * values[1])
         metric = self.estimator.still_curvature(self.model, self.still, sample=64)
         self.assertAlmostEqual(values[0] / (self.planted @ metric @ self.planted), 1.0, delta=0.4)
