@@ -1,8 +1,8 @@
 """How much of a coordinate's variance something else explains, and whether by chance: regressions and group means.
 
-Coordinates are posterior means, which shrink towards 0 where the data tell less: E[mean | z] = (1 - s^2) z for a
-posterior of standard deviation s under a prior of unit variance. So y = mean / (1 - s^2), which is right on average
-whatever s, is what is looked at, each with the weight 1 - s^2, which makes its variance the same for all.
+Coordinates are posterior means, which shrink towards 0 where the data tell less: E[mean | z] = (1 - s^2 / v) z for a
+posterior of standard deviation s under a prior of mean square v. So y = mean / (1 - s^2 / v), which is right on average
+whatever s, is what is looked at, each with the weight 1 - s^2 / v, which makes its variance the same for all.
 """
 
 from dataclasses import dataclass
@@ -33,8 +33,12 @@ class Coordinate:
 
     @classmethod
     def from_posterior(cls, mean: Array, deviation: Array) -> "Coordinate":
-        """Of posterior means and standard deviations [n]; deviations of 0 where the means are not shrunk."""
-        weight = np.clip(1 - deviation**2, _LEAST_WEIGHT, 1.0)
+        """Of posterior means and standard deviations [n]; deviations of 0 where the means are not shrunk.
+
+        The prior's mean square is that of the posteriors, mean(mean^2 + s^2), as it is once a model has been fitted.
+        """
+        prior = max(float(np.mean(mean**2 + deviation**2)), 1e-300)
+        weight = np.clip(1 - deviation**2 / prior, _LEAST_WEIGHT, 1.0)
         return cls(mean / weight, weight, float(np.var(mean) + np.mean(deviation**2)))
 
 

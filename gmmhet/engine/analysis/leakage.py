@@ -19,7 +19,7 @@ _LEVEL = 0.01  # chance of any false flag in the whole table
 _SMALLEST_SHARE = 0.01  # a smaller one may be real, but does no harm
 _PARTICLES_PER_TERM = 20
 _SMALLEST_GROUP = 10  # of optics groups and half-sets
-_MOST = 200_000  # particles; more find nothing that matters
+_MOST = 100_000  # particles; more find nothing that matters
 _SMALLEST_SHIFT = 0.02  # of the resolution; spreads of shifts below it show nothing
 
 
@@ -52,8 +52,8 @@ def leakage(table: ParticleTable, halves: NDArray[np.int64], coordinates: Array,
 
     Args:
         table: the particles. halves: [n] 1 or 2, as the analysis used them.
-        coordinates, deviations: [n, K] posterior means and standard deviations; deviations of 0 for coordinates that
-            are not shrunk towards a prior of unit variance (gradient PCA).
+        coordinates, deviations: [n, K] posterior means and standard deviations, in any unit; deviations of 0 for
+            coordinates that are not shrunk towards a prior (gradient PCA).
         resolution: of the analysis, Angstrom; sizes of shifts that spread by less than a fiftieth of it are left out.
     Returns:
         an entry for each mode and variable that varies: mode (from 1), variable, share (of the variance of the
@@ -90,7 +90,8 @@ def _entry(k: int, variable: _Variable, found: Dependence, real: bool, level: fl
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+    digits = 2 if share < 0.00095 else 1 if share < 0.0995 else 0
+    return f"{100 * share:.{digits}f} %"
 
 
 def _real(p_values: Array) -> NDArray[np.bool_]:

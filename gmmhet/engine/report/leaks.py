@@ -60,7 +60,7 @@ def leak_card(results: Results) -> str:
     table = (f'<div class="scroll"><table class="leaks"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
              "</div>")
     return (f'<div class="card"><h3>What else the coordinates follow</h3>{table}{words}{more}<p '
-            f'class="note">{_NOTE}</p>'
+            f'class="note">{_NOTE}{_WEAK if weak else ""}</p>'
             "</div>")
 
 

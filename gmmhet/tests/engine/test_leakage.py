@@ -151,6 +151,8 @@ class TestPlanted(unittest.TestCase):
         slope = linregress(deviation, mean)
         self.assertLess(slope.pvalue, 1e-10)  # the means do follow the view
         self.assertFalse(any(e["flagged"] for e in self.found(table, mean, deviation).values()))
+        scaled = self.found(table, 0.2 * mean, 0.2 * deviation)  # in another unit, a prior of variance 0.04
+        self.assertFalse(any(e["flagged"] for e in scaled.values()))
 
     def test_spread_that_follows_the_view_is_no_leak(self) -> None:
         table = particles(5000, 3)

@@ -90,6 +90,7 @@ class TestLeaks(Planted):
         text = self.page().text
         self.assertIn("No mode follows view direction or half-set.", text)
         self.assertIn("No coordinate follows any of these.", text)
+        self.assertIn("Modes in italics are not significant.", text)
 
 
 class TestPoses(Planted):
