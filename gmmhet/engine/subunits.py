@@ -148,7 +148,8 @@ class SubunitEstimator(SubspaceEstimator):
     def constants(self, model: SubspaceModel) -> tuple[SubunitModes, Any, Prior]:
         assert isinstance(model, SubunitModel)
         unit, white, prior = super().constants(model)
-        modes = SubunitModes(*unit, tf.constant(self.rotations, tf.float32))
+        modes = SubunitModes(unit.centers, unit.weights, unit.variances, unit.position, unit.amplitude,
+                             tf.constant(self.rotations, tf.float32))
         return modes, white, prior._replace(precision=tf.constant(np.linalg.inv(model.prior), tf.float32))
 
     def with_coefficients(self, model: SubspaceModel, coefficients: Array) -> SubspaceModel:
@@ -162,6 +163,7 @@ class SubunitEstimator(SubspaceEstimator):
 
     def with_prior_of(self, model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
         """C as the mean of z z^T + M (the M step of expectation-maximisation), the same over the group."""
+        assert isinstance(model, SubunitModel)
         second = ensemble.z.T @ ensemble.z / len(ensemble.z) + ensemble.covariance.mean(0)
         values, vectors = np.linalg.eigh(over_the_group(second, self.rotations))
         return replace(model, prior=(vectors * np.maximum(values, _LEAST_EIGENVALUE)) @ vectors.T)

@@ -52,8 +52,8 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     """
     model = GaussianModel.load(model_path)
     if config.symmetry not in ("C1", model.symmetry):
-        raise InputError(f"{model_path}: a model of symmetry {model.symmetry}; --symmetry {config.symmetry} expects one "
-                         f"that gmmhet fit made with --symmetry {config.symmetry}")
+        raise InputError(f"{model_path}: a model of symmetry {model.symmetry}; --symmetry {config.symmetry} expects "
+                         f"one that gmmhet fit made with --symmetry {config.symmetry}")
     if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > 1e-3:
         raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {table.source} has "
                          f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "

@@ -6,7 +6,6 @@ import numpy as np
 
 from gmmhet.engine.basis import smooth_basis
 from gmmhet.engine.curvature import tied_curvature
-from gmmhet.engine.decoder import LinearModes
 from gmmhet.engine.rigid import rigid_fields
 from gmmhet.engine.subunits import SubunitModes, over_the_group, symmetric_fields
 from gmmhet.engine.symmetry import rotation_matrices
@@ -86,7 +85,7 @@ class TestSubunitModes(unittest.TestCase):
         rng = np.random.default_rng(7)
         scalar = smooth_basis(self.scene.centers[:4], 6.0)
         amounts = rng.normal(size=(3, 3, 3))  # [n, M, G]
-        t = np.concatenate([self.z.numpy() * 0.3, rng.normal(size=(3, 5)) * 0.02, rng.uniform(0.8, 1.2, (3, 1))], axis=1)
+        t = np.column_stack([self.z.numpy() * 0.3, rng.normal(size=(3, 5)) * 0.02, rng.uniform(0.8, 1.2, 3)])
         pose_precision = np.repeat([1.0, 800.0, 400.0], [2, 2, 1])
         noise = rng.uniform(80, 300, (1, self.scene.grid.n_shells))
         dense = Dense(self.scene, noise, poses=5, precision=np.eye(6), pose_precision=pose_precision, mean=1.0,
