@@ -59,9 +59,8 @@ def leak_card(results: Results) -> str:
     more = f'<details><summary>All others in words</summary><ul class="said">{rest}</ul></details>' if rest else ""
     table = (f'<div class="scroll"><table class="leaks"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
              "</div>")
-    return (f'<div class="card"><h3>What else the coordinates follow</h3>{table}{words}{more}<p '
-            f'class="note">{_NOTE}{_WEAK if weak else ""}</p>'
-            "</div>")
+    return (f'<div class="card"><h3>What else the coordinates follow</h3>{table}{words}{more}'
+            f'<p class="note">{_NOTE}{_WEAK if weak else ""}</p></div>')
 
 
 def _cell(leak: Leak | None) -> str:

@@ -11,7 +11,7 @@ from gmmhet.engine.report.results import Results
 from gmmhet.engine.report.svg import Axis, Plot, shade
 from gmmhet.engine.report.words import angstrom, counted, degrees, number
 
-__all__ = ["convergence", "halfset_angles", "pose_corrections", "rigid_words", "subunits"]
+__all__ = ["convergence", "halfset_angles", "pose_corrections", "rigid_words", "settled", "subunits"]
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def halfset_angles(results: Results) -> str:
     room = max(0.0, (4 - len(angles)) / 2)
     plot = Plot("Half-sets: angles between their modes",
                 Axis("direction, best agreeing first", 0.4 - room, len(angles) + 0.6 + room,
-                     [(float(i), str(i)) for i in places]), Axis("angle (degrees)", 0, 95, [
+                     [(float(i), str(i)) for i in places[::1 + len(places) // 13]]), Axis("angle (degrees)", 0, 95, [
                          (float(a), str(a)) for a in (0, 15, 30, 45, 60, 75, 90)]))
     for level in (_SAME, _OTHER):
         plot.rule(level, across=True, dash="2 4")
@@ -80,8 +80,7 @@ def halfset_angles(results: Results) -> str:
         "No direction of change is found alike in both halves. ")
     return plot.figure(f"{lead}The modes of each half span a space; these are the angles between the two spaces. Up to "
                        f"{_SAME:.0f} degrees (lower dotted line) is agreement, beyond {_OTHER:.0f} they have nothing "
-                       f"in "
-                       "common; directions of noise lie near 90. No mode need match one of the other half by itself.")
+                       "in common; directions of noise lie near 90. No mode need match a single one of the other half.")
 
 
 def convergence(results: Results) -> list[str]:
@@ -130,18 +129,16 @@ def settled(passes: tuple[Pass, ...]) -> str:
         return "Whether the fit had settled is not told."
     last, rise = values[-1] - values[-2], max(values) - values[0]
     if abs(last) <= max(_SETTLED, 0.01 * rise):
-        return (f"The fit settled after {len(passes)} passes: the last one changed the "
-                f"log-likelihood of a particle by {number(last, 2)}.")
+        return (f"The fit settled after {len(passes)} passes: the last one changed the log-likelihood of a particle by "
+                f"{number(last, 2)}.")
     return (f"The fit had not settled: its last pass still changed the log-likelihood of a particle by "
-            f"{number(last, 2)}, "
-            f"of {number(rise, 2)} in all. The modes may change with more passes.")
+            f"{number(last, 2)}, of {number(rise, 2)} in all. The modes may change with more passes.")
 
 
 def rigid_words(results: Results) -> list[str]:
     """Warnings of significant modes that move the whole molecule."""
     return [f"{100 * m.rigid_share:.0f} % of mode {m.number} is a movement of the whole molecule, which errors of the "
-            f"poses "
-            "make too: take it for a motion only if the rest of it makes sense."
+            "poses make too: take it for a motion only if the rest of it makes sense."
             for m in results.significant if m.rigid_share is not None and m.rigid_share > _MOSTLY_RIGID]
 
 
@@ -172,5 +169,4 @@ def _subunit_map(table: Floats, title: str) -> str:
     if not len(apart):
         return plot.figure("")
     return plot.figure(f"Between different subunits it runs from {number(float(apart.min()), 2)} to "
-                       f"{number(float(apart.max()), 2)}. Blue: they move together; red: one moves where the other "
-                       f"does not.")
+                       f"{number(float(apart.max()), 2)}. Blue: they move together; red: in opposite directions.")
