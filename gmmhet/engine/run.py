@@ -129,7 +129,11 @@ def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, suppo
     if not supported:
         _LOG.info("no motion is supported: one map of all particles instead of maps along it")
         config = dataclasses.replace(config, by="bins", n=1, mode=1)
-    reconstruct(particles, folder / "analysis" / "latents.star", config, folder / "maps", root=root)
+    subunits = folder / "analysis" / "subunits.star"  # maps of one subunit along its own coordinate
+    if supported and subunits.is_file():
+        reconstruct(subunits, subunits, config, folder / "maps", root=root)
+    else:
+        reconstruct(particles, folder / "analysis" / "latents.star", config, folder / "maps", root=root)
 
 
 def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str]:

@@ -24,7 +24,7 @@ from gmmhet.engine.symmetry import rotation_matrices
 _N, _BOX, _PIXEL, _SIGMA = 300, 24, 4.0, 5.0
 _GROUP = rotation_matrices("C3")
 _UNIT = np.array([[6.0, 0, -4], [12, 3, 0], [18, -2, 4], [24, 0, 8], [29, 2, 14]])
-_SWING = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1], [-0.5, 2, 2.5], [-1, 3.5, 4]])  # Angstrom per unit of the coordinate
+_SWING = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1], [-0.5, 2, 2.5], [-1, 3.5, 4]])  # Angstrom per unit of z
 _CORRELATION = -0.4
 
 
@@ -138,9 +138,9 @@ class TestPlantedRing(unittest.TestCase):
 
     def test_options_that_exclude_each_other(self) -> None:
         for words in (["--method", "gradient-pca"], ["--focus", "mask.mrc"]):
+            particles, model, out = (str(self.folder / name) for name in ("particles.star", "model.npz", "no"))
             with contextlib.redirect_stderr(io.StringIO()) as error:
-                status = main(["analyze", str(self.folder / "particles.star"), "--model", str(self.folder / "model.npz"),
-                               "--symmetry", "C3", *words, "-o", str(self.folder / "no")])
+                status = main(["analyze", particles, "--model", model, "--symmetry", "C3", *words, "-o", out])
             self.assertEqual(status, 2)
             self.assertIn(f"--symmetry C3 and {words[0]}", error.getvalue())
 

@@ -34,12 +34,15 @@ class Stages:
         self.calls: list[tuple[str, Any]] = []
         self.modes: list[dict[str, Any]] = [{"significant": True}]
         self.fail = ""
+        self.placed: tuple[Path, Path] | None = None
 
     def analyze(self, particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None) -> None:
         self.calls.append(("analyze", config))
         GaussianModel.load(model)
         if self.fail == "analyze":
             raise RuntimeError("power cut")
+        if config.symmetry != "C1":
+            (output / "subunits.star").touch()
         count = sum(bool(m["significant"]) for m in self.modes)
         (output / "summary.json").write_text(json.dumps({
             "modes": self.modes, "n_modes": len(self.modes), "n_significant_modes": count, "verdict": "As told."}))
@@ -47,6 +50,7 @@ class Stages:
     def reconstruct(self, particles: Path, latents: Path, config: ReconstructConfig, output: Path, *,
                     root: Path | None) -> None:
         self.calls.append(("reconstruct", config))
+        self.placed = particles, latents
         (output / "summary.json").write_text("{}")
 
     def write_report(self, folder: Path, output: Path) -> None:
@@ -129,6 +133,21 @@ class TestOrderAndRecord(RunCase):
         self.stages.modes = [{"significant": None}]
         self.run_job()
         self.assertEqual(self.stages.config("reconstruct").n, 5)
+
+    def test_map_symmetry_is_that_of_the_analysis_only_when_asked_for(self):
+        """By subunit, maps are made of the expanded rows; all of them alike where no motion is supported."""
+        words = ["run", str(self.particles), str(self.map), "--symmetry", "C2", "--n-gaussians", "40", "--resolution",
+                 "24", "-o", str(self.folder)]
+        analysis = self.folder / "analysis"
+        plain, expanded = (self.particles, analysis / "latents.star"), (analysis / "subunits.star",) * 2
+        for more, symmetry, significant, placed in (([], "C1", True, plain), (["--per-subunit"], "C2", True, expanded),
+                                                    (["--per-subunit"], "C2", False, plain)):
+            self.stages.modes = [{"significant": significant}]
+            self.stages.calls.clear()
+            with self.stages.in_place():
+                self.assertEqual(main([*words, *more]), 0)
+            self.assertEqual(self.stages.config("analyze").symmetry, symmetry)
+            self.assertEqual(self.stages.placed, placed)
 
     def test_few_particles_cannot_support_a_motion(self):
         with self.assertLogs("gmmhet", "INFO") as log:
