@@ -62,8 +62,10 @@ class Subunits:
         words = f"Every particle's {len(self.rotations)} subunits ({self.group}) have coordinates of their own."
         if pairs.any():
             first = self.correlation[0][pairs]
-            words += (f" Along mode 1 two subunits of one particle correlate between {first.min():.2f} and "
-                      f"{first.max():.2f}, what noise hides taken into account: {_together(first)}.")
+            span = f"by {first.min():.2f}" if np.ptp(first) < 0.01 else (
+                f"between {first.min():.2f} and {first.max():.2f}")
+            words += (f" Along mode 1 two subunits of one particle correlate {span}, what noise hides taken into account: "
+                      f"{_together(first)}.")
         return {"group": self.group, "subunits": len(self.rotations), "correlation": self.correlation.tolist(),
                 "broken": self.broken.entry(), "words": f"{words} {self.broken.words()}"}
 
