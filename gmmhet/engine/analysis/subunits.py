@@ -64,8 +64,8 @@ class Subunits:
             first = self.correlation[0][pairs]
             span = f"by {first.min():.2f}" if np.ptp(first) < 0.01 else (
                 f"between {first.min():.2f} and {first.max():.2f}")
-            words += (f" Along mode 1 two subunits of one particle correlate {span}, what noise hides taken into account: "
-                      f"{_together(first)}.")
+            words += (f" Along mode 1 two subunits of one particle correlate {span}, what noise hides taken into "
+                      f"account: {_together(first)}.")
         return {"group": self.group, "subunits": len(self.rotations), "correlation": self.correlation.tolist(),
                 "broken": self.broken.entry(), "words": f"{words} {self.broken.words()}"}
 
