@@ -1,13 +1,19 @@
 """Copies of a unit with coordinates of their own, against the same molecule as one with a mode for every copy."""
 
 import unittest
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from gmmhet.engine.basis import smooth_basis
+from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.curvature import tied_curvature
+from gmmhet.engine.latent import State
+from gmmhet.engine.maximise import normalise
+from gmmhet.engine.observation import Observer
 from gmmhet.engine.rigid import rigid_fields
-from gmmhet.engine.subunits import SubunitModes, over_the_group, symmetric_fields
+from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
+from gmmhet.engine.subunits import SubunitEstimator, SubunitModel, SubunitModes, over_the_group, symmetric_fields
 from gmmhet.engine.symmetry import rotation_matrices
 from gmmhet.tests.engine.scene import Dense, Scene, float32
 
@@ -15,11 +21,11 @@ _GROUP = rotation_matrices("C3")
 _MODES = 2
 
 
-def _whole(rng: np.random.Generator, scene: Scene) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+def _whole(rng: np.random.Generator, scene: Scene, motion: float = 0.5) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """A unit of 4 Gaussians with two modes; the scene becomes its three copies, with six modes."""
     centers, weights = rng.normal(size=(4, 3)) * 4 + (10, 0, 0), rng.uniform(0.5, 1.5, 4) * 1e3
     sigmas = rng.uniform(2.5, 4, 4)
-    position, amplitude = rng.normal(size=(_MODES, 4, 3)) * 0.5, rng.normal(size=(_MODES, 4)) * 0.1
+    position, amplitude = rng.normal(size=(_MODES, 4, 3)) * motion, rng.normal(size=(_MODES, 4)) * 0.2 * motion
     scene.centers = np.einsum("gab,jb->gja", _GROUP, centers).reshape(-1, 3)
     scene.weights, scene.sigmas = np.tile(weights, 3), np.tile(sigmas, 3)
     scene.position, scene.amplitude = np.zeros((6, 12, 3)), np.zeros((6, 12))
@@ -104,6 +110,94 @@ class TestSubunitModes(unittest.TestCase):
             expected += columns.T @ followed
         size = np.sqrt(np.diag(expected))
         np.testing.assert_allclose((got - expected) / np.outer(size, size), 0, atol=5e-4)
+
+
+class TestPasses(unittest.TestCase):
+    """Of the estimator of subunits against that of the whole molecule with a mode for every copy."""
+
+    def setUp(self) -> None:
+        rng = np.random.default_rng(9)
+        self.scene = scene = Scene(n=6, gaussians=12)
+        self.scene.group = np.zeros(6, np.int64)
+        parts = _whole(rng, scene, motion=0.15)[0]
+        for i in range(6):  # particles that the model explains, so that steps are no longer than the model is linear
+            scene.planes[i] = scene.image(i, rng.normal(size=6), rng.normal(size=5) * 0.01) + scene.planes[i] * 0.2
+        scene.observer = Observer(scene.grid, scene.sigmas, scene.pixel**3)
+        unit_scalar = smooth_basis(parts[0], 4.0)
+        basis = FieldBasis.of(unit_scalar, position=1.0, amplitude=0.2)
+        fields = np.concatenate([parts[3], parts[4][..., None], np.zeros((_MODES, 4, 1))], axis=-1)
+        coefficients = np.stack([basis.coefficients_of(f, np.ones(4)) for f in fields])
+        noise, spread = np.full((1, scene.grid.n_shells), 20.0), PoseSpread(0.5, 0.03, 0.03)
+        options: Any = {"batch_size": 4, "seed": 3}
+        self.units = SubunitEstimator(scene.cache, scene.observer, basis, basis, rotations=_GROUP, **options)
+        self.model = SubunitModel(*parts[:3], coefficients, noise, 1.0, 0.2, spread, prior=np.eye(6))
+        whole = FieldBasis.of(np.eye(12), position=1.0, amplitude=1.0)
+        self.whole = SubspaceEstimator(scene.cache, scene.observer, whole, whole, **options)
+        dense = np.concatenate([scene.position, scene.amplitude[..., None]], axis=-1)
+        self.dense = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2,
+                                   dense.swapaxes(1, 2).reshape(6, -1), noise, 1.0, 0.2, spread)
+
+    def passed(self, estimator: SubspaceEstimator, model: SubspaceModel) -> tuple[Ensemble, Sums]:
+        return estimator.pass_over(model, Ensemble.blank(np.arange(6), model), gradient=True, label="test")
+
+    def test_posterior_and_gradient(self) -> None:
+        (got, sums), (expected, dense) = self.passed(self.units, self.model), self.passed(self.whole, self.dense)
+        for name in ("z", "pose", "contrast", "covariance", "log_likelihood", "information"):
+            values = getattr(expected, name)
+            np.testing.assert_allclose(getattr(got, name), values, atol=2e-3 * np.abs(values).max(), err_msg=name)
+        turned = dense.gradient.reshape(7, 3, 4, 5)
+        turned = np.concatenate([np.einsum("gba,kgjb->kgja", _GROUP, turned[..., :3]), turned[..., 3:]], axis=-1)
+        tied = [sum(turned[2 * g + k, g] for g in range(3)) for k in range(_MODES)] + [turned[6].sum(0)]
+        for k in range(3):
+            np.testing.assert_allclose(sums.gradient[k], tied[k], atol=5e-3 * np.abs(tied[k]).max())
+
+    def test_prior_ties_the_coordinates(self) -> None:
+        """Against the posterior mean of linear equations solved by hand: information I and prior C."""
+        prior = over_the_group(np.cov(np.random.default_rng(1).normal(size=(6, 9))) + 0.3, _GROUP)
+        plain = self.passed(self.units, self.model)[0]
+        tied = self.passed(self.units, replace(self.model, prior=prior))[0]
+        information = np.linalg.inv(plain.covariance) - np.eye(6)
+        expected = np.linalg.inv(information + np.linalg.inv(prior))
+        np.testing.assert_allclose(tied.covariance, expected, atol=2e-3 * np.abs(expected).max())
+
+    def test_normalised_coordinates_of_all_copies_have_unit_variance(self) -> None:
+        ensemble, sums = self.passed(self.units, self.model)
+        model, turned, _ = normalise(self.units, self.model, ensemble, sums)
+        z = turned.z.reshape(-1, _MODES)
+        blocks = np.einsum("ngkgl->ngkl", turned.covariance.reshape(6, 3, _MODES, 3, _MODES)).mean((0, 1))
+        np.testing.assert_allclose(z.T @ z / len(z) + blocks, np.eye(_MODES), atol=1e-6)
+        np.testing.assert_allclose(z.mean(0), 0, atol=1e-9)
+        self.assertEqual(model.prior.shape, (6, 6))
+        diagonal = np.einsum("gkgl->kl", model.prior.reshape(3, _MODES, 3, _MODES)) / 3
+        np.testing.assert_allclose(diagonal, np.eye(_MODES), atol=0.05)  # but for its smallest eigenvalue
+        before, after = (estimator.constants(m)[0].gaussians(float32(e.z))[0].numpy() for estimator, m, e in (
+            (self.units, self.model, ensemble), (self.units, model, turned)))
+        np.testing.assert_allclose(after, before, atol=1e-4)
+
+    def test_gradients_of_all_copies_are_samples(self) -> None:
+        ensemble = Ensemble.blank(np.arange(6), self.model)
+        got = self.units.gradient_covariance(self.model, ensemble)
+        batch = self.scene.batch
+        modes, white, _ = self.units.constants(self.model)
+        state = State(float32(ensemble.z), float32(ensemble.pose), float32(ensemble.contrast))
+        fields = self.whole._gradient_statistics(batch, modes, white, state).numpy()
+        samples = []
+        for field in fields:
+            for g in range(3):
+                own = field[4 * g:4 * g + 4].astype(float)
+                own[:, :3] = own[:, :3] @ _GROUP[g]
+                samples.append(self.units.basis.adjoint(own))
+        np.testing.assert_allclose(got, np.cov(np.array(samples).T, bias=True), atol=1e-3 * np.abs(got).max())
+
+    def test_fewer_and_more_modes_keep_what_is_known(self) -> None:
+        prior = over_the_group(np.cov(np.random.default_rng(2).normal(size=(6, 9))), _GROUP)
+        model = replace(self.model, prior=prior)
+        one_mode = self.units.with_coefficients(model, model.coefficients[:1])
+        np.testing.assert_array_equal(one_mode.prior, prior[::2, ::2])
+        more = self.units.with_coefficients(one_mode, model.coefficients).prior
+        np.testing.assert_array_equal(more[::2, ::2], prior[::2, ::2])
+        np.testing.assert_array_equal(more[1::2, 1::2], np.eye(3))
+        np.testing.assert_array_equal(more[::2, 1::2], 0)
 
 
 class TestGroup(unittest.TestCase):
