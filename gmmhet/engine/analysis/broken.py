@@ -17,7 +17,8 @@ _NOTABLE = 0.1
 @dataclass(frozen=True)
 class Asymmetry:
     """Attributes:
-        statistic: Hotelling's T^2. p_value: of no difference; NaN where particles are too few to tell.
+        statistic: Hotelling's T^2. p_value: of no difference; both NaN where particles are too few to tell, or there
+        are no modes.
         mean, variance: [G, K] of the coordinates of each subunit over the particles; variance with what is not known.
     """
 
@@ -26,6 +27,10 @@ class Asymmetry:
     mean: Array
     variance: Array
 
+    @property
+    def n_modes(self) -> int:
+        return int(self.mean.shape[1])
+
     def entry(self) -> dict[str, Any]:
         """summary.json's ``symmetry.broken``."""
         return {"statistic": self.statistic, "p_value": self.p_value, "mean": self.mean.tolist(),
@@ -33,6 +38,8 @@ class Asymmetry:
 
     def words(self) -> str:
         """For a reader who wants to know whether the symmetry holds."""
+        if not self.n_modes:
+            return "No motion of a subunit is supported, so that nothing can be said of differences between them."
         if not np.isfinite(self.p_value):
             return "Whether the subunits differ cannot be told from so few particles."
         chance = f"p = {self.p_value:.2g}" if self.p_value >= _CHANCE else f"p < {_CHANCE:g}"
@@ -61,18 +68,16 @@ def asymmetry(coordinates: Array, deviations: Array) -> Asymmetry:
     the particles, of which each is one independent draw of all subunits, tests it.
 
     Args:
-        coordinates, deviations: [n, G, K] posterior means and standard deviations.
+        coordinates, deviations: [n, G, K] posterior means and standard deviations; G > 1.
     """
-    n = len(coordinates)
+    n, k = len(coordinates), coordinates.shape[2]
     second = coordinates**2 + deviations**2
     mean = coordinates.mean(axis=0)
     variance = second.mean(axis=0) - mean**2
     both = np.concatenate([coordinates, second], axis=2)  # [n, G, 2 K]
     contrasts = (both[:, 1:] - both.mean(axis=1, keepdims=True)[:, :1]).reshape(n, -1)
     size = contrasts.shape[1]
-    if size == 0:
-        return Asymmetry(0.0, 1.0, mean, variance)
-    if n < 2 * size:
+    if k == 0 or n < 2 * size:
         return Asymmetry(float("nan"), float("nan"), mean, variance)
     off = contrasts.mean(axis=0)
     statistic = float(n * off @ np.linalg.solve(np.cov(contrasts.T), off))

@@ -45,7 +45,7 @@ class Subunits:
         group: of symmetry. rotations: [G, 3, 3], x of subunit g = rotations[g] x of the first.
         coordinates, deviations: [n, G, K] posterior means and standard deviations.
         correlation: [K, G, G] of the true coordinates of the subunits of a particle (the posterior's part taken off).
-        contrast: [n]. broken: whether the subunits differ.
+        contrast: [n]. broken: whether the subunits differ, along the modes that are significant.
     """
 
     group: str
@@ -60,7 +60,7 @@ class Subunits:
         """summary.json's ``symmetry``."""
         pairs = ~np.eye(len(self.rotations), dtype=bool)
         words = f"Every particle's {len(self.rotations)} subunits ({self.group}) have coordinates of their own."
-        if pairs.any():
+        if pairs.any() and self.broken.n_modes:
             first = self.correlation[0][pairs]
             span = f"by {first.min():.2f}" if np.ptp(first) < 0.01 else (
                 f"between {first.min():.2f} and {first.max():.2f}")
@@ -84,9 +84,8 @@ def by_subunits(prepared: Prepared, config: AnalyzeConfig) -> tuple[AnalysisResu
     """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
     estimator, start = _estimator(prepared, config)
     final, evidence, reference = search(estimator, start, config)
-    subunits = _subunits(prepared, estimator, final, config.symmetry)
     result = _result(estimator, final, evidence, reference)
-    return result, subunits
+    return result, _subunits(estimator, final, config.symmetry, result.significant)
 
 
 def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstimator, SubunitModel]:
@@ -116,7 +115,7 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstima
     return estimator, SubunitModel(**fields, prior=np.eye(len(rotations)))
 
 
-def _subunits(prepared: Prepared, estimator: SubunitEstimator, final: Fit, group: str) -> Subunits:
+def _subunits(estimator: SubunitEstimator, final: Fit, group: str, significant: int) -> Subunits:
     model, found = final.model, final.ensemble
     assert isinstance(model, SubunitModel)
     copies, k = len(estimator.rotations), model.n_modes
@@ -125,7 +124,8 @@ def _subunits(prepared: Prepared, estimator: SubunitEstimator, final: Fit, group
     prior = np.einsum("gkhk->kgh", model.prior.reshape(copies, k, copies, k))
     size = np.sqrt(np.einsum("kgg->kg", prior))
     return Subunits(group, estimator.rotations, coordinates, deviations,
-                    prior / (size[:, :, None] * size[:, None]), found.contrast, asymmetry(coordinates, deviations))
+                    prior / (size[:, :, None] * size[:, None]), found.contrast,
+                    asymmetry(coordinates[..., :significant], deviations[..., :significant]))
 
 
 def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, reference: float) -> AnalysisResult:

@@ -168,6 +168,11 @@ class TestAsymmetry(unittest.TestCase):
             self.assertIn("subunit 3 along mode 1", found.words())
             self.assertIn(words, found.words())
 
+    def test_nothing_is_said_without_a_mode(self) -> None:
+        found = asymmetry(np.zeros((400, 4, 0)), np.zeros((400, 4, 0)))
+        self.assertTrue(np.isnan(found.p_value))
+        self.assertIn("No motion of a subunit is supported", found.words())
+
     def test_too_few_particles_to_tell(self) -> None:
         found = self.found(0, n=10)
         self.assertTrue(np.isnan(found.p_value))
