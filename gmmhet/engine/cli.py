@@ -207,8 +207,8 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--occupancy", action=argparse.BooleanOptionalAction, default=True)
     sub.add_argument("--focus", type=Path, help="mask (.mrc): only the Gaussians in it move, the rest is rigid")
     sub.add_argument("--poses", choices=POSES, default="auto",
-                     help="errors of the given poses are integrated out (auto), not looked at (exact), or integrated out "
-                     "and corrected poses written (refine)")
+                     help="errors of the given poses are integrated out (auto), not looked at (exact), or integrated "
+                     "out and corrected poses written (refine)")
     sub.add_argument("--refine-poses", dest="poses", action="store_const", const="refine", help="--poses refine")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
 

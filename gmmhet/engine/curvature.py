@@ -13,12 +13,15 @@ from gmmhet.engine.projector import quadrants_to_planes
 __all__ = ["curvature_sums", "tied_curvature"]
 
 Tensor = Any
+_FOLLOWING = 0.5
 
 
 def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch, decoder: Any, white: Tensor,
                    state: State, prior: Prior, moments: Tensor) -> Tensor:
     """Sum over particles of m_ik B^T J_i^T Q_i J_i B, J_i the Jacobian of s T F by all Gaussians at z_i, and Q_i what
-    is left once the particle's contrast and pose have followed: 1 - L (L^T L + P)^-1 L^T.
+    is left once the particle's contrast and pose have followed, 1 - f L (L^T L + P)^-1 L^T. With f = 1 this would be
+    the curvature of the marginal likelihood, in which rigid movements weigh next to nothing, so that noise decides the
+    step along them; with f = 0 that of expectation-maximisation, which is slow where the pose follows. Here f = 1/2.
 
     A smooth scalar field f needs one projection of the Gaussians weighted by f: moving them along x, y or z multiplies
     that projection by -2 pi i times a component of the frequency, widening them by the squared frequency.
@@ -102,7 +105,8 @@ def _followed_gram(observer: Observer, posed: Batch, factors: Any, centers: Tens
     nuisances = _flat(nuisances)
     lower = tf.linalg.cholesky(tf.matmul(nuisances, nuisances, transpose_b=True) + tf.linalg.diag(precision))
     followed = tf.linalg.triangular_solve(lower, tf.matmul(nuisances, jacobian, transpose_b=True))
-    return tf.matmul(jacobian, jacobian, transpose_b=True) - tf.matmul(followed, followed, transpose_a=True)
+    gram = tf.matmul(jacobian, jacobian, transpose_b=True)
+    return gram - _FOLLOWING * tf.matmul(followed, followed, transpose_a=True)
 
 
 def _flat(columns: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Decoders: from latent coordinates to Gaussians, and what inference and learning need of that map.
 
-A decoder is a NamedTuple of tensors with these members (so that another one, linear or not, fits without a change of the
-inference):
+A decoder is a NamedTuple of tensors with these members (so that another one, linear or not, fits without a change of
+the inference):
 
     variances                                        [N] squared widths, Angstrom^2
     gaussians(z)                                     [n, D] to centres [n, N, 3] and weights [n, N]

@@ -2,17 +2,18 @@
 
 Model of a whitened image: y = s T e(o) F(z, omega) + noise of unit variance, T = CTF / noise, F the projection of the
 Gaussians at z seen from the pose turned by omega, e(o) the phases of a shift by o; priors z ~ N(0, C),
-(o, omega) ~ N(0, diag(pose variances)), s ~ N(s0, tau^2). With t = (z, o, omega, s) one call makes one damped Gauss-Newton
-step from the given t and the Laplace approximation there: with L the derivatives of the model by t,
+(o, omega) ~ N(0, diag(pose variances)), s ~ N(s0, tau^2). With t = (z, o, omega, s) one call makes one damped
+Gauss-Newton step from the given t and the Laplace approximation there: with L the derivatives of the model by t,
 
     (L^T L + P) delta = L^T r - P (t - t0),     covariance M = (L^T L + P)^-1,     P the precision of the prior
 
 (DESIGN: E step; poses and contrast are nuisances of the same solve). The M step's gradient is that of the marginal
-likelihood in this approximation: z_k a - s J^T T L M_k for mode k, with a, the gradient of the consensus, J^T T s r less the sum over t_a, t_b of
-M_ab (dJ/dt_a)^T T s L_b: the blur of the images by what is not known of t. Of that sum only a in the pose is kept (the
-part of z comes out of sums over few particles with large M, and adds more noise than it removes). It is found from the
-difference of J between a pair of poses omega + e and omega - e, e the root of their covariance times random signs, in which
-noise cancels to first order.
+likelihood: z_k a - s J^T T L M_k for mode k, with a, the gradient of the consensus, the mean of J^T T s r over the
+posterior of t. Of that mean only what the pose (and what follows it of z and s) brings is kept beside the value at
+the best t: the part of z alone comes out of sums over few particles with large M, and adds more noise than it
+removes. It is the mean over a pair of points, t + e and t - e, e the root of the poses' covariance times random
+signs, with the residuals found there: to take them from L alone would leave the blur of the images by the poses out
+of their mean, and Gaussians would come out too wide.
 """
 
 from typing import Any, NamedTuple
@@ -68,7 +69,8 @@ class Posterior(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """The model at one state: posed batch, factors and weights of the Gaussians, transfer, T F, residual [n, pixels]."""
+    """The model at one state: posed batch, factors and weights of the Gaussians, transfer, T F, residual
+    [n, pixels]."""
 
     batch: Batch
     factors: Any
@@ -138,7 +140,7 @@ def posterior_step(observer: Observer, batch: Batch, decoder: Any, white: Tensor
     gradients = tf.zeros([])
     if gradient:
         cross = -tf.matmul(covariance[:, :fields], columns)  # (L M_k)^T
-        own = _consensus_gradient(observer, batch, decoder, white, new, residual, columns, covariance, draws)
+        own = _consensus_gradient(observer, batch, decoder, white, new, residual, covariance, draws)
         gradients = _gradient(observer, batch, decoder, new, at, cross, own)
     z_covariance = covariance[:, :fields, :fields]
     information = tf.linalg.inv(z_covariance) - prior.precision
@@ -183,25 +185,23 @@ def _accepted(observer: Observer, batch: Batch, decoder: Any, white: Tensor, sta
 
 
 def _consensus_gradient(observer: Observer, batch: Batch, decoder: Any, white: Tensor, new: State, residual: Tensor,
-                        columns: Tensor, covariance: Tensor, draws: Tensor) -> Tensor:
+                        covariance: Tensor, draws: Tensor) -> Tensor:
     """[n, N, 5] gradient a of the module's text."""
     fields, poses = new.z.shape[1], new.pose.shape[1]
-    scale = (batch.real * new.contrast)[:, None, None, None, None]
 
-    def pulled(pose: Tensor, left: Tensor) -> Tensor:
-        there = _point(observer, batch, decoder, white, new._replace(pose=new.pose + pose))
-        left = observer.posed(batch._replace(planes=tf.reshape(left, tf.shape(batch.planes))), pose).planes
-        return decoder.consensus_gradient(observer, there.batch, there.factors, there.weights,
-                                          scale * there.transfer * left)
+    def pulled(state: State, left: Tensor, there: _Point) -> Tensor:
+        cotangent = tf.reshape(left, tf.shape(batch.planes)) * there.transfer
+        scale = (batch.real * state.contrast)[:, None, None, None, None]
+        return decoder.consensus_gradient(observer, there.batch, there.factors, there.weights, scale * cotangent)
 
     if not poses:
-        return pulled(new.pose, residual)
+        return pulled(new, residual, _point(observer, batch, decoder, white, new))
     root = tf.linalg.cholesky(covariance[:, fields:-1, fields:-1])
     along = tf.linalg.triangular_solve(root, draws[..., tf.newaxis], adjoint=True)[..., 0]
-    given = tf.linalg.matvec(covariance[:, :, fields:-1], along)  # of all of t, given that of the pose
-    change = tf.linalg.matvec(columns, given, transpose_a=True)
-    pose = given[:, fields:-1]
-    return 0.5 * (pulled(pose, residual - change) + pulled(-pose, residual + change))
+    change = tf.linalg.matvec(covariance[:, :, fields:-1], along)  # of all of t, given that of the pose
+    ends = [_moved(new, change), _moved(new, -change)]
+    points = [_point(observer, batch, decoder, white, end) for end in ends]
+    return 0.5 * tf.add_n([pulled(end, there.residual, there) for end, there in zip(ends, points, strict=True)])
 
 
 def _gradient(observer: Observer, batch: Batch, decoder: Any, new: State, at: _Point, cross: Tensor, own: Tensor,

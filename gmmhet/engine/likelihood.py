@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise, update_spread
-from gmmhet.engine.start import first_modes
+from gmmhet.engine.start import first_modes, more_modes
 from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel, Sums
 
 __all__ = ["Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
@@ -22,7 +22,7 @@ class Fit:
     """A fitted subspace.
 
     Attributes:
-        model: modes, consensus, noise, contrast, poses. ensemble: the particles it was fitted to, with their coordinates.
+        model: modes, consensus, noise, contrast, poses. ensemble: the particles it was fitted to, with coordinates.
         eigenvalues: of the debiased gradient covariance it was started from.
         history: one entry a pass: log_likelihood per particle, gradient (remaining, 1 = noise).
     """
@@ -97,8 +97,8 @@ def spread_words(model: SubspaceModel) -> str:
     """The errors of the poses in words."""
     if model.spread is None:
         return "poses taken as exact"
-    return (f"poses good to {np.rad2deg(model.spread.tilt):.2f} (tilt) and {np.rad2deg(model.spread.turn):.2f} (in plane) "
-            f"degrees and {model.spread.shift:.2f} A")
+    tilt, turn = np.rad2deg([model.spread.tilt, model.spread.turn])
+    return f"poses good to {tilt:.2f} (tilt) and {turn:.2f} (in plane) degrees and {model.spread.shift:.2f} A"
 
 
 def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 3,
@@ -112,7 +112,7 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, *,
                  reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
-                 warm: bool = False) -> Fit:
+                 grown: Fit | None = None, warm: bool = False) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
     Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference``; the
@@ -120,10 +120,20 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
 
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
-        reference: log-likelihood per particle without motion. warm: start from the modes in the model instead.
+        reference: log-likelihood per particle without motion. grown: a fit of fewer modes of the same particles, to
+        which the others are added. warm: start from the modes in the model instead.
     """
-    current, eigenvalues = (model, np.zeros(0)) if warm else first_modes(estimator, model, still, n_modes)
-    ensemble = infer(estimator, current, still.rows, steps=1, start=still.with_modes(current.n_latent))
+    current, eigenvalues = model, np.zeros(0)
+    if grown is not None:
+        before = grown.model.n_modes
+        new, eigenvalues = more_modes(estimator, grown.model, grown.ensemble, n_modes - before)
+        current = estimator.with_coefficients(grown.model, np.concatenate([grown.model.coefficients, new]))
+        ensemble = grown.ensemble.with_more(n_modes, before)
+    else:
+        if not warm:
+            current, eigenvalues = first_modes(estimator, model, still, n_modes)
+        ensemble = still.with_modes(current.n_latent)
+    ensemble = infer(estimator, current, still.rows, steps=1, start=ensemble)
     history: list[dict[str, float]] = []
     climb, settled = _Climb(), 0
     for number in range(passes):
@@ -135,9 +145,9 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         if settled >= 2 or number == passes - 1:
             break
         current, ensemble, history[-1]["gradient"] = climb.step(estimator, modes=True)
-        _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, damping %.2g, information %s, %s", label,
-                   number + 1, total, history[-1]["gradient"], climb.damping, np.round(np.diag(ensemble.information), 2),
-                   spread_words(current))
+        _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, damping %.2g, information %s, %s",
+                   label, number + 1, total, history[-1]["gradient"], climb.damping,
+                   np.round(np.diag(ensemble.information), 2), spread_words(current))
     assert climb.best is not None
     _, best, particles, _ = climb.best
     return Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), eigenvalues, history)

@@ -44,8 +44,10 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
 def _moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:
     """The consensus changed by fields [N, 5]."""
     variances = model.variances * np.exp(np.clip(change[:, 4], -0.5, 0.5))
-    return replace(model, centers=model.centers + change[:, :3], weights=model.weights * np.maximum(1 + change[:, 3], 0.05),
-                   variances=np.maximum(variances, np.minimum(model.variances, (_SMALLEST_SIGMA * grid.resolution)**2)))
+    weights = model.weights * np.maximum(1 + change[:, 3], 0.05)
+    smallest = np.minimum(model.variances, (_SMALLEST_SIGMA * grid.resolution) ** 2)
+    return replace(model, centers=model.centers + change[:, :3], weights=weights,
+                   variances=np.maximum(variances, smallest))
 
 
 def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums,

@@ -50,9 +50,9 @@ def rigid_part(displacement: Array, rigid: Array, weights: Array) -> tuple[Array
 def in_still_frame(displacement: Array, rigid: Array, weights: Array) -> Array:
     """A displacement [N, 3] seen from the part of the molecule that moves least.
 
-    The rigid movement is taken off that leaves the least weighted sum of lengths (by iteratively reweighted least squares):
-    what remains is orthogonal to the six rigid movements in the inner product weighted by weight over length, and most of
-    the molecule stands still where only a part of it moves.
+    The rigid movement is taken off that leaves the least weighted sum of lengths (by iteratively reweighted least
+    squares): what remains is orthogonal to the six rigid movements in the inner product weighted by weight over length,
+    and most of the molecule stands still where only a part of it moves.
     """
     scale = np.sqrt(np.average((displacement**2).sum(1), weights=weights))
     if scale == 0:

@@ -47,8 +47,8 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], rows: Ha
     """Gain [K] and standard error [K] of each mode, from particles that its model has not seen.
 
     Mode k's gain is the mean over particles of the marginal log-likelihood with the first k modes minus that with
-    k - 1. Where a mode is mostly a rigid movement of the whole, its rigid part counts for the latter as well: errors of the
-    poses that are not alike in all directions of the molecule make such modes.
+    k - 1. Where a mode is mostly a rigid movement of the whole, its rigid part counts for the latter as well: errors of
+    the poses that are not alike in all directions of the molecule make such modes.
     """
     n_modes = fits[0].model.n_modes
     gains: list[list[Array]] = [[] for _ in range(n_modes)]
@@ -97,13 +97,15 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
     null = _null_gain(estimator.with_flips(seed, model, still), model, still, rows, reference)
-    n_modes = fixed or 2
+    n_modes, fits = fixed or 2, None
     while True:
         first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=12,
-                                      label=f"half-set {i}") for i, r in enumerate(rows, 1))
-        gain, error = held_out_gains(estimator, (first, second), rows)
+                                      label=f"half-set {i}, {n_modes} modes", grown=fits and fits[i - 1])
+                         for i, r in enumerate(rows, 1))
+        fits = first, second
+        gain, error = held_out_gains(estimator, fits, rows)
         real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
-        agreement = _agreement(estimator, (first, second), rows)
+        agreement = _agreement(estimator, fits, rows)
         significant = int(np.argmin(np.append(real & (agreement >= _LEAST_AGREEMENT), False)))
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes,
                   ", ".join(f"{g:.3f} +- {e:.3f}" for g, e in zip(gain, error, strict=True)), null)

@@ -109,6 +109,13 @@ class Ensemble:
         """The same poses and contrasts with n_modes coordinates of zero."""
         return Ensemble(self.rows, np.zeros((len(self.rows), n_modes)), self.pose, self.contrast)
 
+    def with_more(self, n_modes: int, of: int) -> "Ensemble":
+        """The same state with coordinates of zero for further modes: ``of`` modes before, n_modes after."""
+        n = len(self.rows)
+        z = self.z.reshape(n, -1, of)  # the coordinates of each copy of a unit stand together
+        z = np.concatenate([z, np.zeros((n, z.shape[1], n_modes - of))], axis=2)
+        return Ensemble(self.rows, z.reshape(n, -1), self.pose, self.contrast)
+
 
 @dataclass
 class Sums:
@@ -272,9 +279,9 @@ class SubspaceEstimator:
         return np.block(blocks)
 
     def still_curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int) -> Array:
-        """[R, R] mean curvature by a displacement along the modes' basis, without motion."""
-        some = ensemble.with_modes(1).at(_sample(ensemble, sample))
-        raw = self._raw_curvature(self.without_modes(model), some, np.ones((len(some.rows), 1)))[0]
+        """[R, R] mean curvature by a displacement along the modes' basis that is the same for all particles."""
+        some = ensemble.at(_sample(ensemble, sample))
+        raw = self._raw_curvature(model, some, np.ones((len(some.rows), 1)))[0]
         return np.asarray(self.basis.mixing.T @ raw @ self.basis.mixing)
 
     def _raw_curvature(self, model: SubspaceModel, some: Ensemble, moments: Array) -> Array:
@@ -295,14 +302,13 @@ class SubspaceEstimator:
     def gradient_covariance(self, model: SubspaceModel, ensemble: Ensemble) -> Array:
         """[R, R] covariance over the particles of the gradient of the log-likelihood by a displacement of the modes.
 
-        At the best pose and contrast of a particle this is the gradient with both integrated out.
+        At the best coordinates, pose and contrast of a particle this is the gradient with all of them integrated out.
         """
-        modes, white, _ = self.constants(self.without_modes(model))
-        still = ensemble.with_modes(1)
+        modes, white, _ = self.constants(model)
         total = np.zeros((self.basis.size, self.basis.size))
         mean, count = np.zeros(self.basis.size), 0
         for span, batch in self._batches(ensemble.rows, "gradients"):
-            fields = self._statistics(batch, modes, white, self._state(still, span))
+            fields = self._statistics(batch, modes, white, self._state(ensemble, span))
             g = self.basis.adjoint(fields.numpy().astype(np.float64))
             total += g.T @ g
             mean += g.sum(0)
@@ -311,14 +317,15 @@ class SubspaceEstimator:
         return total / count - np.outer(mean, mean)
 
     def _gradient_statistics(self, batch: Batch, modes: LinearModes, white: Any, state: State) -> Any:
-        """Gradient of every particle's log-likelihood at the consensus, [n, N, 5] (relative amplitude)."""
+        """Gradient of every particle's log-likelihood by its Gaussians, [n, N, 5] (relative amplitude)."""
         posed = self.observer.posed(batch, state.pose)
-        factors = self.observer.factors(posed, modes.centers, modes.variances)
+        centers, weights = modes.gaussians(state.z)
+        factors = self.observer.factors(posed, centers, modes.variances)
         transfer = self.observer.transfer(posed, white)
         s = state.contrast[:, None, None, None, None]
-        base = transfer * self.observer.projector.project(factors, modes.weights)
+        base = transfer * self.observer.projector.project(factors, weights)
         residual = posed.planes * self.observer.whitening_of(posed, white) - s * base
-        pulled = self.observer.pullback(posed, factors, modes.weights, (s * transfer * residual)[:, tf.newaxis])[:, 0]
+        pulled = self.observer.pullback(posed, factors, weights, (s * transfer * residual)[:, tf.newaxis])[:, 0]
         relative = tf.concat([pulled[..., :3], pulled[..., 3:] * modes.weights[:, tf.newaxis],
                               tf.zeros_like(pulled[..., 3:])], -1)
         return relative * batch.real[:, tf.newaxis, tf.newaxis]

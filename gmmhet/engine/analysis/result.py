@@ -74,8 +74,8 @@ def mode_verdict(result: AnalysisResult, k: int, size: float) -> str:
                 f"deviation.{rest}")
     share = 0.0 if result.rigid_share is None else result.rigid_share[k]
     if share > _MOSTLY:
-        return (f"Mode {k + 1} is not supported: {evidence}; {100 * share:.0f} % of it is a movement of the whole molecule, "
-                "which errors of the poses make too.")
+        return (f"Mode {k + 1} is not supported: {evidence}; {100 * share:.0f} % of it is a movement of the whole "
+                "molecule, which errors of the poses make too.")
     return f"Mode {k + 1} is not supported: {evidence}; do not interpret it."
 
 
@@ -105,10 +105,10 @@ def pose_errors(result: AnalysisResult, resolution: float, refined: bool) -> dic
     if result.spread is None:
         return None
     turn, tilt, shift = np.rad2deg(result.spread.turn), np.rad2deg(result.spread.tilt), result.spread.shift
-    words = (f"The poses are good to about {tilt:.1f} degrees in direction, {turn:.1f} degrees in the plane and {shift:.1f} A "
-             "per axis")
-    words += "; these errors are integrated out, and can not look like a motion." if shift > 0.02 * resolution else (
-        "; the shifts are as good as exact at this resolution.")
+    words = (f"The poses are good to about {tilt:.1f} degrees in direction, {turn:.1f} degrees in the plane and "
+             f"{shift:.1f} A per axis")
+    words += ("; the shifts are as good as exact at this resolution." if shift < 0.02 * resolution else
+              "; such errors are told from motion while the coordinates are found.")
     if refined:
         words += " Corrected poses stand in latents.star (gmmhetRefined...)."
     return {"in_plane_degrees": float(turn), "out_of_plane_degrees": float(tilt), "shift_angstrom": float(shift),

@@ -125,14 +125,14 @@ def _inside(prepared: Prepared, config: AnalyzeConfig) -> NDArray[np.bool_]:
         return np.ones(len(model), bool)
     mask = read_map(config.focus)
     if mask.data.shape[0] != model.box or abs(mask.pixel_size / model.pixel_size - 1) > 1e-2:
-        raise InputError(f"{config.focus}: {mask.data.shape[0]} voxels of {mask.pixel_size:g} A; expected the particles' grid, "
-                         f"{model.box} of {model.pixel_size:g} A")
+        raise InputError(f"{config.focus}: {mask.data.shape[0]} voxels of {mask.pixel_size:g} A; expected the grid of "
+                         f"the particles, {model.box} of {model.pixel_size:g} A")
     voxels = np.rint(model.centers / model.pixel_size).astype(np.int64) + model.box // 2
     voxels = np.clip(voxels, 0, model.box - 1)
     inside = mask.data[voxels[:, 2], voxels[:, 1], voxels[:, 0]] > 0.5
     if inside.sum() < _FEWEST_IN_FOCUS:
-        raise InputError(f"{config.focus}: {inside.sum()} of {len(model)} Gaussians are where the mask is above 0.5; expected "
-                         f"at least {_FEWEST_IN_FOCUS}")
+        raise InputError(f"{config.focus}: {inside.sum()} of {len(model)} Gaussians are where the mask is above 0.5; "
+                         f"expected at least {_FEWEST_IN_FOCUS}")
     _LOG.info("%d of %d Gaussians are in focus: only they move", inside.sum(), len(model))
     return np.asarray(inside)
 

@@ -20,10 +20,10 @@ def _random_state(scene: Scene, poses: int, rng: np.random.Generator) -> np.ndar
 
 
 def _followed(dense: Dense, i: int, t: np.ndarray) -> np.ndarray:
-    """[pixels, pixels] what is left of a change once pose and contrast have followed; explicitly."""
+    """[pixels, pixels] what is left of a change once pose and contrast have followed half way; explicitly."""
     rest = dense.columns(i, t)[:, dense.scene.modes:]
     precision = dense.precision[dense.scene.modes:, dense.scene.modes:]
-    return np.eye(len(rest)) - rest @ np.linalg.solve(rest.T @ rest + precision, rest.T)
+    return np.eye(len(rest)) - 0.5 * rest @ np.linalg.solve(rest.T @ rest + precision, rest.T)
 
 
 class TestCurvatureSums(unittest.TestCase):

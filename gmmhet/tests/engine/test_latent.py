@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gmmhet.engine.latent import posterior_step, sign_flips
-from gmmhet.tests.engine.scene import Dense, Scene, changed_consensus, changed_mode, float32, opposite_draws
+from gmmhet.tests.engine.scene import Dense, Scene, changed_mode, float32, opposite_draws
 
 _POSE_SD = np.array([1.0, 1.0, *np.deg2rad([2.0, 2.0, 2.5])])
 _PRECISION = np.array([[1.2, 0.3], [0.3, 0.9]])
@@ -158,7 +158,7 @@ class TestGradientFormula(unittest.TestCase):
     """Every term of the module's text, by finite differences in float64, at the most probable t."""
 
     def test_gradient_is_the_sum_of_its_terms(self) -> None:
-        for poses, noise in ((0, 4.0), (5, 0.25)):
+        for poses, noise in ((0, 4.0), (5, 4.0)):
             scene, dense, truth = _planted(poses=poses, gaussians=4, noise=noise)
             t = np.array([dense.best(i, truth[i]) for i in range(scene.n)])
             got = _average_gradient(scene, dense, t)
@@ -172,9 +172,8 @@ class TestGradientFormula(unittest.TestCase):
             fit[:2, :, 4] = blur[:2, :, 4] = 0.0  # modes do not widen Gaussians
             for component in range(5):
                 expected = (fit + blur + cross)[..., component]
-                # float32 beside the fit; the pair of poses is apart by the posterior's spread, hence second derivatives
                 sizes = [np.abs(part[..., component]).max() for part in (fit, blur)]
-                allowed = (2e-4 if poses else 2e-5) * sizes[0] + 0.1 * sizes[1]
+                allowed = 1e-3 * sizes[0] + 0.01 * sizes[1]
                 np.testing.assert_allclose(got[..., component], expected, atol=allowed)
 
 
@@ -192,18 +191,22 @@ def _by_modes(scene: Scene, own: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def _terms(dense: Dense, i: int, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """J^T r and -sum over a in the pose, b of M_ab (dJ/dt_a)^T L_b, each [N, 5]; -J^T L M_k [K, N, 5]."""
+    """J^T r, and what its mean over pairs of poses adds, each [N, 5]; -J^T L M_k [K, N, 5]."""
     columns, covariance = dense.columns(i, t), np.linalg.inv(dense.hessian(i, t))
-    jacobian = dense.by_gaussian(i, t)
-    blur = np.zeros(jacobian.shape[1:])
-    for a in range(2, 2 + dense.poses):
-        unit = 1e-3 * np.eye(len(t))[a]
-        slope = (dense.by_gaussian(i, dense.moved(t, unit)) - dense.by_gaussian(i, dense.moved(t, -unit))) / 2e-3
-        blur -= np.einsum("pja,p->ja", slope, columns @ covariance[a])
-    cross = -np.einsum("pja,pk->kja", jacobian, columns @ covariance[:, :2])
+
+    def fit(at: np.ndarray) -> np.ndarray:
+        return np.einsum("pja,p->ja", dense.by_gaussian(i, at), dense.residual(i, at))
+
+    blur = np.zeros((dense.scene.gaussians, 5))
+    if dense.poses:
+        root = np.linalg.cholesky(covariance[2:-1, 2:-1])
+        for signs in opposite_draws(dense.poses):
+            change = covariance[:, 2:-1] @ np.linalg.solve(root.T, signs)
+            blur += (0.5 * fit(t + change) + 0.5 * fit(t - change) - fit(t)) / 2 ** (dense.poses - 1)
+    cross = -np.einsum("pja,pk->kja", dense.by_gaussian(i, t), columns @ covariance[:, :2])
     cross[..., 3] /= 1 + t[:2] @ dense.scene.amplitude
     cross[..., 4] = 0.0
-    return np.einsum("pja,p->ja", jacobian, dense.residual(i, t)), blur, cross
+    return fit(t), blur, cross
 
 
 class TestGradientOfTheMarginalLikelihood(unittest.TestCase):
@@ -225,21 +228,6 @@ class TestGradientOfTheMarginalLikelihood(unittest.TestCase):
         for a in (slice(0, 3), slice(3, 4)):
             error = np.linalg.norm((got - fit - determinant)[..., a]) / np.linalg.norm(determinant[..., a])
             self.assertLess(error, 0.2)
-
-    def test_by_the_consensus(self) -> None:
-        """Modes of no size, images in which poses are hardly known. Widths, whose gradient is all blur by the poses."""
-        scene, dense, truth = _planted(poses=5, n=6, gaussians=5, motion=1e-3, noise=30.0, seed=1)
-        t = np.array([dense.best(i, truth[i], steps=15) for i in range(scene.n)])
-        got = _average_gradient(scene, dense, t)[2]
-        fit, determinant = np.zeros((2, 5, 5))
-        for j, a in np.ndindex(fit.shape):
-            changes = [changed_consensus(scene.own, j, a, step) for step in (1e-3, -1e-3)]
-            fit[j, a], determinant[j, a] = _slopes(dense, t, changes)
-        blur = got - fit
-        for a, least, most in ((slice(0, 3), 0.7, 1.4), (slice(3, 4), 0.8, 1.4), (slice(4, 5), 0.9, 1.4)):
-            mine, exact = blur[:, a].ravel(), determinant[:, a].ravel()
-            self.assertGreater(mine @ exact / np.linalg.norm(mine) / np.linalg.norm(exact), 0.9)
-            self.assertTrue(least < mine @ exact / (exact @ exact) < most, mine @ exact / (exact @ exact))
 
 
 def _slopes(dense: Dense, t: np.ndarray, ends: list[Any]) -> tuple[float, float]:
