@@ -13,13 +13,14 @@ from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
 from gmmhet.convert import check_set, fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
-from gmmhet.engine.config import AnalyzeConfig, count_or_auto
+from gmmhet.engine.config import POSES, AnalyzeConfig, count_or_auto
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 
 __all__ = ["ProtGmmHetAnalyze"]
 
 _METHODS = ("likelihood", "gradient-pca")
+_POSE_WORDS = ("integrate out", "none, they are exact", "integrate out and correct")  # in the order of POSES
 
 
 class AnalyzeOutputs(Enum):
@@ -60,6 +61,16 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         form.addParam("motion", BooleanParam, default=True, label="Movements?", help="Let Gaussians move.")
         form.addParam("occupancy", BooleanParam, default=True, label="Occupancy changes?",
                       help="Let amplitudes of Gaussians change: density that comes and goes.")
+        form.addParam("poses", EnumParam, choices=_POSE_WORDS, default=0, label="Errors of the poses",
+                      help="integrate out: how good orientations and shifts are is estimated with the motion, so that "
+                           "their errors are not taken for it.\nnone, they are exact: faster, for simulated data.\n"
+                           "integrate out and correct: the maps of 'maps along a motion' are then made at the "
+                           "corrected poses.")
+        form.addParam("focusMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Focus mask",
+                      help="Only what lies in the mask moves; the rest is rigid. Empty: everything may move.")
+        form.addParam("symmetry", StringParam, default="C1", label="Analyse by subunit",
+                      help="The symmetry that the Gaussian model was made with (such as D7): every asymmetric unit of "
+                           "every particle gets its own coordinates. C1: the molecule as a whole.")
         form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
                       help="Stop before any work where orientations, shifts and model make no sense together.")
         self._defineSeed(form)
@@ -78,7 +89,10 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
     def _analyzeArguments(self) -> list[str]:
         arguments = ["--method", _METHODS[self.method.get()], "--modes", self.nModes.get().strip(),
                      "--motion" if self.motion else "--no-motion",
-                     "--occupancy" if self.occupancy else "--no-occupancy", "--seed", str(self.seed.get())]
+                     "--occupancy" if self.occupancy else "--no-occupancy", "--seed", str(self.seed.get()),
+                     "--poses", POSES[self.poses.get()], "--symmetry", self.symmetry.get().strip()]
+        if self.focusMask.get() is not None:
+            arguments += ["--focus", self.focusMask.get().getFileName()]
         return arguments + (["--resolution", str(self.resolution.get())] if self.resolution.get() else [])
 
     def _analysisPath(self, name: str) -> str:
@@ -129,7 +143,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
 
     def _checkOptions(self) -> None:
         AnalyzeConfig(modes=count_or_auto(self.nModes.get(), "Number of modes"), motion=self.motion.get(),
-                      resolution=self.resolution.get() or None, occupancy=self.occupancy.get())
+                      resolution=self.resolution.get() or None, occupancy=self.occupancy.get(),
+                      symmetry=self.symmetry.get())
 
     def _validate(self):
         errors, particles = messages_of(self._checkOptions), self.inputParticles.get()

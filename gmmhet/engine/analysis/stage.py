@@ -73,9 +73,9 @@ def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisR
 
 def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, Any]:
     """What the result depends on, with the files as they are on disk."""
-    options = {k: v for k, v in asdict(config).items() if k != "resume"}
-    times = {f"{name}_time": path.stat().st_mtime_ns for name, path in (("particles", table.source), ("model", model))
-             if path.is_file()}
+    options = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k != "resume"}
+    files = (("particles", table.source), ("model", model), ("focus", config.focus))
+    times = {f"{name}_time": path.stat().st_mtime_ns for name, path in files if path is not None and path.is_file()}
     return {"particles": str(table.source), "model": str(model), "images": table.fingerprint, **times, **options}
 
 

@@ -1,9 +1,10 @@
 """Particles with their coordinates: latents.star joined to particles.star by the image, not by position."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, read_map, read_particles
+from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
 
 __all__ = ["Placed", "read_mask", "read_placed"]
+
+_LOG = logging.getLogger("gmmhet")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Placed:
 
 
 def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
-    """Read and join both files. Rows of latents.star that particles.star does not have are left out.
+    """Read and join both files. Rows of latents.star that particles.star does not have are left out; poses that the
+    analysis refined (gmmhetRefined... in latents.star) take the place of those of particles.star.
 
     Raises:
         InputError: a particle has no row in latents.star, or what the files themselves lack.
@@ -65,7 +69,17 @@ def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
     contrast = star.floats("gmmhetContrast")[rows] if "gmmhetContrast" in star else np.ones(len(table))
     if not np.any(contrast != 0):
         raise InputError(f"{latents}: gmmhetContrast is 0 for every particle; expected the contrast of the images")
-    return Placed(table, placed, rows, contrast, coordinates, deviations)
+    return Placed(_with_refined_poses(table, star, rows), placed, rows, contrast, coordinates, deviations)
+
+
+def _with_refined_poses(table: ParticleTable, star: StarTable, rows: NDArray[np.int64]) -> ParticleTable:
+    """The particles at the poses that the analysis corrected, where latents.star has them."""
+    if "gmmhetRefinedRot" not in star:
+        return table
+    _LOG.info("poses are those that the analysis refined")
+    angles = np.stack([star.floats(f"gmmhetRefined{name}")[rows] for name in ("Rot", "Tilt", "Psi")], axis=1)
+    origins = np.stack([star.floats(f"gmmhetRefinedOrigin{name}Angst")[rows] for name in "XY"], axis=1)
+    return replace(table, angles=angles, origins=origins)
 
 
 def _identities(table: ParticleTable) -> Iterator[tuple[str, int, int]]:
