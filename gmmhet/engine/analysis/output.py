@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.analysis.leakage import leakage
 from gmmhet.engine.analysis.preparation import Prepared
+from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict, pose_errors
 from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.fitting import gaussian_density
 from gmmhet.engine.fitting.atoms import write_pseudo_atoms
 from gmmhet.engine.gaussians import GaussianModel
@@ -120,18 +119,6 @@ def _leakage(prepared: Prepared, result: AnalysisResult) -> list[dict[str, Any]]
     return leakage(table, table.halves, result.coordinates, deviations, prepared.observer.grid.resolution)
 
 
-def _refined_poses(prepared: Prepared, result: AnalysisResult) -> dict[str, list[str]]:
-    """Columns of the poses with their corrections."""
-    assert result.pose is not None
-    table = prepared.cache.table
-    turned = Rotation.from_rotvec(result.pose[:, 2:]).as_matrix() @ table.rotations
-    columns = {f"gmmhetRefined{name}": angle for name, angle in zip(("Rot", "Tilt", "Psi"), matrix_to_euler(turned).T,
-                                                                    strict=True)}
-    for name, origin in zip("XY", (table.origins + result.pose[:, :2]).T, strict=True):
-        columns[f"gmmhetRefinedOrigin{name}Angst"] = origin
-    return {name: [f"{v:.6f}" for v in values] for name, values in columns.items()}
-
-
 def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refine: bool) -> None:
     extra: dict[str, list[str]] = {}
     deviations = result.deviations
@@ -142,7 +129,8 @@ def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refin
     extra["gmmhetContrast"] = [f"{v:.6g}" for v in result.contrast]
     extra["gmmhetLogLikelihood"] = [f"{v:.4f}" if np.isfinite(v) else "0.0" for v in result.log_likelihood]
     if refine:
-        extra |= _refined_poses(prepared, result)
+        assert result.pose is not None
+        extra |= refined_columns(*refined_poses(prepared.cache.table, result.pose))
     write_particles(path, prepared.cache.table, extra)
 
 

@@ -52,7 +52,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
         (output / name).unlink(missing_ok=True)
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
         result, subunits = by_subunits(prepared, config)
-        write_subunits(output, table, subunits)
+        write_subunits(output, table, subunits, result.pose if config.poses == "refine" else None)
         more["symmetry"] = subunits.entry()
         _LOG.info("%s", more["symmetry"]["words"])
     else:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.broken import Asymmetry, asymmetry
 from gmmhet.engine.analysis.preparation import Prepared
+from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.subspace_method import (
     AMPLITUDE_PRIOR,
@@ -152,21 +153,31 @@ def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, ref
         pose_deviations=np.sqrt(found.pose_variance), span=found.z.reshape(-1, k))
 
 
-def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits) -> None:
-    """subunits.npz and subunits.star (CONVENTIONS.rst)."""
+def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose: Array | None = None) -> None:
+    """subunits.npz and subunits.star (CONVENTIONS.rst).
+
+    Args:
+        pose: [n, 5] corrections of the poses to be written too.
+    """
     with replacing(folder / "subunits.npz") as temporary, open(temporary, "wb") as out:
         np.savez(out, ids=table.ids, coordinates=subunits.coordinates, deviations=subunits.deviations,
                  rotations=subunits.rotations, correlation=subunits.correlation)
     n, copies, k = subunits.coordinates.shape
     rows = np.repeat(np.arange(n), copies)
-    # seen from A R_g the first subunit is where subunit g is from A
-    views = np.einsum("nab,gbc->ngac", table.rotations, subunits.rotations).reshape(-1, 3, 3)
     columns: dict[str, list[str]] = {}
     for name, values in (("gmmhetLatent", subunits.coordinates), ("gmmhetLatentSd", subunits.deviations)):
         for i in range(k):
             columns[f"{name}{i + 1}"] = [f"{v:.6f}" for v in values[:, :, i].ravel()]
     columns["gmmhetContrast"] = [f"{v:.6g}" for v in np.repeat(subunits.contrast, copies)]
     columns["gmmhetSubunit"] = [str(g) for g in np.tile(np.arange(1, copies + 1), n)]
+    if pose is not None:
+        refined, origins = refined_poses(table, pose)
+        columns |= refined_columns(_expanded(refined, subunits.rotations), origins[rows])
     write_selection(folder / "subunits.star", table, rows, columns=columns,
-                    poses=(matrix_to_euler(views), table.origins[rows]))
+                    poses=(matrix_to_euler(_expanded(table.rotations, subunits.rotations)), table.origins[rows]))
     _LOG.info("%s: %d rows, one for every subunit of every particle", folder / "subunits.star", len(rows))
+
+
+def _expanded(views: Array, rotations: Array) -> Array:
+    """[n G, 3, 3]: seen from A R_g the first subunit is where subunit g is from A."""
+    return np.asarray(np.einsum("nab,gbc->ngac", views, rotations).reshape(-1, 3, 3))

@@ -13,9 +13,10 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.analysis import analyze
 from gmmhet.engine.analysis.broken import asymmetry
+from gmmhet.engine.analysis.subunits import Subunits, write_subunits
 from gmmhet.engine.cli import main
 from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.engine.conventions import matrix_to_euler, projected_position
+from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler, projected_position
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import StarTable, read_particles, read_star, write_stack, write_star
@@ -130,6 +131,23 @@ class TestPlantedRing(unittest.TestCase):
         np.testing.assert_allclose(star.floats("gmmhetLatent1"), self.found["coordinates"][..., 0].ravel(), atol=1e-5)
         np.testing.assert_array_equal(star.integers("gmmhetSubunit"), np.tile([1, 2, 3], _N))
         np.testing.assert_array_equal(expanded.slice_index, np.repeat(np.arange(_N), 3))
+
+    def test_corrected_poses_are_expanded_too(self) -> None:
+        plain = read_particles(self.folder / "particles.star")
+        pose = np.random.default_rng(5).normal(size=(_N, 5)) * (2, 2, 0.1, 0.1, 0.1)
+        z = self.found["coordinates"]
+        subunits = Subunits("C3", _GROUP, z, z, np.ones((1, 3, 3)), np.ones(_N), asymmetry(z, z))
+        (self.folder / "corrected").mkdir()
+        write_subunits(self.folder / "corrected", plain, subunits, pose)
+        star = read_star(self.folder / "corrected" / "subunits.star")["particles"]
+        angles = np.stack([star.floats(f"gmmhetRefined{name}") for name in ("Rot", "Tilt", "Psi")], axis=1)
+        origins = np.stack([star.floats(f"gmmhetRefinedOrigin{name}Angst") for name in "XY"], axis=1)
+        turned = Rotation.from_rotvec(pose[:, 2:]).as_matrix() @ plain.rotations
+        for i, g in ((0, 1), (7, 2), (299, 0)):
+            there = projected_position(turned[i:i + 1], _UNIT @ _GROUP[g].T, plain.origins[i:i + 1] + pose[i, :2])
+            row = slice(3 * i + g, 3 * i + g + 1)
+            here = projected_position(euler_to_matrix(angles[row]), _UNIT, origins[row])
+            np.testing.assert_allclose(here, there, atol=1e-3)
 
     def test_model_of_another_symmetry(self) -> None:
         with self.assertRaisesRegex(InputError, "a model of symmetry C3; --symmetry D7 expects"):
