@@ -106,7 +106,7 @@ class TestSubunitModes(unittest.TestCase):
             columns = np.einsum("mg,gpja,jr->pmar", amounts[i], copies, scalar).reshape(len(by_gaussian), -1)
             rest = dense.columns(i, t[i])[:, 6:]
             inner = rest.T @ rest + dense.precision[6:, 6:]
-            followed = columns - rest @ np.linalg.solve(inner, rest.T @ columns)
+            followed = columns - 0.5 * rest @ np.linalg.solve(inner, rest.T @ columns)  # half, see curvature_sums
             expected += columns.T @ followed
         size = np.sqrt(np.diag(expected))
         np.testing.assert_allclose((got - expected) / np.outer(size, size), 0, atol=5e-4)
