@@ -10,18 +10,18 @@ from gmmhet.engine.latent import Prior, State
 from gmmhet.engine.observation import Batch, Observer
 from gmmhet.engine.projector import quadrants_to_planes
 
-__all__ = ["curvature_sums", "tied_curvature"]
+__all__ = ["FOLLOWING", "curvature_sums", "tied_curvature"]
 
 Tensor = Any
-_FOLLOWING = 0.5
+FOLLOWING = 0.5
 
 
 def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch, decoder: Any, white: Tensor,
-                   state: State, prior: Prior, moments: Tensor) -> Tensor:
+                   state: State, prior: Prior, moments: Tensor, following: float = FOLLOWING) -> Tensor:
     """Sum over particles of m_ik B^T J_i^T Q_i J_i B, J_i the Jacobian of s T F by all Gaussians at z_i, and Q_i what
     is left once the particle's contrast and pose have followed, 1 - f L (L^T L + P)^-1 L^T. With f = 1 this would be
     the curvature of the marginal likelihood, in which rigid movements weigh next to nothing, so that noise decides the
-    step along them; with f = 0 that of expectation-maximisation, which is slow where the pose follows. Here f = 1/2.
+    step along them; with f = 0 that of expectation-maximisation, slow where the pose follows. A step takes f = 1/2.
 
     A smooth scalar field f needs one projection of the Gaussians weighted by f: moving them along x, y or z multiplies
     that projection by -2 pi i times a component of the frequency, widening them by the squared frequency.
@@ -46,12 +46,12 @@ def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     parts = [turned * _along(observer, posed, axis)[:, tf.newaxis, tf.newaxis] for axis in range(3)]
     parts += [changed, widened * (-0.5 * tf.reduce_sum(observer.along**2, 0))]
     columns = tf.concat(parts, axis=1)
-    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns)
+    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns, following)
     return tf.tensordot(tf.transpose(moments * batch.real[:, tf.newaxis]), gram, 1)
 
 
 def tied_curvature(observer: Observer, scalar: NDArray[np.float64], batch: Batch, decoder: Any, white: Tensor,
-                   state: State, prior: Prior, amounts: Tensor) -> Tensor:
+                   state: State, prior: Prior, amounts: Tensor, following: float = FOLLOWING) -> Tensor:
     """The same for fields over one unit of G copies, all of which follow: sum of J_i^T Q_i J_i with the columns
     J_i(m, a) = sum_g amounts_img times the derivative by field a of copy g, turned with it.
 
@@ -88,12 +88,12 @@ def tied_curvature(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     widened = summed(amounts, images(moved * decoder.variances)) * (-0.5 * tf.reduce_sum(observer.along**2, 0))
     columns = tf.concat([moving, changed[:, :, tf.newaxis], widened[:, :, tf.newaxis]], axis=2) * s[:, :, tf.newaxis]
     columns = tf.reshape(columns, [-1, count * 5 * scalar.shape[1], *columns.shape[4:]])
-    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns)
+    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns, following)
     return tf.tensordot(batch.real, gram, 1)
 
 
 def _followed_gram(observer: Observer, posed: Batch, factors: Any, centers: Tensor, weights: Tensor, transfer: Tensor,
-                   base: Tensor, state: State, prior: Prior, columns: Tensor) -> Tensor:
+                   base: Tensor, state: State, prior: Prior, columns: Tensor, following: float) -> Tensor:
     """[n, R, R] J^T Q J of columns J [n, R, ...]: Q of curvature_sums."""
     jacobian = _flat(columns)
     nuisances = base[:, tf.newaxis]
@@ -106,7 +106,7 @@ def _followed_gram(observer: Observer, posed: Batch, factors: Any, centers: Tens
     lower = tf.linalg.cholesky(tf.matmul(nuisances, nuisances, transpose_b=True) + tf.linalg.diag(precision))
     followed = tf.linalg.triangular_solve(lower, tf.matmul(nuisances, jacobian, transpose_b=True))
     gram = tf.matmul(jacobian, jacobian, transpose_b=True)
-    return gram - _FOLLOWING * tf.matmul(followed, followed, transpose_a=True)
+    return gram - following * tf.matmul(followed, followed, transpose_a=True)
 
 
 def _flat(columns: Tensor) -> Tensor:

@@ -51,24 +51,23 @@ class LinearModes(NamedTuple):
         Args:
             weights: [n, N] of the conformations. cotangent: [n, 2, 2, h + 1, h + 1].
         Returns:
-            [n, N, 5]: by x, y, z (Angstrom), relative weight, logarithm of the squared width.
+            [n, N, 6]: by x, y, z (Angstrom), relative weight, logarithm of the squared width; and by what a mode adds
+            to the weights, relative to those of the consensus (a relative change of these scales what modes made).
         """
         pulled = observer.pullback(batch, factors, weights, cotangent[:, tf.newaxis])[:, 0]
         spread = observer.pullback_variances(factors, weights, cotangent) * self.variances
-        # a relative change of the consensus weights scales what the modes made of them
-        return tf.concat([pulled[..., :3], (pulled[..., 3] * weights)[..., tf.newaxis], spread[..., tf.newaxis]], -1)
+        last = [pulled[..., 3] * weights, spread, pulled[..., 3] * self.weights]
+        return tf.concat([pulled[..., :3], tf.stack(last, axis=-1)], -1)
 
     def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangents: Tensor,
                       z: Tensor, own: Tensor) -> Tensor:
         """[K, N, 5] sum over the batch of z_k times the consensus' gradient, and of the pulled back cotangents.
 
         Args:
-            cotangents: [n, K, 2, 2, h + 1, h + 1]. z: [n, K]. own: [n, N, 5] of consensus_gradient.
+            cotangents: [n, K, 2, 2, h + 1, h + 1]. z: [n, K]. own: [n, N, 6] of consensus_gradient.
         """
         pulled = observer.pullback(batch, factors, weights, cotangents)
         pulled = tf.concat([tf.reduce_sum(pulled[..., :3], 0),
                             tf.reduce_sum(pulled[..., 3], 0)[..., tf.newaxis] * self.weights[:, tf.newaxis]], -1)
-        share = self.weights / (self.weights * (1.0 + tf.matmul(z, self.amplitude)))
-        own = tf.concat([own[..., :3], own[..., 3:4] * share[..., tf.newaxis]], -1)
-        fields = tf.tensordot(z, own, [[0], [0]]) + pulled
+        fields = tf.tensordot(z, tf.concat([own[..., :3], own[..., 5:]], -1), [[0], [0]]) + pulled
         return tf.pad(fields, [[0, 0], [0, 0], [0, 1]])

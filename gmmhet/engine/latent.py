@@ -186,7 +186,7 @@ def _accepted(observer: Observer, batch: Batch, decoder: Any, white: Tensor, sta
 
 def _consensus_gradient(observer: Observer, batch: Batch, decoder: Any, white: Tensor, new: State, residual: Tensor,
                         covariance: Tensor, draws: Tensor) -> Tensor:
-    """[n, N, 5] gradient a of the module's text."""
+    """[n, N, 6] gradient a of the module's text."""
     fields, poses = new.z.shape[1], new.pose.shape[1]
 
     def pulled(state: State, left: Tensor, there: _Point) -> Tensor:
@@ -209,13 +209,13 @@ def _gradient(observer: Observer, batch: Batch, decoder: Any, new: State, at: _P
     """Gradient of the log-likelihood by the decoder's parameters; see the module's text.
 
     Args:
-        cross: [n, D, pixels] -(L M_k)^T. own: [n, N, 5] of the consensus.
+        cross: [n, D, pixels] -(L M_k)^T. own: [n, N, 6] of the consensus.
     """
     shape = tf.concat([tf.shape(cross)[:2], tf.shape(batch.planes)[1:]], 0)
     cotangents = tf.ensure_shape(tf.reshape(cross, shape), [None, cross.shape[1], *batch.planes.shape[1:]])
     cotangents *= at.transfer[:, tf.newaxis] * (batch.real * new.contrast)[:, None, None, None, None, None]
     modes = decoder.mode_gradient(observer, at.batch, at.factors, at.weights, cotangents, new.z, own)
-    return tf.concat([modes, tf.reduce_sum(own, 0)[tf.newaxis]], axis=0)
+    return tf.concat([modes, tf.reduce_sum(own[..., :5], 0)[tf.newaxis]], axis=0)
 
 
 def _shell_power(observer: Observer, batch: Batch, white: Tensor, residual: Tensor, columns: Tensor, lower: Tensor,

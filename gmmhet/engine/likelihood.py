@@ -47,17 +47,27 @@ class _Climb:
     """Passes that never go down: a pass that lost likelihood is undone, and its step tried again shorter.
 
     Attributes:
-        best: log-likelihood, model, particles and sums of the best pass. damping: of the next step.
+        best: log-likelihood, model, particles and sums of the best pass. damping: of the next step. promised: what the
+        last step was to gain.
     """
 
     best: tuple[float, SubspaceModel, Ensemble, Sums] | None = None
     damping: float = 0.1
+    promised: float = 0.0
 
     def after(self, total: float, model: SubspaceModel, ensemble: Ensemble, sums: Sums) -> float:
-        """Take note of a pass; returns what it gained over the best."""
-        gain = np.inf if self.best is None else total - self.best[0]
+        """Take note of a pass; returns what it gained over the best.
+
+        Damping falls after a step that kept its promise, and rises after one that did not (Nielsen 1999).
+        """
+        if self.best is None:
+            self.best = total, model, ensemble, sums
+            return np.inf
+        gain = total - self.best[0]
+        kept = gain / max(self.promised, _NOISE_OF_PASS)
         if gain > -_NOISE_OF_PASS:
-            self.damping = max(self.damping / 3, 0.05)
+            if self.promised > _NOISE_OF_PASS:
+                self.damping = float(np.clip(self.damping * max(1 / 3, 1 - (2 * kept - 1) ** 3), 0.05, 4.0))
             self.best = total, model, ensemble, sums
         else:
             self.damping = max(4 * self.damping, 0.5)
@@ -68,7 +78,8 @@ class _Climb:
         assert self.best is not None
         _, model, ensemble, sums = self.best
         grid = estimator.observer.grid
-        new, remaining = update_modes(estimator, model, ensemble, sums, damping=self.damping, modes=modes)
+        new, remaining, self.promised = update_modes(estimator, model, ensemble, sums, damping=self.damping,
+                                                     modes=modes)
         new = update_contrast(update_noise(new, sums, grid), ensemble)
         return update_spread(new, ensemble, damping=self.damping), ensemble, remaining
 

@@ -17,7 +17,7 @@ _SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
 
 
 def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums, *,
-                 damping: float = 0.0, modes: bool = True) -> tuple[SubspaceModel, float]:
+                 damping: float = 0.0, modes: bool = True) -> tuple[SubspaceModel, float, float]:
     """Gauss-Newton step on the modes and on the smooth part of the consensus, together.
 
     With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
@@ -27,7 +27,8 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
     Args:
         modes: False: the consensus alone.
     Returns:
-        the new model, and the length of the remaining gradient in the metric of its own curvature, per coefficient.
+        the new model; the length of the remaining gradient in the metric of its own curvature, per coefficient; and
+        what the step promises to gain in log-likelihood per particle.
     """
     n, k = len(ensemble.rows), model.n_modes
     own = estimator.basis.adjoint(sums.gradient[:k]) - model.coefficients
@@ -38,7 +39,9 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
     step[free] = scipy.linalg.solve(hessian[free, free], right[free], assume_a="pos")
     remaining = float(np.sqrt(np.sum(right * step) / len(right[free])))
     changed = _moved(model, estimator.consensus_basis.fields(step[own.size:]), estimator.observer.grid)
-    return replace(changed, coefficients=model.coefficients + step[:own.size].reshape(own.shape)), remaining
+    promised = float(0.5 * np.sum(right * step) / n)
+    coefficients = model.coefficients + step[:own.size].reshape(own.shape)
+    return replace(changed, coefficients=coefficients), remaining, promised
 
 
 def _moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:

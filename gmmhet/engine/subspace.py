@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.basis import FieldBasis
 from gmmhet.engine.cache import ParticleCache
-from gmmhet.engine.curvature import curvature_sums
+from gmmhet.engine.curvature import FOLLOWING, curvature_sums
 from gmmhet.engine.decoder import LinearModes
 from gmmhet.engine.latent import Posterior, Prior, State, posterior_step, sign_flips
 from gmmhet.engine.observation import POSE, Batch, Observer, batches, whitening
@@ -279,12 +279,14 @@ class SubspaceEstimator:
         return np.block(blocks)
 
     def still_curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int) -> Array:
-        """[R, R] mean curvature by a displacement along the modes' basis that is the same for all particles."""
+        """[R, R] mean curvature by a displacement along the modes' basis that is the same for all particles, pose and
+        contrast integrated out."""
         some = ensemble.at(_sample(ensemble, sample))
-        raw = self._raw_curvature(model, some, np.ones((len(some.rows), 1)))[0]
+        raw = self._raw_curvature(model, some, np.ones((len(some.rows), 1)), following=1.0)[0]
         return np.asarray(self.basis.mixing.T @ raw @ self.basis.mixing)
 
-    def _raw_curvature(self, model: SubspaceModel, some: Ensemble, moments: Array) -> Array:
+    def _raw_curvature(self, model: SubspaceModel, some: Ensemble, moments: Array, following: float = FOLLOWING,
+                       ) -> Array:
         """[M, 5 A, 5 A] means of curvature_sums."""
         modes, white, prior = self.constants(model)
         size, raw = max(1, self.batch_size // 4), 5 * self.basis.scalar.shape[1]
@@ -292,12 +294,13 @@ class SubspaceEstimator:
         for start, (rows, batch) in enumerate(batches(self.cache, some.rows, size)):
             span = slice(start * size, start * size + len(rows))
             state = State(*(self._filled(a[span], size) for a in (some.z, some.pose, some.contrast)))
-            total += self._curvature(batch, modes, white, state, prior, self._filled(moments[span], size)).numpy()
+            weights = self._filled(moments[span], size)
+            total += self._curvature(batch, modes, white, state, prior, weights, following).numpy()
         return total / len(some.rows)
 
     def _curvature_of(self, batch: Batch, modes: LinearModes, white: Any, state: State, prior: Prior, moments: Any,
-                      ) -> Any:
-        return curvature_sums(self.observer, self.basis.scalar, batch, modes, white, state, prior, moments)
+                      following: float) -> Any:
+        return curvature_sums(self.observer, self.basis.scalar, batch, modes, white, state, prior, moments, following)
 
     def gradient_covariance(self, model: SubspaceModel, ensemble: Ensemble) -> Array:
         """[R, R] covariance over the particles of the gradient of the log-likelihood by a displacement of the modes.

@@ -14,7 +14,7 @@ import scipy.linalg
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gmmhet.engine.curvature import tied_curvature
+from gmmhet.engine.curvature import FOLLOWING, tied_curvature
 from gmmhet.engine.decoder import LinearModes
 from gmmhet.engine.latent import Prior, State
 from gmmhet.engine.observation import Batch, Observer, batches
@@ -98,23 +98,23 @@ class SubunitModes(NamedTuple):
 
     def consensus_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangent: Tensor,
                            ) -> Tensor:
-        """As of LinearModes for every copy, turned back to the first unit: [n G, N_a, 5]; their sum is the unit's."""
+        """As of LinearModes for every copy, turned back to the first unit: [n G, N_a, 6]; their sum is the unit's."""
         whole = LinearModes(self.centers, self.weights, self.variances, self.position, self.amplitude)
         return self.turned_back(whole.consensus_gradient(observer, batch, factors, weights, cotangent))
 
     def turned_back(self, fields: Tensor) -> Tensor:
-        """Fields [n, N, 5] over the whole as fields [n G, N_a, 5] over the first unit."""
-        size = tf.shape(self.unit_weights)[0]
-        split = tf.reshape(fields, [-1, self.copies, size, 5])
+        """Fields [n, N, C] over the whole as fields [n G, N_a, C] over the first unit; x, y, z come first."""
+        size, columns = tf.shape(self.unit_weights)[0], fields.shape[-1]
+        split = tf.reshape(fields, [-1, self.copies, size, columns])
         turned = tf.einsum("gba,ngjb->ngja", self.rotations, split[..., :3])
-        return tf.reshape(tf.concat([turned, split[..., 3:]], -1), [-1, size, 5])
+        return tf.reshape(tf.concat([turned, split[..., 3:]], -1), [-1, size, columns])
 
     def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangents: Tensor,
                       z: Tensor, own: Tensor) -> Tensor:
         """As of LinearModes, [K, N_a, 5]: copies count as particles.
 
         Args:
-            cotangents: [n, G K, 2, 2, h + 1, h + 1]. z: [n, G K]. own: [n G, N_a, 5] of consensus_gradient.
+            cotangents: [n, G K, 2, 2, h + 1, h + 1]. z: [n, G K]. own: [n G, N_a, 6] of consensus_gradient.
         """
         unit = LinearModes(self.unit_centers, self.unit_weights, self.unit_variances, self.position, self.amplitude)
         split = tf.reshape(cotangents, [-1, self.position.shape[0], *cotangents.shape[2:]])
@@ -186,10 +186,11 @@ class SubunitEstimator(SubspaceEstimator):
         some = ensemble.at(_spread(len(ensemble.rows), sample))
         copies = len(self.rotations)
         one = np.eye(copies)[np.arange(len(some.rows)) % copies]
-        raw = self._raw_tied_curvature(model, some, one[:, np.newaxis])
+        raw = self._raw_tied_curvature(model, some, one[:, np.newaxis], following=1.0)
         return np.asarray(self.basis.mixing.T @ raw @ self.basis.mixing)
 
-    def _raw_tied_curvature(self, model: SubspaceModel, some: Ensemble, amounts: Array) -> Array:
+    def _raw_tied_curvature(self, model: SubspaceModel, some: Ensemble, amounts: Array, following: float = FOLLOWING,
+                            ) -> Array:
         """Mean over particles of tied_curvature."""
         modes, white, prior = self.constants(model)
         size = max(1, self.batch_size // 4)
@@ -197,12 +198,13 @@ class SubunitEstimator(SubspaceEstimator):
         for start, (rows, batch) in enumerate(batches(self.cache, some.rows, size)):
             span = slice(start * size, start * size + len(rows))
             state = State(*(self._filled(a[span], size) for a in (some.z, some.pose, some.contrast)))
-            total = total + self._tied(batch, modes, white, state, prior, self._filled(amounts[span], size)).numpy()
+            shares = self._filled(amounts[span], size)
+            total = total + self._tied(batch, modes, white, state, prior, shares, following).numpy()
         return np.asarray(total / len(some.rows), np.float64)
 
     def _tied_curvature(self, batch: Batch, modes: SubunitModes, white: Any, state: State, prior: Prior, amounts: Any,
-                        ) -> Any:
-        return tied_curvature(self.observer, self.basis.scalar, batch, modes, white, state, prior, amounts)
+                        following: float) -> Any:
+        return tied_curvature(self.observer, self.basis.scalar, batch, modes, white, state, prior, amounts, following)
 
     def _gradient_statistics(self, batch: Batch, modes: Any, white: Any, state: State) -> Any:
         """[n G, N_a, 5]: the gradients of every copy, turned back to the first."""

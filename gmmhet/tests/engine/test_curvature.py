@@ -72,7 +72,7 @@ class TestStep(unittest.TestCase):
         gradient = rng.normal(size=(3, scene.gaussians, 5)) * np.array([1, 1, 1, 10, 10])
         sums = Sums(gradient, np.zeros(noise.shape), np.array([3.0, 2.0]))
         estimator = SubspaceEstimator(scene.cache, scene.observer, basis, consensus, batch_size=8)
-        new, remaining = update_modes(estimator, model, ensemble, sums, damping=0.5)
+        new, remaining, _ = update_modes(estimator, model, ensemble, sums, damping=0.5)
 
         dense = Dense(scene, noise, poses=5, precision=np.eye(2), pose_precision=_SPREAD.precision, mean=1.0,
                       deviation=0.2)
@@ -100,7 +100,7 @@ class TestStep(unittest.TestCase):
         np.testing.assert_allclose(np.log(new.variances / scene.sigmas**2), change[:, 4],
                                    atol=5e-3 * np.abs(change[:, 4]).max())
         self.assertAlmostEqual(remaining, np.sqrt(right @ step / len(right)), delta=1e-3 * remaining)
-        alone, _ = update_modes(estimator, model, ensemble, sums, damping=0.5, modes=False)
+        alone, _, _ = update_modes(estimator, model, ensemble, sums, damping=0.5, modes=False)
         np.testing.assert_array_equal(alone.coefficients, coefficients)
         self.assertGreater(np.abs(alone.centers - scene.centers).max(), 1e-4)
 

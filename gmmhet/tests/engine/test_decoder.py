@@ -40,6 +40,9 @@ class TestLinearModes(unittest.TestCase):
         """By centres, relative weights and logarithms of squared widths, at conformations away from the consensus."""
         got = self.modes.consensus_gradient(self.scene.observer, self.scene.batch, self.factors, self.weights,
                                             float32(self.cotangents[:, 0])).numpy()
+        added = got[..., 5] * np.asarray(self.weights) / self.scene.weights  # of the conformation, not the consensus
+        np.testing.assert_allclose(added, got[..., 3], rtol=1e-4, atol=1e-5 * np.abs(added).max())
+        got = got[..., :5]
         expected = np.empty(got.shape)
         for i, j, a in np.ndindex(got.shape):
             ends = [self.view(i, self.z[i], changed_consensus(self.scene.own, j, a, s)) for s in (1e-4, -1e-4)]

@@ -166,8 +166,8 @@ class TestGradientFormula(unittest.TestCase):
             for i in range(scene.n):
                 terms = _terms(dense, i, t[i])
                 for part, own in ((fit, terms[0]), (blur, terms[1])):
-                    part[:2] += t[i, :2, None, None] * _by_modes(scene, own, t[i])
-                    part[2] += own
+                    part[:2] += t[i, :2, None, None] * own[1]
+                    part[2] += own[0]
                 cross[:2] += terms[2]
             fit[:2, :, 4] = blur[:2, :, 4] = 0.0  # modes do not widen Gaussians
             for component in range(5):
@@ -191,13 +191,15 @@ def _by_modes(scene: Scene, own: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def _terms(dense: Dense, i: int, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """J^T r, and what its mean over pairs of poses adds, each [N, 5]; -J^T L M_k [K, N, 5]."""
+    """J^T r, and what its mean over pairs of poses adds, each [2, N, 5] (by the consensus; by the mode fields, per unit
+    of z); -J^T L M_k [K, N, 5]."""
     columns, covariance = dense.columns(i, t), np.linalg.inv(dense.hessian(i, t))
 
     def fit(at: np.ndarray) -> np.ndarray:
-        return np.einsum("pja,p->ja", dense.by_gaussian(i, at), dense.residual(i, at))
+        own = np.einsum("pja,p->ja", dense.by_gaussian(i, at), dense.residual(i, at))
+        return np.stack([own, _by_modes(dense.scene, own, at)])
 
-    blur = np.zeros((dense.scene.gaussians, 5))
+    blur = np.zeros((2, dense.scene.gaussians, 5))
     if dense.poses:
         root = np.linalg.cholesky(covariance[2:-1, 2:-1])
         for signs in opposite_draws(dense.poses):
