@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise, update_spread
-from gmmhet.engine.start import first_modes, more_modes
+from gmmhet.engine.start import first_modes
 from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel, Sums
 
 __all__ = ["Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
@@ -112,18 +112,22 @@ def spread_words(model: SubspaceModel) -> str:
     return f"poses good to {tilt:.2f} (tilt) and {turn:.2f} (in plane) degrees and {model.spread.shift:.2f} A"
 
 
-def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 3,
+def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 10,
           start: Ensemble | None = None) -> Ensemble:
-    """Coordinates of particles under a fixed model."""
+    """Coordinates of particles under a fixed model: steps until the mean log-likelihood stays, at most so many."""
     ensemble = Ensemble.blank(rows, model) if start is None else start
+    before = -np.inf
     for _ in range(steps):
         ensemble, _ = estimator.pass_over(model, ensemble, gradient=False, label="coordinates")
+        if ensemble.log_likelihood.mean() < before + _NOISE_OF_PASS / 4:
+            break
+        before = float(ensemble.log_likelihood.mean())
     return ensemble
 
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, *,
                  reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
-                 grown: Fit | None = None, warm: bool = False) -> Fit:
+                 warm: bool = False) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
     Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference``; the
@@ -131,19 +135,12 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
 
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
-        reference: log-likelihood per particle without motion. grown: a fit of fewer modes of the same particles, to
-        which the others are added. warm: start from the modes in the model instead.
+        reference: log-likelihood per particle without motion. warm: start from the modes in the model instead.
     """
     current, eigenvalues = model, np.zeros(0)
-    if grown is not None:
-        before = grown.model.n_modes
-        new, eigenvalues = more_modes(estimator, grown.model, grown.ensemble, n_modes - before)
-        current = estimator.with_coefficients(grown.model, np.concatenate([grown.model.coefficients, new]))
-        ensemble = grown.ensemble.with_more(n_modes, before)
-    else:
-        if not warm:
-            current, eigenvalues = first_modes(estimator, model, still, n_modes)
-        ensemble = still.with_modes(current.n_latent)
+    if not warm:
+        current, eigenvalues = first_modes(estimator, model, still, n_modes)
+    ensemble = still.with_modes(current.n_latent)
     ensemble = infer(estimator, current, still.rows, steps=1, start=ensemble)
     history: list[dict[str, float]] = []
     climb, settled = _Climb(), 0

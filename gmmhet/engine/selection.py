@@ -43,31 +43,34 @@ class ModeEvidence:
     fits: tuple[Fit, Fit]
 
 
-def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], rows: Halves) -> tuple[Array, Array]:
-    """Gain [K] and standard error [K] of each mode, from particles that its model has not seen.
+def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble], *,
+                   first: int = 0) -> tuple[Array, Array]:
+    """Gain and standard error of each mode from number ``first`` (from 0) on, from particles its model has not seen.
 
     Mode k's gain is the mean over particles of the marginal log-likelihood with the first k modes minus that with
     k - 1. Where a mode is mostly a rigid movement of the whole, its rigid part counts for the latter as well: errors of
     the poses that are not alike in all directions of the molecule make such modes.
+
+    Args:
+        found: the particles of the other half under each model.
     """
     n_modes = fits[0].model.n_modes
     gains: list[list[Array]] = [[] for _ in range(n_modes)]
-    for fit, others in zip(fits, rows[::-1], strict=True):
-        found = infer(estimator, fit.model, others)
-        above = found.log_likelihood
-        for number in reversed(range(n_modes)):
+    for fit, others in zip(fits, found, strict=True):
+        above = others.log_likelihood
+        for number in reversed(range(first, n_modes)):
             coefficients = fit.model.coefficients.copy()
             coefficients[number:] = 0.0
-            below = _smaller(estimator, fit.model, found, coefficients, number)
+            below = _smaller(estimator, fit.model, others, coefficients, number)
             rigid = _rigid_coefficients(estimator, fit.model, number)
             if rigid is not None:
                 coefficients[number] = rigid
-                pose_like = _smaller(estimator, fit.model, found, coefficients, number + 1)
+                pose_like = _smaller(estimator, fit.model, others, coefficients, number + 1)
                 gains[number].append(above - (pose_like if pose_like.mean() > below.mean() else below))
             else:
                 gains[number].append(above - below)
             above = below
-    all_gains = np.array([np.concatenate(parts) for parts in gains])
+    all_gains = np.array([np.concatenate(parts) for parts in gains[first:]])
     return all_gains.mean(1), all_gains.std(1) / np.sqrt(all_gains.shape[1])
 
 
@@ -97,25 +100,43 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
     null = _null_gain(estimator.with_flips(seed, model, still), model, still, rows, reference)
-    n_modes, fits = fixed or 2, None
+    levels: list[ModeEvidence] = []
+    n_modes = fixed or 2
     while True:
-        first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=12,
-                                      label=f"half-set {i}, {n_modes} modes", grown=fits and fits[i - 1])
-                         for i, r in enumerate(rows, 1))
-        fits = first, second
-        gain, error = held_out_gains(estimator, fits, rows)
-        real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
-        agreement = _agreement(estimator, fits, rows)
-        significant = int(np.argmin(np.append(real & (agreement >= _LEAST_AGREEMENT), False)))
-        _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes,
-                  ", ".join(f"{g:.3f} +- {e:.3f}" for g, e in zip(gain, error, strict=True)), null)
+        before = levels[-1] if levels else None
+        levels.append(_evidence(estimator, model, still, rows, n_modes, null, before, reference))
+        significant = levels[-1].significant
+        _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes, ", ".join(
+            f"{g:.3f} +- {e:.3f}" for g, e in zip(levels[-1].gain, levels[-1].error, strict=True)), null)
         if fixed or significant < n_modes or n_modes >= _LARGEST:
             break
         n_modes += 2
-    fields = [estimator.basis.fields(f.model.coefficients)[..., :4] for f in (first, second)]
+    # the fits of no more modes than are real, with what was found of all that were tried
+    enough = next(level for level in levels if len(level.correlation) >= significant)
+    return replace(enough, gain=levels[-1].gain, error=levels[-1].error, significant=significant)
+
+
+def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, n_modes: int,
+              null: float, before: ModeEvidence | None, reference: float) -> ModeEvidence:
+    """Fits of n_modes modes and what they show; of modes that ``before`` had already, gains are those found then.
+
+    Every number of modes is fitted from its own start: large motions that two modes bend to follow are better
+    described by four that share them.
+    """
+    first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=12,
+                                  label=f"half-set {i}, {n_modes} modes") for i, r in enumerate(rows, 1))
+    fits, known = (first, second), 0 if before is None else len(before.gain)
+    found = infer(estimator, first.model, rows[1]), infer(estimator, second.model, rows[0])
+    gain, error = held_out_gains(estimator, fits, found, first=known)
+    if before is not None:
+        gain, error = np.concatenate([before.gain, gain]), np.concatenate([before.error, error])
+    real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
+    agreement = _agreement(fits, found)
+    significant = int(np.argmin(np.append(real & (agreement >= _LEAST_AGREEMENT), False)))
+    fields = [estimator.basis.fields(f.model.coefficients)[..., :4] for f in fits]
     scale = np.array([1.0, 1.0, 1.0, _ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
     angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(model.weights))
-    return ModeEvidence(gain, error, null, agreement, angles, significant, (first, second))
+    return ModeEvidence(gain, error, null, agreement, angles, significant, fits)
 
 
 def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, reference: float,
@@ -124,15 +145,14 @@ def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemb
     few = (rows[0][:_NULL_PARTICLES], rows[1][:_NULL_PARTICLES])
     first, second = (fit_subspace(estimator, model, still.at(r), 2, reference=reference, passes=3, label="null")
                      for r in few)
-    return float(np.quantile(held_out_gains(estimator, (first, second), few)[0], 0.95))
+    found = infer(estimator, first.model, few[1]), infer(estimator, second.model, few[0])
+    return float(np.quantile(held_out_gains(estimator, (first, second), found)[0], 0.95))
 
 
-def _agreement(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], rows: Halves) -> Array:
+def _agreement(fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble]) -> Array:
     """Correlation of coordinates of the same particles under both models; [K], signs matched."""
     first, second = fits
-    other = infer(estimator, first.model, rows[1])
-    own = infer(estimator, second.model, rows[0])
-    z_first = np.concatenate([first.ensemble.z, other.z])
-    z_second = np.concatenate([own.z, second.ensemble.z])
+    z_first = np.concatenate([first.ensemble.z, found[0].z])
+    z_second = np.concatenate([found[1].z, second.ensemble.z])
     k = first.model.n_modes  # coordinates of copies of a unit count as those of particles
     return coordinate_correlation(z_first.reshape(-1, k), z_second.reshape(-1, k))[1]

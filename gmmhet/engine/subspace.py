@@ -109,13 +109,6 @@ class Ensemble:
         """The same poses and contrasts with n_modes coordinates of zero."""
         return Ensemble(self.rows, np.zeros((len(self.rows), n_modes)), self.pose, self.contrast)
 
-    def with_more(self, n_modes: int, of: int) -> "Ensemble":
-        """The same state with coordinates of zero for further modes: ``of`` modes before, n_modes after."""
-        n = len(self.rows)
-        z = self.z.reshape(n, -1, of)  # the coordinates of each copy of a unit stand together
-        z = np.concatenate([z, np.zeros((n, z.shape[1], n_modes - of))], axis=2)
-        return Ensemble(self.rows, z.reshape(n, -1), self.pose, self.contrast)
-
 
 @dataclass
 class Sums:
