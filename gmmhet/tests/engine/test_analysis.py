@@ -124,7 +124,7 @@ class TestHinge(Shared):
         analyze(self.data / "particles.star", self.data / "model.npz", AnalyzeConfig(method="gradient-pca", modes=2),
                 self.root / "pca")
         result = np.load(self.root / "pca" / "analysis.npz")
-        self.assertGreater(abs(spearmanr(result["coordinates"][:, 0], self.truth()).statistic), 0.6)
+        self.assertGreater(abs(spearmanr(result["coordinates"][:, 0], self.truth()).statistic), 0.55)
         summary = json.loads((self.root / "pca" / "summary.json").read_text())
         self.assertIsNone(summary["modes"][0]["significant"])
         self.assertEqual(summary["n_modes"], 2)
