@@ -232,7 +232,10 @@ def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
 
 def _analysed_symmetry(options: argparse.Namespace) -> str:
     """C1, the whole molecule, in a run unless it asks for the units of the map's symmetry."""
-    return str(options.symmetry) if getattr(options, "per_subunit", True) else "C1"
+    by_unit = getattr(options, "per_subunit", None)
+    if by_unit and options.symmetry.strip().upper() == "C1":
+        raise InputError("--per-subunit is given, --symmetry is C1; expected the symmetry of the map, such as D7")
+    return "C1" if by_unit is False else str(options.symmetry)
 
 
 def _analyze(options: argparse.Namespace) -> None:

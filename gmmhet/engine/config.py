@@ -126,6 +126,10 @@ class AnalyzeConfig:
             other = "--focus" if self.focus is not None else f"--method {self.method}"
             raise InputError(f"--symmetry {self.symmetry} and {other} are both given; expected one of them: subunits "
                              "are analysed by the likelihood method, and whole")
+        if self.method == "gradient-pca" and (self.focus is not None or self.poses == "refine"):
+            other = "--focus" if self.focus is not None else "--poses refine"
+            raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "
+                             "method alone can do that")
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
 

@@ -178,7 +178,7 @@ def _accepted(observer: Observer, batch: Batch, decoder: Any, white: Tensor, sta
     slope = 2 * tf.reduce_sum(delta * downhill, 1)
     rise = after - before - slope
     cut = tf.clip_by_value(-slope / tf.maximum(2 * rise, 1e-12), 0.05, 0.5)[:, tf.newaxis]
-    worse = (after > before + 1e-3)[:, tf.newaxis]
+    worse = (after > before * (1 + 1e-6) + 1e-3)[:, tf.newaxis]
     shorter = delta * cut
     linear = at.residual - tf.linalg.matvec(columns, shorter, transpose_a=True)
     return tf.where(worse, shorter, delta), tf.where(worse, linear, full)

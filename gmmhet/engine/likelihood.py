@@ -149,7 +149,8 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         total = log_likelihood_total(estimator, current, ensemble)
         gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
         settled = settled + 1 if abs(gain) < max(tolerance * (total - reference), _NOISE_OF_PASS) else 0
-        history.append({"log_likelihood": total, "gradient": 0.0})
+        assert climb.best is not None
+        history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this pass was undone
         if settled >= 2 or number == passes - 1:
             break
         current, ensemble, history[-1]["gradient"] = climb.step(estimator, modes=True)

@@ -37,7 +37,7 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     Args:
         particles: STAR file. map_path: consensus map, or atomic model, in the frame of the particles' poses.
         root: project folder that image names are relative to.
-        check: stop before any work where poses and map make no sense together (not when resuming: it was done).
+        check: stop before any work where poses and map make no sense together (not when a run that passed is resumed).
     Raises:
         InputError: unreadable input; a map of another field of view than the particles; poses that do not fit the map;
             what the stages raise.
@@ -45,7 +45,8 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     table = read_particles(particles, root=root)
     consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
     resume = analyze_config.resume or reconstruct_config.resume
-    if check and not resume:
+    passed = resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
+    if check and not passed:
         require_sane_poses(table, consensus.density, map_path)
     folder = output_folder(output)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),

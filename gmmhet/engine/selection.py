@@ -101,14 +101,14 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
     null = _null_gain(estimator.with_flips(seed, model, still), model, still, rows, reference)
     levels: list[ModeEvidence] = []
-    n_modes = fixed or 2
+    n_modes = fixed or min(2, estimator.seek.shape[1])
     while True:
         before = levels[-1] if levels else None
         levels.append(_evidence(estimator, model, still, rows, n_modes, null, before, reference))
         significant = levels[-1].significant
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes, ", ".join(
             f"{g:.3f} +- {e:.3f}" for g, e in zip(levels[-1].gain, levels[-1].error, strict=True)), null)
-        if fixed or significant < n_modes or n_modes >= _LARGEST:
+        if fixed or significant < n_modes or n_modes + 2 > min(_LARGEST, estimator.seek.shape[1]):
             break
         n_modes += 2
     # the fits of no more modes than are real, with what was found of all that were tried
@@ -142,11 +142,17 @@ def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensembl
 def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, reference: float,
                ) -> float:
     """0.95 quantile of the gains of two modes fitted to residuals of random signs, from a sample of each half."""
-    few = (rows[0][:_NULL_PARTICLES], rows[1][:_NULL_PARTICLES])
-    first, second = (fit_subspace(estimator, model, still.at(r), 2, reference=reference, passes=3, label="null")
+    few = _evenly(rows[0]), _evenly(rows[1])
+    n_modes = min(2, estimator.seek.shape[1])
+    first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=3, label="null")
                      for r in few)
     found = infer(estimator, first.model, few[1]), infer(estimator, second.model, few[0])
     return float(np.quantile(held_out_gains(estimator, (first, second), found)[0], 0.95))
+
+
+def _evenly(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most _NULL_PARTICLES of the rows, from all over the file."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, _NULL_PARTICLES).astype(np.int64))]
 
 
 def _agreement(fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble]) -> Array:

@@ -90,7 +90,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         arguments = ["--method", _METHODS[self.method.get()], "--modes", self.nModes.get().strip(),
                      "--motion" if self.motion else "--no-motion",
                      "--occupancy" if self.occupancy else "--no-occupancy", "--seed", str(self.seed.get()),
-                     "--poses", POSES[self.poses.get()], "--symmetry", self.symmetry.get().strip()]
+                     "--poses", POSES[self.poses.get()], "--symmetry", (self.symmetry.get() or "C1").strip()]
         if self.focusMask.get() is not None:
             arguments += ["--focus", self.focusMask.get().getFileName()]
         return arguments + (["--resolution", str(self.resolution.get())] if self.resolution.get() else [])
@@ -142,9 +142,11 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         return {f"motion{number}": plain, f"motionFlex{number}": flexible}
 
     def _checkOptions(self) -> None:
-        AnalyzeConfig(modes=count_or_auto(self.nModes.get(), "Number of modes"), motion=self.motion.get(),
-                      resolution=self.resolution.get() or None, occupancy=self.occupancy.get(),
-                      symmetry=self.symmetry.get())
+        AnalyzeConfig(_METHODS[self.method.get()], count_or_auto(self.nModes.get(), "Number of modes"),
+                      motion=self.motion.get(), resolution=self.resolution.get() or None,
+                      occupancy=self.occupancy.get(), symmetry=self.symmetry.get() or "C1",
+                      poses=POSES[self.poses.get()],
+                      focus=None if self.focusMask.get() is None else Path(self.focusMask.get().getFileName()))
 
     def _validate(self):
         errors, particles = messages_of(self._checkOptions), self.inputParticles.get()

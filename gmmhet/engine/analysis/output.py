@@ -18,7 +18,7 @@ from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.fitting import gaussian_density
 from gmmhet.engine.fitting.atoms import write_pseudo_atoms
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io import DensityMap, replacing, write_map, write_particles
+from gmmhet.engine.io import DensityMap, replacing, without_results, write_map, write_particles
 from gmmhet.engine.scores import ScorePass
 
 __all__ = ["write_results"]
@@ -131,7 +131,7 @@ def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refin
     if refine:
         assert result.pose is not None
         extra |= refined_columns(*refined_poses(prepared.cache.table, result.pose))
-    write_particles(path, prepared.cache.table, extra)
+    write_particles(path, without_results(prepared.cache.table), extra)
 
 
 def _write_flexibility_map(path: Path, model: GaussianModel, mobility: NDArray[np.float64]) -> None:

@@ -48,7 +48,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
                         sign=prepared.sign, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca")
     lap("gradients")
     more: dict[str, Any] = {}
-    for name in ("subunits.npz", "subunits.star"):  # of an analysis before
+    for name in ("summary.json", "subunits.npz", "subunits.star"):  # of an analysis before
         (output / name).unlink(missing_ok=True)
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
         result, subunits = by_subunits(prepared, config)

@@ -66,7 +66,7 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
-        halfset_angles=[float(a) for a in evidence.angles], spread=model.spread, pose=found.pose,
+        halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
         pose_deviations=np.sqrt(found.pose_variance))
 
 
@@ -90,12 +90,14 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstim
     spread, seek, rigid = None, None, None
     if config.poses != "exact":
         spread = first_spread(prepared.observer.grid.resolution)
-        rigid = rigid_fields(model.centers, size)  # these are the poses'
-        consensus = consensus.mixed(consensus.complement(rigid, size))
-        seek = basis.complement(rigid, size)
-    if config.modes and config.modes > basis.size:
-        raise InputError(f"--modes is {config.modes}; the smooth fields of {len(model)} Gaussians have {basis.size} "
-                         "degrees of freedom; expected no more")
+        whole = rigid_fields(model.centers, size)  # these are the poses'
+        consensus = consensus.mixed(consensus.complement(whole, size))
+        if inside.all():  # a part that moves alone does not move the whole
+            rigid, seek = whole, basis.complement(whole, size)
+    free = basis.size if seek is None else seek.shape[1]
+    if (config.modes or 1) > free:
+        raise InputError(f"--modes is {config.modes or 'auto'}; the smooth fields of {inside.sum()} Gaussians have "
+                         f"{free} degrees of freedom beside the poses'; expected no more modes than that, at least one")
     estimator = SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, batch_size=prepared.batch_size,
                                   seed=config.seed, seek=seek, rigid=rigid)
     return estimator, first_model(prepared, estimator, spread)

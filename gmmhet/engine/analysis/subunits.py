@@ -25,7 +25,7 @@ from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, replacing, write_selection
+from gmmhet.engine.io import ParticleTable, replacing, without_results, write_selection
 from gmmhet.engine.likelihood import Fit
 from gmmhet.engine.rigid import rigid_fields, scaling_field
 from gmmhet.engine.selection import ModeEvidence
@@ -78,6 +78,8 @@ def _together(values: Array) -> str:
         return "they move together"
     if values.max() < -0.15:
         return "when one moves one way, the others move the other way"
+    if values.max() <= 0.15:
+        return "some pairs move opposite, others on their own"
     return "some pairs move together, others " + ("opposite" if values.min() < -0.15 else "on their own")
 
 
@@ -173,7 +175,7 @@ def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose:
     if pose is not None:
         refined, origins = refined_poses(table, pose)
         columns |= refined_columns(_expanded(refined, subunits.rotations), origins[rows])
-    write_selection(folder / "subunits.star", table, rows, columns=columns,
+    write_selection(folder / "subunits.star", without_results(table), rows, columns=columns,
                     poses=(matrix_to_euler(_expanded(table.rotations, subunits.rotations)), table.origins[rows]))
     _LOG.info("%s: %d rows, one for every subunit of every particle", folder / "subunits.star", len(rows))
 

@@ -3,7 +3,7 @@
 from gmmhet.engine.io.atomic import output_folder, replacing
 from gmmhet.engine.io.layout import optics_table
 from gmmhet.engine.io.mrc import DensityMap, read_map, write_map, write_stack
-from gmmhet.engine.io.particles import Optics, ParticleTable, check_images
+from gmmhet.engine.io.particles import Optics, ParticleTable, check_images, without_results
 from gmmhet.engine.io.reading import read_particles
 from gmmhet.engine.io.relion_optics import optics_groups
 from gmmhet.engine.io.selection import write_particles, write_selection
@@ -12,7 +12,6 @@ from gmmhet.engine.io.star import StarTable, read_star, table_from, write_star
 
 __all__ = [
     "DensityMap", "Optics", "ParticleTable", "StarTable", "check_images", "open_stack", "optics_groups", "optics_table",
-    "output_folder",
-    "read_map", "read_particles", "read_star", "replacing", "table_from", "write_map", "write_particles",
-    "write_selection", "write_stack", "write_star",
+    "output_folder", "read_map", "read_particles", "read_star", "replacing", "table_from", "without_results",
+    "write_map", "write_particles", "write_selection", "write_stack", "write_star",
 ]

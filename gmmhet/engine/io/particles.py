@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -206,6 +206,15 @@ class ParticleTable:
         kx, ky = np.fft.rfftfreq(self.box, self.pixel_size), np.fft.fftfreq(self.box, self.pixel_size)
         spectrum = self.restored(scipy.fft.rfft2(out), rows, *np.meshgrid(kx, ky))
         return np.asarray(scipy.fft.irfft2(spectrum, s=(self.box, self.box)), np.float32)
+
+
+def without_results(table: ParticleTable) -> ParticleTable:
+    """The table without what an earlier analysis added (columns gmmhet... of its file, but for gmmhetParticleId), so
+    that nothing of it is taken for a result of the next."""
+    block = table.tables[table.particle_block]
+    kept = {name: values for name, values in block.columns.items()
+            if not name.startswith("gmmhet") or name == "gmmhetParticleId"}
+    return replace(table, tables={**table.tables, table.particle_block: replace(block, columns=kept)})
 
 
 def check_images(table: ParticleTable) -> None:

@@ -16,7 +16,7 @@ from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io import read_particles, read_star, write_map
+from gmmhet.engine.io import read_particles, read_star, without_results, write_map, write_particles
 from gmmhet.engine.reconstruction.inputs import read_placed
 from gmmhet.engine.simulate import simulate
 
@@ -68,6 +68,15 @@ class TestPoseErrors(unittest.TestCase):
         placed = read_placed(self.data / "particles.star", self.out / "latents.star", None).particles
         np.testing.assert_allclose(placed.rotations, euler_to_matrix(angles), atol=1e-6)
         np.testing.assert_allclose(placed.origins, origins, atol=1e-6)
+
+    def test_nothing_of_an_earlier_analysis_stays(self) -> None:
+        latents = self.out / "latents.star"
+        again = without_results(read_particles(latents))
+        write_particles(self.data / "again.star", again)
+        kept, given = (set(read_star(p)["particles"].columns) for p in (self.data / "again.star",
+                                                                          self.data / "particles.star"))
+        self.assertEqual(kept, given)
+        self.assertIn("gmmhetRefinedRot", read_star(latents)["particles"])
 
     def errors(self, name: str) -> dict[str, float]:
         table = read_particles(self.data / name)
