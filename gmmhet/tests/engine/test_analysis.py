@@ -23,9 +23,9 @@ from gmmhet.engine.simulate import simulate
 _PARTICLES = 400
 
 
-def _made(folder: Path, preset: str) -> Path:
+def _made(folder: Path, preset: str, snr: float = 0.3) -> Path:
     """Simulated particles and the model of their consensus: 36 px of 5 A, analysed at 18 A."""
-    simulate(SimulateConfig(preset, _PARTICLES, 36, 5.0, 0.3, seed=4), folder)
+    simulate(SimulateConfig(preset, _PARTICLES, 36, 5.0, snr, seed=4), folder)
     fit(folder / "consensus.mrc", FitConfig(resolution=18.0), folder / "model.npz")
     return folder
 
@@ -121,10 +121,13 @@ class TestHinge(Shared):
         self.assertGreater(abs(correlation), 0.999)
 
     def test_gradient_pca_sees_it_and_makes_no_claim(self) -> None:
-        analyze(self.data / "particles.star", self.data / "model.npz", AnalyzeConfig(method="gradient-pca", modes=2),
+        """At SNR 1: at that of the other tests the figure hangs on rounding, which changes with the threads."""
+        clear = _made(self.root / "clear", "hinge11", snr=1.0)
+        analyze(clear / "particles.star", clear / "model.npz", AnalyzeConfig(method="gradient-pca", modes=2),
                 self.root / "pca")
         result = np.load(self.root / "pca" / "analysis.npz")
-        self.assertGreater(abs(spearmanr(result["coordinates"][:, 0], self.truth()).statistic), 0.55)
+        truth = np.genfromtxt(clear / "truth.csv", delimiter=",", names=True)["coordinate"]
+        self.assertGreater(abs(spearmanr(result["coordinates"][:, 0], truth).statistic), 0.7)
         summary = json.loads((self.root / "pca" / "summary.json").read_text())
         self.assertIsNone(summary["modes"][0]["significant"])
         self.assertEqual(summary["n_modes"], 2)
