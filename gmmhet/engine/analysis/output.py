@@ -15,10 +15,10 @@ from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict, pose_errors
 from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.engine.fitting import gaussian_density
-from gmmhet.engine.fitting.atoms import write_pseudo_atoms
+from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import DensityMap, replacing, without_results, write_map, write_particles
+from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.scores import ScorePass
 
 __all__ = ["write_results"]

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io.atomic import replacing
 from gmmhet.engine.io.mrc import DensityMap
 
-__all__ = ["Atoms", "atomic_density", "is_atomic", "read_atoms", "write_pseudo_atoms"]
+__all__ = ["Atoms", "atomic_density", "is_atomic", "read_atoms"]
 
 _SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".cif.gz")
 _BLUR = 0.225  # sigma / resolution
@@ -87,36 +85,3 @@ def atomic_density(atoms: Atoms, resolution: float, *, box: int | None = None, p
         data[spans[0], spans[1], spans[2]] += scale * (
             factors[0][:, None, None] * factors[1][:, None] * factors[2]).astype(np.float32)
     return DensityMap(data, pixel)
-
-
-def write_pseudo_atoms(path: Path, model: GaussianModel, values: NDArray[np.float64] | None = None) -> None:
-    """Write Gaussians as pseudo-atoms (mmCIF) that lie on the map of the same box in ChimeraX.
-
-    One residue of one CA atom a Gaussian; coordinates from the corner voxel, as a map without origin is shown;
-    occupancy: weight over the largest weight; B-factor: 8 pi^2 sigma^2.
-
-    Args:
-        values: [N] in the place of the B-factor.
-    """
-    structure = gemmi.Structure()
-    structure.name = "gaussians"
-    chain = gemmi.Chain("A")
-    corner = model.box // 2 * model.pixel_size
-    factors = 8 * np.pi**2 * model.sigmas**2 if values is None else values
-    occupancies = model.weights / np.abs(model.weights).max()
-    for number, (center, occupancy, factor) in enumerate(zip(model.centers, occupancies, factors, strict=True), 1):
-        residue = gemmi.Residue()
-        residue.name, residue.seqid = "ALA", gemmi.SeqId(number, " ")
-        residue.entity_type = gemmi.EntityType.Polymer
-        atom = gemmi.Atom()
-        atom.name, atom.element = "CA", gemmi.Element("C")
-        atom.pos = gemmi.Position(*(center + corner))
-        atom.occ, atom.b_iso = float(occupancy), float(factor)
-        residue.add_atom(atom)
-        chain.add_residue(residue)
-    frame = gemmi.Model(1)
-    frame.add_chain(chain)
-    structure.add_model(frame)
-    structure.setup_entities()
-    with replacing(path) as temporary:
-        structure.make_mmcif_document().write_file(str(temporary))

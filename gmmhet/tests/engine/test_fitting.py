@@ -14,8 +14,9 @@ from scipy.spatial import cKDTree
 
 from gmmhet.engine.cli import main
 from gmmhet.engine.config import FitConfig
+from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting import fit, gaussian_density
+from gmmhet.engine.fitting import fit
 from gmmhet.engine.fitting.atoms import Atoms, atomic_density, read_atoms
 from gmmhet.engine.fitting.choices import choose_number, resolution_of_number
 from gmmhet.engine.fitting.molecule import fit_map

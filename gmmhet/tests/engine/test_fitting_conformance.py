@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from gmmhet.engine.config import FitConfig
-from gmmhet.engine.fitting import fit, fit_density, gaussian_density
+from gmmhet.engine.density import gaussian_density
+from gmmhet.engine.fitting import fit, fit_density
 from gmmhet.engine.fitting.consensus import consensus_for
 from gmmhet.engine.io import read_map
 from gmmhet.engine.maps import fourier_shell_correlation

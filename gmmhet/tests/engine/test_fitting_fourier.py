@@ -5,7 +5,7 @@ import unittest
 import numpy as np
 import tensorflow as tf
 
-from gmmhet.engine.fitting.density import gaussian_density
+from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.fitting.fourier import FourierTarget, fourier_target, gaussian_coefficients
 from gmmhet.engine.fitting.optimise import misfit, model_function
 from gmmhet.engine.gaussians import GaussianModel

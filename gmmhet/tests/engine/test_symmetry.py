@@ -4,8 +4,8 @@ import unittest
 
 import numpy as np
 
+from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting import gaussian_density
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.simulate import preset
 from gmmhet.engine.symmetry import (
