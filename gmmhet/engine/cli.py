@@ -260,11 +260,14 @@ def _add_reconstruct_options(sub: argparse.ArgumentParser) -> None:
                      help="equal bins along the mode, clusters of all coordinates, or kernels along the mode")
     sub.add_argument("--mode", type=int, default=1, help="mode to go along, from 1")
     sub.add_argument("--n", type=int, default=5, help="number of maps")
+    sub.add_argument("--sharpen", default="none", metavar="none|auto|B",
+                     help="write sharpened maps too: by a B factor in square Angstrom (negative), or by the one that "
+                     "the maps' amplitudes ask for beyond 10 A (default none)")
 
 
 def _reconstruct_config(options: argparse.Namespace) -> ReconstructConfig:
     return ReconstructConfig(options.by, options.mode, options.n, options.mask, options.symmetry, options.seed,
-                             options.resume)
+                             options.resume, options.sharpen)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gmmhet.engine.errors import InputError
 
-__all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", "check_symmetry", "count_or_auto"]
+__all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", "check_symmetry", "count_or_auto",
+           "sharpening_b"]
 
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
@@ -41,6 +42,22 @@ def count_or_auto(text: str | None, label: str) -> int | None:
     if not text.isdigit() or int(text) < 1:
         raise InputError(f"{label} is {text!r}; expected a whole number from 1, or auto")
     return int(text)
+
+
+def sharpening_b(text: str) -> float:
+    """The B factor (square Angstrom) of --sharpen where it is a number; negative ones sharpen, as in RELION.
+
+    Raises:
+        InputError: not a negative number.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not -math.inf < value < 0:
+        raise InputError(f"--sharpen is {text!r}; expected none, auto or a negative B factor in square Angstrom, such "
+                         "as -80")
+    return value
 
 
 def _positive(name: str, value: float | None) -> None:
@@ -136,7 +153,8 @@ class AnalyzeConfig:
 
 @dataclass(frozen=True)
 class ReconstructConfig:
-    """gmmhet reconstruct. n: number of bins (or clusters, or kernel centres) along the mode (counted from 1)."""
+    """gmmhet reconstruct. n: number of bins (or clusters, or kernel centres) along the mode (counted from 1).
+    sharpen: none, auto or a negative B factor in square Angstrom; see :func:`sharpening_b`."""
 
     by: str = "bins"
     mode: int = 1
@@ -145,9 +163,13 @@ class ReconstructConfig:
     symmetry: str = "C1"
     seed: int = 0
     resume: bool = False
+    sharpen: str = "none"
 
     def __post_init__(self) -> None:
         _seed(self.seed)
+        object.__setattr__(self, "sharpen", self.sharpen.strip() or "none")
+        if self.sharpen not in ("none", "auto"):
+            sharpening_b(self.sharpen)
         if self.by not in ("bins", "clusters", "kernel"):
             raise InputError(f"--by is {self.by!r}; expected bins, clusters or kernel")
         _positive("mode", self.mode)

@@ -23,11 +23,21 @@ class HalfMapCurves:
 
     Attributes:
         frequency: [box // 2] of shells 1 .. box // 2, 1/Angstrom. unmasked, masked: [box // 2]; masked is corrected.
+        uncorrected, randomised: [box // 2] within the mask: as it is, and with the phases randomised; NaN where they
+            are not.
     """
 
     frequency: NDArray[np.float64]
     unmasked: NDArray[np.float64]
     masked: NDArray[np.float64]
+    uncorrected: NDArray[np.float64]
+    randomised: NDArray[np.float64]
+
+    def columns(self) -> dict[str, list[float | None]]:
+        """Of fsc.csv by name; None for NaN."""
+        named = {"fsc": self.unmasked, "fsc_masked": self.masked, "fsc_masked_uncorrected": self.uncorrected,
+                 "fsc_randomised": self.randomised}
+        return {name: [float(v) if np.isfinite(v) else None for v in curve] for name, curve in named.items()}
 
     def resolution(self, threshold: float) -> float | None:
         """Angstrom, where the masked curve first falls below the threshold; None when it starts below."""
@@ -46,14 +56,16 @@ def compare_halves(first: NDArray[np.float32], second: NDArray[np.float32], mask
     _, masked = fourier_shell_correlation(first * mask, second * mask, pixel_size)
     below = np.flatnonzero(unmasked < _RANDOMISED_BELOW)
     if len(below) == 0 or np.all(mask == 1):
-        return HalfMapCurves(frequency, unmasked, masked)
+        return HalfMapCurves(frequency, unmasked, masked, masked, np.full_like(masked, np.nan))
     rng = np.random.default_rng(seed)
     start = int(below[0]) + 1
     random = [phase_randomised(half, start, rng) * mask for half in (first, second)]
     _, chance = fourier_shell_correlation(random[0], random[1], pixel_size)
     corrected = (masked - chance) / np.maximum(1 - chance, 1e-6)
-    touched = np.arange(1, len(masked) + 1) >= start + 2  # the mask smears the step itself over a shell or two
-    return HalfMapCurves(frequency, unmasked, np.where(touched, np.clip(corrected, -1, 1), masked))
+    shells = np.arange(1, len(masked) + 1)
+    touched = shells >= start + 2  # the mask smears the step itself over a shell or two
+    return HalfMapCurves(frequency, unmasked, np.where(touched, np.clip(corrected, -1, 1), masked), masked,
+                         np.where(shells >= start, chance, np.nan))
 
 
 def phase_randomised(density: NDArray[np.float32], start: int, rng: np.random.Generator) -> NDArray[np.float32]:

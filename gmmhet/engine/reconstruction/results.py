@@ -12,9 +12,11 @@ from typing import Any
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.io import ParticleTable, output_folder, replacing, write_particles
 
-__all__ = ["MapResult", "ResultFolder", "fingerprint", "number_or_none"]
+__all__ = ["MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
 
-_MAP_FILE = re.compile(r"map_\d+(_half[12])?\.mrc")
+_MAP_FILE = re.compile(r"map_\d+(_half[12]|_local_resolution|_sharpened)?\.mrc")
+_FORMAT = 2  # of checkpoint.json: what an older version left is not resumed
+_FOR_LATER = ("resume", "sharpen")  # options that the maps in the checkpoint do not depend on
 
 
 @dataclass(frozen=True)
@@ -22,20 +24,20 @@ class MapResult:
     """One finished map.
 
     Attributes:
-        number: from 1. record: its entry in summary.json. frequency, fsc, fsc_masked: [box // 2] rows of fsc.csv.
+        number: from 1. record: its entry in summary.json. frequency: [box // 2] 1/Angstrom. curves: [box // 2] each,
+            the columns of fsc.csv by name; None where there is no value.
     """
 
     number: int
     record: dict[str, Any]
     frequency: list[float]
-    fsc: list[float]
-    fsc_masked: list[float]
+    curves: dict[str, list[float | None]]
 
 
 def fingerprint(config: ReconstructConfig, table: ParticleTable, files: list[Path]) -> str:
     """What the maps depend on: the options, and the files as they are on disk."""
-    options = {k: str(v) for k, v in asdict(config).items() if k != "resume"}
-    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    options = {k: str(v) for k, v in asdict(config).items() if k not in _FOR_LATER}
+    digest = hashlib.sha256(json.dumps([_FORMAT, options], sort_keys=True).encode())
     digest.update(table.fingerprint.encode())
     for path in files:
         if path.is_file():
@@ -72,7 +74,7 @@ class ResultFolder:
 
     @staticmethod
     def _files(result: MapResult) -> list[str]:
-        return [result.record[k] for k in ("file", "half1", "half2")]
+        return [result.record[k] for k in ("file", "half1", "half2", "local_resolution") if result.record[k]]
 
     def finish_map(self, result: MapResult) -> None:
         """Remember a map whose files are written."""
@@ -90,14 +92,22 @@ class ResultFolder:
         results = [self.done[i] for i in sorted(self.done)]
         with replacing(self.path / "fsc.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
             table = csv.writer(out, lineterminator="\n")
-            table.writerow(["map", "frequency", "resolution", "fsc", "fsc_masked"])
+            table.writerow(["map", "frequency", "resolution", *results[0].curves])
             for result in results:
-                for k, plain, masked in zip(result.frequency, result.fsc, result.fsc_masked, strict=True):
-                    table.writerow([result.number, f"{k:.6f}", f"{1 / k:.4f}", f"{plain:.5f}", f"{masked:.5f}"])
+                for k, *values in zip(result.frequency, *result.curves.values(), strict=True):
+                    cells = ["" if v is None else f"{v:.5f}" for v in values]
+                    table.writerow([result.number, f"{k:.6f}", f"{1 / k:.4f}", *cells])
         write_particles(self.path / "classes.star", latents, {"rlnClassNumber": [str(c) for c in classes]})
         text = json.dumps(about | {"maps": [r.record for r in results]}, indent=1, allow_nan=False)
         with replacing(self.path / "summary.json") as temporary:
             temporary.write_text(text + "\n")
+
+
+def described_local(file: str | None, percentiles: list[float] | None) -> dict[str, Any]:
+    """Entries of a map in summary.json about its local resolution; percentiles: 10th, 50th and 90th."""
+    low, median, high = percentiles or (None, None, None)
+    return {"local_resolution": file, "local_resolution_10": low, "local_resolution_median": median,
+            "local_resolution_90": high}
 
 
 def number_or_none(value: float) -> float | None:

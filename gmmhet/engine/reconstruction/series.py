@@ -14,7 +14,8 @@ from gmmhet.engine.io import DensityMap, ParticleTable, write_map
 from gmmhet.engine.maps import radial_power, resample_map, soft_mask
 from gmmhet.engine.reconstruction.curves import HalfMapCurves, compare_halves, half_map_signal, power_signal
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
-from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, number_or_none
+from gmmhet.engine.reconstruction.local_resolution import local_resolution
+from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, described_local, number_or_none
 from gmmhet.engine.reconstruction.selection import Selection
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import solve
@@ -122,7 +123,7 @@ class Series:
         weights = total.shell_weights()
         signal = half_map_signal(curves) if len(given) == 2 else power_signal(both, weights, radial_power(both))
         density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
-        return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves)
+        return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves, threads)
 
     def _pixel(self, size: int) -> float:
         return self.table.pixel_size * self.table.box / size
@@ -135,7 +136,8 @@ class Series:
         coarse = resample_map(full, _COARSE, self._pixel(_COARSE)).data
         return {_COARSE: np.clip(coarse, 0, 1), self.table.box: self.mask}
 
-    def _write(self, index: int, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves) -> MapResult:
+    def _write(self, index: int, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves,
+               threads: int) -> MapResult:
         stem = f"map_{index + 1:02d}"
         record: dict[str, Any] = {"file": f"{stem}.mrc", "half1": f"{stem}_half1.mrc", "half2": f"{stem}_half2.mrc"}
         for key, data in maps.items():
@@ -148,8 +150,21 @@ class Series:
                    **{k: number_or_none(getattr(selection, k)[index]) for k in ("coordinate", "low", "high")},
                    "resolution_fsc143": curves.resolution(0.143), "resolution_fsc500": curves.resolution(0.5),
                    "n_half1": counts[0], "n_half2": counts[1], "finest": 2 * self._pixel(len(maps["file"])),
-                   "note": note}
-        return MapResult(index + 1, record, curves.frequency.tolist(), curves.unmasked.tolist(), curves.masked.tolist())
+                   "note": note, **self._write_local(stem, maps, curves, threads)}
+        return MapResult(index + 1, record, curves.frequency.tolist(), curves.columns())
+
+    def _write_local(self, stem: str, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves,
+                     threads: int) -> dict[str, Any]:
+        """Local resolution, where there are two halves: its file, and its percentiles."""
+        if not (maps["half1"].any() and maps["half2"].any()):
+            return described_local(None, None)
+        size, name = len(maps["file"]), f"{stem}_local_resolution.mrc"
+        pixel = self._pixel(size)
+        local = local_resolution(maps["half1"], maps["half2"], pixel, threads)
+        write_map(self.folder.path / name, local.on_grid(self.table.box, self.table.pixel_size), self.table.pixel_size)
+        mask = None if self.mask is None else DensityMap(self._masks[size], pixel)
+        blur = curves.resolution(0.143) or 6 * pixel
+        return described_local(name, local.percentiles(DensityMap(maps["file"], pixel), blur, mask))
 
     def _on_particle_grid(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
         """A coarser map has the same Fourier coefficients, so larger voxel values."""

@@ -16,6 +16,7 @@ from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
 from gmmhet.engine.reconstruction.results import ResultFolder, fingerprint
 from gmmhet.engine.reconstruction.selection import Selection, equal_bins, kernel_windows, mixture_clusters
 from gmmhet.engine.reconstruction.series import Series
+from gmmhet.engine.reconstruction.sharpening import sharpen_series
 from gmmhet.engine.symmetry import rotation_matrices
 
 __all__ = ["reconstruct"]
@@ -55,8 +56,10 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         folder.finish_map(result)
     classes = np.zeros(len(placed.latents), np.int64)
     classes[placed.row] = selection.classes
+    sharpening = sharpen_series(output, [folder.done[i].record for i in sorted(folder.done)], config)
     finished = time.monotonic()
-    folder.write_tables(placed.latents, classes.tolist(), _about(config, prepared - started, finished - prepared))
+    about = _about(config, prepared - started, finished - prepared) | {"sharpening": sharpening}
+    folder.write_tables(placed.latents, classes.tolist(), about)
     for i in sorted(folder.done):
         _log_map(folder.done[i].record)
 

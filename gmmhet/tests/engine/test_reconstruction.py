@@ -203,7 +203,7 @@ class TestBins(Workspace):
             self.run_stage(self.data, latents=latents, n=1, resume=True)
         self.assertEqual(made_again.call_count, 2)  # other parameters: nothing is kept
         self.assertEqual(sorted(p.name for p in output.glob("map_*")),
-                         ["map_01.mrc", "map_01_half1.mrc", "map_01_half2.mrc"])
+                         ["map_01.mrc", "map_01_half1.mrc", "map_01_half2.mrc", "map_01_local_resolution.mrc"])
 
     def test_repeatable_to_the_last_bit(self):
         extra = {"gmmhetLatent1": self.z}

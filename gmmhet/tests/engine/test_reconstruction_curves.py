@@ -113,7 +113,7 @@ class TestCurves(unittest.TestCase):
     def test_signal_from_curve(self):
         """2 f / (1 - f); behind the first fall below 0.5 the weighted mean of neighbours that rise."""
         curve = np.array([0.99, 0.8, 0.9, 0.6, 0.4, 0.0, 0.3])
-        found = half_map_signal(HalfMapCurves(np.arange(1, 8) / 14, curve, curve))
+        found = half_map_signal(HalfMapCurves(np.arange(1, 8) / 14, curve, curve, curve, curve))
         pooled = 49 * 0.3 / (36 + 49)
         f = np.array([0.99, 0.99, 0.8, 0.9, 0.6, 0.4, pooled, pooled])
         np.testing.assert_allclose(found, 2 * f / (1 - f), rtol=1e-6)

@@ -1,0 +1,150 @@
+"""Sharpening of a series of maps by one B factor (Rosenthal and Henderson 2003)."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from gmmhet.engine.config import ReconstructConfig, sharpening_b
+from gmmhet.engine.io import DensityMap, read_map, write_map
+from gmmhet.engine.maps import fourier_shell_correlation, radial_power
+from gmmhet.engine.reconstruction.equations import shell_of_grid
+
+__all__ = ["GuinierFit", "Spectrum", "guinier_fit", "half_map_spectrum", "sharpen_series", "sharpened_map"]
+
+_LOG = logging.getLogger("gmmhet")
+_GUINIER_FROM = 10.0  # Angstrom; at lower resolution the spectrum tells the molecule's shape
+_FEWEST_SHELLS = 5  # of a map in the fit
+_EDGE = 2.0  # shells over which a sharpened map ends
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Signal of a map.
+
+    Attributes:
+        frequency: [S] of shells, 1/Angstrom. power: [S] mean square of the signal's Fourier coefficients; not above 0
+            where there is none.
+    """
+
+    frequency: NDArray[np.float64]
+    power: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GuinierFit:
+    """B (square Angstrom, of the density: positive) and its standard error, from 10 Angstrom to ``finest``."""
+
+    b_factor: float
+    error: float
+    finest: float
+
+
+def half_map_spectrum(first: DensityMap, second: DensityMap) -> Spectrum:
+    """Signal that two half maps share: the mean of F1 conj(F2) over shells, of which noise has none."""
+    frequency, correlation = fourier_shell_correlation(first.data, second.data, first.pixel_size)
+    norm = np.sqrt(radial_power(first.data) * radial_power(second.data))[1:]
+    return Spectrum(frequency, correlation * norm)
+
+
+def guinier_fit(spectra: Sequence[Spectrum], resolutions: Sequence[float | None]) -> GuinierFit | None:
+    """One B for several maps: amplitudes fall as exp(-B k^2 / 4) between 10 Angstrom and every map's own resolution.
+
+    A straight line through ln(amplitude) against k^2, its slope common to all maps, its height each map's own; all
+    shells count alike.
+
+    Args:
+        resolutions: Angstrom; None where a map has none.
+    Returns:
+        None where no map has five shells in that range.
+    """
+    squares, logs, used = [], [], []
+    for spectrum, resolution in zip(spectra, resolutions, strict=True):
+        k = spectrum.frequency
+        inside = (k >= 1 / _GUINIER_FROM) & (k <= 1 / (resolution or np.inf)) & (spectrum.power > 0)
+        if inside.sum() >= _FEWEST_SHELLS:
+            x, y = k[inside] ** 2, 0.5 * np.log(spectrum.power[inside])
+            squares.append(x - x.mean())
+            logs.append(y - y.mean())
+            used.append(float(1 / k[inside][-1]))
+    if not used:
+        return None
+    x, y = np.concatenate(squares), np.concatenate(logs)
+    slope = float(x @ y / (x @ x))
+    free = len(x) - len(used) - 1
+    error = np.sqrt(np.square(y - slope * x).sum() / free / (x @ x))
+    return GuinierFit(-4 * slope, 4 * float(error), min(used))
+
+
+def sharpened_map(density: DensityMap, b_factor: float, resolution: float) -> NDArray[np.float32]:
+    """The map times exp(B k^2 / 4) in Fourier space, ending softly at a resolution (Angstrom).
+
+    Args:
+        density: weighted by its FSC already (a Wiener filter): sharpening such a map gives the best estimate of the
+            sharpened density. b_factor: B > 0 of the density, square Angstrom, to be undone.
+    """
+    box = density.box
+    last = box * density.pixel_size / resolution
+    shells = np.arange(int(1.8 * box / 2) + 2)  # up to the corners
+    gain = np.exp(0.25 * b_factor * np.square(np.minimum(shells, last + _EDGE) / (box * density.pixel_size)))
+    gain *= 0.5 + 0.5 * np.cos(np.pi * np.clip((shells - last) / _EDGE, 0, 1))
+    wave = scipy.fft.rfftn(density.data)
+    wave *= gain.astype(np.float32)[shell_of_grid(box, box)[:, :, :box // 2 + 1]]
+    return np.asarray(scipy.fft.irfftn(wave, s=density.data.shape), np.float32)
+
+
+def sharpen_series(folder: Path, maps: Sequence[dict[str, Any]], config: ReconstructConfig) -> dict[str, Any] | None:
+    """Write the sharpened maps of a series, all by one B factor, beside the maps, which stay as they are.
+
+    Args:
+        maps: entries of summary.json; those of maps that have a resolution get their file as ``sharpened``.
+    Returns:
+        what summary.json says about it; None when no sharpening is asked for.
+    """
+    for record in maps:
+        record["sharpened"] = None
+    if config.sharpen == "none":
+        return None
+    fit = _fit_of(folder, maps) if config.sharpen == "auto" else None
+    own = None if fit is None else -fit.b_factor
+    b_factor = own if config.sharpen == "auto" else sharpening_b(config.sharpen)
+    note = _objection(b_factor, maps)
+    if note is None and b_factor is not None:
+        for record in maps:
+            _write_sharpened(folder, record, -b_factor)
+        words = "" if fit is None else f", from the amplitudes between {_GUINIER_FROM:g} and {fit.finest:.1f} A"
+        _LOG.info("maps sharpened by a B factor of %.0f A^2%s", b_factor, words)
+    else:
+        _LOG.warning("no sharpened maps: %s", note)
+    return {"asked": config.sharpen, "b_factor": b_factor if note is None else None, "error": fit and fit.error,
+            "fitted_from": fit and _GUINIER_FROM, "fitted_to": fit and fit.finest, "note": note}
+
+
+def _fit_of(folder: Path, maps: Sequence[dict[str, Any]]) -> GuinierFit | None:
+    halves = ([read_map(folder / record[half]) for half in ("half1", "half2")] for record in maps)
+    return guinier_fit([half_map_spectrum(*pair) for pair in halves], [record["resolution_fsc143"] for record in maps])
+
+
+def _objection(b_factor: float | None, maps: Sequence[dict[str, Any]]) -> str | None:
+    if all(record["resolution_fsc143"] is None for record in maps):
+        return "no map has a resolution, beyond which its noise would not be raised"
+    if b_factor is None:
+        return (f"no map reaches far enough beyond {_GUINIER_FROM:g} A to tell a B factor ({_FEWEST_SHELLS} shells); "
+                "it can be given as a number")
+    if b_factor >= 0:
+        return "amplitudes do not fall with frequency; there is nothing to sharpen"
+    return None
+
+
+def _write_sharpened(folder: Path, record: dict[str, Any], b_factor: float) -> None:
+    if record["resolution_fsc143"] is None:
+        return
+    density = read_map(folder / record["file"])
+    name = f"{Path(record['file']).stem}_sharpened.mrc"
+    write_map(folder / name, sharpened_map(density, b_factor, record["resolution_fsc143"]), density.pixel_size)
+    record["sharpened"] = name
