@@ -1,0 +1,87 @@
+"""Paths of points through latent space that follow the particles."""
+
+import logging
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.landscape.graph import LatentGraph
+from gmmhet.engine.landscape.polyline import evenly_spaced, onto_ridge
+from gmmhet.engine.landscape.population import Population
+
+__all__ = ["path_along_mode", "path_between", "principal_path"]
+
+_LOG = logging.getLogger("gmmhet")
+Array = NDArray[np.float64]
+_RANGE = (2.0, 98.0)  # percentiles of the coordinates between which a path along a mode runs
+_HOLE = 0.5  # density inside a ring, over that on it, at most
+
+
+def path_between(population: Population, stops: Array, n: int, *, closed: bool = False) -> Array:
+    """The way from stop to stop through populated regions.
+
+    The shortest path on the graph of near particles, whose edges count their length over the density of particles, laid
+    onto the ridge of the density from stop to stop, and n points at even distances along it.
+
+    Args:
+        stops: [S, K], at least 2; the path passes through all. closed: it then goes back to the first on another way,
+            where there is one.
+    Returns:
+        [n, K]; the first and (unless closed) the last are the ends of stops; closed, the first is not repeated.
+    """
+    graph = LatentGraph.of(population, stops)
+    order = [*range(len(stops)), *([0] if closed else [])]
+    legs: list[Array] = []
+    for start, end in pairwise(order):
+        back = closed and end == 0
+        avoid = np.concatenate(legs) if back else None
+        legs.append(onto_ridge(graph.nodes[graph.way(start, end, avoid)], population))
+    whole = np.concatenate([legs[0], *(leg[1:] for leg in legs[1:])])
+    return evenly_spaced(whole[:-1] if closed else whole, n, closed=closed)
+
+
+def path_along_mode(population: Population, mode: int, n: int) -> Array:
+    """The curve of conditional means of all coordinates given the one along a mode.
+
+    Args:
+        mode: from 0.
+    Returns:
+        [n, K], the coordinate of the mode evenly between the 2nd and the 98th percentile of the particles.
+    """
+    points = np.zeros((n, population.modes))
+    low, high = np.percentile(population.coordinates[:, mode], _RANGE)
+    points[:, mode] = np.linspace(low, high, n)
+    return population.expected(points, [mode])
+
+
+def principal_path(population: Population, n: int, *, closed: bool | None = None) -> tuple[Array, bool]:
+    """The path along the data: from one far end of the particles to the other, or around where they form a ring.
+
+    Args:
+        closed: a ring, or not; None: a ring where a second way between the far ends encloses a region with less than
+            half the density of the ways.
+    Returns:
+        [n, K], and whether it is a ring (the first point is then not repeated). It starts low along mode 1.
+    """
+    graph = LatentGraph.of(population, np.zeros((0, population.modes)))
+    first, second = graph.far_ends()
+    there = onto_ridge(graph.nodes[graph.way(first, second)], population)
+    back = onto_ridge(graph.nodes[graph.way(second, first, there)], population)
+    ring = _encloses_a_hole(population, there, back) if closed is None else closed
+    if ring:
+        whole = onto_ridge(np.concatenate([there[:-1], back[:-1]]), population, closed=True)
+        whole = np.roll(whole, -int(whole[:, 0].argmin()), axis=0)
+    else:
+        whole = there if there[0, 0] <= there[-1, 0] else there[::-1]
+    _LOG.info("the particles lie along %s", "a ring" if ring else "a way with two ends")
+    return evenly_spaced(whole, n, closed=ring), ring
+
+
+def _encloses_a_hole(population: Population, there: Array, back: Array) -> bool:
+    """Whether density falls between two ways with the same ends: half way from the one to the other, mid-way along."""
+    middle = slice(len(there) // 4, -(len(there) // 4))
+    ways = there[middle], back[::-1][middle]
+    on = np.minimum(*(population.density(way) for way in ways))
+    between = population.density((ways[0] + ways[1]) / 2)
+    return bool(np.median(between) < _HOLE * np.median(on))
