@@ -6,8 +6,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.fourier import HalfPlane
-from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
+from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["normalise", "update_contrast", "update_modes", "update_noise", "update_spread"]
 

@@ -4,7 +4,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["first_modes"]
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from gmmhet.engine.basis import FieldBasis
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.curvature import FOLLOWING, curvature_sums
 from gmmhet.engine.decoder import LinearModes
+from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.latent import Posterior, Prior, State, posterior_step, sign_flips
-from gmmhet.engine.observation import POSE, Batch, Observer, batches, whitening
+from gmmhet.engine.messages import Replicated
+from gmmhet.engine.observation import Batch, Observer, batches, whitening
+from gmmhet.engine.parallel import communicator
 from gmmhet.engine.progress import progress
 
 __all__ = ["Ensemble", "PoseSpread", "SubspaceEstimator", "SubspaceModel", "Sums"]
@@ -22,105 +25,8 @@ __all__ = ["Ensemble", "PoseSpread", "SubspaceEstimator", "SubspaceModel", "Sums
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class PoseSpread:
-    """Standard deviations of the errors of the given poses, per axis.
-
-    Attributes:
-        shift: Angstrom. tilt: about the x and y axes of the view, radians. turn: in the plane, radians.
-    """
-
-    shift: float
-    tilt: float
-    turn: float
-
-    @property
-    def precision(self) -> Array:
-        """[5], in the order of observation.POSE."""
-        return np.repeat([self.shift, self.tilt, self.turn], [2, 2, 1]) ** -2.0
-
-
-@dataclass(frozen=True)
-class SubspaceModel:
-    """Everything the E step needs.
-
-    Attributes:
-        centers: [N, 3] Angstrom. weights: [N]. variances: [N] squared widths.
-        coefficients: [K, R] of the modes in the basis.
-        noise: [G, shells] variance of the real part, by optics group.
-        contrast_mean, contrast_deviation: prior of the contrast.
-        spread: prior of the errors of the poses; None: they are exact.
-    """
-
-    centers: Array
-    weights: Array
-    variances: Array
-    coefficients: Array
-    noise: Array
-    contrast_mean: float
-    contrast_deviation: float
-    spread: PoseSpread | None = None
-
-    @property
-    def n_modes(self) -> int:
-        return len(self.coefficients)
-
-    @property
-    def n_latent(self) -> int:
-        """D, of z."""
-        return self.n_modes
-
-    @property
-    def n_pose(self) -> int:
-        return 0 if self.spread is None else POSE
-
-
-@dataclass
-class Ensemble:
-    """What is known of n particles; rows: their rows in the cache.
-
-    Attributes:
-        z: [n, K]. pose: [n, P]. contrast: [n]. covariance: [n, K, K]. pose_variance: [n, P].
-        information: [K, K] mean information of the data on z. log_likelihood: [n].
-        contrast_variance: mean posterior variance of the contrast.
-    """
-
-    rows: NDArray[np.int64]
-    z: Array
-    pose: Array
-    contrast: Array
-    covariance: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
-    pose_variance: Array = field(default_factory=lambda: np.zeros((0, 0)))
-    information: Array = field(default_factory=lambda: np.zeros((0, 0)))
-    log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
-    contrast_variance: float = 0.0
-
-    @classmethod
-    def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
-        """Particles of which nothing is known."""
-        n = len(rows)
-        return cls(rows, np.zeros((n, model.n_latent)), np.zeros((n, model.n_pose)), np.full(n, model.contrast_mean))
-
-    def at(self, chosen: Any) -> "Ensemble":
-        """The state (alone) of some of the particles, by their place."""
-        return Ensemble(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
-
-    def with_modes(self, n_modes: int) -> "Ensemble":
-        """The same poses and contrasts with n_modes coordinates of zero."""
-        return Ensemble(self.rows, np.zeros((len(self.rows), n_modes)), self.pose, self.contrast)
-
-
-@dataclass
-class Sums:
-    """gradient: [K + 1, N, 5], zero unless asked for. power: [G, shells]. count: [G] particles."""
-
-    gradient: Array
-    power: Array
-    count: Array
-
-
-class SubspaceEstimator:
-    """Runs passes over particles of one cache with one basis.
+class SubspaceEstimator(Replicated):
+    """Runs passes over particles of one cache with one basis; every rank of the run does a share of each.
 
     Attributes:
         basis: of the modes. consensus_basis: of the changes of the consensus; both on the same scalar fields.
@@ -139,11 +45,22 @@ class SubspaceEstimator:
         self.seek = np.eye(basis.size) if seek is None else seek
         self.rigid = rigid
         self.n_groups = int(cache.table.optics_index.max()) + 1
-        self._flips: tuple[int, SubspaceModel, Ensemble] | None = None
+        self._flips: tuple[SubspaceEstimator, int, SubspaceModel, Ensemble] | None = None
+        self._compile()
+
+    def _compile(self) -> None:
         self._step = tf.function(self._posterior)
         self._flip = tf.function(self._flipped)
         self._statistics = tf.function(self._gradient_statistics)
         self._curvature = tf.function(self._curvature_of)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other ranks, which trace their own functions, and once for an estimator and those made of it."""
+        if self._flips is not None:
+            origin, *flips = self._flips
+            return _with_flips, (origin, *flips)
+        traced = ("_step", "_flip", "_statistics", "_curvature", "_tied")
+        return _revived, (type(self), {k: v for k, v in self.__dict__.items() if k not in traced})
 
     def with_flips(self, seed: int, model: SubspaceModel, ensemble: Ensemble) -> "SubspaceEstimator":
         """The same estimator, with random signs of the residuals of an ensemble without motion, pixel by pixel.
@@ -151,7 +68,7 @@ class SubspaceEstimator:
         Noise keeps its spectrum and misfit its size, but nothing concerted is left: the null of the significance test.
         """
         other = copy.copy(self)
-        other._flips = seed, model, ensemble
+        other._flips = self, seed, model, ensemble
         return other
 
     # -- one pass -------------------------------------------------------------------------------------------
@@ -163,13 +80,24 @@ class SubspaceEstimator:
         Args:
             number: of the pass; each draws other poses from their posterior.
         """
+        n, ranks = len(ensemble.rows), communicator()
+        draws = np.random.default_rng([self.seed, number]).choice([-1.0, 1.0], (n, model.n_pose))
+        shares = [(ensemble.at(part), draws[part]) for part in ranks.parts(n, self.batch_size)]
+        found = ranks.spread(self._pass_over_some, (model, gradient, label), shares)
+        sums = found[0][1]
+        for _, others in found[1:]:
+            sums = sums + others
+        return Ensemble.joined([part for part, _ in found]), sums
+
+    def _pass_over_some(self, model: SubspaceModel, gradient: bool, label: str, ensemble: Ensemble, draws: Array,
+                        ) -> tuple[Ensemble, Sums]:
+        """The pass over a rank's particles."""
         modes, white, prior = self.constants(model)
         k, p, n = model.n_latent, model.n_pose, len(ensemble.rows)
         out = Ensemble(ensemble.rows, np.empty((n, k)), np.empty((n, p)), np.empty(n), np.empty((n, k, k)),
                        np.empty((n, p)), np.zeros((k, k)), np.empty(n))
         sums = Sums(np.zeros((model.n_modes + 1, len(model.weights), 5)), np.zeros(model.noise.shape),
                     self._counts(ensemble.rows))
-        draws = np.random.default_rng([self.seed, number]).choice([-1.0, 1.0], (n, p))
         for span, batch in self._batches(ensemble.rows, label):
             count = span.stop - span.start
             result = self._step(batch, modes, white, self._state(ensemble, span), prior,
@@ -198,7 +126,7 @@ class SubspaceEstimator:
         done = 0
         for chosen, batch in progress(batches(self.cache, rows, self.batch_size), label, total):
             if self._flips is not None:
-                seed, model, still = self._flips
+                _, seed, model, still = self._flips
                 place = np.searchsorted(still.rows, np.resize(chosen, self.batch_size))
                 modes, white, _ = self.constants(self.without_modes(model))
                 signs = sign_flips(seed, still.rows[place], self.observer.grid.size)
@@ -281,15 +209,29 @@ class SubspaceEstimator:
     def _raw_curvature(self, model: SubspaceModel, some: Ensemble, moments: Array, following: float = FOLLOWING,
                        ) -> Array:
         """[M, 5 A, 5 A] means of curvature_sums."""
+        shares = [(some.at(part), moments[part]) for part in communicator().parts(len(moments), self._few)]
+        total = communicator().total(self._curvature_of_some, (model, following), shares)
+        return np.asarray(total / len(moments))
+
+    def _curvature_of_some(self, model: SubspaceModel, following: float, some: Ensemble, moments: Array) -> Array:
         modes, white, prior = self.constants(model)
-        size, raw = max(1, self.batch_size // 4), 5 * self.basis.scalar.shape[1]
+        raw = 5 * self.basis.scalar.shape[1]
         total = np.zeros((moments.shape[1], raw, raw))
-        for start, (rows, batch) in enumerate(batches(self.cache, some.rows, size)):
-            span = slice(start * size, start * size + len(rows))
-            state = State(*(self._filled(a[span], size) for a in (some.z, some.pose, some.contrast)))
-            weights = self._filled(moments[span], size)
+        for batch, state, weights in self._few_at_once(some, moments):
             total += self._curvature(batch, modes, white, state, prior, weights, following).numpy()
-        return total / len(some.rows)
+        return total
+
+    @property
+    def _few(self) -> int:
+        """Particles at once where every one has a matrix of its own."""
+        return max(1, self.batch_size // 4)
+
+    def _few_at_once(self, some: Ensemble, values: Array) -> Iterator[tuple[Batch, State, Any]]:
+        """Small batches, with the states and the values [n, ...] of their particles."""
+        for start, (rows, batch) in enumerate(batches(self.cache, some.rows, self._few)):
+            span = slice(start * self._few, start * self._few + len(rows))
+            state = State(*(self._filled(a[span], self._few) for a in (some.z, some.pose, some.contrast)))
+            yield batch, state, self._filled(values[span], self._few)
 
     def _curvature_of(self, batch: Batch, modes: LinearModes, white: Any, state: State, prior: Prior, moments: Any,
                       following: float) -> Any:
@@ -300,17 +242,23 @@ class SubspaceEstimator:
 
         At the best coordinates, pose and contrast of a particle this is the gradient with all of them integrated out.
         """
+        shares = [(ensemble.at(part),) for part in communicator().parts(len(ensemble.rows), self.batch_size)]
+        second, mean, count = communicator().total(self._gradient_sums, (model,), shares)
+        mean = mean / count
+        return np.asarray(second / count - np.outer(mean, mean))
+
+    def _gradient_sums(self, model: SubspaceModel, ensemble: Ensemble) -> tuple[Array, Array, int]:
+        """Sums of g g^T and g over a rank's particles, and their number."""
         modes, white, _ = self.constants(model)
-        total = np.zeros((self.basis.size, self.basis.size))
+        second = np.zeros((self.basis.size, self.basis.size))
         mean, count = np.zeros(self.basis.size), 0
         for span, batch in self._batches(ensemble.rows, "gradients"):
-            fields = self._statistics(batch, modes, white, self._state(ensemble, span))
-            g = self.basis.adjoint(fields.numpy().astype(np.float64))
-            total += g.T @ g
+            gradients = self._statistics(batch, modes, white, self._state(ensemble, span))
+            g = self.basis.adjoint(gradients.numpy().astype(np.float64))
+            second += g.T @ g
             mean += g.sum(0)
             count += (span.stop - span.start) * (len(g) // self.batch_size)  # of every copy, where there are some
-        mean /= count
-        return total / count - np.outer(mean, mean)
+        return second, mean, count
 
     def _gradient_statistics(self, batch: Batch, modes: LinearModes, white: Any, state: State) -> Any:
         """Gradient of every particle's log-likelihood by its Gaussians, [n, N, 5] (relative amplitude)."""
@@ -330,3 +278,15 @@ class SubspaceEstimator:
 def _sample(ensemble: Ensemble, size: int) -> NDArray[np.int64]:
     """Places of at most ``size`` particles, evenly spread."""
     return np.unique(np.linspace(0, len(ensemble.rows) - 1, size).astype(np.int64))
+
+
+def _revived(kind: type[SubspaceEstimator], attributes: dict[str, Any]) -> SubspaceEstimator:
+    """An estimator of another rank, with functions of this one."""
+    estimator = kind.__new__(kind)
+    estimator.__dict__.update(attributes)
+    estimator._compile()
+    return estimator
+
+
+def _with_flips(estimator: SubspaceEstimator, seed: int, model: SubspaceModel, ensemble: Ensemble) -> SubspaceEstimator:
+    return estimator.with_flips(seed, model, ensemble)

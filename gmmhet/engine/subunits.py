@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.curvature import FOLLOWING, tied_curvature
 from gmmhet.engine.decoder import LinearModes
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel
 from gmmhet.engine.latent import Prior, State
-from gmmhet.engine.observation import Batch, Observer, batches
+from gmmhet.engine.observation import Batch, Observer
+from gmmhet.engine.parallel import communicator
 from gmmhet.engine.projector import Factors
-from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["SubunitEstimator", "SubunitModel", "SubunitModes", "over_the_group", "symmetric_fields"]
 
@@ -143,6 +145,9 @@ class SubunitEstimator(SubspaceEstimator):
     def __init__(self, *args: Any, rotations: Array, **options: Any) -> None:
         super().__init__(*args, **options)
         self.rotations = rotations
+
+    def _compile(self) -> None:
+        super()._compile()
         self._tied = tf.function(self._tied_curvature)
 
     def constants(self, model: SubspaceModel) -> tuple[SubunitModes, Any, Prior]:
@@ -192,15 +197,16 @@ class SubunitEstimator(SubspaceEstimator):
     def _raw_tied_curvature(self, model: SubspaceModel, some: Ensemble, amounts: Array, following: float = FOLLOWING,
                             ) -> Array:
         """Mean over particles of tied_curvature."""
+        shares = [(some.at(part), amounts[part]) for part in communicator().parts(len(amounts), self._few)]
+        total = communicator().total(self._tied_curvature_of_some, (model, following), shares)
+        return np.asarray(total / len(amounts))
+
+    def _tied_curvature_of_some(self, model: SubspaceModel, following: float, some: Ensemble, amounts: Array) -> Array:
         modes, white, prior = self.constants(model)
-        size = max(1, self.batch_size // 4)
         total: Array | float = 0.0
-        for start, (rows, batch) in enumerate(batches(self.cache, some.rows, size)):
-            span = slice(start * size, start * size + len(rows))
-            state = State(*(self._filled(a[span], size) for a in (some.z, some.pose, some.contrast)))
-            shares = self._filled(amounts[span], size)
+        for batch, state, shares in self._few_at_once(some, amounts):
             total = total + self._tied(batch, modes, white, state, prior, shares, following).numpy()
-        return np.asarray(total / len(some.rows), np.float64)
+        return np.asarray(total, np.float64)
 
     def _tied_curvature(self, batch: Batch, modes: SubunitModes, white: Any, state: State, prior: Prior, amounts: Any,
                         following: float) -> Any:

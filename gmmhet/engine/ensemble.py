@@ -1,0 +1,124 @@
+"""What passes over the particles start from and end with: the model, and what is known of every particle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.observation import POSE
+
+__all__ = ["Ensemble", "PoseSpread", "SubspaceModel", "Sums"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PoseSpread:
+    """Standard deviations of the errors of the given poses, per axis.
+
+    Attributes:
+        shift: Angstrom. tilt: about the x and y axes of the view, radians. turn: in the plane, radians.
+    """
+
+    shift: float
+    tilt: float
+    turn: float
+
+    @property
+    def precision(self) -> Array:
+        """[5], in the order of observation.POSE."""
+        return np.repeat([self.shift, self.tilt, self.turn], [2, 2, 1]) ** -2.0
+
+
+@dataclass(frozen=True)
+class SubspaceModel:
+    """Everything the E step needs.
+
+    Attributes:
+        centers: [N, 3] Angstrom. weights: [N]. variances: [N] squared widths.
+        coefficients: [K, R] of the modes in the basis.
+        noise: [G, shells] variance of the real part, by optics group.
+        contrast_mean, contrast_deviation: prior of the contrast.
+        spread: prior of the errors of the poses; None: they are exact.
+    """
+
+    centers: Array
+    weights: Array
+    variances: Array
+    coefficients: Array
+    noise: Array
+    contrast_mean: float
+    contrast_deviation: float
+    spread: PoseSpread | None = None
+
+    @property
+    def n_modes(self) -> int:
+        return len(self.coefficients)
+
+    @property
+    def n_latent(self) -> int:
+        """D, of z."""
+        return self.n_modes
+
+    @property
+    def n_pose(self) -> int:
+        return 0 if self.spread is None else POSE
+
+
+@dataclass
+class Ensemble:
+    """What is known of n particles; rows: their rows in the cache.
+
+    Attributes:
+        z: [n, K]. pose: [n, P]. contrast: [n]. covariance: [n, K, K]. pose_variance: [n, P].
+        information: [K, K] mean information of the data on z. log_likelihood: [n].
+        contrast_variance: mean posterior variance of the contrast.
+    """
+
+    rows: NDArray[np.int64]
+    z: Array
+    pose: Array
+    contrast: Array
+    covariance: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    pose_variance: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    information: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
+    contrast_variance: float = 0.0
+
+    @classmethod
+    def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
+        """Particles of which nothing is known."""
+        n = len(rows)
+        return cls(rows, np.zeros((n, model.n_latent)), np.zeros((n, model.n_pose)), np.full(n, model.contrast_mean))
+
+    def at(self, chosen: Any) -> "Ensemble":
+        """The state (alone) of some of the particles, by their place."""
+        return Ensemble(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Ensemble"]) -> "Ensemble":
+        """One of several that are complete, one after the other."""
+        n = np.array([len(p.rows) for p in parts])
+        share = n / max(n.sum(), 1)
+        arrays = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)
+                  if f.name not in ("information", "contrast_variance")}
+        return cls(**arrays, information=sum(s * p.information for s, p in zip(share, parts, strict=True)),
+                   contrast_variance=float(sum(s * p.contrast_variance for s, p in zip(share, parts, strict=True))))
+
+    def with_modes(self, n_modes: int) -> "Ensemble":
+        """The same poses and contrasts with n_modes coordinates of zero."""
+        return Ensemble(self.rows, np.zeros((len(self.rows), n_modes)), self.pose, self.contrast)
+
+
+@dataclass
+class Sums:
+    """gradient: [K + 1, N, 5], zero unless asked for. power: [G, shells]. count: [G] particles."""
+
+    gradient: Array
+    power: Array
+    count: Array
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(self.gradient + other.gradient, self.power + other.power, self.count + other.count)
