@@ -1,7 +1,17 @@
-"""Fourier-cropped particle images: made once, memory-mapped, reused while nothing changed."""
+"""Fourier-cropped particle images: made once, memory-mapped, reused while nothing changed.
 
+A folder holds images.npy, one record a particle: its values in half precision and the power of two to multiply them
+by (11 bits of every value are kept, whatever the greyscale), images.crc, one 8-byte word a chunk of records: 0 until
+the chunk is written, then 2^32 + its CRC-32, and images.json, what they were made from. Chunks that are missing (of a
+run that was killed) or damaged are made when the cache is opened, and they alone.
+"""
+
+import hashlib
 import json
 import logging
+import os
+import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +20,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.fourier import HalfPlane, images_to_planes
-from gmmhet.engine.io import ParticleTable, replacing
+from gmmhet.engine.io import ParticleTable, output_folder, replacing
 from gmmhet.engine.progress import progress
 
-__all__ = ["ParticleCache", "build_cache"]
+__all__ = ["ParticleCache", "build_cache", "cache_folder"]
 
 _LOG = logging.getLogger("gmmhet")
+_FORMAT = 2
 _BATCH_PIXELS = 1 << 22
+_CHUNK_BYTES = 1 << 24
+_STORED = np.float16
+_LARGEST_EXPONENT = 14  # of a stored value: 2^15 is the last power of two that half precision holds
+_WRITTEN = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -25,47 +41,178 @@ class ParticleCache:
     """Cropped, centred images of a particle table.
 
     Attributes:
-        planes: [n, 2, 2, h + 1, h + 1] float32, memory-mapped; see :mod:`gmmhet.engine.fourier`.
-        grid: their frequencies.
-        table: the particles, in the same order.
+        records: [n] memory-mapped, fields ``planes`` [2, 2, h + 1, h + 1] (see :mod:`gmmhet.engine.fourier`) and
+            ``exponent``: the values are planes * 2^exponent.
+        grid: their frequencies. table: the particles, in the same order.
     """
 
-    planes: NDArray[np.float32]
+    records: NDArray[Any]
     grid: HalfPlane
     table: ParticleTable
 
     def __len__(self) -> int:
         return len(self.table)
 
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """[b, 2, 2, h + 1, h + 1] values of some rows (from 0)."""
+        records = self.records[rows]
+        scale = np.exp2(records["exponent"].astype(np.float32))
+        return np.asarray(records["planes"].astype(np.float32) * scale[:, None, None, None, None])
+
+
+def cache_folder(table: ParticleTable, grid: HalfPlane, output: Path, scratch: Path | None) -> Path:
+    """Where the cropped images of a run lie: in its output, or under a name that tells their content in a folder for
+    big temporary files, where every run finds them."""
+    if scratch is None:
+        return output / "cache"
+    return scratch / f"gmmhet-images-{hashlib.sha256(_key(table, grid).encode()).hexdigest()[:16]}"
+
 
 def build_cache(table: ParticleTable, grid: HalfPlane, folder: Path) -> ParticleCache:
-    """Make the cache of a particle table in a folder, or reuse the one that is there.
+    """Make the cache of a particle table in a folder, or reuse (and mend) the one that is there.
 
     Raises:
-        InputError: an image holds NaN or infinite pixels.
+        InputError: an image holds NaN or infinite pixels; the folder cannot be written, or lacks the room.
     """
-    data, stamp = folder / "images.npy", folder / "images.json"
-    key = f"{table.fingerprint} {grid.box} {grid.pixel_size!r} {grid.h}"
-    if data.is_file() and stamp.is_file() and json.loads(stamp.read_text())["key"] == key:
+    store = _Store(output_folder(folder), table, grid)
+    missing = store.missing()
+    if missing:
+        store.require_room()
+        store.make(missing)
+    else:
         _LOG.info("reusing the cropped images in %s", folder)
-        return ParticleCache(np.load(data, mmap_mode="r"), grid, table)
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    shape = (len(table), 2, 2, grid.size, grid.size)
-    with replacing(data) as temporary:
-        planes: Any = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
-            temporary, mode="w+", dtype=np.float32, shape=shape)
-        batches = list(_batches(len(table), max(1, _BATCH_PIXELS // table.box**2)))
+    return ParticleCache(np.load(store.data, mmap_mode="r"), grid, table)
+
+
+def _key(table: ParticleTable, grid: HalfPlane) -> str:
+    """All that the content depends on."""
+    return f"{_FORMAT} {np.dtype(_STORED)} {table.fingerprint} {grid.box} {grid.pixel_size!r} {grid.h}"
+
+
+class _Store:
+    """The files of a cache: records, and the checksums of their chunks."""
+
+    def __init__(self, folder: Path, table: ParticleTable, grid: HalfPlane) -> None:
+        self.table, self.grid = table, grid
+        self.data, self.sums, self._stamp = (folder / f"images.{suffix}" for suffix in ("npy", "crc", "json"))
+        self.record = np.dtype([("exponent", "<i2"), ("planes", np.dtype(_STORED), (2, 2, grid.size, grid.size))])
+        self.rows = max(1, _CHUNK_BYTES // self.record.itemsize)  # of a chunk
+        self.chunks = -(-len(table) // self.rows)
+        if not self._usable():
+            self._create()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all records."""
+        return len(self.table) * self.record.itemsize
+
+    def _usable(self) -> bool:
+        """Whether the files are those of this content, and of the right size; not whether all of them is written."""
+        try:
+            about = json.loads(self._stamp.read_text(encoding="utf-8"))
+            return bool(about["key"] == _key(self.table, self.grid) and about["chunk"] == self.rows
+                        and self.sums.stat().st_size == 8 * self.chunks
+                        and self.data.stat().st_size == about["start"] + self.size)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def _create(self) -> None:
+        for path in (self._stamp, self.sums, self.data):  # removed, not emptied: others may have them open
+            path.unlink(missing_ok=True)
+        try:
+            with open(self.data, "wb") as out:
+                np.lib.format.write_array_header_1_0(out, {  # type: ignore[no-untyped-call]
+                    "descr": np.lib.format.dtype_to_descr(self.record),  # type: ignore[no-untyped-call]
+                    "fortran_order": False, "shape": (len(self.table),)})
+                start = out.tell()
+                out.truncate(start + self.size)
+            self.sums.write_bytes(bytes(8 * self.chunks))
+        except OSError as error:
+            self.data.unlink(missing_ok=True)
+            raise storage_problem(error, self.data) or error from None
+        about = {"key": _key(self.table, self.grid), "chunk": self.rows, "start": start}
+        with replacing(self._stamp) as temporary:
+            temporary.write_text(json.dumps(about), encoding="utf-8")
+
+    def _span(self, chunk: int) -> tuple[int, int]:
+        """First row of a chunk, and that after its last."""
+        return chunk * self.rows, min(len(self.table), (chunk + 1) * self.rows)
+
+    def _place(self, row: int) -> int:
+        """Byte at which a row starts."""
+        return self.data.stat().st_size - self.size + row * self.record.itemsize
+
+    def missing(self) -> list[int]:
+        """Chunks that are not written yet, or not as they were written. Reads the whole file."""
+        words = np.fromfile(self.sums, "<u8")
+        damaged = []
+        with open(self.data, "rb") as source:
+            for chunk in np.flatnonzero(words):
+                first, end = self._span(chunk)
+                source.seek(self._place(first))
+                if words[chunk] != _WRITTEN + zlib.crc32(source.read((end - first) * self.record.itemsize)):
+                    damaged.append(int(chunk))
+        if damaged:
+            _LOG.warning("%s: damaged; %d of %d parts are made again", self.data, len(damaged), self.chunks)
+        return sorted([*damaged, *(int(c) for c in np.flatnonzero(words == 0))])
+
+    def require_room(self) -> None:
+        """Tell how much is needed, and stop where that is not there.
+
+        Raises:
+            InputError: the disk has less.
+        """
+        needed = self.size - min(self.size, self.data.stat().st_blocks * 512)
+        free = shutil.disk_usage(self.data.parent).free
+        _LOG.info("cropped images: %s in %s (free: %s)", _amount(self.size), self.data.parent, _amount(free))
+        if needed > free:
+            raise InputError(f"{self.data.parent}: {_amount(free)} free, the cropped images need {_amount(needed)}; "
+                             "expected more room, or --scratch with a folder on another disk")
+
+    def make(self, chunks: list[int]) -> None:
+        """Crop the images of some chunks and write them, each with its checksum."""
         opened: dict[Path, Any] = {}
-        for rows in progress(batches, "reading images", len(batches)):
-            images = table.images(rows, opened, as_stored=True)
-            cropped = images_to_planes(images, grid, table.origins[rows])
-            planes[rows[0]:rows[-1] + 1] = _restored(cropped, table, rows, grid)
-        planes.flush()
-        del planes
-    with replacing(stamp) as temporary:
-        temporary.write_text(json.dumps({"key": key}))
-    return ParticleCache(np.load(data, mmap_mode="r"), grid, table)
+        steps = [(chunk, rows) for chunk in chunks for rows in self._batches(chunk)]
+        records = np.empty(0, self.record)
+        with open(self.data, "r+b") as out, open(self.sums, "r+b") as sums:
+            for chunk, rows in progress(steps, "reading images", len(steps)):
+                first, end = self._span(chunk)
+                if rows[0] == first:
+                    records = np.empty(end - first, self.record)
+                images = self.table.images(rows, opened, as_stored=True)
+                planes = _restored(images_to_planes(images, self.grid, self.table.origins[rows]), self.table, rows,
+                                   self.grid)
+                records[rows[0] - first:rows[-1] + 1 - first] = self._recorded(planes)
+                if rows[-1] + 1 == end:
+                    self._write(out, sums, chunk, records.tobytes())
+
+    def _batches(self, chunk: int) -> Iterator[NDArray[np.int64]]:
+        first, end = self._span(chunk)
+        size = max(1, _BATCH_PIXELS // self.table.box**2)
+        for start in range(first, end, size):
+            yield np.arange(start, min(end, start + size))
+
+    def _recorded(self, planes: NDArray[np.float32]) -> NDArray[Any]:
+        """Records of planes [b, 2, 2, h + 1, h + 1], each scaled to use the range of half precision."""
+        largest = np.abs(planes).max(axis=(1, 2, 3, 4))
+        exponent = np.where(largest > 0, np.frexp(largest)[1] - _LARGEST_EXPONENT, 0)
+        records = np.empty(len(planes), self.record)
+        records["exponent"] = exponent
+        records["planes"] = np.ldexp(planes, -exponent[:, None, None, None, None])
+        return records
+
+    def _write(self, out: Any, sums: Any, chunk: int, data: bytes) -> None:
+        """The data first: a checksum without them would be found wrong, they without it are made again."""
+        try:
+            out.seek(self._place(self._span(chunk)[0]))
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())  # a disk that is full or broken tells now
+            sums.seek(8 * chunk)
+            sums.write((_WRITTEN + zlib.crc32(data)).to_bytes(8, "little"))
+            sums.flush()
+        except OSError as error:
+            raise storage_problem(error, self.data) or error from None
 
 
 def _restored(planes: NDArray[np.float32], table: ParticleTable, rows: NDArray[np.int64], grid: HalfPlane,
@@ -77,6 +224,11 @@ def _restored(planes: NDArray[np.float32], table: ParticleTable, rows: NDArray[n
     return np.stack([spectrum.real, spectrum.imag], axis=1)
 
 
-def _batches(n: int, size: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, n, size):
-        yield np.arange(start, min(n, start + size))
+def _amount(size: int) -> str:
+    """Bytes in words."""
+    value, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}"

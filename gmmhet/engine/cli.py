@@ -20,7 +20,7 @@ from gmmhet.engine.config import (
     SimulateConfig,
     count_or_auto,
 )
-from gmmhet.engine.errors import InputError
+from gmmhet.engine.errors import InputError, storage_problem
 
 __all__ = ["main"]
 
@@ -39,18 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.command(options)
     except InputError as error:
-        print(f"gmmhet: error: {error}", file=sys.stderr)
-        if options.error_file is not None:
-            with contextlib.suppress(OSError):  # the line stands on standard error in any case
-                options.error_file.write_text(f"{error}\n", encoding="utf-8")
-        return 2
+        return _refuse(error, options.error_file)
     except KeyboardInterrupt:
         print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
+        return 1
+    except OSError as error:
+        problem = storage_problem(error)
+        if problem is not None:
+            return _refuse(problem, options.error_file)
+        _LOG.exception("gmmhet: failed unexpectedly")
         return 1
     except Exception:
         _LOG.exception("gmmhet: failed unexpectedly")
         return 1
     return 0
+
+
+def _refuse(error: InputError, error_file: Path | None) -> int:
+    """Say what is wrong in one line; returns the exit status."""
+    print(f"gmmhet: error: {error}", file=sys.stderr)
+    if error_file is not None:
+        with contextlib.suppress(OSError):  # the line stands on standard error in any case
+            error_file.write_text(f"{error}\n", encoding="utf-8")
+    return 2
 
 
 def _set_devices(options: argparse.Namespace) -> None:
@@ -209,6 +220,9 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--poses", choices=POSES, default="auto",
                      help="errors of the given poses are integrated out (auto), not looked at (exact), or integrated "
                      "out and corrected poses written (refine)")
+    sub.add_argument("--scratch", type=Path, metavar="FOLDER",
+                     help="for big temporary files (cropped images); analyses of the same particles share them there "
+                     "(default: in the output)")
     sub.add_argument("--refine-poses", dest="poses", action="store_const", const="refine", help="--poses refine")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
 
@@ -227,7 +241,7 @@ def _add_analyze(sub: argparse.ArgumentParser) -> None:
 def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
     return AnalyzeConfig(options.method, count_or_auto(options.modes, "--modes"), options.resolution, options.motion,
                          options.occupancy, options.poses, options.focus, _analysed_symmetry(options),
-                         seed=options.seed, resume=options.resume)
+                         seed=options.seed, resume=options.resume, scratch=options.scratch)
 
 
 def _analysed_symmetry(options: argparse.Namespace) -> str:

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.checkpoint import NO_JOURNAL, Page
 from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise, update_spread
 from gmmhet.engine.start import first_modes
-from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel, Sums
+from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
 
-__all__ = ["Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
+__all__ = ["PIECES", "Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
+_NOWHERE = NO_JOURNAL.page("")
 
 
 @dataclass
@@ -84,24 +86,57 @@ class _Climb:
         return update_spread(new, ensemble, damping=self.damping), ensemble, remaining
 
 
+@dataclass
+class _Passes:
+    """Where a fit stands after a pass; all that it needs to go on.
+
+    Attributes:
+        left: passes that may still be made. made: their number so far. settled: of the last ones, how many changed
+        little. eigenvalues, history: of Fit.
+    """
+
+    left: int
+    climb: _Climb = field(default_factory=_Climb)
+    made: int = 0
+    settled: int = 0
+    eigenvalues: Array = field(default_factory=lambda: np.zeros(0))
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+#: what the pages of a fit hold (gmmhet.engine.checkpoint)
+PIECES: tuple[type, ...] = (PoseSpread, SubspaceModel, Ensemble, Sums, Fit, _Climb, _Passes)
+
+
 def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, passes: int = 3,
-              ) -> tuple[SubspaceModel, Ensemble]:
-    """Contrast, noise, errors of the poses and the smooth part of the consensus, without motion."""
-    current = estimator.without_modes(model)
-    ensemble, sums = estimator.pass_over(current, Ensemble.blank(rows, current), gradient=False, label="calibrating")
-    current = update_contrast(update_noise(current, sums, estimator.observer.grid), ensemble)
-    climb = _Climb()
-    for number in range(1, passes + 1):
-        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label="calibrating", number=number)
+              page: Page = _NOWHERE) -> tuple[SubspaceModel, Ensemble]:
+    """Contrast, noise, errors of the poses and the smooth part of the consensus, without motion.
+
+    Args:
+        page: what every pass leaves, to go on from.
+    """
+    state: _Passes = page.read() or _Passes(passes)
+    climb = state.climb
+    while state.left:
+        current, ensemble = _calibrated_once(estimator, model, rows) if climb.best is None else (
+            climb.step(estimator, modes=False)[:2])
+        state.made += 1
+        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label="calibrating", number=state.made)
         total = log_likelihood_total(estimator, current, ensemble)
         gain = climb.after(total, current, ensemble, sums)
-        _LOG.debug("calibrating: pass %d, log-likelihood per particle %.4f, %s, mean width %.2f A", number, total,
+        _LOG.debug("calibrating: pass %d, log-likelihood per particle %.4f, %s, mean width %.2f A", state.made, total,
                    spread_words(current), np.sqrt(current.variances).mean())
-        if abs(gain) < _NOISE_OF_PASS or number == passes:
-            break
-        current, ensemble, _ = climb.step(estimator, modes=False)
+        state.left = 0 if abs(gain) < _NOISE_OF_PASS else state.left - 1
+        page.write(state)
     assert climb.best is not None
     return climb.best[1], climb.best[2]
+
+
+def _calibrated_once(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64],
+                     ) -> tuple[SubspaceModel, Ensemble]:
+    """Contrast and noise after the first look."""
+    current = estimator.without_modes(model)
+    ensemble, sums = estimator.pass_over(current, Ensemble.blank(rows, current), gradient=False, label="calibrating")
+    return update_contrast(update_noise(current, sums, estimator.observer.grid), ensemble), ensemble
 
 
 def spread_words(model: SubspaceModel) -> str:
@@ -113,21 +148,25 @@ def spread_words(model: SubspaceModel) -> str:
 
 
 def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 10,
-          start: Ensemble | None = None) -> Ensemble:
-    """Coordinates of particles under a fixed model: steps until the mean log-likelihood stays, at most so many."""
-    ensemble = Ensemble.blank(rows, model) if start is None else start
-    before = -np.inf
-    for _ in range(steps):
+          start: Ensemble | None = None, page: Page = _NOWHERE) -> Ensemble:
+    """Coordinates of particles under a fixed model: steps until the mean log-likelihood stays, at most so many.
+
+    Args:
+        page: what every step leaves, to go on from.
+    """
+    ensemble, before, left = page.read() or (Ensemble.blank(rows, model) if start is None else start, -np.inf, steps)
+    while left:
         ensemble, _ = estimator.pass_over(model, ensemble, gradient=False, label="coordinates")
-        if ensemble.log_likelihood.mean() < before + _NOISE_OF_PASS / 4:
-            break
-        before = float(ensemble.log_likelihood.mean())
+        mean = float(ensemble.log_likelihood.mean())
+        left = 0 if mean < before + _NOISE_OF_PASS / 4 else left - 1
+        before = mean
+        page.write((ensemble, before, left))
     return ensemble
 
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, *,
                  reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
-                 warm: bool = False) -> Fit:
+                 warm: bool = False, page: Page = _NOWHERE) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
     Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference``; the
@@ -136,27 +175,45 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
         reference: log-likelihood per particle without motion. warm: start from the modes in the model instead.
+        page: what every pass leaves, to go on from, and in the end the fit.
     """
-    current, eigenvalues = model, np.zeros(0)
-    if not warm:
-        current, eigenvalues = first_modes(estimator, model, still, n_modes)
-    ensemble = still.with_modes(current.n_latent)
-    ensemble = infer(estimator, current, still.rows, steps=1, start=ensemble)
-    history: list[dict[str, float]] = []
-    climb, settled = _Climb(), 0
-    for number in range(passes):
-        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label, number=number)
+    state: Fit | _Passes = page.read() or _Passes(passes)
+    if isinstance(state, Fit):
+        return state
+    climb = state.climb
+    while state.left:
+        if climb.best is None:
+            current, ensemble, state.eigenvalues = _begun(estimator, model, still, None if warm else n_modes)
+        else:
+            current, ensemble, state.history[-1]["gradient"] = climb.step(estimator, modes=True)
+            _log_step(label, state, ensemble, current)
+        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label, number=state.made)
         total = log_likelihood_total(estimator, current, ensemble)
         gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
-        settled = settled + 1 if abs(gain) < max(tolerance * (total - reference), _NOISE_OF_PASS) else 0
+        little = abs(gain) < max(tolerance * (total - reference), _NOISE_OF_PASS)
+        state.settled = state.settled + 1 if little else 0
         assert climb.best is not None
-        history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this pass was undone
-        if settled >= 2 or number == passes - 1:
-            break
-        current, ensemble, history[-1]["gradient"] = climb.step(estimator, modes=True)
-        _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, damping %.2g, information %s, %s",
-                   label, number + 1, total, history[-1]["gradient"], climb.damping,
-                   np.round(np.diag(ensemble.information), 2), spread_words(current))
+        state.history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this was undone
+        state.made += 1
+        state.left = 0 if state.settled >= 2 else state.left - 1
+        page.write(state)
     assert climb.best is not None
     _, best, particles, _ = climb.best
-    return Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), eigenvalues, history)
+    fit = Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), state.eigenvalues, state.history)
+    page.write(fit)
+    return fit
+
+
+def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int | None,
+           ) -> tuple[SubspaceModel, Ensemble, Array]:
+    """First modes (None: those of the model), the particles' place on them, and the eigenvalues of Fit."""
+    current, eigenvalues = (model, np.zeros(0)) if n_modes is None else first_modes(estimator, model, still, n_modes)
+    ensemble = still.with_modes(current.n_latent)
+    return current, infer(estimator, current, still.rows, steps=1, start=ensemble), eigenvalues
+
+
+def _log_step(label: str, state: _Passes, ensemble: Ensemble, model: SubspaceModel) -> None:
+    last = state.history[-1]
+    _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, damping %.2g, information %s, %s", label,
+               state.made, last["log_likelihood"], last["gradient"], state.climb.damping,
+               np.round(np.diag(ensemble.information), 2), spread_words(model))

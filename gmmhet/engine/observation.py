@@ -44,7 +44,7 @@ def batches(cache: ParticleCache, rows: NDArray[np.int64], size: int) -> Iterato
         chosen = rows[start:start + size]
         filled = np.concatenate([chosen, np.repeat(chosen[-1:], size - len(chosen))])
         yield chosen, Batch(
-            tf.constant(cache.planes[filled], tf.float32),
+            tf.constant(cache.read(filled), tf.float32),
             tf.constant(cache.table.views[filled], tf.float32),
             tf.constant(cache.table.ctf_coefficients[filled], tf.float32),
             tf.constant(cache.table.optics_index[filled], tf.int32),

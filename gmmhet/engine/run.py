@@ -12,7 +12,7 @@ from typing import Any
 
 from gmmhet import __version__
 from gmmhet.engine.check import require_sane_poses
-from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig
+from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit_density
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
@@ -22,6 +22,8 @@ __all__ = ["run"]
 
 _LOG = logging.getLogger("gmmhet")
 
+#: of the stages, in their order
+_FOLDERS = {"fit": "model", "analyze": "analysis", "reconstruct": "maps"}
 _UNFINISHED = "not finished; the same command with --resume goes on"
 
 
@@ -51,15 +53,15 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     folder = output_folder(output)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
                   "root": root and str(root),
-                  "fit": _plain(fit_config), "analyze": _plain(analyze_config),
-                  "reconstruct": _plain(reconstruct_config)}
+                  "fit": result_options(fit_config), "analyze": result_options(analyze_config),
+                  "reconstruct": result_options(reconstruct_config)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)], resume)
-    job.stage("fit", "model", partial(_fit, consensus, fit_config, map_path, folder / "model" / "model.npz"))
+    job.stage("fit", partial(_fit, consensus, fit_config, map_path, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
-    job.stage("analyze", "analysis", lambda resumed: _analyze(
+    job.stage("analyze", lambda resumed: _analyze(
         particles, folder, dataclasses.replace(analyze_config, resume=resumed), root))
     supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table), reconstruct_config.mode)
-    job.stage("reconstruct", "maps", lambda resumed: _reconstruct(
+    job.stage("reconstruct", lambda resumed: _reconstruct(
         particles, folder, dataclasses.replace(reconstruct_config, resume=resumed), supported, root))
     job.finish(verdict)
 
@@ -71,30 +73,38 @@ class _Job:
         self.folder, self.parameters = folder, parameters
         self.record = {"command": shlex.join(command), "version": __version__}
         self.earlier = _read_record(folder / "run.json") if resume else {}
-        self.seconds: dict[str, float] = {}
         inputs = ("particles", "map", "root")
         before = self.earlier.get("parameters", {})
         #: whether everything so far is as it was, so that what follows may be kept or gone on with
         self.same = resume and all(before.get(name) == parameters[name] for name in inputs)
-        for name in ("run.json", "report.html"):
-            (folder / name).unlink(missing_ok=True)
+        (folder / "report.html").unlink(missing_ok=True)
+        self.seconds = self._kept()
+        self._write(_UNFINISHED)  # at once: what a killed run had done is not forgotten
 
-    def stage(self, name: str, subfolder: str, work: Callable[[bool], None]) -> None:
-        """Do a stage, or keep what is there; ``work`` is told whether it may go on from what it left."""
-        self.same = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
-        done = self.earlier.get("seconds", {}).get(name)
-        if self.same and done is not None and (self.folder / subfolder / "summary.json").is_file():
+    def _kept(self) -> dict[str, float]:
+        """Seconds of the stages, from the first, whose results stay."""
+        kept: dict[str, float] = {}
+        done = self.earlier.get("seconds", {})
+        for name, subfolder in _FOLDERS.items():
+            asked = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
+            if not asked or name not in done or not (self.folder / subfolder / "summary.json").is_file():
+                break
+            kept[name] = done[name]
+        return kept
+
+    def stage(self, name: str, work: Callable[[bool], None]) -> None:
+        """Do a stage, unless its results stay; ``work`` is told whether it may go on from what it left."""
+        if name in self.seconds:
             _LOG.info("%s: kept from before", name)
-            self.seconds[name] = done
-            self._write(_UNFINISHED)
             return
         _LOG.info("%s", name)
+        self.same = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
         started = time.monotonic()
-        output_folder(self.folder / subfolder)
+        output_folder(self.folder / _FOLDERS[name])
         work(self.same)
         self.seconds[name] = time.monotonic() - started
         self._write(_UNFINISHED)
-        if done is not None:
+        if name in self.earlier.get("seconds", {}):
             self.same = False  # what follows was made from another result
 
     def finish(self, verdict: str) -> None:
@@ -152,11 +162,6 @@ def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str
     if any(found.get("significant") is not False for found in modes):
         return False, f"{told} Mode {mode} is not among them: one map of all particles was made instead.".strip()
     return False, f"No motion is supported by these {n_particles} particles. {told}".strip()
-
-
-def _plain(config: Any) -> dict[str, Any]:
-    """A config as JSON; whether it resumes is no parameter of the result."""
-    return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(config).items() if k != "resume"}
 
 
 def _identity(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.agreement import coordinate_correlation, principal_angles
+from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
 from gmmhet.engine.likelihood import Fit, fit_subspace, infer
 from gmmhet.engine.rigid import rigid_part
 from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
@@ -91,20 +92,22 @@ def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, numb
 
 
 def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, halves: NDArray[np.int64],
-                 fixed: int | None, *, reference: float, seed: int) -> ModeEvidence:
+                 fixed: int | None, *, reference: float, seed: int, journal: Journal = NO_JOURNAL) -> ModeEvidence:
     """Fit both half-sets, growing the number of modes while the last one is real.
 
     Args:
         model, still: calibrated model and all particles. halves: [n] 1 or 2. fixed: a number of modes to keep to.
         reference: log-likelihood per particle without motion. seed: of the null's random signs.
+        journal: for the fits and what is found with them.
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
-    null = _null_gain(estimator.with_flips(seed, model, still), model, still, rows, reference)
+    null = journal.page("null").once(
+        lambda: _null_gain(estimator.with_flips(seed, model, still), model, still, rows, reference))
     levels: list[ModeEvidence] = []
     n_modes = fixed or min(2, estimator.seek.shape[1])
     while True:
         before = levels[-1] if levels else None
-        levels.append(_evidence(estimator, model, still, rows, n_modes, null, before, reference))
+        levels.append(_evidence(estimator, model, still, rows, n_modes, null, before, reference, journal))
         significant = levels[-1].significant
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes, ", ".join(
             f"{g:.3f} +- {e:.3f}" for g, e in zip(levels[-1].gain, levels[-1].error, strict=True)), null)
@@ -117,17 +120,20 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
 
 
 def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, n_modes: int,
-              null: float, before: ModeEvidence | None, reference: float) -> ModeEvidence:
+              null: float, before: ModeEvidence | None, reference: float, journal: Journal) -> ModeEvidence:
     """Fits of n_modes modes and what they show; of modes that ``before`` had already, gains are those found then.
 
     Every number of modes is fitted from its own start: large motions that two modes bend to follow are better
     described by four that share them.
     """
     first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=12,
-                                  label=f"half-set {i}, {n_modes} modes") for i, r in enumerate(rows, 1))
+                                  label=f"half-set {i}, {n_modes} modes",
+                                  page=journal.page(f"half-set {i}, {n_modes} modes")) for i, r in enumerate(rows, 1))
     fits, known = (first, second), 0 if before is None else len(before.gain)
-    found = infer(estimator, first.model, rows[1]), infer(estimator, second.model, rows[0])
-    gain, error = held_out_gains(estimator, fits, found, first=known)
+    found = (infer(estimator, first.model, rows[1], page=journal.page(f"half-set 2 by 1, {n_modes} modes")),
+             infer(estimator, second.model, rows[0], page=journal.page(f"half-set 1 by 2, {n_modes} modes")))
+    gain, error = journal.page(f"gains of {n_modes} modes").once(
+        lambda: held_out_gains(estimator, fits, found, first=known))
     if before is not None:
         gain, error = np.concatenate([before.gain, gain]), np.concatenate([before.error, error])
     real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)

@@ -4,6 +4,7 @@ import numpy as np
 
 from gmmhet.engine.analysis.preparation import Prepared, first_noise
 from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.gradient_pca import best_positions, eigen_motions
 from gmmhet.engine.scores import ScorePass
@@ -11,15 +12,15 @@ from gmmhet.engine.scores import ScorePass
 __all__ = ["by_gradient_pca", "without_motion"]
 
 
-def by_gradient_pca(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig) -> AnalysisResult:
+def by_gradient_pca(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     """The published single-step method; positions are scaled to unit variance, modes to Angstrom per that unit."""
     assert scores.covariance is not None
     n, k = len(prepared.cache), min(config.modes or 4, 3 * len(prepared.model))
     found = eigen_motions(scores.covariance, k)
     reach = prepared.observer.grid.resolution
-    positions, widths = best_positions(
+    positions, widths = journal.page("positions").once(lambda: best_positions(
         prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, found.motions,
-        sign=prepared.sign, reach=reach, batch_size=prepared.batch_size)
+        sign=prepared.sign, reach=reach, batch_size=prepared.batch_size))
     spread = np.maximum(positions.std(0), 1e-9)
     noise, contrast = first_noise(prepared)
     nothing = np.full(k, np.nan)

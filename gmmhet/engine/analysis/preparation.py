@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gmmhet.engine.cache import ParticleCache, build_cache
+from gmmhet.engine.cache import ParticleCache, build_cache, cache_folder
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fourier import HalfPlane
@@ -64,7 +64,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     grid = HalfPlane(table.box, table.pixel_size, resolution)
     _LOG.info("%d particles, %d Gaussians, %.1f A: %d px after Fourier cropping", len(table), len(whole), resolution,
               2 * grid.h)
-    cache = build_cache(table, grid, folder / "cache")
+    cache = build_cache(table, grid, cache_folder(table, grid, folder, config.scratch))
     observer = Observer(grid, whole.sigmas, table.pixel_size**3)
     batch_size = int(np.clip(_BATCH_FLOATS // (len(whole) * 2 * grid.size * 8), 2, min(64, max(2, len(table)))))
     given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch_size,

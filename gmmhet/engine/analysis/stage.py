@@ -2,8 +2,8 @@
 
 import json
 import logging
+import shutil
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,24 @@ from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.subspace_method import by_likelihood
 from gmmhet.engine.analysis.subunits import by_subunits, write_subunits
-from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
+from gmmhet.engine.checkpoint import Journal
+from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, result_options
 from gmmhet.engine.io import ParticleTable, read_particles
-from gmmhet.engine.scores import score_pass
+from gmmhet.engine.likelihood import PIECES
+from gmmhet.engine.scores import ScorePass, score_pass
+from gmmhet.engine.subunits import SubunitModel
 
 __all__ = ["analyze"]
 
 _LOG = logging.getLogger("gmmhet")
+_CHECKPOINT = "checkpoint"
 
 
 def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None = None) -> None:
     """Find the motions of the Gaussians that explain the particles, and every particle's place on them.
 
     Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/ and summary.json (CONVENTIONS.rst) into
-    ``output``.
+    ``output``. While it runs, ``output`` also holds what a killed run goes on from (checkpoint/).
 
     Raises:
         InputError: unreadable input, or a model that does not match the particles.
@@ -36,6 +40,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     parameters = _parameters(table, model, config)
     if config.resume and _finished(output, parameters):
         _LOG.info("%s: complete, kept", output)
+        shutil.rmtree(output / _CHECKPOINT, ignore_errors=True)
         return
     timing: dict[str, float] = {}
 
@@ -44,39 +49,42 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
 
     prepared = prepare(table, model, config, output)
     lap("images and scores")
-    scores = score_pass(prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights,
-                        sign=prepared.sign, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca")
+    journal = Journal(output / _CHECKPOINT, parameters, (*PIECES, SubunitModel, ScorePass), resume=config.resume)
+    scores = journal.page("scores").once(lambda: score_pass(
+        prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, sign=prepared.sign,
+        batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
     lap("gradients")
     more: dict[str, Any] = {}
     for name in ("summary.json", "subunits.npz", "subunits.star"):  # of an analysis before
         (output / name).unlink(missing_ok=True)
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
-        result, subunits = by_subunits(prepared, config)
+        result, subunits = by_subunits(prepared, config, journal)
         write_subunits(output, table, subunits, result.pose if config.poses == "refine" else None)
         more["symmetry"] = subunits.entry()
         _LOG.info("%s", more["symmetry"]["words"])
     else:
-        result = _result(prepared, scores, config)
+        result = _result(prepared, scores, config, journal)
     lap("modes")
     write_results(output, prepared, scores, result, config, parameters, timing, more)
+    journal.remove()
 
 
-def _result(prepared: Prepared, scores: Any, config: AnalyzeConfig) -> AnalysisResult:
+def _result(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     if len(prepared.cache) < FEWEST_PARTICLES:
         _LOG.warning("%d particles cannot support a motion; expected at least %d", len(prepared.cache),
                      FEWEST_PARTICLES)
         return without_motion(prepared)
     if config.method == "gradient-pca":
-        return by_gradient_pca(prepared, scores, config)
-    return by_likelihood(prepared, config)
+        return by_gradient_pca(prepared, scores, config, journal)
+    return by_likelihood(prepared, config, journal)
 
 
 def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, Any]:
     """What the result depends on, with the files as they are on disk."""
-    options = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k != "resume"}
     files = (("particles", table.source), ("model", model), ("focus", config.focus))
     times = {f"{name}_time": path.stat().st_mtime_ns for name, path in files if path is not None and path.is_file()}
-    return {"particles": str(table.source), "model": str(model), "images": table.fingerprint, **times, **options}
+    return {"particles": str(table.source), "model": str(model), "images": table.fingerprint, **times,
+            **result_options(config)}
 
 
 def _finished(folder: Path, parameters: dict[str, Any]) -> bool:

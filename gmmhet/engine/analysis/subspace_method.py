@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.preparation import Prepared, first_noise
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, read_map
@@ -29,21 +30,25 @@ _CALIBRATION = (6, 3)  # passes, with poses in error and without
 _LOG = logging.getLogger("gmmhet")
 
 
-def by_likelihood(prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
+def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
     estimator, start = _estimator(prepared, config)
-    return _result(estimator, *search(estimator, start, config), config)
+    return _result(estimator, *search(estimator, start, config, journal), config)
 
 
-def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeConfig,
+def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeConfig, journal: Journal,
            ) -> tuple[Fit, ModeEvidence, float]:
-    """From a first model to modes: the fit of all particles, what half-sets say, and the log-likelihood at rest."""
+    """From a first model to modes: the fit of all particles, what half-sets say, and the log-likelihood at rest.
+
+    What is in the journal is not done again.
+    """
     cache = estimator.cache
-    calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"])
+    calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"],
+                                  page=journal.page("calibration"))
     reference = log_likelihood_total(estimator, calibrated, still)
     evidence = select_modes(estimator, calibrated, still, _halves(cache.table), config.modes, reference=reference,
-                            seed=config.seed + _NULL_SEED)
-    return _all_particles(estimator, evidence, still, config, reference), evidence, reference
+                            seed=config.seed + _NULL_SEED, journal=journal)
+    return _all_particles(estimator, evidence, still, config, reference, journal), evidence, reference
 
 
 def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
@@ -149,9 +154,10 @@ def _halves(table: ParticleTable) -> NDArray[np.int64]:
 
 
 def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: Ensemble, config: AnalyzeConfig,
-                   reference: float) -> Fit:
+                   reference: float, journal: Journal) -> Fit:
     """The model of all particles, with the number of modes that the half-sets support."""
     k = config.modes or max(1, evidence.significant)
     half = evidence.fits[0].model
     start = estimator.with_coefficients(half, half.coefficients[:k])
-    return fit_subspace(estimator, start, still, k, reference=reference, passes=16, label="all particles", warm=True)
+    return fit_subspace(estimator, start, still, k, reference=reference, passes=16, label="all particles", warm=True,
+                        page=journal.page("all particles"))

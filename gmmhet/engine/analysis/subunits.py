@@ -22,6 +22,7 @@ from gmmhet.engine.analysis.subspace_method import (
     search,
 )
 from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
@@ -83,10 +84,10 @@ def _together(values: Array) -> str:
     return "some pairs move together, others " + ("opposite" if values.min() < -0.15 else "on their own")
 
 
-def by_subunits(prepared: Prepared, config: AnalyzeConfig) -> tuple[AnalysisResult, Subunits]:
+def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> tuple[AnalysisResult, Subunits]:
     """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
     estimator, start = _estimator(prepared, config)
-    final, evidence, reference = search(estimator, start, config)
+    final, evidence, reference = search(estimator, start, config, journal)
     result = _result(estimator, final, evidence, reference)
     return result, _subunits(estimator, final, config.symmetry, result.significant)
 

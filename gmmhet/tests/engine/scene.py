@@ -59,7 +59,7 @@ class Scene:
     def cache(self) -> Any:
         """What a pass over the particles reads of a ParticleCache."""
         table = SimpleNamespace(views=self.rotations, ctf_coefficients=self.ctf, optics_index=self.group)
-        return SimpleNamespace(planes=self.planes, table=table, grid=self.grid)
+        return SimpleNamespace(read=lambda rows: self.planes[rows], table=table, grid=self.grid)
 
     @property
     def own(self) -> LinearModes:
