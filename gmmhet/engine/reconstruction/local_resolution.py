@@ -134,10 +134,10 @@ def local_correlations(first: _Floats, second: _Floats, workers: int = 1) -> Ite
 
 def _band_correlation(waves: list[_Waves], shell: float, box: int, grid: int, workers: int) -> _Floats:
     top = int(min(shell * _RATIO**2, (box - 1) // 2))  # the Nyquist frequency itself has no sign
-    size = scipy.fft.next_fast_len(int(np.ceil(2 * top + _REACH * shell)) + 1, real=True)
+    size = scipy.fft.next_fast_len(2 * top + int(np.ceil(_REACH * shell)) + 1, real=True)
     size += size % 2
     a, b = (scipy.fft.irfftn(_in_band(wave, shell, top, size), s=(size,) * 3, workers=workers) for wave in waves)
-    reach = min(int(_REACH * shell), (grid - 1) // 2, (size - 1) // 2)
+    reach = min(int(np.ceil(_REACH * shell)), (grid - 1) // 2, (size - 1) // 2)
     cross, power_a, power_b = (_averaged(product, shell, reach, grid, workers) for product in (a * b, a * a, b * b))
     norm = np.sqrt(np.maximum(power_a, 0) * np.maximum(power_b, 0))
     least = 1e-6 * float(norm.max())

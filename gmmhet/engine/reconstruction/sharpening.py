@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import ReconstructConfig, sharpening_b
 from gmmhet.engine.io import DensityMap, read_map, write_map
 from gmmhet.engine.maps import fourier_shell_correlation, radial_power
-from gmmhet.engine.reconstruction.equations import shell_of_grid
 
 __all__ = ["GuinierFit", "Spectrum", "guinier_fit", "half_map_spectrum", "sharpen_series", "sharpened_map"]
 
@@ -88,13 +87,12 @@ def sharpened_map(density: DensityMap, b_factor: float, resolution: float) -> ND
         density: weighted by its FSC already (a Wiener filter): sharpening such a map gives the best estimate of the
             sharpened density. b_factor: B > 0 of the density, square Angstrom, to be undone.
     """
-    box = density.box
-    last = box * density.pixel_size / resolution
-    shells = np.arange(int(1.8 * box / 2) + 2)  # up to the corners
-    gain = np.exp(0.25 * b_factor * np.square(np.minimum(shells, last + _EDGE) / (box * density.pixel_size)))
-    gain *= 0.5 + 0.5 * np.cos(np.pi * np.clip((shells - last) / _EDGE, 0, 1))
-    wave = scipy.fft.rfftn(density.data)
-    wave *= gain.astype(np.float32)[shell_of_grid(box, box)[:, :, :box // 2 + 1]]
+    box, edge = density.box, density.box * density.pixel_size
+    axis = np.square(np.fft.fftfreq(box, 1 / box)).astype(np.float32)
+    shells = np.sqrt(axis[:, None, None] + axis[:, None] + axis[:box // 2 + 1])
+    fall = np.clip((shells - np.float32(edge / resolution)) / _EDGE, 0, 1)
+    gain = np.exp(0.25 * b_factor * np.square(shells / np.float32(edge))) * (0.5 + 0.5 * np.cos(np.pi * fall))
+    wave = scipy.fft.rfftn(density.data) * np.where(fall < 1, gain, 0)  # far out the gain may be infinite
     return np.asarray(scipy.fft.irfftn(wave, s=density.data.shape), np.float32)
 
 
