@@ -14,6 +14,7 @@ OUTSIDE = 0.01
 #: particles that have to be near a point for it to count as populated
 FEWEST_NEAR = 3.0
 _MOST = 10_000  # particles a density is summed over, taken evenly from all
+_LEADING = 3000  # particles that lead uphill
 _JUDGED = 1000  # particles at which the density is compared with that of a point
 _TRIED, _TRIED_AGAINST = 500, 2000  # particles by which the kernel's width is chosen
 _WIDTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)  # in standard deviations of the coordinates
@@ -69,10 +70,10 @@ class Population:
         """[P, K] one step of the mean shift from points [P, K]: towards more density.
 
         (sum_i w_i A_i)^-1 sum_i w_i A_i z_i, w_i = N(p; z_i, M_i + h^2) and A_i = (M_i + h^2)^-1: it stays where the
-        density has a summit (Comaniciu 2003, variable bandwidths). Where hardly any particle is near, what there is says
-        little about the way up: the step is shortened by near / (near + 3).
+        density has a summit (Comaniciu 2003, variable bandwidths). Where hardly any particle is near, what there is
+        says little about the way up: the step is shortened by near / (near + 3).
         """
-        return self._kernels.uphill(points)
+        return self._leading.uphill(points)
 
     def expected(self, points: Array, given: list[int]) -> Array:
         """[P, K] points whose coordinates beyond ``given`` (from 0) are the mean of those of the particles near.
@@ -93,6 +94,11 @@ class Population:
         weights = kernels.shares(points[:, given])
         out[:, rest] = weights @ base + np.einsum("prg,pg->pr", np.tensordot(weights, slope, 1), points[:, given])
         return out
+
+    @cached_property
+    def _leading(self) -> "_Kernels":
+        rows = self._rows[_evenly(len(self._rows), _LEADING)]
+        return _Kernels(self.coordinates[rows], self.covariance[rows], self.width)
 
     @cached_property
     def _judged(self) -> NDArray[np.int64]:
@@ -156,7 +162,7 @@ class _Kernels:
                 logs[np.arange(len(logs)), without[part]] = -np.inf
             top = logs.max(axis=1, keepdims=True)
             out[part] = top[:, 0] + np.log(np.exp(logs - top).sum(axis=1))
-        return out - np.log(len(self.places) - (without is not None))
+        return np.asarray(out - np.log(len(self.places) - (without is not None)))
 
     def near(self, points: Array) -> Array:
         """[P] sum of exp(-(p - z)^T A (p - z) / 2)."""
@@ -174,7 +180,7 @@ class _Kernels:
     def uphill(self, points: Array) -> Array:
         """[P, K] Population.uphill."""
         exponents = self._exponents(points)
-        near = np.exp(exponents).sum(axis=1, keepdims=True)
+        near = np.asarray(np.exp(exponents).sum(axis=1, keepdims=True))
         weights = self._shares(exponents)
         metric = np.tensordot(weights, self.inverse, 1)
         summit = np.linalg.solve(metric, (weights @ self._pulls)[..., None])[..., 0]

@@ -1,0 +1,87 @@
+"""Series of maps on one grid: one contour level for all, and a script that plays them in ChimeraX."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import DensityMap, read_map, replacing
+from gmmhet.engine.maps import coarser_map, dense_region, field_of_view, solvent_level
+
+__all__ = ["MapSeries", "read_series", "write_chimerax"]
+
+_INSIDE = 0.5  # contour level: share of the mean density inside the molecule
+_FASTEST = 8  # maps a second
+
+
+@dataclass(frozen=True)
+class MapSeries:
+    """Maps of one box and pixel size.
+
+    Attributes:
+        files: one or more. mean: of all. level: density of the contour that shows them all alike.
+        closed: whether the last is followed by the first.
+    """
+
+    files: tuple[Path, ...]
+    mean: DensityMap
+    level: float
+    closed: bool
+
+    def read(self, index: int) -> NDArray[np.float32]:
+        """[box, box, box] (z, y, x) of the map ``index`` from 0."""
+        return read_map(self.files[index]).data
+
+
+def read_series(files: Sequence[Path], *, closed: bool = False, level: float | None = None) -> MapSeries:
+    """Check that maps belong together, and find a contour level.
+
+    Args:
+        level: density; None: half way from the solvent to the mean inside the molecule, of the mean of all maps.
+    Raises:
+        InputError: no map, one that cannot be read, or of another box or pixel size than the first.
+    """
+    if not files:
+        raise InputError("no map to be shown; expected at least one")
+    first = read_map(files[0])
+    total = first.data.astype(np.float64)
+    for path in files[1:]:
+        other = read_map(path)
+        if other.box != first.box or abs(other.pixel_size / first.pixel_size - 1) > 1e-3:
+            raise InputError(f"{path}: box {other.box}, {other.pixel_size:g} A; expected {first.box}, "
+                             f"{first.pixel_size:g} A as in {files[0].name}")
+        total += other.data
+    mean = DensityMap((total / len(files)).astype(np.float32), first.pixel_size)
+    return MapSeries(tuple(files), mean, _level(mean) if level is None else level, closed)
+
+
+def _level(mean: DensityMap) -> float:
+    """Half way from the solvent to the mean inside the molecule; where none stands out, half the highest density."""
+    blur = max(3 * mean.pixel_size, field_of_view(mean) / 24)
+    work = coarser_map(mean, blur / 3)
+    inside, solvent = dense_region(work, blur), solvent_level(work)
+    height = float(work.data[inside].mean()) if inside.any() else float(work.data.max())
+    return solvent + _INSIDE * (height - solvent)
+
+
+def write_chimerax(path: Path, series: MapSeries, colour: str = "#8fa9c4") -> None:
+    """A script for ChimeraX (open it there) that plays the maps at one level; they are found relative to it."""
+    names = " ".join(f'"{_relative(file, path.parent)}"' for file in series.files)
+    direction = "forward" if series.closed else "oscillate"
+    lines = [f"open {names}" + (" vseries true" if len(series.files) > 1 else ""),
+             f"volume #1 style surface step 1 level {series.level:.6g} color {colour}",
+             "lighting soft", "set bgColor white", "view"]
+    if len(series.files) > 1:
+        lines.append(f"vseries play #1 direction {direction} loop true maxFrameRate {_FASTEST}")
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _relative(file: Path, folder: Path) -> str:
+    try:
+        return file.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        return file.resolve().as_posix()

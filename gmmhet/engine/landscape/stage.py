@@ -1,0 +1,210 @@
+"""gmmhet map, path and movie: their files are described in CONVENTIONS.rst."""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.density import gaussian_density
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import output_folder, replacing, write_map
+from gmmhet.engine.io.points import write_points
+from gmmhet.engine.landscape.analysis import Analysis, read_analysis
+from gmmhet.engine.landscape.movie import check_movie, write_movie
+from gmmhet.engine.landscape.paths import path_along_mode, path_between, principal_path
+from gmmhet.engine.landscape.points import Surroundings, given_points, looks_closed, rule, surroundings
+from gmmhet.engine.landscape.series import read_series, write_chimerax
+from gmmhet.engine.progress import progress
+from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
+
+__all__ = ["PathChoice", "map_points", "movie_of", "write_path"]
+
+_LOG = logging.getLogger("gmmhet")
+Array = NDArray[np.float64]
+_COMMAND = "map"
+_OURS = re.compile(r"model_\d+\.(mrc|cif)")
+
+
+@dataclass(frozen=True)
+class PathChoice:
+    """gmmhet path: exactly one of stops (at least two), mode (from 1) and trace.
+
+    Attributes:
+        stops: typed points. closed: a loop; None: where the particles form one (trace), else not. n: points.
+        rest: of coordinates that are not typed (points.REST).
+    """
+
+    stops: tuple[str, ...] = ()
+    mode: int | None = None
+    trace: bool = False
+    closed: bool | None = None
+    n: int = 20
+    rest: str = "mean"
+
+    def __post_init__(self) -> None:
+        if sum((bool(self.stops), self.mode is not None, self.trace)) != 1:
+            raise InputError("expected one of --from with --to, --mode, and --trace")
+        if self.stops and len(self.stops) < 2:
+            raise InputError("expected --from and --to")
+        if self.mode is not None and self.closed:
+            raise InputError("--mode and --closed exclude each other: a path along one coordinate has two ends")
+        if not 2 <= self.n <= 1000:
+            raise InputError(f"--n is {self.n}; expected 2 to 1000")
+
+
+def map_points(folder: Path, output: Path, *, at: Sequence[str] = (), table: Path | None = None, rest: str = "mean",
+               cif: bool = False, movie: Path | None = None) -> None:
+    """Model maps at points of latent space: model_NN.mrc, points.csv, series.cxc, summary.json.
+
+    Args:
+        folder: of the analysis or the run. at: typed points; table: points.csv with more; rest: points.REST.
+        cif: write the Gaussians as pseudo-atoms too. movie: GIF of the maps.
+    Raises:
+        InputError: no such analysis, no or bad points, or a folder with the results of another command.
+    """
+    started = time.monotonic()
+    check_movie(movie)
+    analysis = read_analysis(folder)
+    points = given_points(analysis, at, table, rest=rest)
+    if len(points) == 0:
+        raise InputError("no point is given; expected --at or --points")
+    _clear(output_folder(output))
+    around = surroundings(analysis.population, points)
+    records = _write_models(output, analysis, points, around, cif)
+    write_points(output / "points.csv", points, around.density, around.populated)
+    series = read_series([output / str(r["file"]) for r in records], closed=looks_closed(points))
+    write_chimerax(output / "series.cxc", series)
+    if movie is not None:
+        output_folder(movie.parent)
+        write_movie(movie, series, [_label(i, points[i], len(points)) for i in range(len(points))],
+                    [not p for p in around.populated])
+    parameters = {"analysis": str(folder), "at": list(at), "points": None if table is None else str(table),
+                  "rest": rest}
+    _write_summary(output / "summary.json", {
+        "command": _COMMAND, "parameters": parameters, "n_modes": analysis.modes, "box": analysis.model.box,
+        "pixel_size": analysis.model.pixel_size, "resolution": analysis.model.resolution, "closed": series.closed,
+        "level": series.level, "population": rule(analysis), "timing": {"total": time.monotonic() - started},
+        "maps": records})
+    if around.warning():
+        _LOG.warning("%s", around.warning())
+    _LOG.info("%s: %d model map%s of %d px, %.4g A a pixel", output, len(points), "s"[:len(points) > 1],
+              analysis.model.box, analysis.model.pixel_size)
+
+
+def _clear(output: Path) -> None:
+    """Take away the maps of an earlier call; refuse the folder of another command."""
+    summary = output / "summary.json"
+    if summary.is_file():
+        try:
+            known = json.loads(summary.read_text(encoding="utf-8")).get("command") == _COMMAND
+        except (ValueError, AttributeError):
+            known = False
+        if not known:
+            raise InputError(f"{output}: holds the results of another command; expected a folder for the maps alone")
+        summary.unlink()
+        for old in output.iterdir():
+            if _OURS.fullmatch(old.name):
+                old.unlink()
+
+
+def _write_models(output: Path, analysis: Analysis, points: Array, around: Surroundings, cif: bool,
+                  ) -> list[dict[str, Any]]:
+    digits = max(2, len(str(len(points))))
+    records: list[dict[str, Any]] = []
+    for number in progress(range(1, len(points) + 1), "Model maps", len(points)):
+        point = points[number - 1]
+        model = analysis.gaussians_at(point)
+        name = f"model_{number:0{digits}d}"
+        density = gaussian_density(model)
+        write_map(output / f"{name}.mrc", density.data, density.pixel_size)
+        if cif:
+            write_pseudo_atoms(output / f"{name}.cif", model)
+        records.append({
+            "file": f"{name}.mrc", "cif": f"{name}.cif" if cif else None, "coordinates": point.tolist(),
+            "density": float(around.density[number - 1]), "near": float(around.near[number - 1]),
+            "populated": bool(around.populated[number - 1])})
+    return records
+
+
+def _label(index: int, point: Array, count: int) -> str:
+    place = ", ".join(f"{v:+.2f}" for v in point[:4]) + (", ..." if len(point) > 4 else "")
+    return f"{index + 1} of {count}:  {place}"
+
+
+def _write_summary(path: Path, summary: dict[str, Any]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(summary, indent=1), encoding="utf-8")
+
+
+def write_path(folder: Path, output: Path, choice: PathChoice) -> None:
+    """Write points.csv of a path through latent space.
+
+    Raises:
+        InputError: no such analysis, bad stops, or a mode that the analysis does not have.
+    """
+    analysis = read_analysis(folder)
+    population = analysis.population
+    closed = bool(choice.closed)
+    if choice.mode is not None:
+        if not 1 <= choice.mode <= analysis.modes:
+            raise InputError(f"--mode is {choice.mode}; expected 1 to {analysis.modes}")
+        points = path_along_mode(population, choice.mode - 1, choice.n)
+    elif choice.trace:
+        points, closed = principal_path(population, choice.n, closed=choice.closed)
+    else:
+        stops = given_points(analysis, choice.stops, None, rest=choice.rest, option="a stop")
+        if (np.linalg.norm(np.diff(stops, axis=0), axis=1) < 1e-9).any():
+            raise InputError("two stops of the path in succession are the same point; expected different ones")
+        points = path_between(population, stops, choice.n, closed=closed)
+    around = surroundings(population, points)
+    output_folder(output.parent)
+    write_points(output, points, around.density, around.populated)
+    if not around.populated.all():
+        empty = ", ".join(map(str, np.flatnonzero(~around.populated) + 1))
+        _LOG.warning("the path crosses regions without particles, at points %s", empty)
+    _LOG.info("%s: %d points of a path%s", output, len(points), ", closed" if closed else "")
+
+
+def movie_of(folder: Path, output: Path, *, level: float | None = None, rate: float = 8.0) -> None:
+    """A GIF of the maps in a folder of map or reconstruct, and series.cxc beside the maps.
+
+    Raises:
+        InputError: no summary.json with maps there, or maps of different sizes.
+    """
+    check_movie(output)
+    if not 0 < rate <= 50:
+        raise InputError(f"--rate is {rate:g}; expected above 0 and at most 50 maps a second")
+    records, given = _records(folder)
+    series = read_series([folder / str(r["file"]) for r in records], level=level, closed=bool(given.get("closed")))
+    labels, empty = [], []
+    for index, record in enumerate(records):
+        place = record.get("coordinates") or ([record["coordinate"]] if record.get("coordinate") is not None else [])
+        labels.append(_label(index, np.asarray(place, np.float64), len(records)))
+        empty.append(record.get("populated") is False)
+    output_folder(output.parent)
+    write_movie(output, series, labels, empty, rate=rate)
+    write_chimerax(folder / "series.cxc", series)
+    _LOG.info("%s: %d maps at density %.4g; %s plays them in ChimeraX", output, len(records), series.level,
+              folder / "series.cxc")
+
+
+def _records(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Entries of the maps, and the whole summary.json."""
+    path = folder / "summary.json"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a folder of gmmhet map or gmmhet reconstruct")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        records = [r for r in summary["maps"] if isinstance(r["file"], str)]
+    except (ValueError, KeyError, TypeError):
+        records = []
+    if not records:
+        raise InputError(f"{path}: lists no maps; expected a folder of gmmhet map or gmmhet reconstruct")
+    return records, summary
