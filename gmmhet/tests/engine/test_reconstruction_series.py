@@ -1,0 +1,162 @@
+"""A series of maps: one grid and greyscale, local resolution and sharpening in its files."""
+
+import json
+import unittest
+from unittest import mock
+
+import mrcfile
+import numpy as np
+
+from gmmhet.engine.io import DensityMap, read_map
+from gmmhet.engine.maps import low_pass, radial_power, soft_edge
+from gmmhet.engine.reconstruction import half_equations, series
+from gmmhet.tests.engine.reconstruction_data import density, molecule
+from gmmhet.tests.engine.test_reconstruction import Workspace
+
+
+def read_summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+class TestOneGreyscale(Workspace):
+    def equal_states(self, by, z):
+        """Two maps of one state, blurred to 12 A; where the molecule is; and the noise of their difference there, as
+        the half maps tell it."""
+        data = self.particles(n=len(z), noise=1.0)
+        output = self.run_stage(data, extra={"gmmhetLatent1": z}, n=2, by=by)
+        maps, noise = [], 0.0
+        true = density(data.atoms[0], data.box)
+        here = true > 0.05 * true.max()
+        for record in read_summary(output)["maps"]:
+            whole, *halves = (read_map(output / record[k]) for k in ("file", "half1", "half2"))
+            maps.append(low_pass(whole, 12).data[here])
+            half_difference = low_pass(DensityMap((halves[0].data - halves[1].data) / 2, whole.pixel_size), 12).data
+            noise += float(np.var(half_difference[here]))
+        return (*maps, np.sqrt(noise), [m["n_particles"] for m in read_summary(output)["maps"]])
+
+    def test_equal_states_have_equal_densities(self):
+        """Nothing differs but the noise: densities agree to what the half maps differ by, scales and offsets to
+        1% of the density."""
+        first, second, noise, counts = self.equal_states("bins", np.round(np.random.default_rng(4).normal(size=500), 5))
+        self.assertEqual(counts, [250, 250])
+        slope, offset = np.polyfit(first, second, 1)
+        self.assertAlmostEqual(slope, 1, delta=0.01)
+        self.assertLess(abs(offset), 0.01 * first.max())
+        self.assertLess(np.std(first - second), 1.2 * noise)
+        self.assertLess(noise, 0.03 * first.max())
+
+    def test_unequal_numbers_of_particles_do_not_change_the_scale(self):
+        """400 and 100 particles of one state: the filter of the poorer map takes 2% at most."""
+        z = np.r_[np.full(400, -1.0), np.full(100, 1.0)] + 1e-3 * np.random.default_rng(4).normal(size=500)
+        first, second, noise, counts = self.equal_states("clusters", np.round(z, 5))
+        self.assertEqual(counts, [400, 100])
+        slope, offset = np.polyfit(first, second, 1)
+        self.assertAlmostEqual(slope, 1, delta=0.02)
+        self.assertLess(abs(offset), 0.01 * first.max())
+        self.assertLess(np.std(first - second), 1.5 * noise)
+
+    def test_headers(self):
+        data = self.particles(n=60, noise=0.5)
+        output = self.run_stage(data, extra={"gmmhetLatent1": np.arange(60.0)}, n=2)
+        names = sorted(p.name for p in output.glob("*.mrc"))
+        self.assertEqual(names, sorted(f"map_0{i}{end}.mrc" for i in (1, 2)
+                                       for end in ("", "_half1", "_half2", "_local_resolution")))
+        for name in names:
+            with mrcfile.open(output / name) as file:
+                header = file.header
+                self.assertEqual((file.data.shape, file.data.dtype), ((24,) * 3, np.float32))
+                np.testing.assert_allclose(file.voxel_size.tolist(), [3.0] * 3, rtol=1e-6)
+                self.assertEqual([int(header[k]) for k in ("nxstart", "nystart", "nzstart")], [0, 0, 0])
+                self.assertEqual(header.origin.tolist(), (0, 0, 0))
+
+
+class TestLocalResolutionFiles(Workspace):
+    def two_parts(self):
+        """A molecule of two parts, 10 voxels apart; one of them is there in every other particle, at random places."""
+        rng = np.random.default_rng(1)
+        still, loose = (molecule(np.random.default_rng(s), 10, radius=3.0, sigma=0.8) for s in (7, 8))
+        atoms = []
+        for _ in range(300):
+            moved = loose[0] + [12, 0, 0] + rng.normal(size=3) * 1.2
+            atoms.append((np.concatenate([still[0] - [8, 0, 0], moved]), np.r_[still[1], loose[1]], 0.8))
+        return self.particles(box=48, atoms=atoms, n=300, noise=0.3)
+
+    def test_a_part_that_moves_about_has_a_lower_resolution(self):
+        output = self.run_stage(self.two_parts())
+        found = read_map(output / "map_01_local_resolution.mrc")
+        self.assertEqual((found.box, found.pixel_size), (48, 3.0))
+        x = np.arange(48) - 24
+        ball = x[:, None, None] ** 2 + x[:, None] ** 2
+        still, loose = (np.median(found.data[ball + (x - place) ** 2 < 9]) for place in (-8, 12))
+        self.assertLess(still, 0.75 * loose)
+        record = read_summary(output)["maps"][0]
+        self.assertEqual(record["local_resolution"], "map_01_local_resolution.mrc")
+        self.assertTrue(2 * 3.0 <= record["local_resolution_10"] <= record["local_resolution_median"]
+                        <= record["local_resolution_90"] <= 144 / 6)
+        self.assertAlmostEqual(record["local_resolution_10"] / still, 1, delta=0.15)
+
+    def test_percentiles_are_taken_within_the_users_mask(self):
+        data = self.two_parts()
+        x = np.arange(48) - 24
+        mask = soft_edge(np.broadcast_to(x > 5, (48,) * 3) & (np.hypot(x[:, None, None], x[:, None]) < 9), 0, 3)
+        path = self.folder / "mask.mrc"
+        with mrcfile.new(path) as out:
+            out.set_data(mask)
+            out.voxel_size = 3.0
+        whole, part = (read_summary(self.run_stage(data, mask=m, name=str(bool(m))))["maps"][0] for m in (None, path))
+        self.assertGreater(part["local_resolution_10"], 1.2 * whole["local_resolution_10"])
+
+    def test_coarse_maps_of_large_boxes(self):
+        with mock.patch.multiple(series, _COARSE=16, _COARSE_ABOVE=20):
+            blurred = molecule(np.random.default_rng(7), sigma=2.6)
+            output = self.run_stage(self.particles(atoms=[blurred] * 240, noise=4.0))
+        self.assertEqual(read_summary(output)["maps"][0]["finest"], 9.0)
+        found = read_map(output / "map_01_local_resolution.mrc")
+        self.assertEqual((found.box, found.pixel_size), (24, 3.0))
+        self.assertGreaterEqual(found.data.min(), 9.0)
+        self.assertLess(np.argmin(found.data[12, 12]) - 12, 6)
+
+    def test_one_half_tells_none(self):
+        output = self.run_stage(self.particles(subsets=np.ones(240, int), noise=1.0))
+        record = read_summary(output)["maps"][0]
+        self.assertEqual([record[f"local_resolution{k}"] for k in ("", "_10", "_median", "_90")], [None] * 4)
+        self.assertFalse((output / "map_01_local_resolution.mrc").exists())
+
+    def test_curves_within_the_mask(self):
+        """Corrected = (uncorrected - randomised) / (1 - randomised) two shells after phases begin to be random."""
+        output = self.run_stage(self.particles(noise=1.5, n=400))
+        table = np.genfromtxt(output / "fsc.csv", delimiter=",", names=True)
+        chance, raw, masked = (table[k] for k in ("fsc_randomised", "fsc_masked_uncorrected", "fsc_masked"))
+        start = int(np.flatnonzero(np.isfinite(chance))[0])
+        self.assertEqual(start, np.flatnonzero(table["fsc"] < 0.8)[0])
+        np.testing.assert_allclose(masked[:start + 2], raw[:start + 2])
+        expected = np.clip((raw - chance) / (1 - chance), -1, 1)
+        np.testing.assert_allclose(masked[start + 2:], expected[start + 2:], atol=5e-5)
+        self.assertGreater(len(masked), start + 2)
+
+
+class TestSharpeningFiles(Workspace):
+    def test_sharpened_maps_are_added_without_making_the_maps_again(self):
+        data = self.particles(pixel_size=1.5, noise=0.5, n=200, box=32)
+        latents = data.write_star("latents.star")
+        output = self.run_stage(data, latents=latents)
+        self.assertIsNone(read_summary(output)["sharpening"])
+        with mock.patch.object(series, "half_equations", side_effect=half_equations) as made:
+            self.run_stage(data, latents=latents, resume=True, sharpen="auto")
+        self.assertEqual(made.call_count, 0)
+        summary = read_summary(output)
+        power = radial_power(density(data.atoms[0], 32))
+        k = np.arange(17) / 48
+        inside = (k > 0.1) & (k < 1 / summary["maps"][0]["resolution_fsc143"])
+        planted = -4 * np.polyfit(k[inside] ** 2, 0.5 * np.log(power[inside]), 1)[0]
+        self.assertAlmostEqual(planted, 8 * np.pi**2 * 1.5**2, delta=40)  # of atoms one voxel wide, and their places
+        self.assertAlmostEqual(summary["sharpening"]["b_factor"], -planted, delta=20)
+        self.assertEqual(summary["maps"][0]["sharpened"], "map_01_sharpened.mrc")
+        sharp, plain = (read_map(output / f"map_01{end}.mrc").data for end in ("_sharpened", ""))
+        self.assertGreater(sharp.max(), 1.2 * plain.max())
+        self.run_stage(data, latents=latents, resume=True)
+        self.assertFalse((output / "map_01_sharpened.mrc").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
