@@ -4,13 +4,13 @@ import argparse
 import contextlib
 import dataclasses
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from gmmhet import __version__
 from gmmhet.engine.cli_export import add_export, add_passthrough
+from gmmhet.engine.cli_landscape import add_map, add_movie, add_path
 from gmmhet.engine.config import (
     POSES,
     PRESETS,
@@ -21,6 +21,8 @@ from gmmhet.engine.config import (
     count_or_auto,
 )
 from gmmhet.engine.errors import InputError, storage_problem
+from gmmhet.engine.launch import set_devices, start
+from gmmhet.engine.parallel import Communicator, RankError, use
 
 __all__ = ["main"]
 
@@ -28,18 +30,50 @@ _LOG = logging.getLogger("gmmhet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command, alone or as the ranks of an MPI job, of which the first runs it; returns the exit status."""
+    ranks, problem = Communicator(), None
+    try:
+        ranks = start()
+    except InputError as error:
+        problem = error
+    use(ranks)
+    if ranks.rank:
+        logging.basicConfig(stream=sys.stderr, format=f"rank {ranks.rank} on {ranks.place.host}: %(message)s",
+                            level=logging.WARNING)
+        ranks.serve()
+        return 0
+    status = 1
+    try:
+        status = _lead(arguments, ranks, problem)
+    finally:
+        ranks.finish(status)
+    return status
+
+
+def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputError | None) -> int:
+    """The command itself.
+
+    Args:
+        problem: with the way that the ranks were started.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S",
                         level=logging.DEBUG if options.verbose else logging.INFO)
     if options.threads is not None and options.threads < 1:
         parser.error(f"--threads is {options.threads}; expected 1 or more")
-    _set_devices(options)
     try:
+        if problem is not None:
+            raise problem
+        places = ranks.spread(set_devices, (options.threads, options.gpu), [()] * ranks.size)
+        if ranks.size > 1:
+            _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
         options.command(options)
     except InputError as error:
         return _refuse(error, options.error_file)
+    except RankError as error:
+        print(f"gmmhet: error: {error}; the same command with --resume goes on from here", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
         return 1
@@ -64,17 +98,6 @@ def _refuse(error: InputError, error_file: Path | None) -> int:
     return 2
 
 
-def _set_devices(options: argparse.Namespace) -> None:
-    """Threads and GPUs are fixed before TensorFlow is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # GPUs are shared: take memory as it is needed
-    if options.gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = "" if options.gpu == "none" else options.gpu
-    if options.threads is not None:
-        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ[name] = str(options.threads)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gmmhet", description="Motions and changes of a molecule in single-particle cryo-EM data. "
@@ -88,13 +111,17 @@ def _parser() -> argparse.ArgumentParser:
         ("fit", _add_fit, "represent a map (or an atomic model) by Gaussians"),
         ("analyze", _add_analyze, "find the motions and place every particle on them"),
         ("reconstruct", _add_reconstruct, "maps from the particles along a motion"),
+        ("map", add_map, "maps of the model at any points of latent space"),
+        ("path", add_path, "a path of points through latent space that follows the particles"),
+        ("movie", add_movie, "a movie of maps along a path"),
         ("export", add_export, "chosen particles of the original file, for the program they came from"),
         ("report", _add_report, "one self-contained page about a run"),
         ("run", _add_run, "fit, analyze, reconstruct and report"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--threads", type=int, help="processor threads (default: all)")
-        sub.add_argument("--gpu", help="GPU numbers, comma-separated, or none (default: what TensorFlow sees)")
+        sub.add_argument("--threads", type=int, help="processor threads of a process (default: all, or a rank's share)")
+        sub.add_argument("--gpu", help="GPU numbers, comma-separated, or none (default: what TensorFlow "
+                         "sees); ranks of an MPI job share them out")
         sub.add_argument("--error-file", type=Path, help="write the line about bad input to this file too")
         sub.add_argument("-v", "--verbose", action="store_true", help="log more")
         add(sub)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.frc import frc_score
 from gmmhet.engine.observation import Batch, Observer, batches
+from gmmhet.engine.parallel import communicator
 from gmmhet.engine.progress import progress
 
 __all__ = ["EigenMotions", "best_positions", "eigen_motions"]
@@ -55,6 +56,16 @@ def best_positions(cache: ParticleCache, observer: Observer, centers: Array, wei
     Returns:
         positions [n, K] in Angstrom, and widths [n, K]: 1 / sqrt(curvature of the score), relative uncertainties.
     """
+    ranks = communicator()
+    found = ranks.spread(_best_positions, (cache, observer, centers, weights, motions, sign, reach, batch_size),
+                         [(part,) for part in ranks.parts(len(cache), batch_size)])
+    positions, widths = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return positions, widths
+
+
+def _best_positions(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, motions: Array,
+                    sign: float, reach: float, batch_size: int, part: slice) -> tuple[Array, Array]:
+    """Those of a rank's particles."""
     c, w = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32)
     v = tf.constant(motions, tf.float32)
 
@@ -65,12 +76,14 @@ def best_positions(cache: ParticleCache, observer: Observer, centers: Array, wei
         return tf.map_fn(one, tf.constant(grid), fn_output_signature=tf.float32)
 
     step = tf.function(scores_of)
-    n, k = len(cache), len(motions)
-    positions, widths = np.empty((n, k)), np.empty((n, k))
-    for rows, batch in progress(batches(cache, np.arange(n), batch_size), "positions", -(-n // batch_size)):
+    own, k = np.arange(len(cache))[part], len(motions)
+    positions, widths = [], []
+    for rows, batch in progress(batches(cache, own, batch_size), "positions", -(-len(own) // batch_size)):
         scores = step(batch).numpy()[:, :len(rows)].reshape(k, len(_GRID), len(rows))
-        positions[rows], widths[rows] = _parabola(scores, reach)
-    return positions, widths
+        best, width = _parabola(scores, reach)
+        positions.append(best)
+        widths.append(width)
+    return np.concatenate(positions), np.concatenate(widths)
 
 
 def _parabola(scores: Array, reach: float) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 def progress(items: Iterable[_T], label: str, total: int) -> Iterator[_T]:
     """Pass items on while showing how many of ``total`` are done and the time left."""
     started = shown = time.monotonic()
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and _LOG.isEnabledFor(logging.INFO)  # not of every rank of an MPI job
     done = 0
     for item in items:
         yield item

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.frc import frc_gradient, frc_score
 from gmmhet.engine.observation import Batch, Observer, batches
+from gmmhet.engine.parallel import communicator
 from gmmhet.engine.progress import progress
 
 __all__ = ["ScorePass", "pose_scores", "score_pass"]
@@ -33,30 +34,39 @@ class ScorePass:
 def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, sign: float,
                batch_size: int, covariance: bool) -> ScorePass:
     """Score and gradient of every particle; memory does not grow with their number."""
-    n_gaussians, n = len(weights), len(cache)
+    n, ranks = len(cache), communicator()
+    score, length, first, squares, mean, second = ranks.total(
+        _sums, (cache, observer, centers, weights, sign, batch_size, covariance),
+        [(part,) for part in ranks.parts(n, batch_size)])
+    first, mean = first / n, mean / n
+    return ScorePass(score, length / n, np.sqrt(np.maximum(squares / n - first**2, 0)),
+                     second / n - np.outer(mean, mean) if covariance else None)
+
+
+def _sums(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, sign: float, batch_size: int,
+          covariance: bool, part: slice) -> tuple[Any, ...]:
+    """Of a rank's particles: scores [n], 0 for those of other ranks; sums of the gradients' lengths [N], of the
+    amplitude gradients [N] and of their squares, of the position gradients [3N] and of their products [3N, 3N]."""
     constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32), tf.constant(sign, tf.float32)
 
     def sums_of(batch: Batch) -> Any:
         score, gradient = frc_gradient(observer, batch, *constants)
         gradient *= batch.real[:, tf.newaxis, tf.newaxis]
         length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
-        flat = tf.reshape(gradient[..., :3], [batch_size, 3 * n_gaussians])
+        flat = tf.reshape(gradient[..., :3], [batch_size, 3 * len(weights)])
         second = tf.matmul(flat, flat, transpose_a=True) if covariance else tf.zeros([])
         return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
                 tf.reduce_sum(flat, 0), second)
 
     step = tf.function(sums_of)
-    score = np.empty(n)
+    score = np.zeros(len(cache))
     sums: list[Any] = [0.0] * 5
-    total = -(-n // batch_size)
-    for rows, batch in progress(batches(cache, np.arange(n), batch_size), "scores and gradients", total):
+    own = np.arange(len(cache))[part]
+    for rows, batch in progress(batches(cache, own, batch_size), "scores and gradients", -(-len(own) // batch_size)):
         result = step(batch)
         score[rows] = result[0][:len(rows)]
         sums = [s + r.numpy().astype(np.float64) for s, r in zip(sums, result[1:], strict=True)]
-    length, first, squares, mean, second = (s / n for s in sums)
-    mean = np.asarray(mean)
-    return ScorePass(score, np.asarray(length), np.sqrt(np.maximum(squares - first**2, 0)),
-                     second - np.outer(mean, mean) if covariance else None)
+    return (score, *sums)
 
 
 def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, batch_size: int, seed: int,
