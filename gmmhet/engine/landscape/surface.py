@@ -53,7 +53,7 @@ def surface_picture(volume: Volume, level: float, mean: Volume, view: str) -> Pi
     if len(rows):
         nearest = ndimage.distance_transform_edt(~hit, return_distances=False, return_indices=True)
         picture[..., :3] = picture[nearest[0], nearest[1], :3]
-    picture[..., 3] = _coverage(seen.max(axis=0), level)
+    picture[..., 3] = _coverage(seen.max(axis=0), level) * ndimage.binary_dilation(hit)
     return np.asarray(np.rint(255 * np.clip(picture, 0, 1)), np.uint8)
 
 
