@@ -11,7 +11,7 @@ from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts, trust
 from gmmhet.engine.report.choosing import chooser, choosing_data
 from gmmhet.engine.report.leaks import leak_card, leak_sentence
-from gmmhet.engine.report.results import Mode, Results, Stage, read_results
+from gmmhet.engine.report.results import MapBin, Mode, Results, Stage, read_results
 from gmmhet.engine.report.scene import scene, shown_bins
 from gmmhet.engine.report.words import angstrom, answer, counted, number, sentences
 
@@ -161,13 +161,32 @@ def _table(name: str, heads: str, rows: str, note: str) -> str:
 
 
 def _bin_table(results: Results) -> str:
+    local = any(b.local_median is not None for b in results.bins)
     heads = "<th>map</th>" + "".join(f'<th class="figure">{h}</th>' for h in (
-        "from", "to", "particles", "effective", "Å at FSC 0.5", "Å at FSC 0.143"))
-    figures = [(b.low, b.high, b.n_particles, b.n_effective, b.resolution_fsc500, b.resolution_fsc143)
-               for b in results.bins]
-    rows = "".join(f"<tr><td>{i}</td>{''.join(_cell(v) for v in values)}</tr>" for i, values in enumerate(figures, 1))
-    return _table("bins", heads, rows, "From and to: the stretch of the coordinate (standard deviations). Effective: "
-                  "the number of fully weighted particles that would carry the same information.")
+        "from", "to", "particles", "effective", "Å at FSC 0.5", "Å at FSC 0.143", *(["Å local"] if local else [])))
+    rows = []
+    for i, b in enumerate(results.bins, 1):
+        figures = (b.low, b.high, b.n_particles, b.n_effective, b.resolution_fsc500, b.resolution_fsc143)
+        cells = "".join(_cell(v) for v in figures) + (_local_cell(b) if local else "")
+        rows.append(f"<tr><td>{i}</td>{cells}</tr>")
+    note = ("From and to: the stretch of the coordinate (standard deviations). Effective: the number of fully weighted "
+            "particles that would carry the same information.")
+    if local:
+        note += (" Local: where the half maps around a point cease to agree (correlation 0.5), as the median over the "
+                 "molecule; in brackets, where its best tenth ends and its worst begins.")
+    if results.b_factor is not None:
+        note += (f" Maps sharpened by a B factor of {number(results.b_factor)}\N{NO-BREAK SPACE}Å² stand beside them "
+                 "in the folder; the page shows them unsharpened.")
+    return _table("bins", heads, "".join(rows), note)
+
+
+def _local_cell(found: MapBin) -> str:
+    """Median, and the percentiles smaller."""
+    if found.local_median is None:
+        return _cell(None)
+    exact = repr(found.local_median)
+    return (f'<td class="figure" data-value="{exact}" title="{exact}">{number(found.local_median)} '
+            f"<small>({number(found.local_10)} to {number(found.local_90)})</small></td>")
 
 
 def _modes(results: Results) -> str:

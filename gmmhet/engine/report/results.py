@@ -57,7 +57,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class MapBin:
-    """A map made from the particles of one stretch of a mode; resolutions in Angstrom."""
+    """A map made from the particles of one stretch of a mode; resolutions in Angstrom (local: percentiles)."""
 
     number: int
     path: Path
@@ -68,6 +68,9 @@ class MapBin:
     high: float | None
     resolution_fsc143: float | None
     resolution_fsc500: float | None
+    local_median: float | None
+    local_10: float | None
+    local_90: float | None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Results:
         arrays: the arrays of analysis.npz, shapes checked (n particles, N Gaussians, K modes). pose: where the analysis
             corrected none, [n, 0].
         bins: empty where no maps were made; bins_mode: the mode they go along, from 1.
+        b_factor: of the sharpened maps beside them, square Angstrom; None where there are none.
         stages: fit, analyze, reconstruct, run, as far as they are there.
         verdicts: what run.json and the analysis say in words.
     """
@@ -100,6 +104,7 @@ class Results:
     bins: tuple[MapBin, ...]
     bins_mode: int | None
     bin_curves: tuple[Curve, ...]
+    b_factor: float | None
     stages: tuple[Stage, ...]
     verdicts: tuple[str, ...]
     evidence: Evidence
@@ -149,7 +154,8 @@ def read_results(folder: Path) -> Results:
     return Results(
         folder, summary, modes, arrays, _fit_curve(folder / "model" / "fsc.csv"), fitted if fitted.is_file() else None,
         _bins(maps, folder / "maps"), _bins_mode(maps, len(modes), folder), _bin_curves(folder / "maps" / "fsc.csv"),
-        tuple(s for s in stages if s.parameters or s.timing), _verdicts(run, summary),
+        _b_factor(maps, folder / "maps" / "summary.json"), tuple(s for s in stages if s.parameters or s.timing),
+        _verdicts(run, summary),
         read_evidence(summary, len(modes), summary_path))
 
 
@@ -249,8 +255,14 @@ def _bins(summary: dict[str, Any], maps: Path) -> tuple[MapBin, ...]:
 def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     path = maps / "summary.json"
     where = f"maps[{number - 1}]."
-    keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500")
+    keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
+            "local_resolution_median", "local_resolution_10", "local_resolution_90")
     return MapBin(number, _named(maps, record, path, where), *(number_in(record, k, path, where) for k in keys))
+
+
+def _b_factor(maps: dict[str, Any], path: Path) -> float | None:
+    told = maps.get("sharpening")
+    return number_in(told, "b_factor", path, "sharpening.") if isinstance(told, dict) else None
 
 
 def _bins_mode(maps: dict[str, Any], n_modes: int, folder: Path) -> int | None:

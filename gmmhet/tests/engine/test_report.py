@@ -114,13 +114,15 @@ def _write_maps(folder: Path, rng: np.random.Generator, z: np.ndarray, gaussians
             write_map(folder / name, truth + noise * rng.normal(size=truth.shape) * truth.max(), PIXEL)
         records.append(dict(zip(("file", "half1", "half2"), names, strict=True)) | {
             "n_particles": len(z) // 5, "n_effective": len(z) / 5.5, "coordinate": place, "low": float(edges[b]),
-            "high": float(edges[b + 1]), "resolution_fsc143": 11.2 + b, "resolution_fsc500": None})
+            "high": float(edges[b + 1]), "resolution_fsc143": 11.2 + b, "resolution_fsc500": None,
+            "local_resolution_10": 9.0, "local_resolution_median": 10.5 + b, "local_resolution_90": 22.0})
         for k in np.arange(1, 17) * 0.00625:
             fsc = 1 / (1 + np.exp((k - 0.065 + 0.003 * b) * 120))
             rows.append(f"{b + 1},{k:.5f},{1 / k:.2f},{fsc:.4f},{min(1, fsc * 1.1):.4f}")
     (folder / "fsc.csv").write_text("\n".join(rows) + "\n")
     write_json(folder / "summary.json", {"by": "bins", "mode": 1, "symmetry": "C1", "parameters": {"n": 5},
-                                         "timing": {"total": 8.0}, "maps": records})
+                                         "timing": {"total": 8.0}, "maps": records,
+                                         "sharpening": {"asked": "auto", "b_factor": -87.0}})
 
 
 class Page(HTMLParser):
@@ -262,6 +264,9 @@ class TestHinge(unittest.TestCase):
         self.assertEqual([r[3][1] for r in rows], ["300"] * 5)
         self.assertEqual([r[5][1] for r in rows], ["\N{EN DASH}"] * 5)
         self.assertEqual([float(r[6][0]["data-value"] or "nan") for r in rows], [11.2 + b for b in range(5)])
+        self.assertEqual([float(r[7][0]["data-value"] or "nan") for r in rows], [10.5 + b for b in range(5)])
+        self.assertEqual(rows[0][7][1], "10.5 (9 to 22)")
+        self.assertIn("sharpened by a B factor of \N{MINUS SIGN}87 Å²", self.page.text)
 
     def test_only_significant_modes_are_shown_as_motion(self) -> None:
         self.assertEqual(self.page.kinds(), ["molecule", "movie", "movie"])
