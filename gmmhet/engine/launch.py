@@ -40,7 +40,7 @@ def start() -> Communicator:
                 "pip install 'gmmhet[mpi]' there, or no mpirun")
     world = MPI.COMM_WORLD
     if world.Get_size() == 1:
-        library = MPI.Get_library_version().split("\n")[0].rstrip("\0 ")
+        library = re.split(r"[,\n\0]", MPI.Get_library_version())[0].strip()
         _refuse(f"started as {announced} processes, of which mpi4py's library ({library}) sees one; expected mpirun "
                 "(or srun --mpi=...) of the same MPI")
     here = world.Split_type(MPI.COMM_TYPE_SHARED)

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.io import DensityMap, ParticleTable, write_map
 from gmmhet.engine.maps import radial_power, resample_map, soft_mask
+from gmmhet.engine.messages import Replicated
+from gmmhet.engine.parallel import communicator
 from gmmhet.engine.reconstruction.curves import HalfMapCurves, compare_halves, half_map_signal, power_signal
+from gmmhet.engine.reconstruction.envelope import signal_envelope, solve_within_envelope
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
 from gmmhet.engine.reconstruction.local_resolution import local_resolution
 from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, described_local, number_or_none
@@ -25,6 +28,7 @@ __all__ = ["Series", "half_equations"]
 _POINTS_AT_ONCE = 1 << 21
 _WEAK_PRIOR = 0.05  # of the half maps, over the mean weight of a shell: fills what no view saw, costs 5% of the scale
 _HALF_ITERATIONS, _ITERATIONS = 3, 4
+_UNRESOLVED = 10.0  # voxels, neighbourhood of the envelope where half maps agree at no resolution
 _COARSE, _COARSE_ABOVE = 128, 160  # larger boxes are tried at this size first
 _GOES_ON = 0.143  # correlation near the coarse map's Nyquist frequency that asks for the full one
 _MEMORY = 1.5e9  # bytes, that half maps made at the same time may take
@@ -52,7 +56,7 @@ def half_equations(reader: SliceReader, rows: NDArray[np.int64], weights: NDArra
 
 
 @dataclass(frozen=True)
-class Series:
+class Series(Replicated):
     """What all maps of a series have in common.
 
     Attributes:
@@ -71,13 +75,16 @@ class Series:
     folder: ResultFolder
 
     def make(self, threads: int) -> Iterator[MapResult]:
-        """Make the maps that are missing, half maps some way ahead in other threads.
+        """Make the maps that are missing, half maps some way ahead in other threads; or each rank of the run a map.
 
         A large box is tried at 128 voxels first: where the half maps stop agreeing before its Nyquist frequency, the
         full size would only add noise.
         """
         missing = [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
-        first = _COARSE if self.table.box > _COARSE_ABOVE else self.table.box
+        if communicator().size > 1:
+            yield from communicator().each(self._make_one, (threads,), missing)
+            return
+        first = self._first_size
         waiting: deque[tuple[int, list[Future[_Half]]]] = deque()
         with ThreadPoolExecutor(_at_once(first, threads)) as pool:
             try:
@@ -89,6 +96,16 @@ class Series:
                     yield self._finish(first, *waiting.popleft(), threads)
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    @property
+    def _first_size(self) -> int:
+        return _COARSE if self.table.box > _COARSE_ABOVE else self.table.box
+
+    def _make_one(self, threads: int, index: int) -> MapResult:
+        """A map and its files, on any rank."""
+        with ThreadPoolExecutor(_at_once(self._first_size, threads)) as pool:
+            halves = self._submit(pool, self._first_size, index)
+        return self._finish(self._first_size, index, halves, threads)
 
     def _submit(self, pool: ThreadPoolExecutor, size: int, index: int) -> list[Future[_Half]]:
         return [pool.submit(self._half, size, index, half) for half in (1, 2)]
@@ -120,9 +137,14 @@ class Series:
                 again = self._submit(pool, self.table.box, index)
             return self._finish(self.table.box, index, again, threads)
         total = given[0] + given[1] if len(given) == 2 else given[0]
-        weights = total.shell_weights()
-        signal = half_map_signal(curves) if len(given) == 2 else power_signal(both, weights, radial_power(both))
-        density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
+        if len(given) == 2:
+            width = (curves.resolution(0.143) or _UNRESOLVED * pixel) / pixel
+            envelope = signal_envelope(first_map, second_map, curves.unmasked, width)
+            density = solve_within_envelope(total, half_map_signal(curves), envelope, mask, workers=threads)
+        else:
+            weights = total.shell_weights()
+            signal = power_signal(both, weights, radial_power(both))
+            density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
         return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves, threads)
 
     def _pixel(self, size: int) -> float:
