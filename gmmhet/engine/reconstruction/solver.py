@@ -21,13 +21,18 @@ def ball(box: int) -> NDArray[np.float32]:
 
 
 def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: NDArray[np.float32] | None = None,
-          tolerance: float = 1e-2, iterations: int = 4, workers: int = 1) -> NDArray[np.float32]:
-    """The map v = m u that minimises v.T v / 2 - b.v + v.R v / 2, with R = ``prior`` in the shells of Fourier space.
+          envelope: NDArray[np.float32] | None = None, tolerance: float = 1e-2, iterations: int = 4,
+          workers: int = 1) -> NDArray[np.float32]:
+    """The map v that minimises v.T v / 2 - b.v and its prior, with R = ``prior`` in the shells of Fourier space.
+
+    Without an envelope, v = m u and the prior is v.R v / 2. With one, v = e u and it is u.R u / 2: what is expected is
+    a stationary signal of power 1 / R, times e.
 
     Args:
         prior: [box // 2 + 1] inverse signal power in the units of NormalEquations.shell_weights; > 0. The last value
             goes on beyond.
         support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is good).
+        envelope: [box] * 3 e, 0 to 1, in place of a support; 0 outside the ball.
         tolerance: of the residual over its first value, measured with the preconditioner.
         iterations: at most so many; few are best with a weak prior, since the preconditioner already solves a
             well-sampled map and what comes later is noise that the views hardly touch.
@@ -35,37 +40,54 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
     Returns:
         [box] * 3 (z, y, x).
     """
-    system = _System(equations, prior, workers)
-    mask = ball(equations.box) if support is None else support
+    mask = envelope if envelope is not None else ball(equations.box) if support is None else support
+    system = _System(equations, prior, workers, envelope)
+    within = np.float32(1) if envelope is not None else mask  # a support's edge counts in the preconditioner too
+
+    def approximate_inverse(density: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(within * system.precondition(within * density))
+
     residual = mask * equations.data
     result = np.zeros_like(residual)
-    search = solved = mask * system.precondition(residual)
+    search = solved = approximate_inverse(residual)
     product = first = float(np.vdot(residual, solved))
     for _ in range(iterations):
         if not product > tolerance**2 * first:
             break
-        applied = mask * system.apply(mask * search)
+        applied = mask * system.apply(mask * search) + system.stationary(search)
         step = product / float(np.vdot(search, applied))
         result += np.float32(step) * search
         residual -= np.float32(step) * applied
-        solved = mask * system.precondition(mask * residual)
+        solved = approximate_inverse(residual)
         product, previous = float(np.vdot(residual, solved)), product
         search = solved + np.float32(product / previous) * search
     return np.asarray(mask * result, np.float32)
 
 
 class _System:
-    """T + R, and an approximate inverse."""
+    """T and R, and an approximate inverse. Without an envelope R is a part of the convolution, else it stands apart."""
 
-    def __init__(self, equations: NormalEquations, prior: NDArray[np.float64], workers: int) -> None:
+    def __init__(self, equations: NormalEquations, prior: NDArray[np.float64], workers: int,
+                 envelope: NDArray[np.float32] | None = None) -> None:
         self.box, self.size, self._workers = equations.box, equations.size, workers
         table = np.asarray(prior, np.float32)
         last = len(table) - 1
-        shells = np.minimum(shell_of_grid(self.size, self.box), last)
-        self._multiplier = equations.transfer + table[shells]
         own = np.minimum(shell_of_grid(self.box, self.box), last)
         floor = _LEAST * equations.shell_weights().astype(np.float32)
-        self._inverse = 1 / (np.maximum(equations.circulant, floor[np.minimum(own, len(floor) - 1)]) + table[own])
+        inverse = np.maximum(equations.circulant, floor[np.minimum(own, len(floor) - 1)])
+        self._multiplier = equations.transfer
+        self._stationary: NDArray[np.float32] | None = None
+        if envelope is None:
+            self._multiplier = self._multiplier + table[np.minimum(shell_of_grid(self.size, self.box), last)]
+        else:
+            self._stationary = table[own]
+            square = np.square(envelope)
+            inverse *= np.vdot(square, square) / square.sum()  # e^2 where the signal is
+        self._inverse = 1 / (inverse + table[own])
+
+    def stationary(self, density: NDArray[np.float32]) -> NDArray[np.float32] | float:
+        """R where it stands apart, on the grid of the box, which wraps around; else 0."""
+        return 0.0 if self._stationary is None else self._filtered(density, self._stationary)
 
     def apply(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
         """Convolution without wrap-around; lines of zeros are not transformed."""
@@ -79,6 +101,9 @@ class _System:
         return np.asarray(scipy.fft.irfft(wave, size, axis=2, workers=workers)[:, :, :n])
 
     def precondition(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._filtered(density, self._inverse)
+
+    def _filtered(self, density: NDArray[np.float32], multiplier: NDArray[np.float32]) -> NDArray[np.float32]:
         wave = scipy.fft.rfftn(density, workers=self._workers)
-        wave *= self._inverse
+        wave *= multiplier
         return np.asarray(scipy.fft.irfftn(wave, s=(self.box,) * 3, workers=self._workers))
