@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.fourier import HalfPlane, images_to_planes
 from gmmhet.engine.io import ParticleTable, output_folder, replacing
+from gmmhet.engine.messages import Replicated
+from gmmhet.engine.parallel import communicator
 from gmmhet.engine.progress import progress
 
 __all__ = ["ParticleCache", "build_cache", "cache_folder"]
@@ -170,18 +172,15 @@ class _Store:
                              "expected more room, or --scratch with a folder on another disk")
 
     def make(self, chunks: list[int]) -> None:
-        """Crop the images of some chunks and write them, each with its checksum."""
-        opened: dict[Path, Any] = {}
+        """Crop the images of some chunks, on all ranks, and write them, each with its checksum."""
         steps = [(chunk, rows) for chunk in chunks for rows in self._batches(chunk)]
         records = np.empty(0, self.record)
         with open(self.data, "r+b") as out, open(self.sums, "r+b") as sums:
-            for chunk, rows in progress(steps, "reading images", len(steps)):
+            found = communicator().each(_Cropper(self.table, self.grid), (), (rows for _, rows in steps))
+            for (chunk, rows), planes in progress(zip(steps, found, strict=True), "reading images", len(steps)):
                 first, end = self._span(chunk)
                 if rows[0] == first:
                     records = np.empty(end - first, self.record)
-                images = self.table.images(rows, opened, as_stored=True)
-                planes = _restored(images_to_planes(images, self.grid, self.table.origins[rows]), self.table, rows,
-                                   self.grid)
                 records[rows[0] - first:rows[-1] + 1 - first] = self._recorded(planes)
                 if rows[-1] + 1 == end:
                     self._write(out, sums, chunk, records.tobytes())
@@ -213,6 +212,19 @@ class _Store:
             sums.flush()
         except OSError as error:
             raise storage_problem(error, self.data) or error from None
+
+
+class _Cropper(Replicated):
+    """Reads images and crops them; keeps stacks open."""
+
+    def __init__(self, table: ParticleTable, grid: HalfPlane) -> None:
+        self.table, self.grid = table, grid
+        self._opened: dict[Path, Any] = {}
+
+    def __call__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Planes [b, 2, 2, h + 1, h + 1] of some rows (from 0)."""
+        images = self.table.images(rows, self._opened, as_stored=True)
+        return _restored(images_to_planes(images, self.grid, self.table.origins[rows]), self.table, rows, self.grid)
 
 
 def _restored(planes: NDArray[np.float32], table: ParticleTable, rows: NDArray[np.int64], grid: HalfPlane,

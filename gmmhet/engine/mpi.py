@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from gmmhet.engine.errors import InputError
+from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.messages import Replicated, received, sent
 from gmmhet.engine.parallel import Communicator, Place, RankError, summed
 
@@ -132,8 +132,9 @@ class MpiCommunicator(Communicator):
         return True
 
     def _failure(self, error: Exception) -> _Failure:
-        if isinstance(error, InputError):
-            return _Failure(self.rank, self.place.host, str(error), True)
+        told = storage_problem(error) if isinstance(error, OSError) else error
+        if isinstance(told, InputError):
+            return _Failure(self.rank, self.place.host, str(told), True)
         place = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
         return _Failure(self.rank, self.place.host, text, False)
