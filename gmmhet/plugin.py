@@ -68,6 +68,23 @@ class Plugin(pwem.Plugin):
         return f"{python} -m gmmhet.engine"
 
     @classmethod
+    def getRankProgram(cls) -> tuple[str, list[str]]:
+        """Program and first arguments that start one rank of an MPI job: one program, which mpirun can start."""
+        if cls.getVar(PYTHON_VAR) or not cls.getVar(ENV_ACTIVATION_VAR):
+            python, *arguments = shlex.split(cls.getEngineProgram())
+            return python, arguments
+        return which("bash") or "bash", ["-c", f'{cls.getEngineProgram()} "$@"', PROGRAM_NAME]
+
+    @classmethod
+    def getRankEnviron(cls):
+        """That of the engine, with the mpirun beside its interpreter, which fits its mpi4py, where there is one."""
+        environ = cls.getEnviron()
+        folder = os.path.dirname(cls.getRankProgram()[0])
+        if os.access(os.path.join(folder, "mpirun"), os.X_OK):
+            environ.set("PATH", folder, position=Environ.BEGIN)
+        return environ
+
+    @classmethod
     def validateInstallation(cls):
         given = cls.getVar(PYTHON_VAR)
         if given:
@@ -81,29 +98,35 @@ class Plugin(pwem.Plugin):
                 "that has gmmhet and TensorFlow"]
 
     @classmethod
-    def runEngine(cls, protocol, command: str, arguments: Sequence[object]) -> None:
+    def runEngine(cls, protocol, command: str, arguments: Sequence[object], *, ranks: int = 1) -> None:
         """Run one command of the engine through the framework (queues, hosts and logs as for any program).
 
         Args:
             protocol: its GPU list, if it has one, becomes CUDA_VISIBLE_DEVICES; its threads are passed on.
             arguments: each is quoted for the shell.
+            ranks: processes that share the work, started by the host's command for parallel programs.
         Raises:
             PyworkflowException: the engine's own line about bad input, or that it failed and where to read more.
         """
         error_file = Path(protocol._getExtraPath(f"{command}.error"))
         error_file.unlink(missing_ok=True)
-        program = cls.getEngineProgram()
+        program, environ = cls.getEngineProgram(), cls.getEnviron()
+        first: list[str] = []
+        if ranks > 1:
+            (program, first), environ = cls.getRankProgram(), cls.getRankEnviron()
         options = ["--threads", protocol.numberOfThreads.get(), "--error-file", error_file]
         gpus = protocol.usesGpu() and protocol.getGpuList()
         if protocol.allowsGpu() and not protocol.usesGpu():
             options += ["--gpu", "none"]
-        text = shlex.join(str(a) for a in [command, *arguments, *options])
-        if gpus:
+        text = shlex.join(str(a) for a in [*first, command, *arguments, *options])
+        if gpus and ranks > 1:  # which may be on machines that would not see the variable
+            text = text.replace("%", "%%") + " --gpu '%(GPU)s'"
+        elif gpus:
             # The framework puts commas between the GPUs of this step only where it sees this variable in the program.
             program = f"export CUDA_VISIBLE_DEVICES=%(GPU)s && {program.replace('%', '%%')}"
             text = text.replace("%", "%%")
         try:
-            protocol.runJob(program, text, env=cls.getEnviron())
+            protocol.runJob(program, text, env=environ, numberOfMpi=ranks)
         except CalledProcessError as error:
             if not error_file.exists():
                 raise PyworkflowException(f"gmmhet {command} failed (exit status {error.returncode}); the last lines "

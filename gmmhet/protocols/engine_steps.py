@@ -37,14 +37,16 @@ class EngineSteps:
     # Of the protocol that this is mixed into.
     _getExtraPath: Callable[..., str]
     isContinued: Callable[[], bool]
+    numberOfMpi: Any
 
-    def _defineCompute(self, form: Form, gpu: bool) -> None:
+    def _defineCompute(self, form: Form, gpu: bool, mpi: bool = False) -> None:
         if gpu:
             form.addHidden(USE_GPU, BooleanParam, default=True, label="Use GPU for the execution?",
                            help="TensorFlow takes the processor where it finds no GPU.")
             form.addHidden(GPU_LIST, StringParam, default="0", label="Choose GPU IDs",
-                           help="Number of the GPU to use, as nvidia-smi lists them.")
-        form.addParallelSection(threads=4, mpi=0)
+                           help="Number of the GPU to use, as nvidia-smi lists them." + (
+                               " Several, with blanks between, are shared out over the MPI processes." if mpi else ""))
+        form.addParallelSection(threads=4, mpi=int(mpi))
 
     def _defineSeed(self, form: Form) -> None:
         form.addParam("seed", IntParam, default=0, expertLevel=LEVEL_ADVANCED, label="Seed",
@@ -59,7 +61,8 @@ class EngineSteps:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         record.write_text(described, encoding="utf-8")
-        Plugin.runEngine(self, command, [*arguments, *(["--resume"] if resume else [])])
+        Plugin.runEngine(self, command, [*arguments, *(["--resume"] if resume else [])],
+                         ranks=max(1, self.numberOfMpi.get()))
 
     def _readSummary(self, folder: str) -> dict[str, Any]:
         """The summary.json of a finished command in extra/``folder``."""

@@ -74,7 +74,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
                       help="Stop before any work where orientations, shifts and model make no sense together.")
         self._defineSeed(form)
-        self._defineCompute(form, gpu=True)
+        self._defineCompute(form, gpu=True, mpi=True)
 
     def _insertAllSteps(self):
         inputs = [self.inputParticles.getUniqueId(), self.inputParticles.get().getSize(),

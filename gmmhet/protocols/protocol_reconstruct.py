@@ -74,7 +74,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
                       help="Point group applied to every map. Only where the motion itself has that symmetry.")
         self._defineSeed(form)
-        self._defineCompute(form, gpu=False)
+        self._defineCompute(form, gpu=False, mpi=True)
 
     def _insertAllSteps(self):
         inputs = [self.inputParticles.getUniqueId(), self.inputParticles.get().getSize()]

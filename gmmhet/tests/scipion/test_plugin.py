@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 import tempfile
 import unittest
@@ -40,9 +41,13 @@ class StandInProtocol:
     def getStderrLog(self):
         return "logs/run.stderr"
 
-    def runJob(self, program, arguments, env):
+    def runJob(self, program, arguments, env, numberOfMpi):
         placeholder = "%(GPU)s" in program + arguments
-        self.command = buildRunCommand(program, arguments, 1, env=env, gpuList=self.gpus if placeholder else [])
+        host = mock.Mock()
+        host.mpiCommand.get.return_value = "mpirun -np %(JOB_NODES)d %(COMMAND)s"
+        self.environ = env
+        self.command = buildRunCommand(program, arguments, numberOfMpi, host, env=env, context={},
+                                       gpuList=self.gpus if placeholder else [])
         if self.message:
             Path(shlex.split(self.command)[-1]).write_text(self.message + "\n", encoding="utf-8")
         if self.fails:
@@ -126,9 +131,10 @@ class TestInterpreter(PluginCase):
 
 class TestStart(PluginCase):
 
-    def started(self, *arguments, **kwargs):
+    def started(self, *arguments, ranks=1, **kwargs):
         protocol = StandInProtocol(self.folder, **kwargs)
-        Plugin.runEngine(protocol, "analyze", arguments)
+        Plugin.runEngine(protocol, "analyze", arguments, ranks=ranks)
+        self.environ = protocol.environ
         return protocol.command
 
     def test_arguments_reach_the_program_whole(self):
@@ -141,6 +147,30 @@ class TestStart(PluginCase):
         self.assertEqual(words[:3], ["export", "CUDA_VISIBLE_DEVICES=1,3", "&&"])
         self.assertIn("50%.star", words)
         self.assertEqual(shlex.split(self.started(gpus=[2]))[1], "CUDA_VISIBLE_DEVICES=2")
+
+    def test_ranks_are_started_by_the_command_of_the_host(self):
+        words = shlex.split(self.started("a b.star", "50% $x.mrc", ranks=4))
+        self.assertEqual(words[:10], ["mpirun", "-np", "4", sys.executable, "-m", "gmmhet.engine", "analyze",
+                                      "a b.star", "50% $x.mrc", "--threads"])
+        Plugin._vars["GMMHET_ENV_ACTIVATION"] = ". /opt/my env/activate;"
+        words = shlex.split(self.started("a b.star", ranks=2))
+        self.assertEqual(words[3:], [
+            shutil.which("bash"), "-c", '. /opt/my env/activate && python -m gmmhet.engine "$@"', "gmmhet", "analyze",
+            "a b.star", "--threads", "3", "--error-file", f"{self.folder}/analyze.error"])
+
+    def test_gpus_of_ranks_are_told_to_each_on_whatever_machine_it_is(self):
+        words = shlex.split(self.started("50%.star", ranks=2, gpus=[1, 3]))
+        self.assertEqual(words[:4], ["mpirun", "-np", "2", sys.executable])
+        self.assertEqual(words[-2:], ["--gpu", "1 3"])
+        self.assertIn("50%.star", words)
+
+    def test_mpirun_beside_the_interpreter_is_taken(self):
+        Plugin._vars["GMMHET_PYTHON"] = python = os.path.join(self.folder, "python")
+        for name in ("python", "mpirun"):
+            Path(self.folder, name).touch(mode=0o755)
+        self.started(ranks=2)
+        self.assertEqual(shutil.which("mpirun", path=self.environ["PATH"]), os.path.join(self.folder, "mpirun"))
+        self.assertIn(python, self.started(ranks=2))
 
     def test_no_gpu_when_the_user_says_so_and_no_placeholder_when_the_list_is_empty(self):
         self.assertIn("--gpu none", self.started(gpus=[0], uses_gpu=False))
@@ -169,6 +199,7 @@ class TestResume(unittest.TestCase):
     class Steps(EngineSteps):
         def __init__(self, folder, continued):
             self.folder, self.continued = folder, continued
+            self.numberOfMpi = mock.Mock(get=lambda: 3)
 
         def _getExtraPath(self, *names):
             return os.path.join(self.folder, *names)
@@ -180,10 +211,11 @@ class TestResume(unittest.TestCase):
         """Run with a stand-in for the engine that leaves a checkpoint; returns its arguments and what it found."""
         out, found = Path(self.folder, "analysis"), []
 
-        def engine(protocol, command, given):
+        def engine(protocol, command, given, ranks):
             found.extend(p.name for p in out.iterdir())
             (out / "checkpoint").touch()
             found.append(given)
+            self.assertEqual(ranks, 3)
 
         with mock.patch.object(Plugin, "runEngine", engine):
             self.Steps(self.folder, continued)._runResumable("analyze", arguments, inputs, out)
