@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gmmhet import __version__
-from gmmhet.engine.io import output_folder, replacing
+from gmmhet.engine.io import output_folder, replacing, write_arrays
 
 __all__ = ["NO_JOURNAL", "Journal", "Page"]
 
@@ -97,8 +97,7 @@ class Page:
             return
         arrays: list[Any] = []
         tree = json.dumps(_packed(value, arrays))
-        with replacing(self.path) as temporary, open(temporary, "wb") as out:
-            np.savez(out, tree=np.array(tree), **{f"a{i}": a for i, a in enumerate(arrays)})
+        write_arrays(self.path, tree=tree, **{f"a{i}": a for i, a in enumerate(arrays)})
 
     def once(self, make: Callable[[], _T]) -> _T:
         """The value, made and written if it is not there."""

@@ -78,7 +78,8 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
         print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
         return 1
     except OSError as error:
-        problem = storage_problem(error)
+        place = None if error.filename else getattr(options, "output", None)
+        problem = storage_problem(error, place)
         if problem is not None:
             return _refuse(problem, options.error_file)
         _LOG.exception("gmmhet: failed unexpectedly")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.atomic import replacing
+from gmmhet.engine.io.arrays import write_arrays
 
 __all__ = ["GaussianModel"]
 
@@ -58,8 +58,7 @@ class GaussianModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as .npz (allow_pickle is never needed to read it)."""
-        with replacing(path) as temporary, open(temporary, "wb") as out:
-            np.savez(out, centers=self.centers, weights=self.weights, sigmas=self.sigmas, box=self.box,
+        write_arrays(path, centers=self.centers, weights=self.weights, sigmas=self.sigmas, box=self.box,
                      pixel_size=self.pixel_size, resolution=self.resolution, symmetry=self.symmetry,
                      about=json.dumps(self.about))
 

@@ -17,7 +17,7 @@ from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io import DensityMap, replacing, without_results, write_map, write_particles
+from gmmhet.engine.io import DensityMap, replacing, without_results, write_arrays, write_map, write_particles
 from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.scores import ScorePass
 
@@ -101,8 +101,7 @@ def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: Ana
     optional = {name: getattr(result, name) for name in ("noise_by_group", "pose", "pose_deviations")
                 if getattr(result, name) is not None}
     sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
-    with replacing(path) as temporary, open(temporary, "wb") as out:
-        np.savez(out, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
+    write_arrays(path, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
                  contrast=result.contrast, log_likelihood=result.log_likelihood, score=scores.score, half=table.halves,
                  centers=result.centers, weights=result.weights, sigmas=sigmas, box=table.box,
                  pixel_size=table.pixel_size, resolution=grid.resolution, modes_position=result.modes_position,

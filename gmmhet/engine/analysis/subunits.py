@@ -26,7 +26,7 @@ from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, replacing, without_results, write_selection
+from gmmhet.engine.io import ParticleTable, without_results, write_arrays, write_selection
 from gmmhet.engine.likelihood import Fit
 from gmmhet.engine.rigid import rigid_fields, scaling_field
 from gmmhet.engine.selection import ModeEvidence
@@ -162,9 +162,8 @@ def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose:
     Args:
         pose: [n, 5] corrections of the poses to be written too.
     """
-    with replacing(folder / "subunits.npz") as temporary, open(temporary, "wb") as out:
-        np.savez(out, ids=table.ids, coordinates=subunits.coordinates, deviations=subunits.deviations,
-                 rotations=subunits.rotations, correlation=subunits.correlation)
+    write_arrays(folder / "subunits.npz", ids=table.ids, coordinates=subunits.coordinates,
+                 deviations=subunits.deviations, rotations=subunits.rotations, correlation=subunits.correlation)
     n, copies, k = subunits.coordinates.shape
     rows = np.repeat(np.arange(n), copies)
     columns: dict[str, list[str]] = {}

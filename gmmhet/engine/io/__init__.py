@@ -1,5 +1,6 @@
 """Files in and out: maps, stacks, particle metadata."""
 
+from gmmhet.engine.io.arrays import write_arrays
 from gmmhet.engine.io.atomic import output_folder, replacing
 from gmmhet.engine.io.layout import optics_table
 from gmmhet.engine.io.mrc import DensityMap, read_map, write_map, write_stack
@@ -13,5 +14,5 @@ from gmmhet.engine.io.star import StarTable, read_star, table_from, write_star
 __all__ = [
     "DensityMap", "Optics", "ParticleTable", "StarTable", "check_images", "open_stack", "optics_groups", "optics_table",
     "output_folder", "read_map", "read_particles", "read_star", "replacing", "table_from", "without_results",
-    "write_map", "write_particles", "write_selection", "write_stack", "write_star",
+    "write_arrays", "write_map", "write_particles", "write_selection", "write_stack", "write_star",
 ]

@@ -121,6 +121,8 @@ def write_stack(path: str | os.PathLike[str], shape: tuple[int, int, int], pixel
     """Write a float32 image stack of the given shape from an iterable of [b, y, x] batches, in order."""
     with replacing(path) as temporary:
         with mrcfile.new_mmap(temporary, shape=shape, mrc_mode=2, overwrite=True) as handle:
+            with open(temporary, "r+b") as whole:  # a full disk is told here; written through the map it would kill
+                os.posix_fallocate(whole.fileno(), 0, os.fstat(whole.fileno()).st_size)
             start = 0
             for batch in batches:
                 handle.data[start:start + len(batch)] = batch

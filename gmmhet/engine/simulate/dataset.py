@@ -1,6 +1,7 @@
 """A simulated data set: particles drawn, imaged and written with their truth."""
 
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,8 @@ def _write_images(folder: Path, molecule: Molecule, particles: Particles, snr: f
     size = max(1, _PIXELS_AT_ONCE // box**2)
     batches = [np.arange(start, min(start + size, n)) for start in range(0, n, size)]
     with tempfile.TemporaryFile(dir=folder) as file:
-        clean = np.memmap(file, np.float32, "w+", shape=(n, box, box))
+        os.posix_fallocate(file.fileno(), 0, 4 * n * box**2)  # a full disk is told here, and does not kill later
+        clean = np.memmap(file, np.float32, "r+", shape=(n, box, box))
         total = squares = 0.0
         for rows in progress(batches, "project", len(batches)):
             images = images_from_slices(clean_slices(molecule, particles, rows, box=box, pixel_size=pixel_size), box)
