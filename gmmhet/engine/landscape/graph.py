@@ -17,6 +17,7 @@ _NODES = 1500
 _NEIGHBOURS = 12
 _LEAST = 1e-4  # relative density: nothing is there
 _DETOUR = 30.0  # how many times dearer it is to go where a way has gone before
+_SURROUNDINGS = 0.15  # of a way, as a share of the extent of all nodes
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ class LatentGraph:
 
     def _dearer(self, way: Array, start: int, end: int) -> csr_matrix:
         """Costs with what lies near a way made dearer, but for the surroundings of its ends."""
-        span = np.linalg.norm(np.ptp(self.nodes, axis=0))
-        radius = 0.15 * span
+        radius = _SURROUNDINGS * np.linalg.norm(np.ptp(self.nodes, axis=0))
         near = np.exp(-0.5 * (cKDTree(_dense(way)).query(self.nodes)[0] / radius) ** 2)
         ends = self.nodes[[start, end]]
         near *= 1 - np.exp(-0.5 * (cKDTree(ends).query(self.nodes)[0] / radius) ** 2)

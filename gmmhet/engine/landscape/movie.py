@@ -18,6 +18,7 @@ from gmmhet.engine.progress import progress
 __all__ = ["check_movie", "write_movie"]
 
 _SIDE = 150  # voxels of what is drawn, along the longest edge
+_FINEST = 4.0  # voxels drawn for one of the map
 _PANEL = 320  # pixels
 _CAPTION = 30
 _SMALLEST_PIECE = 0.01  # of the largest: smaller ones are noise
@@ -83,7 +84,7 @@ def _crop(series: MapSeries) -> _Crop:
     spans = [(int(h.argmax()), box - int(h[::-1].argmax())) if h.any() else (0, box) for h in held]
     window = [slice(max(a - margin, 0), min(b + margin, box)) for a, b in spans]
     longest = max(s.stop - s.start for s in window)
-    return _Crop((window[0], window[1], window[2]), _SIDE / longest)
+    return _Crop((window[0], window[1], window[2]), min(_SIDE / longest, _FINEST))
 
 
 def _views(series: MapSeries) -> list[str]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.landscape.graph import LatentGraph
 from gmmhet.engine.landscape.polyline import evenly_spaced, onto_ridge
 from gmmhet.engine.landscape.population import Population
@@ -15,6 +16,7 @@ __all__ = ["path_along_mode", "path_between", "principal_path"]
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _RANGE = (2.0, 98.0)  # percentiles of the coordinates between which a path along a mode runs
+_ONE_PLACE = 1e-6
 _HOLE = 0.5  # density inside a ring, over that on it, at most
 
 
@@ -63,7 +65,11 @@ def principal_path(population: Population, n: int, *, closed: bool | None = None
             half the density of the ways.
     Returns:
         [n, K], and whether it is a ring (the first point is then not repeated). It starts low along mode 1.
+    Raises:
+        InputError: the particles are all at one place.
     """
+    if np.ptp(population.coordinates, axis=0).max() < _ONE_PLACE:
+        raise InputError("all particles are at one place of latent space; expected an analysis that found a motion")
     graph = LatentGraph.of(population, np.zeros((0, population.modes)))
     first, second = graph.far_ends()
     there = onto_ridge(graph.nodes[graph.way(first, second)], population)
