@@ -56,6 +56,8 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         folder.finish_map(result)
     classes = np.zeros(len(placed.latents), np.int64)
     classes[placed.row] = selection.classes
+    for i, result in folder.done.items():
+        result.record["coordinates"] = _mean_coordinates(placed, selection, i - 1)
     sharpening = sharpen_series(output, [folder.done[i].record for i in sorted(folder.done)], config)
     finished = time.monotonic()
     about = _about(config, prepared - started, finished - prepared) | {"sharpening": sharpening}
@@ -80,6 +82,12 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path) -> Selecti
     if config.by == "kernel":
         return kernel_windows(placed.coordinates[:, k], placed.deviations[:, k], config.n)
     return equal_bins(placed.coordinates[:, k], n, config.n)
+
+
+def _mean_coordinates(placed: Placed, selection: Selection, index: int) -> list[float]:
+    """[K] along all modes, of a map: the mean over its particles as they are weighted."""
+    weights = selection.weights[index].astype(np.float64)
+    return [float(z) for z in weights @ placed.coordinates / weights.sum()]
 
 
 def _threads() -> int:
