@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-_PARTICLES, _BOX, _PIXEL, _SNR = 300, 32, 5.6, 0.3
+_PARTICLES, _BOX, _PIXEL, _SNR = 120, 32, 5.6, 0.5
 _MOST_KILLS = 3
 _NOT_COMPARED = {"timing", "parameters", "seconds", "command"}  # of JSON files
 _MRC_HEADER = 1024  # holds the time of writing

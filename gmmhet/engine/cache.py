@@ -172,7 +172,17 @@ class _Store:
                              "expected more room, or --scratch with a folder on another disk")
 
     def make(self, chunks: list[int]) -> None:
-        """Crop the images of some chunks, on all ranks, and write them, each with its checksum."""
+        """Crop the images of some chunks, on all ranks, and write them, each with its checksum.
+
+        Raises:
+            InputError: an image that cannot be used; a full disk.
+        """
+        try:
+            self._make(chunks)
+        except OSError as error:
+            raise storage_problem(error, None if error.filename else self.data) or error from None
+
+    def _make(self, chunks: list[int]) -> None:
         steps = [(chunk, rows) for chunk in chunks for rows in self._batches(chunk)]
         records = np.empty(0, self.record)
         with open(self.data, "r+b") as out, open(self.sums, "r+b") as sums:
@@ -202,16 +212,13 @@ class _Store:
 
     def _write(self, out: Any, sums: Any, chunk: int, data: bytes) -> None:
         """The data first: a checksum without them would be found wrong, they without it are made again."""
-        try:
-            out.seek(self._place(self._span(chunk)[0]))
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())  # a disk that is full or broken tells now
-            sums.seek(8 * chunk)
-            sums.write((_WRITTEN + zlib.crc32(data)).to_bytes(8, "little"))
-            sums.flush()
-        except OSError as error:
-            raise storage_problem(error, self.data) or error from None
+        out.seek(self._place(self._span(chunk)[0]))
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())  # a disk that is full or broken tells now
+        sums.seek(8 * chunk)
+        sums.write((_WRITTEN + zlib.crc32(data)).to_bytes(8, "little"))
+        sums.flush()
 
 
 class _Cropper(Replicated):
