@@ -22,7 +22,8 @@ ALLOWED = {
     "protocols": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.convert", "gmmhet.engine.config",
                   "gmmhet.engine.errors", "gmmhet.engine.export.criteria"),
     "viewers": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.protocols", "gmmhet.convert",
-                "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors", "gmmhet.engine.io"),
+                "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors", "gmmhet.engine.io",
+                "gmmhet.engine.landscape"),  # made for use in the viewer's process: no TensorFlow, answers at once
     "wizards": ("gmmhet.constants", "gmmhet.objects", "gmmhet.protocols", "gmmhet.convert", "gmmhet.engine.errors",
                 "gmmhet.engine.io"),
     "headless": (),

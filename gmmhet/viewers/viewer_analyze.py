@@ -8,8 +8,10 @@ from pyworkflow.protocol.params import IntParam, LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER
 
 from gmmhet.constants import ANALYSIS_DIR, LATENT_SD
+from gmmhet.engine.landscape import Chart, read_analysis
 from gmmhet.protocols import ProtGmmHetAnalyze
 from gmmhet.viewers.figures import draw_coordinates, draw_modes
+from gmmhet.viewers.point_picker import PointPicker
 from gmmhet.viewers.windows import chimera_series, has_chimera, picture_window, plotter, slices_plotter
 
 __all__ = ["GmmHetAnalyzeViewer"]
@@ -34,13 +36,16 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
         form.addParam("second", IntParam, allowsNull=True, label="Mode up",
                       help="Empty: a histogram of the mode across.")
         form.addParam("showCoordinates", LabelParam, label="Particles along the modes")
+        form.addParam("showPoint", LabelParam, label="Map at a point",
+                      help="Click where you want to see the model; regions without particles are hatched. Further "
+                           "modes are what they are on average for the particles there.")
         form.addSection(label="Input")
         form.addParam("showCheck", LabelParam, label="Views, and poses against the model",
                       help="What the check before the analysis found; the log has it in words.")
 
     def _getVisualizeDict(self):
         return {"showMotion": self._showMotion, "showChimera": self._showChimera, "showModes": self._showModes,
-                "showCoordinates": self._showCoordinates, "showCheck": self._showCheck}
+                "showCoordinates": self._showCoordinates, "showPoint": self._showPoint, "showCheck": self._showCheck}
 
     def _modes(self):
         return self.protocol._readSummary(ANALYSIS_DIR)["modes"]
@@ -73,6 +78,24 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
         draw_coordinates(window.getFigure(), np.array(coordinates), np.array(deviations), self.first.get(),
                          self.second.get() or None)
         return [window]
+
+    def _showPoint(self, paramName=None):
+        modes = [m - 1 for m in dict.fromkeys((self.first.get(), self.second.get() or None)) if m]
+        chart = Chart(read_analysis(Path(self.protocol._getExtraPath(ANALYSIS_DIR))), modes)
+        window = plotter("Map at a point", (11.5, 6.2))
+        window.tightLayoutOn = False
+        window.getFigure().gmmhet_picker = PointPicker(window.getFigure(), chart, self._savePoint(chart))
+        return [window]
+
+    def _savePoint(self, chart):
+        """What writes a place's map among the results of the protocol, under a name of its own."""
+        def save(place):
+            folder = Path(self.protocol._getExtraPath("points"))
+            folder.mkdir(exist_ok=True)
+            path = folder / f"model_{len(list(folder.glob('model_*.mrc'))) + 1:02d}.mrc"
+            chart.save(place, str(path))
+            return f"saved as {path}"
+        return save
 
     def _showCheck(self, paramName=None):
         picture = Path(self.protocol._getExtraPath("check.png"))

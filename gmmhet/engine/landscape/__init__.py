@@ -1,1 +1,10 @@
-"""Any point of latent space: how many particles are near it, what the model looks like there, paths through it."""
+"""Any point of latent space: how many particles are near it, what the model looks like there, paths through it.
+
+numpy and scipy alone: viewers use it in their own process.
+"""
+
+from gmmhet.engine.landscape.analysis import Analysis, read_analysis
+from gmmhet.engine.landscape.chart import Chart, Place
+from gmmhet.engine.landscape.stage import PathChoice, map_points, movie_of, write_path
+
+__all__ = ["Analysis", "Chart", "PathChoice", "Place", "map_points", "movie_of", "read_analysis", "write_path"]

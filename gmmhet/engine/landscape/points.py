@@ -25,7 +25,7 @@ _CLOSING = 1.8  # a path is closed where its ends are no farther apart than this
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Attributes: density (relative), near (number of particles), populated: [P], of Population."""
+    """Attributes: density (relative), near (number of particles), populated: [P], of Population.judge."""
 
     density: Array
     near: Array
@@ -86,7 +86,7 @@ def _numbers(text: str, option: str) -> list[float]:
 
 def surroundings(population: Population, points: Array) -> Surroundings:
     """What is near points [P, K]."""
-    return Surroundings(population.density(points), population.near(points), population.populated(points))
+    return Surroundings(*population.judge(points))
 
 
 def rule(analysis: Analysis) -> dict[str, Any]:

@@ -53,18 +53,25 @@ class Population:
         """The density over some of the coordinates (from 0), whatever the others are."""
         return Population(self.coordinates[:, modes], self.covariance[:, modes][:, :, modes])
 
+    def judge(self, points: ArrayLike) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """[P] each of points [P, K]: f relative to the highest that any particle has at its place; number of particles
+        near; whether it is populated."""
+        density, near = self._kernels.sums(_points(points, self.modes))
+        density = density / np.exp(self._highest)
+        near = near * (len(self.coordinates) / len(self._rows))
+        return density, near, (density >= self.level) & (near >= FEWEST_NEAR)
+
     def density(self, points: ArrayLike) -> Array:
         """[P] f at points [P, K], relative to the highest that any particle has at its place."""
-        return np.asarray(np.exp(self._kernels.log_density(_points(points, self.modes)) - self._highest))
+        return self.judge(points)[0]
 
     def near(self, points: ArrayLike) -> Array:
         """[P] number of particles near points [P, K]."""
-        share = len(self.coordinates) / len(self._rows)
-        return share * self._kernels.near(_points(points, self.modes))
+        return self.judge(points)[1]
 
     def populated(self, points: ArrayLike) -> NDArray[np.bool_]:
         """[P] whether points [P, K] are where particles are."""
-        return (self.density(points) >= self.level) & (self.near(points) >= FEWEST_NEAR)
+        return self.judge(points)[2]
 
     def uphill(self, points: Array) -> Array:
         """[P, K] one step of the mean shift from points [P, K]: towards more density.
@@ -164,9 +171,14 @@ class _Kernels:
             out[part] = top[:, 0] + np.log(np.exp(logs - top).sum(axis=1))
         return np.asarray(out - np.log(len(self.places) - (without is not None)))
 
-    def near(self, points: Array) -> Array:
-        """[P] sum of exp(-(p - z)^T A (p - z) / 2)."""
-        return np.concatenate([np.exp(self._exponents(points[p])).sum(axis=1) for p in self._chunks(len(points))])
+    def sums(self, points: Array) -> tuple[Array, Array]:
+        """[P] mean of the Gaussians, and sum of exp(-(p - z)^T A (p - z) / 2); 0 far from all."""
+        density, near = np.empty(len(points)), np.empty(len(points))
+        for part in self._chunks(len(points)):
+            heights = np.exp(self._exponents(points[part]))
+            density[part] = heights @ np.exp(self._log_norm) / len(self.places)
+            near[part] = heights.sum(axis=1)
+        return density, near
 
     def shares(self, points: Array) -> Array:
         """[P, m] share of every Gaussian in the density at a point, however low that is."""

@@ -11,7 +11,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map, replacing
 from gmmhet.engine.maps import coarser_map, dense_region, field_of_view, solvent_level
 
-__all__ = ["MapSeries", "read_series", "write_chimerax"]
+__all__ = ["MapSeries", "contour_level", "read_series", "write_chimerax"]
 
 _INSIDE = 0.5  # contour level: share of the mean density inside the molecule
 _FASTEST = 8  # maps a second
@@ -55,11 +55,11 @@ def read_series(files: Sequence[Path], *, closed: bool = False, level: float | N
                              f"{first.pixel_size:g} A as in {files[0].name}")
         total += other.data
     mean = DensityMap((total / len(files)).astype(np.float32), first.pixel_size)
-    return MapSeries(tuple(files), mean, _level(mean) if level is None else level, closed)
+    return MapSeries(tuple(files), mean, contour_level(mean) if level is None else level, closed)
 
 
-def _level(mean: DensityMap) -> float:
-    """Half way from the solvent to the mean inside the molecule; where none stands out, half the highest density."""
+def contour_level(mean: DensityMap) -> float:
+    """Density half way from the solvent to the mean inside the molecule; where none stands out, half the highest."""
     blur = max(3 * mean.pixel_size, field_of_view(mean) / 24)
     work = coarser_map(mean, blur / 3)
     inside, solvent = dense_region(work, blur), solvent_level(work)
