@@ -10,6 +10,7 @@ from pwem.objects import (
     SetOfClasses3D,
     SetOfFSCs,
     SetOfParticles,
+    SetOfParticlesFlex,
     SetOfVolumes,
     SetOfVolumesFlex,
     Volume,
@@ -19,7 +20,7 @@ from pwem.objects import (
 from gmmhet.constants import PROGRAM_NAME
 from gmmhet.convert.maps import read_fsc_curves, read_volume
 
-__all__ = ["UNMASKED", "fill_classes", "fill_curve_set", "fill_map_set", "fill_motion_sets"]
+__all__ = ["UNMASKED", "fill_classes", "fill_curve_set", "fill_flexible_map_set", "fill_map_set", "fill_motion_sets"]
 
 UNMASKED = ", no mask"
 
@@ -43,16 +44,41 @@ def fill_motion_sets(plain: SetOfVolumes, flexible: SetOfVolumesFlex, frames: Se
             target.append(item)
 
 
-def fill_map_set(volumes: SetOfVolumes, maps: Sequence[Mapping[str, Any]], folder: str | os.PathLike[str]) -> None:
-    """Fill an empty set with maps and half-maps as summary.json of reconstruct lists them; ids are their numbers."""
+def fill_map_set(volumes: SetOfVolumes, maps: Sequence[Mapping[str, Any]], folder: str | os.PathLike[str],
+                 key: str = "file") -> None:
+    """Fill an empty set with maps and half-maps as summary.json of reconstruct lists them; ids are their numbers.
+
+    Args:
+        key: the entry that names the map: file or sharpened; maps without one are left out.
+    """
     for number, described in enumerate(maps, 1):
-        volume = read_volume(Path(folder) / described["file"])
-        volume.setHalfMaps([str(Path(folder) / described[half]) for half in ("half1", "half2")])
-        volume.setObjId(number)
-        if described["coordinate"] is not None:
-            volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")
-        volumes.setSamplingRate(volume.getSamplingRate())
-        volumes.append(volume)
+        if described[key] is not None:
+            _append_map(volumes, read_volume(Path(folder) / described[key]), number, described, folder)
+
+
+def fill_flexible_map_set(volumes: SetOfVolumesFlex, maps: Sequence[Mapping[str, Any]],
+                          folder: str | os.PathLike[str], particles: SetOfParticlesFlex) -> None:
+    """The same maps with their coordinates along all modes in zFlex: the mean of their particles.
+
+    Args:
+        particles: whose program and analysis the set and its volumes carry on.
+    """
+    volumes.getFlexInfo().copyInfo(particles.getFlexInfo())
+    for number, described in enumerate(maps, 1):
+        volume = read_volume(Path(folder) / described["file"], volume=VolumeFlex(progName=PROGRAM_NAME))
+        volume.getFlexInfo().copyInfo(particles.getFlexInfo())
+        volume.setZFlex([float(z) for z in described["coordinates"]])
+        _append_map(volumes, volume, number, described, folder)
+
+
+def _append_map(volumes: SetOfVolumes | SetOfVolumesFlex, volume: Volume, number: int, described: Mapping[str, Any],
+                folder: str | os.PathLike[str]) -> None:
+    volume.setHalfMaps([str(Path(folder) / described[half]) for half in ("half1", "half2")])
+    volume.setObjId(number)
+    if described["coordinate"] is not None:
+        volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")
+    volumes.setSamplingRate(volume.getSamplingRate())
+    volumes.append(volume)
 
 
 def fill_curve_set(curves: SetOfFSCs, path: str | os.PathLike[str]) -> None:

@@ -4,10 +4,12 @@ import json
 import os
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
-from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes
-from pwem.protocols import ProtReconstruct3D
+from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes, SetOfVolumesFlex
+from pwem.protocols import ProtFlexBase, ProtReconstruct3D
 from pyworkflow.constants import BETA
+from pyworkflow.protocol.constants import LEVEL_ADVANCED
 from pyworkflow.protocol.params import GE, EnumParam, IntParam, PointerParam, StringParam
 from pyworkflow.utils import Message
 
@@ -16,6 +18,7 @@ from gmmhet.convert import (
     count_modes,
     fill_classes,
     fill_curve_set,
+    fill_flexible_map_set,
     fill_map_set,
     read_classes,
     write_set_of_particles,
@@ -30,9 +33,10 @@ _CHOICES = ("bins", "clusters", "kernel")
 
 
 class ReconstructOutputs(Enum):
-    """What the protocol gives."""
+    """What the protocol gives; sharpened maps come as sharpenedVolumes."""
 
     outputVolumes = SetOfVolumes
+    outputVolumesFlex = SetOfVolumesFlex
     outputClasses = SetOfClasses3D
     outputFSCs = SetOfFSCs
 
@@ -41,16 +45,22 @@ def _number(value: float | None, digits: str) -> str:
     return "not known" if value is None else format(value, digits)
 
 
+def _sharpening(found: dict[str, Any]) -> list[str]:
+    told = found["sharpening"]
+    return [] if told is None else [f"Not sharpened: {told['note']}." if told["note"] else
+                                    f"Sharpened maps: B factor {told['b_factor']:.0f} Å²."]
+
+
 def _link(target: str, link: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(os.path.relpath(target, link.parent))
 
 
-class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
+class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
     """Reconstruct maps from the particles of each stretch of a motion, and write a page about the whole analysis.
 
-    The maps are made of the particles' own images, each with half-maps and their Fourier shell correlation; what they
-    show does not come from the Gaussian model.
+    The maps are made of the particles' own images, each with half-maps, their Fourier shell correlation and local
+    resolution; what they show does not come from the Gaussian model.
     """
 
     _label = "maps along a motion"
@@ -73,6 +83,9 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
                       help="Soft mask for the Fourier shell correlation. Empty: made from the map.")
         form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
                       help="Point group applied to every map. Only where the motion itself has that symmetry.")
+        form.addParam("sharpen", StringParam, default="none", expertLevel=LEVEL_ADVANCED, label="Sharpen",
+                      help="none, auto, or a B factor in Å² (negative). Sharpened maps come beside the maps as they "
+                           "are, all by one B factor; auto takes it from their amplitudes beyond 10 Å.")
         self._defineSeed(form)
         self._defineCompute(form, gpu=False, mpi=True)
 
@@ -84,7 +97,8 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
 
     def _reconstructArguments(self) -> list[str]:
         arguments = ["--by", _CHOICES[self.by.get()], "--mode", str(self.mode.get()), "--n", str(self.nMaps.get()),
-                     "--symmetry", self.symmetry.get(), "--seed", str(self.seed.get())]
+                     "--symmetry", self.symmetry.get(), "--seed", str(self.seed.get()),
+                     f"--sharpen={(self.sharpen.get() or 'none').strip()}"]
         mask = self.inputMask.get()
         return arguments + (["--mask", mask.getFileName()] if mask is not None else [])
 
@@ -118,23 +132,27 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         return [self.getReport()]
 
     def createOutputStep(self, arguments, inputs):
-        folder = Path(self._getExtraPath(MAPS_DIR))
+        folder, particles = Path(self._getExtraPath(MAPS_DIR)), self.inputParticles.get()
         maps = self._readSummary(MAPS_DIR)["maps"]
         volumes = self._createSetOfVolumes()
         fill_map_set(volumes, maps, folder)
+        flexible = self._createSetOfVolumesFlex(progName=PROGRAM_NAME)
+        fill_flexible_map_set(flexible, maps, folder, particles)
         curves = SetOfFSCs.create(self._getPath())
         fill_curve_set(curves, folder / "fsc.csv")
         classes = self._createSetOfClasses3D(self.inputParticles)
-        fill_classes(classes, self.inputParticles.get(), read_classes(folder / "classes.star"), volumes)
-        self._defineOutputs(**{ReconstructOutputs.outputVolumes.name: volumes,
-                               ReconstructOutputs.outputClasses.name: classes,
-                               ReconstructOutputs.outputFSCs.name: curves})
-        for output in (volumes, classes):
+        fill_classes(classes, particles, read_classes(folder / "classes.star"), volumes)
+        outputs = dict(zip((o.name for o in ReconstructOutputs), (volumes, flexible, classes, curves), strict=True))
+        if any(m["sharpened"] for m in maps):
+            outputs["sharpenedVolumes"] = self._createSetOfVolumes(suffix="_sharpened")
+            fill_map_set(outputs["sharpenedVolumes"], maps, folder, "sharpened")
+        self._defineOutputs(**outputs)
+        for output in outputs.values():
             self._defineSourceRelation(self.inputParticles, output)
 
     def _validate(self):
         errors = messages_of(lambda: ReconstructConfig(_CHOICES[self.by.get()], self.mode.get(), self.nMaps.get(),
-                                                       symmetry=self.symmetry.get()))
+                                                       symmetry=self.symmetry.get(), sharpen=self.sharpen.get() or ""))
         particles = self.inputParticles.get()
         if particles is None:
             return errors
@@ -166,8 +184,9 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, EngineSteps):
         found = self._readSummary(MAPS_DIR)
         return [f"*{len(found['maps'])}* maps along mode {found['mode']}; page: {self.getReport()}",
                 *(f"Map {k}: {m['n_particles']} particles, coordinate {_number(m['coordinate'], '.2f')}, "
-                  f"resolution {_number(m['resolution_fsc143'], '.1f')} Å (FSC 0.143)"
-                  for k, m in enumerate(found["maps"], 1))]
+                  f"resolution {_number(m['resolution_fsc143'], '.1f')} Å (FSC 0.143), "
+                  f"{_number(m['local_resolution_median'], '.1f')} Å (median of the local one)"
+                  for k, m in enumerate(found["maps"], 1)), *_sharpening(found)]
 
     def _methods(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):

@@ -1,6 +1,7 @@
 """Drawings of maps, coordinates and curves on matplotlib figures; arrays in, no numerics."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.widgets import Slider
 from numpy.typing import NDArray
 
-__all__ = ["draw_coordinates", "draw_curves", "draw_modes", "draw_slices"]
+__all__ = ["Shades", "draw_coordinates", "draw_curves", "draw_modes", "draw_slices"]
 
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#e07b26", "#777777"
 # (title, horizontal axis, vertical axis, axis of the array (z, y, x) that is cut across)
@@ -18,32 +19,51 @@ _CUTS = (("across z", "x", "y", 0), ("across y", "x", "z", 1), ("across x", "y",
 _SLIDERS_SHOW_FROM = 2
 
 
-class _Slices:
-    """Three sections through one of several maps, and its difference from their mean below; two sliders."""
+@dataclass(frozen=True)
+class Shades:
+    """What is shown in colours below the sections of maps: one map of values for each, between two limits."""
 
-    def __init__(self, figure: Figure, maps: Sequence[NDArray[np.float32]], labels: Sequence[str], pixel_size: float):
-        self._figure, self._labels, self._maps = figure, labels, maps
+    title: str
+    maps: Sequence[NDArray[np.float32]]
+    low: float
+    high: float
+
+
+class _Slices:
+    """Three sections through one of several maps; below, its difference from their mean, or shades; two sliders."""
+
+    def __init__(self, figure: Figure, maps: Sequence[NDArray[np.float32]], labels: Sequence[str], pixel_size: float,
+                 shades: Shades | None):
+        self._figure, self._labels, self._maps, self._shades = figure, labels, maps, shades
         self._mean: NDArray[np.float32] = np.mean(maps, axis=0, dtype=np.float32)
         low, high = np.percentile(np.concatenate([m.ravel()[::7] for m in maps]), (1, 99.95))
         spread = max(float(np.abs(m - self._mean).max()) for m in maps)
-        rows = 1 if len(maps) == 1 else 2
-        grid = GridSpec(rows, 3, figure=figure, left=0.07, right=0.98, top=0.9, bottom=0.2, hspace=0.3, wspace=0.3)
+        rows = 1 if len(maps) == 1 and shades is None else 2
+        right_end = 0.98 if shades is None else 0.88
+        grid = GridSpec(rows, 3, figure=figure, left=0.07, right=right_end, top=0.9, bottom=0.2, hspace=0.3, wspace=0.3)
         half = maps[0].shape[0] // 2 * pixel_size
         extent = (-half - pixel_size / 2, -half + (maps[0].shape[0] - 0.5) * pixel_size) * 2
         reach = min(half, 1.25 * _radius(self._mean) * pixel_size)
         self._images = []
+        below = {"cmap": "RdBu_r", "vmin": -spread, "vmax": spread} if shades is None else {
+            "cmap": "turbo", "vmin": shades.low, "vmax": shades.high}
         for row in range(rows):
-            limits = {"cmap": "gray", "vmin": low, "vmax": high} if row == 0 else {
-                "cmap": "RdBu_r", "vmin": -spread, "vmax": spread}
+            limits = {"cmap": "gray", "vmin": low, "vmax": high} if row == 0 else below
             for column, (title, right, up, _) in enumerate(_CUTS):
                 axes = figure.add_subplot(grid[row, column])
                 self._images.append(axes.imshow(self._cut(0, row, column, 0), origin="lower", extent=extent, **limits))
-                axes.set_title(title if row == 0 else "difference from the mean", fontsize=9)
+                axes.set_title(title if row == 0 else "difference from the mean" if shades is None else shades.title,
+                               fontsize=9)
                 axes.set_xlabel(f"{right} (Å)", fontsize=8)
                 axes.set_ylabel(f"{up} (Å)", fontsize=8)
                 axes.tick_params(labelsize=7)
                 axes.set_xlim(-reach, reach)
                 axes.set_ylim(-reach, reach)
+        if shades is not None:
+            bottom = figure.axes[-1].get_position()
+            bar = figure.colorbar(self._images[-1], cax=figure.add_axes((0.91, bottom.y0, 0.015, bottom.height)),
+                                  extend="max")
+            bar.ax.tick_params(labelsize=7)
         self._title = figure.suptitle(labels[0], fontsize=11)
         self._sliders = self._add_sliders(maps[0].shape[0])
 
@@ -59,7 +79,10 @@ class _Slices:
         return sliders
 
     def _cut(self, index: int, row: int, column: int, offset: int) -> NDArray[np.float32]:
-        data = self._maps[index] if row == 0 else self._maps[index] - self._mean
+        if row == 0:
+            data = self._maps[index]
+        else:
+            data = self._maps[index] - self._mean if self._shades is None else self._shades.maps[index]
         section: NDArray[np.float32] = np.take(data, data.shape[0] // 2 + offset, axis=_CUTS[column][3])
         return section
 
@@ -83,16 +106,18 @@ def _radius(data: NDArray[np.float32]) -> float:
 
 def draw_slices(
     figure: Figure, maps: Sequence[NDArray[np.float32]], labels: Sequence[str], pixel_size: float,
+    shades: Shades | None = None,
 ) -> _Slices:
     """Sections through maps, with sliders for the map and for the section.
 
     Args:
         maps: [box, box, box] (z, y, x), one or more of one size. labels: one for each.
-        pixel_size: Angstrom.
+        pixel_size: Angstrom. shades: values of each map, on its grid, to show below it instead of what differs from the
+            mean of the maps.
     Returns:
         what must be kept for as long as the figure is shown: it holds the sliders.
     """
-    return _Slices(figure, maps, labels, pixel_size)
+    return _Slices(figure, maps, labels, pixel_size, shades)
 
 
 def draw_coordinates(figure: Figure, coordinates: NDArray[np.float64], deviations: NDArray[np.float64], first: int,

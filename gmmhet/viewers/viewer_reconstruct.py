@@ -4,12 +4,22 @@ from pwem.viewers import EmProtocolViewer
 from pyworkflow.protocol.params import LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER
 
+from gmmhet.constants import MAPS_DIR
 from gmmhet.convert import UNMASKED
 from gmmhet.protocols import ProtGmmHetReconstruct
 from gmmhet.viewers.figures import draw_curves
-from gmmhet.viewers.windows import BrowserView, chimera_series, has_chimera, plotter, slices_plotter
+from gmmhet.viewers.windows import (
+    BrowserView,
+    chimera_coloured,
+    chimera_series,
+    has_chimera,
+    plotter,
+    slices_plotter,
+)
 
 __all__ = ["GmmHetReconstructViewer"]
+
+_NO_LOCAL = "None of the maps has two halves to compare; there is no local resolution to show."
 
 
 class GmmHetReconstructViewer(EmProtocolViewer):
@@ -28,10 +38,17 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         form.addParam("showChimera", LabelParam, label="Maps in ChimeraX", condition=str(has_chimera()))
         form.addParam("showCurves", LabelParam, label="Fourier shell correlation",
                       help="Between half-maps: within the mask, and (dotted) without it.")
+        form.addSection(label="Local resolution")
+        form.addParam("showLocal", LabelParam, label="Local resolution in sections",
+                      help="Where the half-maps around a point cease to agree (correlation 0.5), in Å.")
+        form.addParam("showLocalChimera", LabelParam, label="Local resolution in ChimeraX",
+                      condition=str(has_chimera()),
+                      help="Maps coloured by local resolution; show the next one in the Models panel.")
 
     def _getVisualizeDict(self):
         return {"showReport": self._showReport, "showMaps": self._showMaps, "showChimera": self._showChimera,
-                "showCurves": self._showCurves}
+                "showCurves": self._showCurves, "showLocal": self._showLocal,
+                "showLocalChimera": self._showLocalChimera}
 
     def _showReport(self, paramName=None):
         return [BrowserView(self.protocol.getReport())]
@@ -53,3 +70,36 @@ class GmmHetReconstructViewer(EmProtocolViewer):
                   for c in self.protocol.outputFSCs.iterItems()]
         draw_curves(window.getFigure(), curves, thin=UNMASKED)
         return [window]
+
+    def _local(self):
+        """Maps and their local resolution: files, labels, and the limits of the colours; None where none has one."""
+        found = [m for m in self.protocol._readSummary(MAPS_DIR)["maps"] if m.get("local_resolution")]
+        if not found:
+            return None
+        files, local = ([self.protocol._getExtraPath(MAPS_DIR, m[key]) for m in found]
+                        for key in ("file", "local_resolution"))
+        labels = [f"{m['file']}: {_angstroms(m)}" for m in found]
+        low = min(m["local_resolution_10"] or m["finest"] for m in found)
+        high = max(m["local_resolution_90"] or 0 for m in found)
+        return files, labels, local, low, max(high, 1.5 * low)
+
+    def _showLocal(self, paramName=None):
+        found = self._local()
+        if found is None:
+            return [self.errorMessage(_NO_LOCAL)]
+        files, labels, local, low, high = found
+        return [slices_plotter("Local resolution", files, labels, self.protocol.outputVolumes.getSamplingRate(),
+                               ("local resolution (Å)", local, low, high))]
+
+    def _showLocalChimera(self, paramName=None):
+        found = self._local()
+        if found is None:
+            return [self.errorMessage(_NO_LOCAL)]
+        files, _, local, low, high = found
+        return [chimera_coloured(files, local, low, high, self._getTmpPath("local.cxc"))]
+
+
+def _angstroms(described):
+    """Local resolution of a map in words."""
+    low, median, high = (described[f"local_resolution_{k}"] for k in ("10", "median", "90"))
+    return "no molecule found" if median is None else f"{median:.1f} Å (median), {low:.1f} to {high:.1f} Å (80 %)"

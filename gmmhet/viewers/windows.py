@@ -12,9 +12,12 @@ from pwem.viewers import Chimera, ChimeraView, EmPlotter
 from pyworkflow.viewer import View
 
 from gmmhet.engine.io import read_map
-from gmmhet.viewers.figures import draw_slices
+from gmmhet.viewers.figures import Shades, draw_slices
 
-__all__ = ["BrowserView", "chimera_series", "has_chimera", "picture_window", "plotter", "slices_plotter"]
+__all__ = ["BrowserView", "chimera_coloured", "chimera_series", "has_chimera", "picture_window", "plotter",
+           "slices_plotter"]
+
+_PALETTE = ("blue", "cyan", "green", "yellow", "red")
 
 
 class BrowserView(View):
@@ -32,14 +35,24 @@ def plotter(title: str, size: tuple[float, float] = (8, 5)) -> EmPlotter:
     return EmPlotter(windowTitle=title, figsize=size)
 
 
-def slices_plotter(title: str, files: Sequence[str], labels: Sequence[str], pixel_size: float) -> EmPlotter:
-    """Sections through maps in a window, with sliders."""
-    maps = [read_map(f.partition(":mrc")[0], pixel_size=pixel_size).data for f in files]
-    window = EmPlotter(windowTitle=title, figsize=(10, 7.2 if len(maps) > 1 else 4.4))
+def slices_plotter(title: str, files: Sequence[str], labels: Sequence[str], pixel_size: float,
+                   values: tuple[str, Sequence[str], float, float] | None = None) -> EmPlotter:
+    """Sections through maps in a window, with sliders.
+
+    Args:
+        values: what to show in colours below the maps: title, files, and the limits of the colours.
+    """
+    maps = [_read(f, pixel_size) for f in files]
+    shades = values and Shades(values[0], [_read(f, pixel_size) for f in values[1]], *values[2:])
+    window = EmPlotter(windowTitle=title, figsize=(10, 7.2 if len(maps) > 1 or shades else 4.4))
     window.tightLayoutOn = False
     # matplotlib keeps no reference to a slider: without one it stops answering.
-    window.getFigure().gmmhet_slices = draw_slices(window.getFigure(), maps, labels, pixel_size)
+    window.getFigure().gmmhet_slices = draw_slices(window.getFigure(), maps, labels, pixel_size, shades)
     return window
+
+
+def _read(name: str, pixel_size: float) -> Any:
+    return read_map(name.partition(":mrc")[0], pixel_size=pixel_size).data
 
 
 def picture_window(title: str, path: Path) -> EmPlotter:
@@ -63,4 +76,18 @@ def chimera_series(files: Sequence[str], script: str) -> Any:
     names = " ".join(f'"{os.path.abspath(f)}"' for f in files)
     Path(script).write_text(f"open {names} vseries true\nvolume #1 step 1 style surface\nvseries play #1 direction "
                             "oscillate loop true maxFrameRate 8\n", encoding="utf-8")
+    return ChimeraView(os.path.abspath(script))
+
+
+def chimera_coloured(files: Sequence[str], values: Sequence[str], low: float, high: float, script: str) -> Any:
+    """ChimeraX with maps whose surfaces are coloured by other maps' values, from blue (low) to red (high); all but the
+    first are hidden."""
+    lines = [f'open "{os.path.abspath(f)}"' for f in (*files, *values)]
+    lines += [f"volume #1-{len(files)} step 1 style surface", f"hide #{len(files) + 1}-{2 * len(files)} models"]
+    steps = [f"{low + (high - low) * i / (len(_PALETTE) - 1):.2f}" for i in range(len(_PALETTE))]
+    palette = ":".join(f"{step},{colour}" for step, colour in zip(steps, _PALETTE, strict=True))
+    lines += [f"color sample #{i} map #{len(files) + i} palette {palette}" for i in range(1, len(files) + 1)]
+    lines += [f"hide #{i} models" for i in range(2, len(files) + 1)]
+    lines += ["key " + " ".join(f"{colour}:{step}" for step, colour in zip(steps, _PALETTE, strict=True)), "view"]
+    Path(script).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return ChimeraView(os.path.abspath(script))

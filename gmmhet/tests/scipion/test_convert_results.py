@@ -5,10 +5,11 @@ import unittest
 import mrcfile
 import numpy as np
 from pwem.emlib.image import ImageHandler
-from pwem.objects import SetOfClasses3D, SetOfParticlesFlex, SetOfVolumes, Volume
+from pwem.objects import SetOfClasses3D, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 
 from gmmhet.convert import (
     fill_classes,
+    fill_flexible_map_set,
     fill_flexible_set,
     fill_map_set,
     map_file,
@@ -116,6 +117,34 @@ class TestMaps(ConvertCase):
         self.assertEqual(sorted(curves), [1, 2])
         x, y = curves[1].getData()
         self.assertEqual(([*map(float, x)], [*map(float, y)]), ([0.05, 0.1], [0.9, 0.1]))
+
+    def test_maps_with_coordinates_carry_on_program_and_analysis(self):
+        maps = [{"file": self.map(f"{n}.mrc").name, "half1": f"{n}a.mrc", "half2": f"{n}b.mrc", "coordinate": n - 0.5,
+                 "coordinates": [n - 0.5, -0.25, 1e-7]} for n in (1, 2)]
+        particles = SetOfParticlesFlex(filename=":memory:", progName="gmmhet")
+        particles.getFlexInfo().setAttr("analysis", "Runs/1/extra/analysis")
+        volumes = SetOfVolumesFlex(filename=str(self.folder / "flex.sqlite"), progName="gmmhet")
+        fill_flexible_map_set(volumes, maps, self.folder, particles)
+        volumes.write()
+        volumes.close()
+        again = SetOfVolumesFlex(filename=str(self.folder / "flex.sqlite"))
+        again.loadAllProperties()
+        self.assertEqual(again.getSamplingRate(), PIXEL)
+        for number, volume in enumerate(again.iterItems(), 1):
+            np.testing.assert_allclose(volume.getZFlex(), [number - 0.5, -0.25, 1e-7])
+            self.assertEqual((volume.getObjId(), volume.getFlexInfo().getProgName()), (number, "gmmhet"))
+            self.assertEqual(volume.getFlexInfo().getAttr("analysis"), "Runs/1/extra/analysis")
+            self.assertEqual(volume.getHalfMaps(), f"{self.folder}/{number}a.mrc,{self.folder}/{number}b.mrc")
+            self.assertEqual(volume.getShiftsFromOrigin(), (-4 * PIXEL,) * 3)
+
+    def test_sharpened_maps_keep_the_numbers_of_their_maps(self):
+        maps = [{"file": "none", "sharpened": None, "half1": "1a.mrc", "half2": "1b.mrc", "coordinate": -1.0},
+                {"file": "none", "sharpened": self.map("2s.mrc").name, "half1": "2a.mrc", "half2": "2b.mrc",
+                 "coordinate": 1.0}]
+        volumes = SetOfVolumes(filename=":memory:")
+        fill_map_set(volumes, maps, self.folder, "sharpened")
+        self.assertEqual([(v.getObjId(), v.getFileName(), v.getObjLabel()) for v in volumes.iterItems()],
+                         [(2, str(self.folder / "2s.mrc"), "coordinate 1.00")])
 
     def test_classes_hold_their_particles_and_maps(self):
         particles = self.by_hand()

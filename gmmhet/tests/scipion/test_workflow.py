@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 import unittest
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,7 +44,8 @@ class TestWorkflow(ProjectCase):
             ProtGmmHetAnalyze, {"inputParticles": (cls.subset, "outputParticles"),
                                 "inputModel": (cls.model, "outputModel")}, nModes="1", numberOfThreads=1))
         cls.maps = launch(cls.project, cls.protocol(
-            ProtGmmHetReconstruct, {"inputParticles": (cls.motion, "outputParticles")}, nMaps=MAPS, numberOfThreads=1))
+            ProtGmmHetReconstruct, {"inputParticles": (cls.motion, "outputParticles")}, nMaps=MAPS, sharpen="-900",
+            numberOfThreads=1))
         with open(cls.data / "truth.csv", newline="", encoding="utf-8") as text:
             cls.truth = {int(row["id"]): float(row["coordinate"]) for row in csv.DictReader(text)}
 
@@ -178,6 +180,54 @@ class TestWorkflow(ProjectCase):
         means = [np.mean([self.truth[i] for i in members[k]]) for k in sorted(members)]
         self.assertIn(np.sign(np.diff(means)).tolist(), ([1.0] * (MAPS - 1), [-1.0] * (MAPS - 1)))
 
+    def test_maps_have_coordinates(self):
+        z = {p.getObjId(): p.getZFlex() for p in self.motion.outputParticles.iterItems()}
+        flexible, plain = self.maps.outputVolumesFlex, self.maps.outputVolumes
+        self.assertEqual((flexible.getSize(), flexible.getSamplingRate(), flexible.getFlexInfo().getProgName()),
+                         (MAPS, PIXEL, "gmmhet"))
+        self.assertEqual(flexible.getFlexInfo().getAttr("analysis"), self.motion._getExtraPath("analysis"))
+        for volume in flexible.iterItems():
+            same = plain[volume.getObjId()]
+            self.assertEqual((volume.getFileName(), volume.getHalfMaps()), (same.getFileName(), same.getHalfMaps()))
+            members = [z[i] for i in self.maps.outputClasses[volume.getObjId()].getIdSet()]
+            np.testing.assert_allclose(volume.getZFlex(), np.mean(members, axis=0), atol=1e-4)
+
+    def test_sharpened_maps_come_beside_the_maps(self):
+        described = json.loads(Path(self.maps._getExtraPath("maps", "summary.json")).read_text())
+        self.assertEqual(described["sharpening"]["b_factor"], -900)
+        self.assertIn("Sharpened maps: B factor -900 Å².", self.maps.summary())
+        for volume in self.maps.sharpenedVolumes.iterItems():
+            sharp, plain = (mrcfile.read(v.getFileName()) for v in (volume, self.maps.outputVolumes[volume.getObjId()]))
+            self.assertGreater(sharp.std(), plain.std())
+        self.assertEqual(self.maps.sharpenedVolumes.getSize(), MAPS)
+
+    def test_a_killed_protocol_goes_on(self):
+        """Maps that were done when it was stopped are not made again, and the outputs are those of all maps."""
+        maps = 40
+        protocol = self.protocol(ProtGmmHetReconstruct, {"inputParticles": (self.motion, "outputParticles")},
+                                 nMaps=maps, numberOfThreads=1)
+        self.project.launchProtocol(protocol, wait=False)
+        folder = Path(protocol._getExtraPath("maps"))
+        until = time.monotonic() + 60
+        while not (folder / "checkpoint.json").is_file() and time.monotonic() < until:
+            time.sleep(0.02)
+        self.project.stopProtocol(protocol)
+        done = [m["record"]["file"] for m in json.loads((folder / "checkpoint.json").read_text())["maps"]]
+        self.assertTrue(0 < len(done) < maps, f"{len(done)} of {maps} maps were done when it was stopped")
+        self.assertFalse((folder / "summary.json").exists())
+        before = {name: (folder / name).stat().st_mtime_ns for name in done}
+        protocol.runMode.set(0)
+        launch(self.project, protocol)
+        self.assertEqual({name: (folder / name).stat().st_mtime_ns for name in done}, before)
+        self.assertEqual((protocol.outputVolumes.getSize(), protocol.outputClasses.getSize()), (maps, maps))
+        self.assertFalse(hasattr(protocol, "sharpenedVolumes"))
+
+    def test_bad_options_are_told_on_the_form(self):
+        protocol = self.protocol(ProtGmmHetReconstruct, {"inputParticles": (self.motion, "outputParticles")},
+                                 sharpen="80")
+        self.assertEqual(protocol.validate(), ["--sharpen is '80'; expected none, auto or a negative B factor in square "
+                                               "Angstrom, such as -80"])
+
     def test_every_map_has_its_curve(self):
         curves = [c.clone() for c in self.maps.outputFSCs.iterItems()]
         self.assertEqual([c.getObjLabel() for c in curves], [
@@ -230,6 +280,24 @@ class TestWorkflow(ProjectCase):
         with mock.patch("webbrowser.open") as opened:
             viewer._showReport()[0].show()
         self.assertEqual(opened.call_args.args[0], Path(self.maps.getReport()).resolve().as_uri())
+
+    def test_viewer_of_the_local_resolution(self):
+        viewer = GmmHetReconstructViewer(project=self.project, protocol=self.maps)
+        viewer.setProtocol(self.maps)
+        (window,) = viewer._showLocal()
+        window.getFigure().gmmhet_slices.show(2)
+        shown = window.getFigure().axes[3].images[0]
+        local = mrcfile.read(self.maps._getExtraPath("maps", "map_02_local_resolution.mrc"))
+        np.testing.assert_allclose(shown.get_array(), local[BOX // 2])
+        described = json.loads(Path(self.maps._getExtraPath("maps", "summary.json")).read_text())["maps"]
+        self.assertEqual(shown.get_clim()[0], min(m["local_resolution_10"] for m in described))
+        with mock.patch("gmmhet.viewers.windows.ChimeraView") as opened:
+            viewer._showLocalChimera()
+        script = Path(opened.call_args.args[0]).read_text(encoding="utf-8").splitlines()
+        files = [line.split('"')[1] for line in script if line.startswith("open")]
+        self.assertEqual([Path(f).is_file() for f in files], [True] * 2 * MAPS)
+        self.assertEqual(Path(files[MAPS + 1]).name, "map_02_local_resolution.mrc")
+        self.assertEqual(sum(line.startswith(f"color sample #2 map #{MAPS + 2} palette ") for line in script), 1)
 
     def test_single_volumes_have_a_viewer(self):
         for output, maps in ((self.model.outputVolume, 1), (self.maps.outputVolumes, MAPS)):
