@@ -225,8 +225,8 @@ class TestWorkflow(ProjectCase):
     def test_bad_options_are_told_on_the_form(self):
         protocol = self.protocol(ProtGmmHetReconstruct, {"inputParticles": (self.motion, "outputParticles")},
                                  sharpen="80")
-        self.assertEqual(protocol.validate(), ["--sharpen is '80'; expected none, auto or a negative B factor in square "
-                                               "Angstrom, such as -80"])
+        self.assertEqual(protocol.validate(), ["--sharpen is '80'; expected none, auto or a negative B factor in "
+                                               "square Angstrom, such as -80"])
 
     def test_every_map_has_its_curve(self):
         curves = [c.clone() for c in self.maps.outputFSCs.iterItems()]
