@@ -15,11 +15,11 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from gmmhet.engine.reconstruction.spreading import Spreader, even_size
+from gmmhet.engine.reconstruction.spreading import Spreader, density_grid, even_size
 
 __all__ = ["Accumulator", "NormalEquations", "shell_of_grid"]
 
-_DATA_GRID, _TRANSFER_GRID = 1.25, 2.0  # edges of the grids over that of the box
+_TRANSFER_GRID = 2.0  # edge of the grid over that of the box: no two voxels are further apart
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Accumulator:
 
     def __init__(self, box: int, tolerance: float = 1e-3) -> None:
         self.box = box
-        self._for_data = Spreader(even_size(_DATA_GRID * box), tolerance)
+        self._for_data = Spreader(density_grid(box), tolerance)
         self._for_transfer = Spreader(even_size(_TRANSFER_GRID * box), tolerance)
         self._data: NDArray[np.complex64] | None = None
         self._weights: NDArray[np.float32] | None = None

@@ -2,23 +2,38 @@
 
 sum_j d_j exp(i p_j.x) on the voxels x: the values are spread onto a grid of frequencies, the grid is transformed, the
 result is divided by the transform of the kernel (Barnett, Magland, af Klinteberg 2019). The grid is kept between the
-steps, so many batches of particles share one transform.
+steps, so many batches of particles share one transform. Without finufft the kernel is the trilinear one, on a grid of
+twice the box: the sums are then good to some per cent near the centre of the box, and worse towards its faces.
 """
 
+import logging
 from functools import lru_cache
 from typing import Any
 
-import finufft
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["Spreader", "even_size"]
+from gmmhet.engine.reconstruction.trilinear import TrilinearPlan
+
+try:
+    import finufft
+except (ImportError, OSError) as error:  # OSError: one of the libraries that it loads is missing
+    finufft = None
+    logging.getLogger("gmmhet").warning("finufft cannot be imported (%s): maps are made by trilinear gridding, less "
+                                        "exact", error)
+
+__all__ = ["Spreader", "density_grid", "even_size"]
 
 _OVERSAMPLING = 1.25  # that the kernel is made for: voxels up to 0.4 of the grid's period come out to the tolerance
 _KERNEL_OFFSETS = 256
 _RIM = 8  # cells; half the kernel's width is less for any tolerance in single precision
 _SMALLEST = 4 * _RIM
+
+
+def density_grid(box: int) -> int:
+    """Edge of the grid (cells) on which sums for all voxels of a box come out well."""
+    return even_size((2.0 if finufft is None else _OVERSAMPLING) * box)
 
 
 def even_size(at_least: float) -> int:
@@ -36,8 +51,8 @@ class Spreader:
     kernel on both sides.
 
     Args:
-        size: of :func:`even_size`; at least 1.25 times the edge (voxels) of the densities that are wanted.
-        tolerance: relative error of the sums within 0.4 ``size`` voxels of the origin.
+        size: of :func:`even_size`; for densities, of :func:`density_grid`.
+        tolerance: relative error of the sums within 0.4 ``size`` voxels of the origin, with finufft.
     """
 
     def __init__(self, size: int, tolerance: float = 1e-3) -> None:
@@ -69,7 +84,7 @@ class Spreader:
 
     def kernel(self, positions: NDArray[Any]) -> NDArray[np.float32]:
         """Transform of the kernel at positions in voxels; sums are too large by its product over the axes."""
-        offset, value = _kernel_samples(self._tolerance)
+        offset, value = _kernel_samples(None if finufft is None else self._tolerance)
         waves = np.cos(2 * np.pi / self.size * np.multiply.outer(np.asarray(positions, float), offset))
         return np.asarray(waves @ value, np.float32)
 
@@ -120,17 +135,22 @@ class Spreader:
 
 def _plan(shape: tuple[int, ...], tolerance: float) -> Any:
     """One thread: a sum made by several would depend on who comes first."""
+    if finufft is None:
+        return TrilinearPlan(shape)
     return finufft.Plan(1, shape, eps=tolerance, isign=1, dtype="complex64", nthreads=1, upsampfac=_OVERSAMPLING,
                         spreadinterponly=1)
 
 
 @lru_cache
-def _kernel_samples(tolerance: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _kernel_samples(tolerance: float | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Offsets (cells) and values of the kernel, found by spreading one point at many places between two cells.
 
     In three dimensions, since its width depends on their number; the point stays on a cell in the other two.
+
+    Args:
+        tolerance: of finufft's kernel; None for the trilinear one.
     """
-    plan = _plan((_SMALLEST,) * 3, tolerance)
+    plan = _plan((_SMALLEST,) * 3, tolerance or 1.0)
     middle = _SMALLEST // 2
     still = np.zeros(1, np.float32)
     offsets, values = [], []
