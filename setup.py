@@ -24,6 +24,7 @@ ENGINE = [
     "finufft>=2.5,<2.6",
     "h5py>=3.10,<4",
     "matplotlib>=3.8,<3.11",
+    "pillow>=10.1,<11",
     "scikit-learn>=1.5,<1.10",
 ]
 SCIPION = ["scipion-em>=3.11.1,<3.12", "scipion-pyworkflow>=3.11.7,<3.12"]

@@ -103,7 +103,8 @@ class PointPicker:
         axes.set_ylabel(self._label(1))
 
     def _moved(self, event: Any) -> None:
-        if event.inaxes is self._axes and event.button == 1:
+        """A click or a drag, unless the toolbar zooms or pans."""
+        if event.inaxes is self._axes and event.button == 1 and not self._figure.canvas.widgetlock.locked():
             self.choose([event.xdata, event.ydata][:len(self._chart.modes)])
 
     def choose(self, given: list[float]) -> None:

@@ -1,5 +1,6 @@
 """Viewer of a motion analysis."""
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +93,8 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
         def save(place):
             folder = Path(self.protocol._getExtraPath("points"))
             folder.mkdir(exist_ok=True)
-            path = folder / f"model_{len(list(folder.glob('model_*.mrc'))) + 1:02d}.mrc"
-            chart.save(place, str(path))
+            path = next(p for p in (folder / f"model_{i:02d}.mrc" for i in count(1)) if not p.exists())
+            chart.save(place, path)
             return f"saved as {path}"
         return save
 

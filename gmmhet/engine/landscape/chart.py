@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ class Chart:
         surface = surface_picture(density.data, self._level, self._mean.data, "along z")
         return Place(point[0], density, surface, populated, words)
 
-    def save(self, place: Place, path: str) -> None:
+    def save(self, place: Place, path: Path) -> None:
         """Write the map at a place, on the grid of the particles."""
         density = gaussian_density(self.analysis.gaussians_at(place.point))
         write_map(path, density.data, density.pixel_size)
