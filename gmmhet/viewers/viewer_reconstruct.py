@@ -102,4 +102,5 @@ class GmmHetReconstructViewer(EmProtocolViewer):
 def _angstroms(described):
     """Local resolution of a map in words."""
     low, median, high = (described[f"local_resolution_{k}"] for k in ("10", "median", "90"))
-    return "no molecule found" if median is None else f"{median:.1f} Å (median), {low:.1f} to {high:.1f} Å (80 %)"
+    return "no molecule found" if median is None else (f"local resolution {median:.1f} Å (median), 80 % of the molecule "
+                                                       f"from {low:.1f} to {high:.1f} Å")

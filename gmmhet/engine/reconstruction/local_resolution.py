@@ -138,7 +138,7 @@ def _band_correlation(waves: list[_Waves], shell: float, box: int, grid: int, wo
     size += size % 2
     a, b = (scipy.fft.irfftn(_in_band(wave, shell, top, size), s=(size,) * 3, workers=workers) for wave in waves)
     reach = min(int(np.ceil(_REACH * shell)), (grid - 1) // 2, (size - 1) // 2)
-    cross, power_a, power_b = (_averaged(product, shell, reach, grid, workers) for product in (a * b, a * a, b * b))
+    cross, power_a, power_b = (_averaged(u * v, shell, reach, grid, workers) for u, v in ((a, b), (a, a), (b, b)))
     norm = np.sqrt(np.maximum(power_a, 0) * np.maximum(power_b, 0))
     least = 1e-6 * float(norm.max())
     return np.asarray(np.divide(cross, norm, out=np.zeros_like(cross), where=norm > least), np.float32)
