@@ -102,5 +102,6 @@ class GmmHetReconstructViewer(EmProtocolViewer):
 def _angstroms(described):
     """Local resolution of a map in words."""
     low, median, high = (described[f"local_resolution_{k}"] for k in ("10", "median", "90"))
-    return "no molecule found" if median is None else (f"local resolution {median:.1f} Å (median), 80 % of the molecule "
-                                                       f"from {low:.1f} to {high:.1f} Å")
+    if median is None:
+        return "no molecule found"
+    return f"local resolution {median:.1f} Å (median), 80 % of the molecule from {low:.1f} to {high:.1f} Å"
