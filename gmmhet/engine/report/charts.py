@@ -175,8 +175,20 @@ def landscape(results: Results, first: Mode, second: Mode) -> list[str]:
                         Axis(f"mode {first.number} (standard deviations)", edges[0][0], edges[0][-1]),
                         Axis(f"mode {second.number} (standard deviations)", edges[1][0], edges[1][-1]), height=340)
             plot.density(edges[0], edges[1], values)
+            _mark_maps(plot, results.bins, first.number - 1, second.number - 1)
             figures.append(plot.figure(caption))
     return figures
+
+
+def _mark_maps(plot: Plot, bins: tuple[MapBin, ...], first: int, second: int) -> None:
+    """Where the maps from the particles lie, in their order."""
+    told = [b for b in bins if len(b.coordinates) > max(first, second)]
+    if len(told) < 2:
+        return
+    x, y = ([b.coordinates[k] for b in told] for k in (first, second))
+    plot.line(x, y, "#20262e", width=1.2, dash="3 3", label="maps from the particles")
+    plot.dots(x, y, [along_colour(i, len(told)) for i in range(len(told))],
+              [f"map {b.number}, at {number(a, 2)} and {number(c, 2)}" for b, a, c in zip(told, x, y, strict=True)])
 
 
 def scores(results: Results) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.report.evidence import Evidence, read_evidence
-from gmmhet.engine.report.reading import number_in, read_json, records_in
+from gmmhet.engine.report.reading import number_in, numbers_in, read_json, records_in
 
 __all__ = ["TOO_FEW", "Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
 
@@ -57,10 +57,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class MapBin:
-    """A map made from the particles of one stretch of a mode; resolutions in Angstrom (local: percentiles)."""
+    """A map made from the particles of one stretch of a mode; resolutions in Angstrom (local: percentiles).
+
+    Attributes:
+        coordinates: mean of its particles along every mode; empty where not told.
+    """
 
     number: int
     path: Path
+    coordinates: tuple[float, ...]
     n_particles: float | None
     n_effective: float | None
     coordinate: float | None
@@ -257,7 +262,8 @@ def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     where = f"maps[{number - 1}]."
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
             "local_resolution_median", "local_resolution_10", "local_resolution_90")
-    return MapBin(number, _named(maps, record, path, where), *(number_in(record, k, path, where) for k in keys))
+    return MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
+                  *(number_in(record, k, path, where) for k in keys))
 
 
 def _b_factor(maps: dict[str, Any], path: Path) -> float | None:

@@ -112,7 +112,9 @@ def _write_maps(folder: Path, rng: np.random.Generator, z: np.ndarray, gaussians
         names = [f"map_{b + 1:02d}{half}.mrc" for half in ("", "_half1", "_half2")]
         for name, noise in zip(names, (0.05, 0.1, 0.1), strict=True):
             write_map(folder / name, truth + noise * rng.normal(size=truth.shape) * truth.max(), PIXEL)
+        inside = (z[:, 0] >= edges[b]) & (z[:, 0] <= edges[b + 1])
         records.append(dict(zip(("file", "half1", "half2"), names, strict=True)) | {
+            "coordinates": z[inside].mean(axis=0).tolist(),
             "n_particles": len(z) // 5, "n_effective": len(z) / 5.5, "coordinate": place, "low": float(edges[b]),
             "high": float(edges[b + 1]), "resolution_fsc143": 11.2 + b, "resolution_fsc500": None,
             "local_resolution_10": 9.0, "local_resolution_median": 10.5 + b, "local_resolution_90": 22.0})
@@ -216,6 +218,7 @@ class TestHinge(unittest.TestCase):
         write_report(folder / "run", folder / "report.html")
         cls.page = Page(folder / "report.html")
         cls.summary = json.loads((folder / "run/analysis/summary.json").read_text())
+        cls.maps = json.loads((folder / "run/maps/summary.json").read_text())["maps"]
         cls.arrays = dict(np.load(folder / "run/analysis/analysis.npz"))
         cls.left = sorted(p.name for p in folder.iterdir())
 
@@ -318,6 +321,14 @@ class TestHinge(unittest.TestCase):
             self.assertEqual(self.page.words.count(f"map {name}"), 2)
         self.assertIn("Half-maps of each map, masked", self.page.text)
         self.assertIn("Half-maps of each map, no mask", self.page.text)
+
+    def test_maps_stand_on_the_landscape_where_their_particles_are_on_average(self) -> None:
+        told = re.findall(r"map (\d), at (\S+?) and (\N{MINUS SIGN}?[\d.]+)", self.page.text)
+        self.assertEqual(len(told), 2 * 5)  # as placed, and with the uncertainty taken out
+        for name, *places in told:
+            expected = self.maps[int(name) - 1]["coordinates"][:2]
+            found = [float(p.replace("\N{MINUS SIGN}", "-")) for p in places]
+            np.testing.assert_allclose(found, expected, rtol=0.06, atol=0.01)
 
     def test_what_was_run_is_told(self) -> None:
         for words in ("gmmhet run particles.star map.mrc -o out", "0.1.0", "/data/particles.star", "e step, time",
