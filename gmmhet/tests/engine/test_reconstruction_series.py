@@ -70,6 +70,25 @@ class TestOneGreyscale(Workspace):
                 self.assertEqual(header.origin.tolist(), (0, 0, 0))
 
 
+class TestCoordinates(Workspace):
+    def test_means_of_the_particles_along_every_mode(self):
+        rng = np.random.default_rng(0)
+        z = np.round(rng.normal(size=(2, 60)), 5)
+        data = self.particles(n=60, noise=0.5)
+        extra = {"gmmhetLatent1": z[0], "gmmhetLatent2": z[1]}
+        output = self.run_stage(data, extra=extra, n=3, mode=2)
+        order = np.argsort(z[1])
+        for number, record in enumerate(read_summary(output)["maps"]):
+            np.testing.assert_allclose(record["coordinates"], z[:, order[20 * number:20 * number + 20]].mean(axis=1))
+            self.assertAlmostEqual(record["coordinates"][1], record["coordinate"])
+        windows = read_summary(self.run_stage(data, extra=extra, n=3, mode=2, by="kernel", name="windows"))["maps"]
+        np.testing.assert_allclose([m["coordinates"][1] for m in windows], [m["coordinate"] for m in windows], rtol=1e-5)
+
+    def test_none_without_modes(self):
+        output = self.run_stage(self.particles(n=20, noise=0.5))
+        self.assertEqual(read_summary(output)["maps"][0]["coordinates"], [])
+
+
 class TestLocalResolutionFiles(Workspace):
     def two_parts(self):
         """A molecule of two parts, 10 voxels apart; one of them is there in every other particle, at random places."""

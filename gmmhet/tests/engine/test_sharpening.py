@@ -1,5 +1,7 @@
 """B factors: planted ones come back; what is done to a map is what the formula says."""
 
+import contextlib
+import io
 import tempfile
 import unittest
 from pathlib import Path
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
+from gmmhet.engine.cli import main
 from gmmhet.engine.config import ReconstructConfig, sharpening_b
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map, write_map
@@ -170,6 +173,14 @@ class TestSeries(Volumes):
             with pytest.raises(InputError, match=f"--sharpen is '{text}'; expected none, auto or a negative B factor"):
                 ReconstructConfig(sharpen=text)
         self.assertEqual(ReconstructConfig(sharpen=" auto ").sharpen, "auto")
+
+    def test_a_negative_number_is_a_value_on_the_command_line(self):
+        for value, line in (("-80", "no such file"), ("-80.5", "no such file"), ("7", "--sharpen is '7'")):
+            with contextlib.redirect_stderr(io.StringIO()) as told:
+                status = main(["reconstruct", "/no/such.star", "--latents", "/no/such.star", "--sharpen", value, "-o",
+                               str(self.folder)])
+            self.assertEqual(status, 2)
+            self.assertIn(line, told.getvalue())
 
 
 if __name__ == "__main__":
