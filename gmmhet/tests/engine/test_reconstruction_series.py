@@ -46,14 +46,15 @@ class TestOneGreyscale(Workspace):
         self.assertLess(noise, 0.03 * first.max())
 
     def test_unequal_numbers_of_particles_do_not_change_the_scale(self):
-        """400 and 100 particles of one state: the filter of the poorer map takes 2% at most."""
+        """400 and 100 particles of one state: the filters of both maps, which noise and signal tell, take 2% at most of
+        the scale, and differ by 1% of the density at most."""
         z = np.r_[np.full(400, -1.0), np.full(100, 1.0)] + 1e-3 * np.random.default_rng(4).normal(size=500)
-        first, second, noise, counts = self.equal_states("clusters", np.round(z, 5))
+        first, second, _, counts = self.equal_states("clusters", np.round(z, 5))
         self.assertEqual(counts, [400, 100])
         slope, offset = np.polyfit(first, second, 1)
         self.assertAlmostEqual(slope, 1, delta=0.02)
         self.assertLess(abs(offset), 0.01 * first.max())
-        self.assertLess(np.std(first - second), 1.5 * noise)
+        self.assertLess(np.std(first - second), 0.01 * first.max())
 
     def test_headers(self):
         data = self.particles(n=60, noise=0.5)
@@ -82,7 +83,8 @@ class TestCoordinates(Workspace):
             np.testing.assert_allclose(record["coordinates"], z[:, order[20 * number:20 * number + 20]].mean(axis=1))
             self.assertAlmostEqual(record["coordinates"][1], record["coordinate"])
         windows = read_summary(self.run_stage(data, extra=extra, n=3, mode=2, by="kernel", name="windows"))["maps"]
-        np.testing.assert_allclose([m["coordinates"][1] for m in windows], [m["coordinate"] for m in windows], rtol=1e-5)
+        for record in windows:
+            self.assertAlmostEqual(record["coordinates"][1], record["coordinate"], places=5)
 
     def test_none_without_modes(self):
         output = self.run_stage(self.particles(n=20, noise=0.5))
