@@ -4,6 +4,8 @@ import argparse
 import re
 from pathlib import Path
 
+from gmmhet.engine.errors import InputError
+
 __all__ = ["add_map", "add_movie", "add_path"]
 
 _ANALYSIS = "folder of gmmhet analyze or gmmhet run"
@@ -60,6 +62,9 @@ def add_path(sub: argparse.ArgumentParser) -> None:
 
 def _path(options: argparse.Namespace) -> None:
     from gmmhet.engine.landscape.stage import PathChoice, write_path
+    if (options.start, options.end, *options.through) != (None, None) and (
+            options.start is None or (options.end is None and not options.closed)):
+        raise InputError("a path between points needs --from and --to (with --closed, --from alone and --through)")
     stops = tuple(s for s in (options.start, *options.through, options.end) if s is not None)
     trace = options.trace or (not stops and options.mode is None)
     write_path(options.folder, options.output,

@@ -66,7 +66,7 @@ def write_movie(path: Path, series: MapSeries, labels: Sequence[str], empty: Seq
         pause[-1] += 1000 * _SECONDS_OF_END / 2
         order += order[-2:0:-1]
         pause += pause[-2:0:-1]
-    frames = [pictures[i].convert("P", palette=Image.Palette.ADAPTIVE, colors=96) for i in order]
+    frames = [pictures[i].convert("P", palette=Image.Palette.ADAPTIVE, colors=160) for i in order]
     with replacing(path) as temporary:
         frames[0].save(temporary, format="GIF", save_all=True, append_images=frames[1:], duration=pause, loop=0,
                        disposal=1)
@@ -120,7 +120,7 @@ def _compose(panels: Sequence[NDArray[np.uint8]], views: Sequence[str], label: s
         picture = Image.fromarray(panel).resize(size, Image.Resampling.BICUBIC)
         whole.paste(picture, (number * _PANEL + (_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2), picture)
         draw.text((number * _PANEL + 8, 6), view, fill=(120, 128, 138), font=small)
-    text = f"{label}   no particles here" if empty else label
+    text = f"{label}: no particles here" if empty else label
     draw.text((whole.width // 2, _PANEL + _CAPTION // 2), text, fill=_WARNING if empty else _INK, font=font,
               anchor="mm")
     return whole

@@ -52,7 +52,7 @@ class PathChoice:
         if sum((bool(self.stops), self.mode is not None, self.trace)) != 1:
             raise InputError("expected one of --from with --to, --mode, and --trace")
         if self.stops and len(self.stops) < 2:
-            raise InputError("expected --from and --to")
+            raise InputError("one point is given for a path; expected at least two points")
         if self.mode is not None and self.closed:
             raise InputError("--mode and --closed exclude each other: a path along one coordinate has two ends")
         if not 2 <= self.n <= 1000:
@@ -135,7 +135,7 @@ def _write_models(output: Path, analysis: Analysis, points: Array, around: Surro
 
 def _label(index: int, point: Array, count: int) -> str:
     place = ", ".join(f"{v:+.2f}" for v in point[:4]) + (", ..." if len(point) > 4 else "")
-    return f"{index + 1} of {count}:  {place}"
+    return f"map {index + 1} of {count}" + (f", at {place}" if place else "")
 
 
 def _write_summary(path: Path, summary: dict[str, Any]) -> None:

@@ -152,6 +152,15 @@ class TestCommandLine(Folder):
                                        "ROOT/p.csv"), 0)
         np.testing.assert_allclose(read_points(self.root / "p.csv", 2)[[0, -1]], [[-1, -0.5], [-0.5, 1]])
 
+    def test_a_closed_path_needs_no_end(self):
+        rng = np.random.default_rng(4)
+        write_analysis(self.root / "a", *with_posteriors(ring(1000, rng), rng))
+        self.assertEqual(self.run_main("path", "ROOT/a", "--from", "1.4,0,1,0", "--through", "-1.4,0,1,0", "--closed",
+                                       "--n", "12", "-o", "ROOT/p.csv"), 0)
+        found = read_points(self.root / "p.csv", 4)
+        self.assertTrue(looks_closed(found))
+        self.assertLess(np.abs(np.linalg.norm(found[:, :2], axis=1) - 1.4).max(), 0.15)
+
     def test_bad_requests_are_told_in_one_line(self):
         self.plant()
         (self.root / "bad.csv").write_text("latent1\nx\n")
@@ -165,7 +174,9 @@ class TestCommandLine(Folder):
             ("expected a name that ends with .gif", "map", "ROOT/analysis", "--at", "0", "--movie", "a.mp4", "-o", "m"),
             ("no such folder", "map", "ROOT/nothing", "--at", "0", "-o", "ROOT/m"),
             ("analysis.npz: no such file", "map", "ROOT/empty", "--at", "0", "-o", "ROOT/m"),
-            ("expected --from and --to", "path", "ROOT/analysis", "--to", "1", "-o", "ROOT/p.csv"),
+            ("needs --from and --to", "path", "ROOT/analysis", "--to", "1", "-o", "ROOT/p.csv"),
+            ("needs --from and --to", "path", "ROOT/analysis", "--through", "1", "--from", "0", "-o", "ROOT/p.csv"),
+            ("expected at least two points", "path", "ROOT/analysis", "--from", "1", "--closed", "-o", "ROOT/p.csv"),
             ("expected one of --from", "path", "ROOT/analysis", "--mode", "1", "--trace", "-o", "ROOT/p.csv"),
             ("--mode is 3; expected 1 to 2", "path", "ROOT/analysis", "--mode", "3", "-o", "ROOT/p.csv"),
             ("--n is 1", "path", "ROOT/analysis", "--n", "1", "-o", "ROOT/p.csv"),
