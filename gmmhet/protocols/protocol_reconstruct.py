@@ -185,7 +185,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         return [f"*{len(found['maps'])}* maps along mode {found['mode']}; page: {self.getReport()}",
                 *(f"Map {k}: {m['n_particles']} particles, coordinate {_number(m['coordinate'], '.2f')}, "
                   f"resolution {_number(m['resolution_fsc143'], '.1f')} Å (FSC 0.143), "
-                  f"{_number(m['local_resolution_median'], '.1f')} Å (median of the local one)"
+                  f"locally {_number(m['local_resolution_median'], '.1f')} Å (median)"
                   for k, m in enumerate(found["maps"], 1)), *_sharpening(found)]
 
     def _methods(self):
