@@ -38,7 +38,6 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         form.addParam("showChimera", LabelParam, label="Maps in ChimeraX", condition=str(has_chimera()))
         form.addParam("showCurves", LabelParam, label="Fourier shell correlation",
                       help="Between half-maps: within the mask, and (dotted) without it.")
-        form.addSection(label="Local resolution")
         form.addParam("showLocal", LabelParam, label="Local resolution in sections",
                       help="Where the half-maps around a point cease to agree (correlation 0.5), in Å.")
         form.addParam("showLocalChimera", LabelParam, label="Local resolution in ChimeraX",
