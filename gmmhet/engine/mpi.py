@@ -16,7 +16,7 @@ __all__ = ["MpiCommunicator"]
 
 _T = TypeVar("_T")
 _CALL, _STOP = 1, 2
-_LONGEST_NAP = 0.004  # seconds between two looks for a call: waiting ranks leave their core to rank 0's threads
+_SHORTEST_NAP, _LONGEST_NAP = 1e-5, 2e-3  # seconds between two looks: ranks that wait leave their core to others
 
 
 @dataclass(frozen=True)
@@ -121,14 +121,11 @@ class MpiCommunicator(Communicator):
             self._collected(kind, outcome)
 
     def _called(self) -> bool:
-        """Wait, mostly asleep, for a call; False when the run is over."""
-        nap = 1e-5
-        while not self._world.iprobe(source=0, tag=_CALL):
-            if self._world.iprobe(source=0, tag=_STOP):
-                self._world.recv(source=0, tag=_STOP)
-                return False
-            time.sleep(nap)
-            nap = min(2 * nap, _LONGEST_NAP)
+        """Wait for a call; False when the run is over."""
+        _asleep_until(lambda: self._world.iprobe(source=0, tag=_CALL) or self._world.iprobe(source=0, tag=_STOP))
+        if self._world.iprobe(source=0, tag=_STOP):
+            self._world.recv(source=0, tag=_STOP)
+            return False
         return True
 
     def _failure(self, error: Exception) -> _Failure:
@@ -143,6 +140,7 @@ class MpiCommunicator(Communicator):
 
     def _collected(self, kind: str, own: _Outcome) -> _Outcome:
         """On rank 0: the outcomes of all ranks as one."""
+        _asleep_until(self._world.Ibarrier().Test)
         if kind == "total":
             found = self._world.reduce(own, op=_merged, root=0)
             return own if found is None else found
@@ -151,6 +149,13 @@ class MpiCommunicator(Communicator):
             return own
         failures = itertools.chain.from_iterable(o.failures for o in every)
         return _Outcome([o.value for o in every if o.present], True, tuple(failures))
+
+
+def _asleep_until(there: Callable[[], bool]) -> None:
+    nap = _SHORTEST_NAP
+    while not there():
+        time.sleep(nap)
+        nap = min(2 * nap, _LONGEST_NAP)
 
 
 def _merged(a: _Outcome, b: _Outcome) -> _Outcome:
