@@ -47,14 +47,14 @@ def read_series(files: Sequence[Path], *, closed: bool = False, level: float | N
     if not files:
         raise InputError("no map to be shown; expected at least one")
     first = read_map(files[0])
-    total = first.data.astype(np.float64)
+    total = first.data
     for path in files[1:]:
         other = read_map(path)
         if other.box != first.box or abs(other.pixel_size / first.pixel_size - 1) > 1e-3:
             raise InputError(f"{path}: box {other.box}, {other.pixel_size:g} A; expected {first.box}, "
                              f"{first.pixel_size:g} A as in {files[0].name}")
-        total += other.data
-    mean = DensityMap((total / len(files)).astype(np.float32), first.pixel_size)
+        total = total + other.data
+    mean = DensityMap(total / np.float32(len(files)), first.pixel_size)
     return MapSeries(tuple(files), mean, contour_level(mean) if level is None else level, closed)
 
 

@@ -265,6 +265,12 @@ class TestWorkflow(ProjectCase):
         (window,) = shown["showCheck"]()
         np.testing.assert_array_equal(window.getFigure().axes[0].images[0].get_array(),
                                       imread(self.motion._getExtraPath("check.png")))
+        (window,) = shown["showPoint"]()
+        picker = window.getFigure().gmmhet_picker
+        picker.choose([0.0])
+        self.assertTrue(picker.place.populated)  # the mean of all, between the ends of a hinge
+        picker.choose([9.0])
+        self.assertFalse(picker.place.populated)
         viewer.mode.set(2)
         self.assertEqual(viewer.validate(), ["Mode is 2; expected 1 to 1"])
 
