@@ -9,6 +9,7 @@ from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_gri
 __all__ = ["ball", "solve"]
 
 _LEAST = 0.05  # of a shell's mean weight, that the preconditioner takes for granted
+_LEVELS = (1.0, 0.1, 0.01, 0.001)  # of e^2 in the preconditioner, between which it goes over in the logarithm
 _EDGE = 3.0  # voxels, fall of the ball's edge
 
 
@@ -74,20 +75,12 @@ class _System:
         last = len(table) - 1
         own = np.minimum(shell_of_grid(self.box, self.box), last)
         floor = _LEAST * equations.shell_weights().astype(np.float32)
-        inverse = np.maximum(equations.circulant, floor[np.minimum(own, len(floor) - 1)])
+        self._circulant = np.maximum(equations.circulant, floor[np.minimum(own, len(floor) - 1)])
+        self._prior = table[own]
+        self._levels = None if envelope is None else _levels(envelope)
         self._multiplier = equations.transfer
-        self._stationary: NDArray[np.float32] | None = None
         if envelope is None:
             self._multiplier = self._multiplier + table[np.minimum(shell_of_grid(self.size, self.box), last)]
-        else:
-            self._stationary = table[own]
-            square = np.square(envelope)
-            inverse *= np.vdot(square, square) / square.sum()  # e^2 where the signal is
-        self._inverse = 1 / (inverse + table[own])
-
-    def stationary(self, density: NDArray[np.float32]) -> NDArray[np.float32] | float:
-        """R where it stands apart, on the grid of the box, which wraps around; else 0."""
-        return 0.0 if self._stationary is None else self._filtered(density, self._stationary)
 
     def apply(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
         """Convolution without wrap-around; lines of zeros are not transformed."""
@@ -100,10 +93,26 @@ class _System:
         wave = scipy.fft.ifft(wave, axis=1, workers=workers)[:, :n]
         return np.asarray(scipy.fft.irfft(wave, size, axis=2, workers=workers)[:, :, :n])
 
+    def stationary(self, density: NDArray[np.float32]) -> NDArray[np.float32] | float:
+        """R where it stands apart, on the grid of the box, which wraps around; else 0."""
+        return 0.0 if self._levels is None else self._filtered(density, self._prior)
+
     def precondition(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._filtered(density, self._inverse)
+        """1 / (T + R) with the periodic T, or the sum over levels l of w_l / (l T + R) w_l."""
+        if self._levels is None:
+            return self._filtered(density, 1 / (self._circulant + self._prior))
+        parts = (weight * self._filtered(weight * density, 1 / (np.float32(level) * self._circulant + self._prior))
+                 for level, weight in self._levels)
+        return np.asarray(sum(parts, np.zeros_like(density)))
 
     def _filtered(self, density: NDArray[np.float32], multiplier: NDArray[np.float32]) -> NDArray[np.float32]:
         wave = scipy.fft.rfftn(density, workers=self._workers)
         wave *= multiplier
         return np.asarray(scipy.fft.irfftn(wave, s=(self.box,) * 3, workers=self._workers))
+
+
+def _levels(envelope: NDArray[np.float32]) -> list[tuple[float, NDArray[np.float32]]]:
+    """Values of e^2, and where they stand for it: weights [box] * 3 whose squares add up to 1."""
+    height = np.log10(np.maximum(np.square(envelope), _LEVELS[-1]))
+    near = [np.maximum(0, 1 - np.abs(height - np.log10(level))) for level in _LEVELS]
+    return [(level, np.sqrt(share).astype(np.float32)) for level, share in zip(_LEVELS, near, strict=True) if share.any()]
