@@ -173,7 +173,7 @@ def _bin_table(results: Results) -> str:
             "particles that would carry the same information.")
     if local:
         note += (" Local: where the half maps around a point cease to agree (correlation 0.5), as the median over the "
-                 "molecule; in brackets, where its best tenth ends and its worst begins.")
+                 "molecule; below, where its best tenth ends and its worst begins.")
     if results.b_factor is not None:
         note += (f" Maps sharpened by a B factor of {number(results.b_factor)}\N{NO-BREAK SPACE}Å² stand beside them "
                  "in the folder; the page shows them unsharpened.")
@@ -181,12 +181,12 @@ def _bin_table(results: Results) -> str:
 
 
 def _local_cell(found: MapBin) -> str:
-    """Median, and the percentiles smaller."""
+    """Median, and the percentiles smaller below it."""
     if found.local_median is None:
         return _cell(None)
     exact = repr(found.local_median)
     return (f'<td class="figure" data-value="{exact}" title="{exact}">{number(found.local_median)} '
-            f"<small>({number(found.local_10)} to {number(found.local_90)})</small></td>")
+            f"<br><small>{number(found.local_10)} to {number(found.local_90)}</small></td>")
 
 
 def _modes(results: Results) -> str:
