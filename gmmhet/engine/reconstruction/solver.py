@@ -115,4 +115,5 @@ def _levels(envelope: NDArray[np.float32]) -> list[tuple[float, NDArray[np.float
     """Values of e^2, and where they stand for it: weights [box] * 3 whose squares add up to 1."""
     height = np.log10(np.maximum(np.square(envelope), _LEVELS[-1]))
     near = [np.maximum(0, 1 - np.abs(height - np.log10(level))) for level in _LEVELS]
-    return [(level, np.sqrt(share).astype(np.float32)) for level, share in zip(_LEVELS, near, strict=True) if share.any()]
+    weights = [np.sqrt(share).astype(np.float32) for share in near]
+    return [(level, weight) for level, weight in zip(_LEVELS, weights, strict=True) if weight.any()]
