@@ -1,6 +1,6 @@
 """Sections through volumes, where no other program is installed to show them."""
 
-from pwem.objects import SetOfVolumes, Volume
+from pwem.objects import SetOfVolumes, SetOfVolumesFlex, Volume
 from pyworkflow.viewer import DESKTOP_TKINTER, Viewer
 
 from gmmhet.viewers.windows import slices_plotter
@@ -12,7 +12,7 @@ class GmmHetSlicesViewer(Viewer):
     """Sections of a volume, or of a set of volumes with a slider to go through them."""
 
     _name = "sections (gmmhet)"
-    _targets = (Volume, SetOfVolumes)
+    _targets = (Volume, SetOfVolumes, SetOfVolumesFlex)
     _environments = (DESKTOP_TKINTER,)
 
     def _visualize(self, obj, **kwargs):

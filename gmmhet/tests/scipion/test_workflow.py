@@ -306,7 +306,8 @@ class TestWorkflow(ProjectCase):
         self.assertEqual(sum(line.startswith(f"color sample #2 map #{MAPS + 2} palette ") for line in script), 1)
 
     def test_single_volumes_have_a_viewer(self):
-        for output, maps in ((self.model.outputVolume, 1), (self.maps.outputVolumes, MAPS)):
+        for output, maps in ((self.model.outputVolume, 1), (self.maps.outputVolumes, MAPS),
+                             (self.maps.outputVolumesFlex, MAPS)):
             self.assertIn(GmmHetSlicesViewer, Config.getDomain().findViewers(output, "tkinter"))
             (window,) = GmmHetSlicesViewer(project=self.project)._visualize(output)
             self.assertEqual(len([a for a in window.getFigure().axes if a.images]), 3 if maps == 1 else 6)
