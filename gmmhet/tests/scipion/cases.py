@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from gmmhet.engine.io import table_from, write_stack, write_star
 from gmmhet.headless import launch, open_project, point
 from gmmhet.protocols import ProtGmmHetImport
 
-__all__ = ["BOX", "HAND_BOX", "HAND_PIXEL", "PARTICLES", "PIXEL", "ConvertCase", "ProjectCase", "engine"]
+__all__ = ["BOX", "HAND_BOX", "HAND_PIXEL", "PARTICLES", "PIXEL", "RANKS", "ConvertCase", "ProjectCase", "engine"]
 
 HAND_PIXEL, HAND_BOX = 2.5, 8
 PARTICLES, BOX, PIXEL = 500, 32, 8.0
+#: processes of the protocols with an MPI box
+RANKS = 2 if find_spec("mpi4py") and Path(sys.executable).with_name("mpirun").exists() else 1
 
 
 class ConvertCase(unittest.TestCase):

@@ -22,7 +22,7 @@ from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import read_particles, read_star
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
-from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, ProjectCase
+from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase
 from gmmhet.viewers import GmmHetAnalyzeViewer, GmmHetReconstructViewer, GmmHetSlicesViewer
 
 KEPT, MAPS = 400, 3
@@ -42,10 +42,11 @@ class TestWorkflow(ProjectCase):
             numberOfThreads=1))
         cls.motion = launch(cls.project, cls.protocol(
             ProtGmmHetAnalyze, {"inputParticles": (cls.subset, "outputParticles"),
-                                "inputModel": (cls.model, "outputModel")}, nModes="1", numberOfThreads=1))
+                                "inputModel": (cls.model, "outputModel")}, nModes="1", numberOfThreads=1,
+            numberOfMpi=RANKS))
         cls.maps = launch(cls.project, cls.protocol(
             ProtGmmHetReconstruct, {"inputParticles": (cls.motion, "outputParticles")}, nMaps=MAPS, sharpen="-900",
-            numberOfThreads=1))
+            numberOfThreads=1, numberOfMpi=RANKS))
         with open(cls.data / "truth.csv", newline="", encoding="utf-8") as text:
             cls.truth = {int(row["id"]): float(row["coordinate"]) for row in csv.DictReader(text)}
 
@@ -64,6 +65,11 @@ class TestWorkflow(ProjectCase):
         np.testing.assert_allclose(origins, table.origins, atol=1e-5)
         self.assertTrue(all(Path(p.getFileName()).is_symlink() for p in particles))
         self.assertEqual(self.imports.outputVolume.getSamplingRate(), PIXEL)
+
+    @unittest.skipIf(RANKS == 1, "mpi4py and mpirun are not there: pip install mpi4py mpich")
+    def test_the_mpi_box_starts_ranks(self):
+        for protocol in (self.motion, self.maps):
+            self.assertIn(f"{RANKS} ranks: ", Path(protocol.getStderrLog()).read_text(encoding="utf-8"))
 
     def test_the_model_represents_the_map(self):
         model = GaussianModel.load(self.model.outputModel.getModelFile())
