@@ -6,6 +6,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable
 
 __all__ = ["image_noise", "with_residual_noise"]
@@ -19,6 +20,8 @@ def image_noise(table: ParticleTable) -> NDArray[np.float64]:
 
     Returns:
         [groups, box // 2 + 1], one row an optics group; a group without particles has the mean of the others.
+    Raises:
+        InputError: the images that are looked at are all blank.
     """
     found = np.full((len(table.optics), table.box // 2 + 1), np.nan)
     for group in np.unique(table.optics_index):
@@ -34,11 +37,16 @@ def _background_power(table: ParticleTable, rows: NDArray[np.int64]) -> NDArray[
     window = np.clip((np.hypot(axis[:, None], axis) - 0.5 * box) / (0.05 * box) + 0.5, 0, 1).astype(np.float32)
     y, x = np.fft.fftfreq(box, 1 / box)[:, None], np.arange(box // 2 + 1)
     rings = np.rint(np.hypot(x, y)).astype(np.int64)
-    power = np.zeros(rings.shape)
+    power, blank = np.zeros(rings.shape), True
     for start in range(0, len(rows), _IMAGES_AT_ONCE):
         images = table.images(rows[start:start + _IMAGES_AT_ONCE])
+        blank = blank and bool((images == images[:, :1, :1]).all())
         level = (images * window).sum(axis=(1, 2), keepdims=True) / window.sum()
         power += np.square(np.abs(scipy.fft.rfft2((images - level) * window))).sum(axis=0, dtype=np.float64)
+    if blank:
+        name = table.stacks[int(table.stack_index[rows[0]])]
+        raise InputError(f"{name}: all pixels of an image have the same value ({len(rows)} images looked at, the first "
+                         f"of row {table.ids[rows[0]]} of {table.source}); expected images of particles")
     number = np.bincount(rings.ravel())
     mean = np.bincount(rings.ravel(), power.ravel()) / number / len(rows) * (box**2 / np.square(window).sum())
     mean = mean[:box // 2 + 1]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, ParticleTable, write_map
 from gmmhet.engine.maps import radial_power, resample_map, soft_mask
 from gmmhet.engine.messages import Replicated
@@ -79,8 +80,15 @@ class Series(Replicated):
 
         A large box is tried at 128 voxels first: where the half maps stop agreeing before its Nyquist frequency, the
         full size would only add noise.
+
+        Raises:
+            InputError: a map would have no particles, or images cannot be read.
         """
         missing = [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
+        for i in missing:
+            if not len(self._rows(i, 1)) and not len(self._rows(i, 2)):
+                raise InputError(f"gmmhetContrast is 0 for every particle of map {i + 1}; expected the contrast of the "
+                                 "images")
         if communicator().size > 1:
             yield from communicator().each(self._make_one, (threads,), missing)
             return
@@ -111,7 +119,8 @@ class Series(Replicated):
         return [pool.submit(self._half, size, index, half) for half in (1, 2)]
 
     def _rows(self, index: int, half: int) -> NDArray[np.int64]:
-        return np.flatnonzero((self.selection.weights[index] > 0) & (self.table.halves == half))
+        """Particles without contrast tell nothing."""
+        return np.flatnonzero((self.selection.weights[index] > 0) & (self.table.halves == half) & (self.contrast != 0))
 
     def _half(self, size: int, index: int, half: int) -> _Half:
         """Equations of a half-set and its map, without regard to the other half."""
