@@ -160,3 +160,51 @@ class TestSolution(unittest.TestCase):
         found = equations.shell_weights()
         self.assertEqual(int(np.argmax(found)), 3)
         self.assertAlmostEqual(float(equations.data[8, 8, 8]), 2 * 5, delta=0.02)
+
+
+class TestMotionUndone(unittest.TestCase):
+    """Measurements of a body that is displaced and turned in every view, brought home through points and values."""
+
+    def setUp(self):
+        rng = np.random.default_rng(4)
+        self.box, self.width = 20, 1.2
+        self.centers = rng.uniform(-2, 2, (6, 3))
+        self.mass = rng.uniform(1, 2, 6)
+        axis = np.arange(self.box) - self.box // 2
+        profile = np.exp(-0.5 * ((axis - self.centers.T[:, :, None]) / self.width) ** 2)
+        self.true = np.einsum("n,nz,ny,nx->zyx", self.mass, profile[2], profile[1], profile[0])
+        self.frames = np.linalg.qr(rng.normal(size=(150, 3, 3)))[0]  # of every view; rows 0 and 1 span its slice
+        self.turns = np.linalg.qr(np.eye(3) + 0.3 * rng.normal(size=(150, 3, 3)))[0]
+        self.turns *= np.linalg.det(self.turns)[:, None, None]
+        self.shifts = rng.normal(size=(150, 3)) * 1.5
+
+    def transform(self, points):
+        """The body's own, [m] at points [3, m]: sum of its Gaussians' in closed form."""
+        waves = np.exp(-1j * (self.centers @ points))
+        fall = (2 * np.pi * self.width**2) ** 1.5 * np.exp(-0.5 * self.width**2 * np.square(points).sum(axis=0))
+        return fall * (self.mass @ waves)
+
+    def solved(self, undo):
+        """The map from slices of the body at x -> turn x + shift, F(p) = exp(-i p.shift) F_body(turn.T p)."""
+        accumulator = Accumulator(self.box)
+        y, x = np.meshgrid(np.arange(-9, 10), np.arange(10), indexing="ij")
+        inside = (np.hypot(x, y) < 9.5) & ((x > 0) | (y >= 0))
+        index = 2 * np.pi / self.box * np.stack([x[inside], y[inside]])
+        weights = np.where(np.hypot(*index) == 0, 0.5, 1).astype(np.float32)
+        for frame, turn, shift in zip(self.frames, self.turns, self.shifts, strict=True):
+            points = frame[:2].T @ index
+            values = np.exp(-1j * (shift @ points)) * self.transform(turn.T @ points)
+            if undo:
+                values, points = values * np.exp(1j * (shift @ points)), turn.T @ points
+            accumulator.add(points.astype(np.float32), (weights * values).astype(np.complex64), weights)
+        equations = accumulator.finish()
+        return solve(equations, 0.01 * equations.shell_weights(), iterations=8)
+
+    def correlation(self, found):
+        return float(np.corrcoef(found.ravel(), self.true.ravel())[0, 1])
+
+    def test_displaced_and_turned_views(self):
+        self.assertLess(self.correlation(self.solved(undo=False)), 0.9)
+        found = self.solved(undo=True)
+        self.assertGreater(self.correlation(found), 0.99)
+        self.assertAlmostEqual(float((found * self.true).sum() / np.square(self.true).sum()), 1, delta=0.02)
