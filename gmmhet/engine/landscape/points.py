@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.landscape.analysis import Analysis
-from gmmhet.engine.landscape.population import FEWEST_NEAR, OUTSIDE, Population
+from gmmhet.engine.landscape.population import OUTSIDE, Population
 
 __all__ = ["REST", "Surroundings", "given_points", "looks_closed", "rule", "surroundings"]
 
@@ -94,10 +94,10 @@ def rule(analysis: Analysis) -> dict[str, Any]:
     population = analysis.population
     unit = "subunits" if analysis.subunits > 1 else "particles"
     return {"unit": unit, "count": len(population.coordinates), "kernel_width": population.width.tolist(),
-            "lowest_density": population.level, "fewest_near": FEWEST_NEAR,
+            "lowest_density": population.level, "fewest_near": population.fewest,
             "words": f"populated: the density is at least that which {1 - OUTSIDE:.0%} of the {unit} have at their own "
-                     f"place, and at least {FEWEST_NEAR:g} {unit} are near, each counted as exp(-d^2 / 2) with d in "
-                     "standard deviations of its posterior and the kernel"}
+                     f"place, and at least {population.fewest:.3g} {unit} are near, each counted as exp(-d^2 / 2), "
+                     "d in standard deviations of its posterior and the kernel"}
 
 
 def looks_closed(points: Array) -> bool:

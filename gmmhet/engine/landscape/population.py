@@ -5,13 +5,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmmhet.engine.config import FEWEST_PARTICLES
+
 __all__ = ["FEWEST_NEAR", "OUTSIDE", "Population"]
 
 Array = NDArray[np.float64]
 
 #: share of the particles that lie where the density is too low for a point to count as populated
 OUTSIDE = 0.01
-#: particles that have to be near a point for it to count as populated
+#: particles that have to be near a point for it to count as populated, but for many modes
 FEWEST_NEAR = 3.0
 _MOST = 10_000  # particles a density is summed over, taken evenly from all
 _LEADING = 3000  # particles that lead uphill
@@ -31,7 +33,9 @@ class Population:
 
     A point is populated where f is at least what 99 % of the particles have at their own place (a highest-density
     region, Hyndman 1996; f without the particle itself), and at least 3 particles are near, each counted as
-    exp(-(p - z_i)^T (M_i + h^2)^-1 (p - z_i) / 2): as one at its place, as 0.61 one standard deviation away.
+    exp(-(p - z_i)^T (M_i + h^2)^-1 (p - z_i) / 2): as one at its place, as 0.61 one standard deviation away. Over many
+    modes particles are far from each other: where fewer than 99 % of 50 or more have 3 near, themselves included, what
+    99 % have is enough.
 
     Attributes:
         coordinates: [n, K] z. covariance: [n, K, K] M. width: [K] h.
@@ -59,7 +63,7 @@ class Population:
         density, near = self._kernels.sums(_points(points, self.modes))
         density = density / np.exp(self._highest)
         near = near * (len(self.coordinates) / len(self._rows))
-        return density, near, (density >= self.level) & (near >= FEWEST_NEAR)
+        return density, near, (density >= self.level) & (near >= self.fewest)
 
     def density(self, points: ArrayLike) -> Array:
         """[P] f at points [P, K], relative to the highest that any particle has at its place."""
@@ -122,6 +126,14 @@ class Population:
             return 0.0
         own = self._kernels.log_density(self._kernels.places[self._judged], without=self._judged)
         return float(np.exp(np.quantile(own, OUTSIDE) - self._highest))
+
+    @cached_property
+    def fewest(self) -> float:
+        """Particles that have to be near a populated point."""
+        if len(self.coordinates) < FEWEST_PARTICLES:
+            return FEWEST_NEAR
+        near = self._kernels.sums(self._kernels.places[self._judged])[1] * len(self.coordinates) / len(self._rows)
+        return min(FEWEST_NEAR, float(np.quantile(near, OUTSIDE)))
 
     def _best_width(self, spread: Array) -> Array:
         """h under which particles that are left out are most likely."""

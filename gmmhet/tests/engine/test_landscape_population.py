@@ -89,6 +89,14 @@ class TestPopulated(unittest.TestCase):
                 self.assertFalse(population.populated(np.zeros((1, 2)))[0])
                 self.assertAlmostEqual(population.near(np.zeros((1, 2)))[0], n, places=6)
 
+    def test_over_many_modes_particles_that_are_alone_still_populate_their_places(self):
+        rng = np.random.default_rng(10)
+        z = rng.normal(size=(2000, 8))
+        population = Population(z, np.tile(0.01 * np.eye(8), (2000, 1, 1)))
+        self.assertLess(np.median(population.near(z[:200])), FEWEST_NEAR)
+        self.assertGreater(population.populated(z[:200]).mean(), 0.95)
+        self.assertFalse(population.populated(np.full((1, 8), 3.0))[0])
+
     def test_many_particles_are_counted_by_some_of_them(self):
         rng = np.random.default_rng(6)
         z = rng.normal(size=(30_000, 1))
