@@ -118,7 +118,7 @@ def _same(first: Path, second: Path) -> bool:
     if first.suffix == ".mrc":
         return first.read_bytes()[_MRC_HEADER:] == second.read_bytes()[_MRC_HEADER:]
     if first.suffix == ".html":
-        pages = [re.sub(r"[\d.]+ s\b", "", path.read_text()) for path in (first, second)]
+        pages = [re.sub(r"-?[\d.]+ s\b", "", path.read_text()) for path in (first, second)]
         places = [str(path.parent) for path in (first, second)]
         return pages[0].replace(places[0], "") == pages[1].replace(places[1], "")
     return first.read_bytes() == second.read_bytes()

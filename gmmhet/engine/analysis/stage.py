@@ -45,7 +45,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     timing: dict[str, float] = {}
 
     def lap(name: str) -> None:
-        timing[name] = round(time.monotonic() - started - sum(timing.values()), 2)
+        timing[name] = max(0.0, round(time.monotonic() - started - sum(timing.values()), 2))
 
     prepared = prepare(table, model, config, output)
     lap("images and scores")
