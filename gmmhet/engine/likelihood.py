@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.checkpoint import NO_JOURNAL, Page
+from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise, update_spread
 from gmmhet.engine.start import first_modes
-from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
+from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["PIECES", "Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
 

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.agreement import coordinate_correlation, principal_angles
 from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel
 from gmmhet.engine.likelihood import Fit, fit_subspace, infer
 from gmmhet.engine.rigid import rigid_part
-from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["ModeEvidence", "held_out_gains", "select_modes"]
 

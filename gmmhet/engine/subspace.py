@@ -13,14 +13,14 @@ from gmmhet.engine.basis import FieldBasis
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.curvature import FOLLOWING, curvature_sums
 from gmmhet.engine.decoder import LinearModes
-from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel, Sums
 from gmmhet.engine.latent import Posterior, Prior, State, posterior_step, sign_flips
 from gmmhet.engine.messages import Replicated
 from gmmhet.engine.observation import Batch, Observer, batches, whitening
 from gmmhet.engine.parallel import communicator
 from gmmhet.engine.progress import progress
 
-__all__ = ["Ensemble", "PoseSpread", "SubspaceEstimator", "SubspaceModel", "Sums"]
+__all__ = ["SubspaceEstimator"]
 
 Array = NDArray[np.float64]
 

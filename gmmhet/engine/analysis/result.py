@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
-from gmmhet.engine.subspace import PoseSpread
+from gmmhet.engine.ensemble import PoseSpread
 
 __all__ = ["AnalysisResult", "mode_verdict", "overall_verdict", "pose_errors"]
 

@@ -10,12 +10,13 @@ from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, read_map
 from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
 from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part, scaling_field
 from gmmhet.engine.selection import ModeEvidence, select_modes
-from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["AMPLITUDE_PRIOR", "POSITION_PRIOR", "WIDTH_PRIOR", "by_likelihood", "first_model", "first_spread", "search"]
 

@@ -36,9 +36,10 @@ def passes(brief: bool = False) -> dict[str, np.ndarray]:
     """Every kind of pass over the particles of a scene (brief: two kinds), on the ranks that there are."""
     communicator().spread(_without_graphs, (), [()] * communicator().size)
     from gmmhet.engine.basis import FieldBasis, smooth_basis
+    from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel
     from gmmhet.engine.gradient_pca import best_positions
     from gmmhet.engine.scores import score_pass
-    from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel
+    from gmmhet.engine.subspace import SubspaceEstimator
     from gmmhet.tests.engine.scene import Scene
     scene = Scene(n=PARTICLES, gaussians=8, modes=1, groups=2, seed=3)
     cache: Any = Images(scene)

@@ -11,9 +11,9 @@ import numpy as np
 
 from gmmhet.engine import checkpoint
 from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
+from gmmhet.engine.ensemble import PoseSpread, SubspaceModel
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.likelihood import PIECES
-from gmmhet.engine.subspace import PoseSpread, SubspaceModel
 from gmmhet.engine.subunits import SubunitModel
 
 

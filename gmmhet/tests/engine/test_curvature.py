@@ -6,8 +6,9 @@ import numpy as np
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.curvature import curvature_sums
+from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.maximise import update_modes
-from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
+from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Dense, Scene, float32
 
 _SPREAD = PoseSpread(1.0, np.deg2rad(2.0), np.deg2rad(3.0))

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.likelihood import log_likelihood_total
 from gmmhet.engine.maximise import normalise, update_contrast, update_noise, update_spread
-from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
+from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
 

@@ -15,10 +15,11 @@ from gmmhet.engine.analysis.subspace_method import search
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, SimulateConfig
+from gmmhet.engine.ensemble import PoseSpread, SubspaceModel
 from gmmhet.engine.fitting import fit
 from gmmhet.engine.likelihood import PIECES
 from gmmhet.engine.simulate import simulate
-from gmmhet.engine.subspace import PoseSpread, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
 _PARTICLES = 96

@@ -6,9 +6,10 @@ from typing import ClassVar
 import numpy as np
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel
 from gmmhet.engine.likelihood import fit_subspace, infer, log_likelihood_total
 from gmmhet.engine.start import first_modes
-from gmmhet.engine.subspace import Ensemble, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
 _PARTICLES = 240

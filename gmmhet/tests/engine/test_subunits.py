@@ -8,11 +8,12 @@ import numpy as np
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.curvature import tied_curvature
+from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.latent import State
 from gmmhet.engine.maximise import normalise
 from gmmhet.engine.observation import Observer
 from gmmhet.engine.rigid import rigid_fields
-from gmmhet.engine.subspace import Ensemble, PoseSpread, SubspaceEstimator, SubspaceModel, Sums
+from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.engine.subunits import SubunitEstimator, SubunitModel, SubunitModes, over_the_group, symmetric_fields
 from gmmhet.engine.symmetry import rotation_matrices
 from gmmhet.tests.engine.scene import Dense, Scene, float32

@@ -5,8 +5,9 @@ import unittest
 import numpy as np
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.ensemble import PoseSpread, SubspaceModel
 from gmmhet.engine.likelihood import infer
-from gmmhet.engine.subspace import PoseSpread, SubspaceEstimator, SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
 _PARTICLES = 800
