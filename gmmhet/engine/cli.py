@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if ranks.rank:
         logging.basicConfig(stream=sys.stderr, format=f"rank {ranks.rank} on {ranks.place.host}: %(message)s",
                             level=logging.WARNING)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first rank gets it too, and ends all
         ranks.serve()
         return 0
     status = 1
