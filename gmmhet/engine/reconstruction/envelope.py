@@ -17,7 +17,7 @@ __all__ = ["signal_envelope", "solve_within_envelope"]
 _NARROWEST = 2.0  # voxels, width (standard deviation) of the neighbourhood
 _DEVIATIONS = 2.0  # of chance, that agreement has to exceed
 _FLOOR = 1e-3  # of the largest local power
-_ITERATIONS = 8
+_ITERATIONS = 40  # at most; a well-sampled map takes six to ten
 
 
 def signal_envelope(first: NDArray[np.float32], second: NDArray[np.float32], correlation: NDArray[np.float64],

@@ -55,9 +55,15 @@ class TestNoise(unittest.TestCase):
         np.testing.assert_allclose(found[0, :7], [180, 180, 160, 140, 120, 120, 120])
         np.testing.assert_allclose(found[0, 7:], 120)
 
-    def test_empty_images_do_not_divide_by_zero(self):
-        self.data.write_images(np.zeros((300, 25, 25)))
+    def test_images_without_background_do_not_divide_by_zero(self):
+        """Zeros beyond a circle, as programs that mask images leave them; blank images are refused."""
+        axis = np.arange(25) - 12
+        images = self.data.images * (np.hypot(axis[:, None], axis) < 10)
+        self.data.write_images(images)
         self.assertTrue((image_noise(self.table) > 0).all())
+        self.data.write_images(0 * images)
+        with self.assertRaisesRegex(InputError, "all pixels of an image have the same value"):
+            image_noise(self.table)
 
 
 class TestCurves(unittest.TestCase):
