@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import importlib
 import logging
 import signal
 import sys
@@ -70,6 +71,8 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
         places = ranks.spread(set_devices, (options.threads, options.gpu), [()] * ranks.size)
         if ranks.size > 1:
             _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
+            if options.command in (_analyze, _run):  # all at the same time, not each when it is first needed
+                ranks.spread(importlib.import_module, ("gmmhet.engine.subspace",), [()] * ranks.size)
         options.command(options)
     except InputError as error:
         return _refuse(error, options.error_file)
