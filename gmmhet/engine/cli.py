@@ -72,7 +72,7 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
         if ranks.size > 1:
             _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
             if options.command in (_analyze, _run):  # all at the same time, not each when it is first needed
-                ranks.spread(importlib.import_module, ("gmmhet.engine.subspace",), [()] * ranks.size)
+                ranks.spread(_load_kernels, (), [()] * ranks.size)
         options.command(options)
     except InputError as error:
         return _refuse(error, options.error_file)
@@ -93,6 +93,10 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
         _LOG.exception("gmmhet: failed unexpectedly")
         return 1
     return 0
+
+
+def _load_kernels() -> None:
+    importlib.import_module("gmmhet.engine.subspace")
 
 
 def _refuse(error: InputError, error_file: Path | None) -> int:
