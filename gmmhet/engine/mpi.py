@@ -1,6 +1,7 @@
 """Ranks that are processes of an MPI job."""
 
 import itertools
+import logging
 import time
 import traceback
 import weakref
@@ -14,6 +15,7 @@ from gmmhet.engine.parallel import Communicator, Place, RankError, summed
 
 __all__ = ["MpiCommunicator"]
 
+_LOG = logging.getLogger("gmmhet")
 _T = TypeVar("_T")
 _CALL, _STOP = 1, 2
 _SHORTEST_NAP, _LONGEST_NAP = 1e-5, 2e-3  # seconds between two looks: ranks that wait leave their core to others
@@ -106,6 +108,13 @@ class MpiCommunicator(Communicator):
     # -- on the others ----------------------------------------------------------------------------------------
 
     def serve(self) -> None:
+        try:
+            self._serve()
+        except BaseException as error:  # outside of work that rank 0 hears of, which would wait for ever
+            _LOG.error("%s", self._failure(error).error)
+            self._world.Abort(1)
+
+    def _serve(self) -> None:
         while self._called():
             share = self._world.recv(source=0, tag=_CALL)
             kind, message = self._world.bcast(None, root=0)
@@ -128,7 +137,7 @@ class MpiCommunicator(Communicator):
             return False
         return True
 
-    def _failure(self, error: Exception) -> _Failure:
+    def _failure(self, error: BaseException) -> _Failure:
         told = storage_problem(error) if isinstance(error, OSError) else error
         if isinstance(told, InputError):
             return _Failure(self.rank, self.place.host, str(told), True)

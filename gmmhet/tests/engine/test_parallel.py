@@ -243,10 +243,12 @@ class TestRanks(unittest.TestCase):
         self.assertRegex(done.target.read_text(), r"^RankError: rank 1 on \S+: ZeroDivisionError: nothing to divide by "
                          r"\(.*rank_program\.py, line \d+\)$")
 
-    def test_a_rank_that_is_killed_ends_the_run(self) -> None:
-        done = self.ran(2, "dies")
-        self.assertNotEqual(done.status, 0)
-        self.assertFalse(done.target.exists())
+    def test_a_rank_that_is_killed_or_cannot_answer_ends_the_run(self) -> None:
+        for how in ("dies", "mute"):
+            done = self.ran(2, how)
+            self.assertNotEqual(done.status, 0)
+            self.assertFalse(done.target.exists())
+        self.assertIn("cannot pickle 'module' object", done.said)
 
     def test_the_command_line_speaks_once(self) -> None:
         done = subprocess.run(
