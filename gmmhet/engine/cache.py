@@ -4,6 +4,10 @@ A folder holds images.npy, one record a particle: its values in half precision a
 by (11 bits of every value are kept, whatever the greyscale), images.crc, one 8-byte word a chunk of records: 0 until
 the chunk is written, then 2^32 + its CRC-32, and images.json, what they were made from. Chunks that are missing (of a
 run that was killed) or damaged are made when the cache is opened, and they alone.
+
+Half precision, since it takes half the room and changes nothing: on 1,000 particles of a hinge at SNR 0.1 (64 px, 12
+A) coordinates correlate to 0.999999998 with those from single precision and differ by 0.0003 posterior standard
+deviations; the rank correlation with the truth is 0.97362 and 0.97363, processor time 90.6 and 90.0 s.
 """
 
 import hashlib

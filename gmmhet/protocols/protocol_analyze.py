@@ -8,7 +8,7 @@ from pwem.objects import AtomStruct, SetOfParticlesFlex, SetOfVolumes, SetOfVolu
 from pwem.protocols import ProtAnalysis3D, ProtFlexBase
 from pyworkflow.constants import BETA
 from pyworkflow.protocol.constants import LEVEL_ADVANCED
-from pyworkflow.protocol.params import BooleanParam, EnumParam, FloatParam, PointerParam, StringParam
+from pyworkflow.protocol.params import BooleanParam, EnumParam, FloatParam, FolderParam, PointerParam, StringParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
@@ -73,6 +73,9 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                            "every particle gets its own coordinates. C1: the molecule as a whole.")
         form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
                       help="Stop before any work where orientations, shifts and model make no sense together.")
+        form.addParam("scratch", FolderParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Scratch folder",
+                      help="For the cropped images, on a fast disk. Analyses of the same particles share them there; "
+                           "nothing in it is needed afterwards. Empty: with the other files of this box.")
         self._defineSeed(form)
         self._defineCompute(form, gpu=True, mpi=True)
 
@@ -111,6 +114,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         folder = Path(self._getExtraPath(ANALYSIS_DIR))
         arguments = [self._getExtraPath("particles.star"), "--model", self.inputModel.get().getModelFile(), *arguments,
                      "--root", ".", "-o", str(folder)]
+        if self.scratch.get():
+            arguments += ["--scratch", self.scratch.get()]
         self._runResumable("analyze", arguments, inputs, folder)
         return [self._analysisPath("latents.star"), self._analysisPath("summary.json")]
 

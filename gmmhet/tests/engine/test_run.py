@@ -202,6 +202,26 @@ class TestResume(RunCase):
         self.assertEqual(self.run_job(resume=True), ["analyze", "reconstruct", "report"])
         self.assertTrue(self.stages.config("analyze").resume)
 
+    def test_a_kill_at_once_forgets_nothing(self):
+        """Killed before any stage of the resumed run: the finished stages are still known to be finished."""
+        self.run_job()
+        for _ in range(2):
+            with mock.patch("gmmhet.engine.run._Job.stage", side_effect=KeyboardInterrupt), \
+                    self.assertRaises(KeyboardInterrupt):
+                self.run_job(resume=True)
+            self.assertIn("--resume", self.record()["verdict"])
+            self.assertEqual(set(self.record()["seconds"]), {"fit", "analyze", "reconstruct"})
+        self.assertEqual(self.run_job(resume=True), ["report"])
+
+    def test_a_kill_in_a_changed_stage_does_not_bring_back_the_old_ones(self):
+        self.run_job()
+        changed = AnalyzeConfig(modes=2, resume=True)
+        self.stages.fail = "analyze"
+        with self.assertRaisesRegex(RuntimeError, "power cut"):
+            self.run_job(analyze=changed)
+        self.stages.fail = ""
+        self.assertEqual(self.run_job(analyze=changed), ["analyze", "reconstruct", "report"])
+
     def test_another_map_of_the_same_name_is_noticed(self):
         source = self.folder.parent / "consensus.mrc"
         source.write_bytes(self.map.read_bytes())
