@@ -298,6 +298,8 @@ def _add_reconstruct(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("particles", type=Path)
     sub.add_argument("--latents", type=Path, required=True)
     _add_reconstruct_options(sub)
+    sub.add_argument("--points", type=Path, help="with --by kernel: table of points (.csv), as of gmmhet path, with "
+                     "columns latent1,latent2,...; in place of --n points along the mode")
     sub.add_argument("--mask", type=Path)
     sub.add_argument("--symmetry", default="C1")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
@@ -308,7 +310,8 @@ def _add_reconstruct(sub: argparse.ArgumentParser) -> None:
 
 def _add_reconstruct_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--by", choices=("bins", "clusters", "kernel"), default="bins",
-                     help="equal bins along the mode, clusters of all coordinates, or kernels along the mode")
+                     help="equal bins along the mode; clusters of all coordinates; or kernels: a map around each of "
+                     "points along it, of as few particles as every part and band of frequencies needs")
     sub.add_argument("--mode", type=int, default=1, help="mode to go along, from 1")
     sub.add_argument("--n", type=int, default=5, help="number of maps")
     sub.add_argument("--sharpen", default="none", metavar="none|auto|B",
@@ -318,7 +321,7 @@ def _add_reconstruct_options(sub: argparse.ArgumentParser) -> None:
 
 def _reconstruct_config(options: argparse.Namespace) -> ReconstructConfig:
     return ReconstructConfig(options.by, options.mode, options.n, options.mask, options.symmetry, options.seed,
-                             options.resume, options.sharpen)
+                             options.resume, options.sharpen, getattr(options, "points", None))
 
 
 def _reconstruct(options: argparse.Namespace) -> None:

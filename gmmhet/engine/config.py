@@ -2,20 +2,28 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from gmmhet.engine.errors import InputError
 
 __all__ = ["AnalyzeConfig", "FitConfig", "ReconstructConfig", "SimulateConfig", "check_symmetry", "count_or_auto",
-           "sharpening_b"]
+           "result_options", "sharpening_b"]
 
+#: options of how and where something is computed, which do not change what comes out
+_NOT_OF_THE_RESULT = ("resume", "scratch")
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
 MOST_MODES = 32
 #: what is done about errors of the given poses: integrated out; nothing, they are exact; corrected poses written too
 POSES = ("auto", "exact", "refine")
 PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions")
+
+
+def result_options(config: Any) -> dict[str, Any]:
+    """The options of a config that its results depend on, as JSON."""
+    return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k not in _NOT_OF_THE_RESULT}
 
 
 def check_symmetry(symmetry: str) -> str:
@@ -115,7 +123,8 @@ class FitConfig:
 @dataclass(frozen=True)
 class AnalyzeConfig:
     """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES.
-    focus: mask of the Gaussians that may move; None: all. symmetry: of the model; not C1: by asymmetric unit."""
+    focus: mask of the Gaussians that may move; None: all. symmetry: of the model; not C1: by asymmetric unit.
+    scratch: folder for the cropped images; None: the output."""
 
     method: str = "likelihood"
     modes: int | None = None
@@ -127,6 +136,7 @@ class AnalyzeConfig:
     symmetry: str = "C1"
     seed: int = 0
     resume: bool = False
+    scratch: Path | None = None
 
     def __post_init__(self) -> None:
         _seed(self.seed)
@@ -154,6 +164,7 @@ class AnalyzeConfig:
 @dataclass(frozen=True)
 class ReconstructConfig:
     """gmmhet reconstruct. n: number of bins (or clusters, or kernel centres) along the mode (counted from 1).
+    points: table of points for kernels, in place of n along the mode.
     sharpen: none, auto or a negative B factor in square Angstrom; see :func:`sharpening_b`."""
 
     by: str = "bins"
@@ -164,9 +175,12 @@ class ReconstructConfig:
     seed: int = 0
     resume: bool = False
     sharpen: str = "none"
+    points: Path | None = None
 
     def __post_init__(self) -> None:
         _seed(self.seed)
+        if self.points is not None and self.by != "kernel":
+            raise InputError(f"--points is given and --by is {self.by}; expected --by kernel, maps around points")
         object.__setattr__(self, "sharpen", self.sharpen.strip() or "none")
         if self.sharpen not in ("none", "auto"):
             sharpening_b(self.sharpen)

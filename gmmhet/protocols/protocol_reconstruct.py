@@ -77,8 +77,8 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
                       label="Number of maps")
         form.addParam("by", EnumParam, choices=_CHOICES, default=0, label="Particles of a map",
                       help="bins: stretches of the coordinate with equal numbers of particles.\nclusters: of all "
-                           "coordinates together, in order along the mode.\nkernel: overlapping windows along the "
-                           "mode; a particle whose place is not well known counts everywhere a little.")
+                           "coordinates together, in order along the mode.\nkernel: around points along the "
+                           "mode, each part of the molecule made of as few particles as its motion asks for.")
         form.addParam("inputMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Mask",
                       help="Soft mask for the Fourier shell correlation. Empty: made from the map.")
         form.addParam("symmetry", StringParam, default="C1", label="Symmetry",

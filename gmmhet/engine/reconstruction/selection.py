@@ -8,9 +8,10 @@ from sklearn.mixture import GaussianMixture
 
 from gmmhet.engine.errors import InputError
 
-__all__ = ["Selection", "equal_bins", "kernel_windows", "mixture_clusters"]
+__all__ = ["Selection", "Windows", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
 
-_NEGLIGIBLE = 1e-3  # kernel weight
+_FEWEST, _MOST = 50, 20_000  # particles of the narrowest window, at least, and of the widest nested one, at most
+_STEP = 2.5  # ratio of one window to the next narrower
 
 
 @dataclass(frozen=True)
@@ -65,29 +66,65 @@ def mixture_clusters(coordinates: NDArray[np.float64], mode: int, clusters: int,
     return _disjoint(values, sorted(parts, key=lambda rows: float(values[rows].mean())))
 
 
-def kernel_windows(coordinate: NDArray[np.float64], deviation: NDArray[np.float64], windows: int) -> Selection:
-    """Overlapping windows around evenly spaced quantiles of a coordinate.
+@dataclass(frozen=True)
+class Windows(Selection):
+    """Nested windows of particles around points of latent space; weights and extents are those of the narrowest.
 
-    A particle weighs exp(-d^2 / 2), with d its distance from the centre over sqrt(deviation^2 + h^2): particles whose
-    place is not well known count everywhere a little. h = 1.06 std n^(-1/5) (Silverman 1986). It belongs to the class
-    of the nearest centre; the coordinate of a window is the weighted mean of its particles.
+    Attributes:
+        points: [M, K]. order: [M, W] the nearest particles of every point, nearest first. sizes: of the windows,
+            narrowest first, the last of W. All particles together are the widest window.
+    """
+
+    points: NDArray[np.float64]
+    order: NDArray[np.int64]
+    sizes: tuple[int, ...]
+
+
+def points_along(coordinates: NDArray[np.float64], mode: int, number: int) -> NDArray[np.float64]:
+    """[number, K] points at evenly spaced quantiles of a mode: the mean coordinates of the particles around each.
 
     Args:
-        coordinate: [n]. deviation: [n] posterior standard deviation along the mode.
+        coordinates: [n, K]. mode: from 0. number: at most n.
     """
-    n = len(coordinate)
-    centers = np.quantile(coordinate, (np.arange(windows) + 0.5) / windows)
-    width = np.sqrt(deviation**2 + (1.06 * coordinate.std() * n**-0.2) ** 2)
-    distance = coordinate - centers[:, None]
-    weights = np.exp(-0.5 * np.square(distance / np.maximum(width, 1e-12)))
-    weights[weights < _NEGLIGIBLE] = 0
-    empty = np.flatnonzero(weights.sum(axis=1) == 0)
-    if len(empty):
-        raise InputError(f"window {empty[0] + 1} of --n {windows} holds no particle; expected fewer windows")
-    inside = [coordinate[row > 0] for row in weights]
-    mean = (weights @ coordinate) / weights.sum(axis=1)
-    low, high = (np.array([f(values) for values in inside]) for f in (np.min, np.max))
-    return Selection(weights.astype(np.float32), mean, low, high, 1 + np.argmin(np.abs(distance), axis=0))
+    n = len(coordinates)
+    order = np.argsort(coordinates[:, mode], kind="stable")
+    many = min(n, max(_FEWEST, n // (2 * number)))
+    first = np.clip(np.rint((np.arange(number) + 0.5) / number * n - many / 2).astype(np.int64), 0, n - many)
+    return np.stack([coordinates[order[i:i + many]].mean(axis=0) for i in first])
+
+
+def nested_windows(coordinates: NDArray[np.float64], deviations: NDArray[np.float64], points: NDArray[np.float64],
+                   mode: int, covariance: NDArray[np.float64] | None = None) -> Windows:
+    """Windows of the nearest particles around points, from about 50 to half of all (at most 20,000), each 2.5
+    times the one before.
+
+    Near is a small expected square distance under the particle's posterior, (z - p)^T W (z - p) + sum_k W_kk sd_k^2,
+    with W the inverse of the mean posterior covariance (Mahalanobis): particles whose place is not well known come
+    later.
+
+    Args:
+        coordinates, deviations: [n, K] posterior means and standard deviations. points: [M, K]. mode: from 0, along
+            which coordinate and extent of a map are told. covariance: [K, K] mean posterior covariance (default:
+            diagonal, from the deviations).
+    """
+    n = len(coordinates)
+    if covariance is None:
+        covariance = np.diag(np.maximum(np.square(deviations).mean(axis=0), 1e-12))
+    nearness = np.linalg.inv(covariance + 1e-9 * np.trace(covariance) * np.eye(len(covariance)))
+    spread = np.square(deviations) @ np.diag(nearness)
+    sizes = [max(min(n // 2, _MOST), min(n, _FEWEST))]
+    while sizes[0] >= _STEP * _FEWEST:
+        sizes.insert(0, int(sizes[0] / _STEP))
+    order, away = np.empty((len(points), sizes[-1]), np.int64), np.empty((len(points), n))
+    for i, point in enumerate(points):
+        offset = coordinates - point
+        away[i] = np.einsum("nk,kl,nl->n", offset, nearness, offset)
+        order[i] = np.argsort(away[i] + spread, kind="stable")[:sizes[-1]]
+    weights = np.zeros((len(points), n), np.float32)
+    np.put_along_axis(weights, order[:, :sizes[0]], 1, axis=1)
+    inside = coordinates[order[:, :sizes[0]], mode]
+    return Windows(weights, points[:, mode], inside.min(axis=1), inside.max(axis=1), 1 + np.argmin(away, axis=0),
+                   points, order, tuple(sizes))
 
 
 def _disjoint(values: NDArray[np.float64], parts: list[NDArray[np.int64]]) -> Selection:

@@ -24,14 +24,14 @@ from gmmhet.engine.reconstruction.selection import Selection
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import solve
 
-__all__ = ["Series", "half_equations"]
+__all__ = ["COARSE_ABOVE", "GOES_ON", "Series", "at_once", "half_equations", "near_limit"]
 
 _POINTS_AT_ONCE = 1 << 21
 _WEAK_PRIOR = 0.05  # of the half maps, over the mean weight of a shell: fills what no view saw, costs 5% of the scale
 _HALF_ITERATIONS, _ITERATIONS = 3, 4
 _UNRESOLVED = 10.0  # voxels, neighbourhood of the envelope where half maps agree at no resolution
-_COARSE, _COARSE_ABOVE = 128, 160  # larger boxes are tried at this size first
-_GOES_ON = 0.143  # correlation near the coarse map's Nyquist frequency that asks for the full one
+_COARSE, COARSE_ABOVE = 128, 160  # larger boxes are tried at this size first
+GOES_ON = 0.143  # correlation near the coarse map's Nyquist frequency that asks for the full one
 _MEMORY = 1.5e9  # bytes, that half maps made at the same time may take
 _BYTES_PER_CELL = 14  # of the grid of twice the box
 
@@ -47,10 +47,10 @@ def half_equations(reader: SliceReader, rows: NDArray[np.int64], weights: NDArra
             molecule, with 1 / order of its weight.
     """
     equations = Accumulator(reader.disc.size)
-    at_once = max(1, _POINTS_AT_ONCE // len(reader.disc.shell))
-    for start in range(0, len(rows), at_once):
-        some = rows[start:start + at_once]
-        values, shares = reader.read(some, weights[start:start + at_once] / np.float32(len(symmetry)))
+    batch = max(1, _POINTS_AT_ONCE // len(reader.disc.shell))
+    for start in range(0, len(rows), batch):
+        some = rows[start:start + batch]
+        values, shares = reader.read(some, weights[start:start + batch] / np.float32(len(symmetry)))
         for turn in symmetry:
             equations.add(reader.points(reader.table.views[some] @ turn), values, shares)
     return equations.finish()
@@ -94,7 +94,7 @@ class Series(Replicated):
             return
         first = self._first_size
         waiting: deque[tuple[int, list[Future[_Half]]]] = deque()
-        with ThreadPoolExecutor(_at_once(first, threads)) as pool:
+        with ThreadPoolExecutor(at_once(first, threads)) as pool:
             try:
                 for i in missing:
                     waiting.append((i, self._submit(pool, first, i)))
@@ -107,11 +107,11 @@ class Series(Replicated):
 
     @property
     def _first_size(self) -> int:
-        return _COARSE if self.table.box > _COARSE_ABOVE else self.table.box
+        return _COARSE if self.table.box > COARSE_ABOVE else self.table.box
 
     def _make_one(self, threads: int, index: int) -> MapResult:
         """A map and its files, on any rank."""
-        with ThreadPoolExecutor(_at_once(self._first_size, threads)) as pool:
+        with ThreadPoolExecutor(at_once(self._first_size, threads)) as pool:
             halves = self._submit(pool, self._first_size, index)
         return self._finish(self._first_size, index, halves, threads)
 
@@ -140,9 +140,9 @@ class Series(Replicated):
         mask = soft_mask(DensityMap(both, pixel)) if self.mask is None else self._masks[size]
         curves = compare_halves(first_map, second_map, mask, pixel, self.seed + index)
         given = [e for e in (first, second) if e is not None]
-        if size < self.table.box and len(given) == 2 and _near_limit(curves) > _GOES_ON:
+        if size < self.table.box and len(given) == 2 and near_limit(curves) > GOES_ON:
             del first, second, given
-            with ThreadPoolExecutor(_at_once(self.table.box, threads)) as pool:
+            with ThreadPoolExecutor(at_once(self.table.box, threads)) as pool:
                 again = self._submit(pool, self.table.box, index)
             return self._finish(self.table.box, index, again, threads)
         total = given[0] + given[1] if len(given) == 2 else given[0]
@@ -206,12 +206,12 @@ class Series(Replicated):
         return resample_map(DensityMap(scaled, self._pixel(size)), self.table.box, self.table.pixel_size).data
 
 
-def _at_once(size: int, threads: int) -> int:
+def at_once(size: int, threads: int) -> int:
     """How many half maps may be made at the same time."""
     return int(np.clip(_MEMORY // (_BYTES_PER_CELL * (2 * size) ** 3), 1, threads))
 
 
-def _near_limit(curves: HalfMapCurves) -> float:
+def near_limit(curves: HalfMapCurves) -> float:
     """Mean correlation between 0.85 and 0.97 of the Nyquist frequency."""
     n = len(curves.masked)
     return float(curves.masked[int(0.85 * n):int(0.97 * n)].mean())

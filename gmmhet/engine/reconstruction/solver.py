@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
 
-__all__ = ["ball", "solve"]
+__all__ = ["ball", "convolved", "solve"]
 
 _LEAST = 0.05  # of a shell's mean weight, that the preconditioner takes for granted
 _LEVELS = (1.0, 0.1, 0.01, 0.001)  # of e^2 in the preconditioner, between which it goes over in the logarithm
@@ -22,8 +22,8 @@ def ball(box: int) -> NDArray[np.float32]:
 
 
 def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: NDArray[np.float32] | None = None,
-          envelope: NDArray[np.float32] | None = None, tolerance: float = 1e-2, iterations: int = 4,
-          workers: int = 1) -> NDArray[np.float32]:
+          envelope: NDArray[np.float32] | None = None, data: NDArray[np.float32] | None = None,
+          tolerance: float = 1e-2, iterations: int = 4, workers: int = 1) -> NDArray[np.float32]:
     """The map v that minimises v.T v / 2 - b.v and its prior, with R = ``prior`` in the shells of Fourier space.
 
     Without an envelope, v = m u and the prior is v.R v / 2. With one, v = e u and it is u.R u / 2: what is expected is
@@ -34,6 +34,7 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
             goes on beyond.
         support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is good).
         envelope: [box] * 3 e, 0 to 1, in place of a support; 0 outside the ball.
+        data: [box] * 3 in place of b.
         tolerance: of the residual over its first value, measured with the preconditioner.
         iterations: at most so many; few are best with a weak prior, since the preconditioner already solves a
             well-sampled map and what comes later is noise that the views hardly touch.
@@ -48,7 +49,7 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
     def approximate_inverse(density: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(within * system.precondition(within * density))
 
-    residual = mask * equations.data
+    residual = mask * (equations.data if data is None else data)
     result = np.zeros_like(residual)
     search = solved = approximate_inverse(residual)
     product = first = float(np.vdot(residual, solved))
@@ -63,6 +64,22 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
         product, previous = float(np.vdot(residual, solved)), product
         search = solved + np.float32(product / previous) * search
     return np.asarray(mask * result, np.float32)
+
+
+def convolved(transfer: NDArray[np.float32], density: NDArray[np.float32], workers: int = 1) -> NDArray[np.float32]:
+    """T v without wrap-around, [box] * 3; lines of zeros are not transformed.
+
+    Args:
+        transfer: [size, size, size // 2 + 1], see NormalEquations. density: [box] * 3. workers: threads.
+    """
+    n, size = len(density), len(transfer)
+    wave = scipy.fft.rfft(density, size, axis=2, workers=workers)
+    wave = scipy.fft.fft(wave, size, axis=1, workers=workers)
+    wave = scipy.fft.fft(wave, size, axis=0, workers=workers)
+    wave *= transfer
+    wave = scipy.fft.ifft(wave, axis=0, overwrite_x=True, workers=workers)[:n]
+    wave = scipy.fft.ifft(wave, axis=1, workers=workers)[:, :n]
+    return np.asarray(scipy.fft.irfft(wave, size, axis=2, workers=workers)[:, :, :n])
 
 
 class _System:
@@ -83,15 +100,8 @@ class _System:
             self._multiplier = self._multiplier + table[np.minimum(shell_of_grid(self.size, self.box), last)]
 
     def apply(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Convolution without wrap-around; lines of zeros are not transformed."""
-        n, size, workers = self.box, self.size, self._workers
-        wave = scipy.fft.rfft(density, size, axis=2, workers=workers)
-        wave = scipy.fft.fft(wave, size, axis=1, workers=workers)
-        wave = scipy.fft.fft(wave, size, axis=0, workers=workers)
-        wave *= self._multiplier
-        wave = scipy.fft.ifft(wave, axis=0, overwrite_x=True, workers=workers)[:n]
-        wave = scipy.fft.ifft(wave, axis=1, workers=workers)[:, :n]
-        return np.asarray(scipy.fft.irfft(wave, size, axis=2, workers=workers)[:, :, :n])
+        """T v, with R v where that is a part of it."""
+        return convolved(self._multiplier, density, self._workers)
 
     def stationary(self, density: NDArray[np.float32]) -> NDArray[np.float32] | float:
         """R where it stands apart, on the grid of the box, which wraps around; else 0."""

@@ -7,14 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.points import read_points
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_mask, read_placed
+from gmmhet.engine.reconstruction.kernel_series import KernelSeries
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
 from gmmhet.engine.reconstruction.results import ResultFolder, fingerprint
-from gmmhet.engine.reconstruction.selection import Selection, equal_bins, kernel_windows, mixture_clusters
+from gmmhet.engine.reconstruction.selection import (
+    Selection,
+    Windows,
+    equal_bins,
+    mixture_clusters,
+    nested_windows,
+    points_along,
+)
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.reconstruction.sharpening import sharpen_series
 from gmmhet.engine.symmetry import rotation_matrices
@@ -42,15 +52,16 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     placed = read_placed(particles, latents, root)
     table = placed.particles
     mask = read_mask(config, table)
-    selection = _select(placed, config, latents)
     analysis = latents.parent / "analysis.npz"
-    files = [particles, latents, analysis, *([config.mask] if config.mask else [])]
+    selection = _select(placed, config, latents, analysis)
+    files = [particles, latents, analysis, *(f for f in (config.mask, config.points) if f is not None)]
     folder = ResultFolder(output, fingerprint(config, table, files), resume=config.resume)
     if folder.done:
         _LOG.info("%s: %d of %d maps are there already", output, len(folder.done), len(selection))
     noise = with_residual_noise(image_noise(table), table, analysis)
-    series = Series(table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed,
-                    folder)
+    kind = KernelSeries if isinstance(selection, Windows) else Series
+    series = kind(table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed,
+                  folder)
     prepared = time.monotonic()
     for result in progress(series.make(_threads()), "reconstruct", len(selection) - len(folder.done)):
         folder.finish_map(result)
@@ -66,11 +77,11 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         _log_map(folder.done[i].record)
 
 
-def _select(placed: Placed, config: ReconstructConfig, latents: Path) -> Selection:
+def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: Path) -> Selection:
     n, modes = placed.coordinates.shape
-    if config.n > n:
+    if config.n > n and config.points is None:
         raise InputError(f"--n is {config.n}; expected at most {n}, the number of particles")
-    if not modes and config.n > 1:
+    if not modes and (config.n > 1 or config.points is not None):
         raise InputError(f"{latents}: no column gmmhetLatent1; expected coordinates along a mode, or --n 1")
     if modes and config.mode > modes:
         raise InputError(f"{latents}: no column gmmhetLatent{config.mode}; expected --mode from 1 to {modes}")
@@ -80,12 +91,25 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path) -> Selecti
     if config.by == "clusters":
         return mixture_clusters(placed.coordinates, k, config.n, config.seed)
     if config.by == "kernel":
-        return kernel_windows(placed.coordinates[:, k], placed.deviations[:, k], config.n)
+        z = placed.coordinates
+        points = points_along(z, k, config.n) if config.points is None else read_points(config.points, modes)
+        return nested_windows(z, placed.deviations, points, k, _mean_covariance(analysis, modes))
     return equal_bins(placed.coordinates[:, k], n, config.n)
 
 
+def _mean_covariance(analysis: Path, modes: int) -> NDArray[np.float64] | None:
+    """[K, K] mean posterior covariance, where analysis.npz is there and is about as many modes."""
+    if not analysis.is_file():
+        return None
+    with np.load(analysis, allow_pickle=False) as data:
+        found = data["covariance"].mean(axis=0) if "covariance" in data else np.zeros((0, 0))
+    return found if found.shape == (modes, modes) and np.linalg.eigvalsh(found)[0] > 0 else None
+
+
 def _mean_coordinates(placed: Placed, selection: Selection, index: int) -> list[float]:
-    """[K] along all modes, of a map: the mean over its particles as they are weighted."""
+    """[K] along all modes, of a map: its point, or the mean over its particles."""
+    if isinstance(selection, Windows):
+        return [float(z) for z in selection.points[index]]
     weights = selection.weights[index].astype(np.float64)
     return [float(z) for z in weights @ placed.coordinates / weights.sum()]
 

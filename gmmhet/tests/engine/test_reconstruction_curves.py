@@ -20,7 +20,7 @@ from gmmhet.engine.reconstruction.curves import (
     power_signal,
 )
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
-from gmmhet.engine.reconstruction.selection import kernel_windows, mixture_clusters
+from gmmhet.engine.reconstruction.selection import mixture_clusters, nested_windows, points_along
 from gmmhet.tests.engine.reconstruction_data import ParticleSet
 
 
@@ -171,19 +171,34 @@ class TestClusters(unittest.TestCase):
 
 
 class TestWindows(unittest.TestCase):
-    def test_weights(self):
-        """A certain particle beside the centre outweighs one far off; an uncertain one is spread over the windows."""
-        z = np.linspace(-2, 2, 401)
-        deviation = np.zeros(401)
-        deviation[200] = 50.0
-        found = kernel_windows(z, deviation, 4)
-        centers = np.quantile(z, [0.125, 0.375, 0.625, 0.875])
-        width = 1.06 * z.std() * 401**-0.2
-        expected = np.exp(-0.5 * ((z - centers[1]) / width) ** 2)
-        some = np.flatnonzero((expected > 2e-3) & (np.arange(401) != 200))
-        np.testing.assert_allclose(found.weights[1, some], expected[some], rtol=1e-5)
-        self.assertGreater(found.weights[:, 200].min(), 0.99)
-        self.assertAlmostEqual(found.coordinate[2], -found.coordinate[1], delta=1e-6)
-        self.assertEqual(sorted(np.bincount(found.classes).tolist()), [0, 100, 100, 100, 101])
-        w = found.weights[0].astype(float)
-        self.assertAlmostEqual(found.n_effective(0), w.sum() ** 2 / (w**2).sum(), places=6)
+    def setUp(self):
+        self.rng = np.random.default_rng(4)
+
+    def test_nearest_by_mahalanobis_distance(self):
+        """Against a plain loop; uncertain particles come later than sure ones at the same place."""
+        z, sd = self.rng.normal(size=(2000, 2)), self.rng.uniform(0.1, 0.5, (2000, 2))
+        covariance = np.array([[0.09, 0.03], [0.03, 0.16]])
+        points = np.array([[0.5, -0.5], [-1.0, 0.2]])
+        found = nested_windows(z, sd, points, 0, covariance)
+        self.assertEqual(found.sizes, (64, 160, 400, 1000))
+        w = np.linalg.inv(covariance)
+        for i, p in enumerate(points):
+            expected = [(q - p) @ w @ (q - p) + w[0, 0] * s[0] ** 2 + w[1, 1] * s[1] ** 2
+                        for q, s in zip(z, sd, strict=True)]
+            np.testing.assert_array_equal(found.order[i], np.argsort(expected)[:1000])
+            self.assertEqual(set(np.flatnonzero(found.weights[i])), set(found.order[i, :64]))
+        nearer = [int(np.einsum("k,kl,l", q - points[1], w, q - points[1])
+                       < np.einsum("k,kl,l", q - points[0], w, q - points[0])) for q in z]
+        np.testing.assert_array_equal(found.classes, 1 + np.array(nearer))
+
+    def test_few_particles_make_one_window(self):
+        z = self.rng.normal(size=(30, 1))
+        self.assertEqual(nested_windows(z, np.full((30, 1), 0.1), z[:2], 0).sizes, (30,))
+
+    def test_points_follow_a_bent_motion(self):
+        """On an arc, points along the first mode lie on the arc, at the quantiles."""
+        angle = np.sort(self.rng.uniform(-1, 1, 4000))
+        z = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        points = points_along(z, 0, 5)
+        np.testing.assert_allclose(np.hypot(*points.T), 1, atol=0.01)
+        np.testing.assert_allclose(points[:, 0], np.quantile(z[:, 0], [0.1, 0.3, 0.5, 0.7, 0.9]), atol=0.02)

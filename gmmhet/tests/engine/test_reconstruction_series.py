@@ -7,6 +7,8 @@ from unittest import mock
 import mrcfile
 import numpy as np
 
+from gmmhet.engine.config import ReconstructConfig
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map
 from gmmhet.engine.maps import low_pass, radial_power, soft_edge
 from gmmhet.engine.reconstruction import half_equations, series
@@ -85,6 +87,24 @@ class TestCoordinates(Workspace):
         windows = read_summary(self.run_stage(data, extra=extra, n=3, mode=2, by="kernel", name="windows"))["maps"]
         for record in windows:
             self.assertAlmostEqual(record["coordinates"][1], record["coordinate"], places=5)
+
+    def test_points_of_a_table(self):
+        """Maps around given points; the table's coordinates are those of the maps."""
+        rng = np.random.default_rng(0)
+        data = self.particles(n=60, noise=0.5)
+        (self.folder / "points.csv").write_text("latent1,latent2,density\n0.5,-1,0.2\n-0.25,0,0.4\n")
+        extra = {f"gmmhetLatent{k}": np.round(rng.normal(size=60), 5) for k in (1, 2)}
+        output = self.run_stage(data, extra=extra, n=5, by="kernel", points=self.folder / "points.csv")
+        maps = read_summary(output)["maps"]
+        self.assertEqual([m["coordinates"] for m in maps], [[0.5, -1.0], [-0.25, 0.0]])
+        self.assertEqual([m["n_particles"] for m in maps], [60, 60])
+        with self.assertRaisesRegex(InputError, "expected --by kernel"):
+            ReconstructConfig(points=self.folder / "points.csv")
+
+    def test_kernels_need_both_halves(self):
+        data = self.particles(n=20, noise=0.5, subsets=np.ones(20, int))
+        with self.assertRaisesRegex(InputError, "no particle in half 2; expected both half-sets"):
+            self.run_stage(data, extra={"gmmhetLatent1": np.arange(20.0)}, n=2, by="kernel")
 
     def test_none_without_modes(self):
         output = self.run_stage(self.particles(n=20, noise=0.5))
