@@ -17,6 +17,7 @@ from measures import (
 from oracle import coordinate_posteriors
 from ring import ring
 from stages import Analysis, Bench, DataSet
+from turning_maps import turning_maps
 
 from gmmhet.engine.io import read_particles
 
@@ -152,5 +153,6 @@ ROWS: dict[str, Callable[[Bench, int], Iterable[Figure]]] = {
     "turning": turning, "turning-off": turning_off, "hinge-off": hinge_off,
     "two": _several("twomotions", "two motions, SNR 0.1"),
     "hinge+domain": _several("hingedomain", "hinge and missing domain, SNR 0.1"),
-    "ring": ring, "nulls": null_modes, "coverage": covered, "number": number_of_modes, "adk": adenylate_kinase,
+    "turning-maps": turning_maps, "ring": ring, "nulls": null_modes, "coverage": covered, "number": number_of_modes,
+    "adk": adenylate_kinase,
 }

@@ -163,6 +163,18 @@ class Bench:
             self._done.add(out)
         return out
 
+    def maps_at(self, data: DataSet, found: Analysis, points: Path) -> Path:
+        """Maps around the points of a table."""
+        out = data.folder / "kernels"
+        self._command("reconstruct", data.folder / "particles.star", "--latents", found.folder / "latents.star", "--by",
+                      "kernel", "--points", points, "--seed", data.seed, "-o", _fresh(out))
+        return out
+
+    def one_map(self, particles: Path, found: Analysis, out: Path) -> Path:
+        """The file of a map of some particles, whose contrast and noise are those found."""
+        self._command("reconstruct", particles, "--latents", found.folder / "latents.star", "--n", 1, "-o", _fresh(out))
+        return out / "map_01.mrc"
+
     def run(self, data: DataSet) -> tuple[float, float]:
         """The whole of gmmhet run: wall-clock seconds and peak memory in GB (the largest of its processes)."""
         return self._command("run", data.folder / "particles.star", data.folder / "consensus.mrc",
