@@ -53,11 +53,18 @@ def _trials(folder: Path, options: argparse.Namespace) -> int:
     for trial in range(1, options.trials + 1):
         place = folder / f"trial_{trial:02d}" / "result"
         shutil.rmtree(place.parent, ignore_errors=True)
-        command, kills = [*run, "--resume", "-o", str(place)], []
-        for _ in range(int(rng.integers(1, _MOST_KILLS + 1))):
+        command, kills, wanted = [*run, "--resume", "-o", str(place)], [], int(rng.integers(1, _MOST_KILLS + 1))
+        while len(kills) < wanted:
             after = float(rng.uniform(0, seconds))
+            started = time.monotonic()
             said = _killed(command, after)
-            kills.append(f"{after:5.1f}: {said}")
+            if said is not None:
+                kills.append(f"{after:5.1f}: {said}")
+            elif kills:  # what was left did not take so long
+                break
+            else:  # neither did the whole
+                seconds = min(seconds, time.monotonic() - started)
+                shutil.rmtree(place.parent)
         _, last, _ = _finish(command)
         found = differences(reference, place)
         equal += not found
@@ -84,8 +91,8 @@ def _finish(arguments: list[str]) -> tuple[Path, float, str]:
     return Path(arguments[-1]), time.monotonic() - started, log
 
 
-def _killed(arguments: list[str], after: float) -> str:
-    """Start, kill after some seconds; the last line of its log."""
+def _killed(arguments: list[str], after: float) -> str | None:
+    """Start, kill after some seconds; the last line of its log, None if it ended before."""
     process = _engine(arguments, stderr=subprocess.PIPE)
     try:
         process.wait(after)
@@ -93,7 +100,7 @@ def _killed(arguments: list[str], after: float) -> str:
         process.send_signal(signal.SIGKILL)
     log = process.communicate()[1]
     if process.returncode == 0:
-        return "had ended"
+        return None
     if process.returncode != -signal.SIGKILL:
         raise SystemExit(f"gmmhet {' '.join(arguments)}\nended with status {process.returncode}:\n{log}")
     lines = [line[9:] for line in log.splitlines() if re.match(r"\d\d:\d\d:\d\d ", line)]
