@@ -60,7 +60,7 @@ class MapBin:
     """A map made from the particles of one stretch of a mode; resolutions in Angstrom (local: percentiles).
 
     Attributes:
-        coordinates: mean of its particles along every mode; empty where not told.
+        coordinates: mean of its particles along every mode; empty where not told. kernel: made of nested windows.
     """
 
     number: int
@@ -76,6 +76,7 @@ class MapBin:
     local_median: float | None
     local_10: float | None
     local_90: float | None
+    kernel: bool = False
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,7 @@ def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
             "local_resolution_median", "local_resolution_10", "local_resolution_90")
     return MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
-                  *(number_in(record, k, path, where) for k in keys))
+                  *(number_in(record, k, path, where) for k in keys), kernel=bool(record.get("bandwidth")))
 
 
 def _b_factor(maps: dict[str, Any], path: Path) -> float | None:

@@ -16,7 +16,7 @@ from matplotlib.path import Path as Outline
 from gmmhet.engine import report
 from gmmhet.engine.export import read_ids
 from gmmhet.engine.report import write_report
-from gmmhet.tests.engine.test_report import write_run
+from gmmhet.tests.engine.report_data import write_run
 
 NODE = shutil.which("node")
 

@@ -9,7 +9,7 @@ import numpy as np
 from gmmhet.engine.report.evidence import Pass
 from gmmhet.engine.report.results import read_results
 from gmmhet.engine.report.trust import halfset_angles, pose_corrections, settled, subunits
-from gmmhet.tests.engine.test_report import Folder, write_json, write_run
+from gmmhet.tests.engine.report_data import Folder, write_json, write_run
 
 MINUS = "\N{MINUS SIGN}"
 VIEW = "9.9 % of this coordinate follows the view direction (most near rot 13): poses"
