@@ -172,8 +172,8 @@ def _bin_table(results: Results) -> str:
     note = ("From and to: the stretch of the coordinate (standard deviations). Effective: the number of fully weighted "
             "particles that would carry the same information.")
     if any(b.kernel for b in results.bins):
-        note = ("From and to: the stretch of the coordinate (standard deviations) of the particles nearest to the point "
-                "that the map stands for. Effective: how many particles the map is made of, as the mean over bands of "
+        note = ("From and to: the stretch of the coordinate (standard deviations) of the particles nearest to the "
+                "point that the map stands for. Effective: how many particles the map is made of, the mean over bands of "
                 "frequencies; parts that stand still are made of more, parts that move of fewer. The half maps have "
                 "their filters in common.")
     if local:
