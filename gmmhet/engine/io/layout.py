@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.aberrations import Aberrations
 from gmmhet.engine.io.particles import Optics, ParticleTable, check_images
 from gmmhet.engine.io.star import StarTable, table_from
-from gmmhet.engine.io.texts import TextColumn
+from gmmhet.engine.io.texts import TextColumn, image_texts, number_texts
 
 __all__ = ["ConvertedTables", "converted_particles", "optics_table", "zernike_of"]
 
@@ -79,8 +79,7 @@ class ConvertedTables(Mapping[str, StarTable]):
         return {"optics": optics_table(self._optics, self._source), "particles": self._particle_table()}
 
     def _particle_table(self) -> StarTable:
-        names = self._names
-        images = [f"{s + 1:06d}@{names[i]}" for i, s in zip(self._stack.tolist(), self._slice.tolist(), strict=True)]
+        images = image_texts(self._names, self._stack, self._slice)
         columns: dict[str, Sequence[str]] = {"rlnImageName": images, "rlnOpticsGroup": _texts(self._group + 1)}
         for k, name in enumerate(("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")):
             columns[name] = _texts(self._angles[:, k])
@@ -124,9 +123,7 @@ def _texts(values: Any) -> Sequence[str]:
     array = np.asarray(values)
     if array.dtype.kind == "S":
         return TextColumn(array)
-    if array.dtype.kind == "f":
-        return TextColumn(np.array([b"%.7f" % v for v in array.tolist()]))
-    return TextColumn(np.array([str(v).encode() for v in array.tolist()]))
+    return number_texts(array, "%.7f" if array.dtype.kind == "f" else "%d")
 
 
 def _listed(values: Sequence[float]) -> str:

@@ -107,7 +107,7 @@ class _Reader:
                 part.append(column)
             done += len(columns[0])
             start = stop
-        return {tag: TextColumn(np.concatenate(part)) for tag, part in zip(tags, parts, strict=True)}
+        return {tag: TextColumn(np.concatenate(parts.pop(0))) for tag in tags}  # freed one by one: no text twice
 
     def _cut(self, block: str, width: int, done: int, start: int, stop: int) -> list[NDArray[np.bytes_]]:
         """Columns of whole lines; ``done`` rows stand before them."""

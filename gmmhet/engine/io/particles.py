@@ -15,6 +15,7 @@ from gmmhet.engine.aberrations import EVEN, Aberrations, restored, through_magni
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.ctf import ctf_coefficients
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.mapped import rows_of
 from gmmhet.engine.io.stacks import open_stack
 from gmmhet.engine.io.star import StarTable
 from gmmhet.engine.io.texts import TextColumn
@@ -153,13 +154,14 @@ class ParticleTable:
 
         Rows that share an image (symmetry expansion) are always in the same half.
         """
-        return np.where(self.half_set > 0, self.half_set, self.alternate_halves)
+        told = self.half_set > 0
+        return self.half_set if told.all() else np.where(told, self.half_set, self.alternate_halves)
 
     @cached_property
     def alternate_halves(self) -> NDArray[np.int64]:
         """[n] 1 or 2: images in turns, by stack and number in it."""
-        pairs = np.stack([self.stack_index, self.slice_index], axis=1)
-        return 1 + np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1) % 2
+        image = self.stack_index * (self.slice_index.max(initial=0) + 1) + self.slice_index
+        return np.asarray(1 + np.unique(image, return_inverse=True)[1].reshape(-1) % 2)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -194,7 +196,7 @@ class ParticleTable:
                     opened.clear()
                 opened[path] = open_stack(path)
             here = np.flatnonzero(self.stack_index[rows] == index)
-            out[here] = opened[path][self.slice_index[rows][here]]
+            out[here] = rows_of(opened[path], self.slice_index[rows][here])
         bad = np.flatnonzero(~np.isfinite(out.sum(axis=(1, 2), dtype=np.float64)))
         if len(bad):
             row = rows[bad[0]]

@@ -14,7 +14,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.cryosparc_records import with_fields, write_records
 from gmmhet.engine.io.particles import ParticleTable
 from gmmhet.engine.io.star import StarTable, write_star
-from gmmhet.engine.io.texts import chosen_texts
+from gmmhet.engine.io.texts import chosen_texts, image_texts, number_texts
 
 __all__ = ["write_particles", "write_selection"]
 
@@ -103,8 +103,7 @@ def _write_star_rows(final: Path, table: ParticleTable, rows: NDArray[np.int64] 
         columns = {name: chosen_texts(values, chosen) for name, values in columns.items()}
     names = _stack_names(final, table)
     if names is not None:
-        places = zip(table.stack_index[chosen].tolist(), table.slice_index[chosen].tolist(), strict=True)
-        columns["rlnImageName"] = [f"{s + 1:06d}@{names[i]}" for i, s in places]
+        columns["rlnImageName"] = image_texts(names, table.stack_index[chosen], table.slice_index[chosen])
     if poses is not None:
         columns |= _pose_columns(poses, table, chosen, columns)
     for name, values in extra.items():
@@ -136,11 +135,11 @@ def _pose_columns(poses: tuple[NDArray[np.float64], NDArray[np.float64]], table:
     angles, origins = poses
     size = np.array([o.pixel_size for o in table.optics])[table.optics_index[rows]]
     out: dict[str, Sequence[str]] = {
-        name: [f"{v:.6f}" for v in angles[:, k]] for k, name in enumerate(_ANGLES)}
+        name: number_texts(angles[:, k], "%.6f") for k, name in enumerate(_ANGLES)}
     for k, name in enumerate(_ORIGINS):
         in_pixels = name.removesuffix("Angst")
         if name in present or in_pixels not in present:
-            out[name] = [f"{v:.6f}" for v in origins[:, k]]
+            out[name] = number_texts(origins[:, k], "%.6f")
         if in_pixels in present:
-            out[in_pixels] = [f"{v:.6f}" for v in origins[:, k] / size]
+            out[in_pixels] = number_texts(origins[:, k] / size, "%.6f")
     return out

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.atomic import replacing
 from gmmhet.engine.io.loops import read_plain
-from gmmhet.engine.io.texts import TextColumn, byte_texts
+from gmmhet.engine.io.texts import TextColumn, encoded_texts
 
 __all__ = ["StarTable", "read_star", "table_from", "write_star"]
 
@@ -164,8 +164,9 @@ def write_star(path: str | os.PathLike[str], tables: Iterable[StarTable]) -> Non
 
 def _encoded(values: Sequence[str], start: int, stop: int) -> list[bytes]:
     """Texts ready to be written; those that would be taken for something else are quoted."""
-    found = byte_texts(values, start, stop)
-    if isinstance(values, TextColumn) and values.plain(start, stop):
+    part = encoded_texts(values, start, stop)
+    found: list[bytes] = part.bytes.tolist() if isinstance(part, TextColumn) else part
+    if isinstance(part, TextColumn) and part.plain:
         return found
     return [v if v[:1].isalnum() and v.isalnum() else _quoted(v) for v in found]
 
