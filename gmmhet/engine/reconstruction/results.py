@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import logging
 import math
 import re
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from gmmhet.engine.io import ParticleTable, output_folder, replacing, write_part
 
 __all__ = ["MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
 
+_LOG = logging.getLogger("gmmhet")
 _MAP_FILE = re.compile(r"map_\d+(_half[12]|_local_resolution|_sharpened)?\.mrc")
 _FORMAT = 2  # of checkpoint.json: what an older version left is not resumed
 _FOR_LATER = ("resume", "sharpen")  # options that the maps in the checkpoint do not depend on
@@ -59,10 +61,7 @@ class ResultFolder:
         self._key = key
         self.done: dict[int, MapResult] = {}
         if resume and self._checkpoint.is_file():
-            saved = json.loads(self._checkpoint.read_text())
-            if saved["key"] == key:
-                found = [MapResult(**m) for m in saved["maps"]]
-                self.done = {m.number: m for m in found if all((self.path / f).is_file() for f in self._files(m))}
+            self.done = {m.number: m for m in self._saved() if all((self.path / f).is_file() for f in self._files(m))}
         if not self.done:
             self._checkpoint.unlink(missing_ok=True)  # its maps go: another run must not take the next ones for them
         kept = {name for m in self.done.values() for name in self._files(m)}
@@ -71,6 +70,15 @@ class ResultFolder:
                 old.unlink()
         for name in ("summary.json", "fsc.csv", "classes.star"):
             (self.path / name).unlink(missing_ok=True)
+
+    def _saved(self) -> list[MapResult]:
+        """Maps of the checkpoint, if it is of this reconstruction and can be read."""
+        try:
+            saved = json.loads(self._checkpoint.read_text())
+            return [MapResult(**m) for m in saved["maps"]] if saved["key"] == self._key else []
+        except (ValueError, KeyError, TypeError):
+            _LOG.warning("%s: cannot be read; all maps are made again", self._checkpoint)
+            return []
 
     @staticmethod
     def _files(result: MapResult) -> list[str]:

@@ -182,6 +182,17 @@ class TestBins(Workspace):
         self.assertEqual(np.bincount(classes).tolist(), [100, 100, 100])
         self.assertEqual(set(np.flatnonzero(classes)), set(order[:200]))
 
+    def test_a_damaged_checkpoint_is_told_and_not_believed(self):
+        extra = {"gmmhetLatent1": self.z}
+        latents = self.data.write_star("latents.star", extra)
+        output = self.run_stage(self.data, latents=latents)
+        for damage in ('{"key": "a", "ma', '{"key": 1}', "[]"):
+            (output / "checkpoint.json").write_text(damage)
+            with self.assertLogs("gmmhet", "WARNING") as told:
+                self.run_stage(self.data, latents=latents, resume=True)
+            self.assertIn("cannot be read; all maps are made again", told.output[0])
+            self.assertTrue((output / "summary.json").is_file())
+
     def test_resume_keeps_finished_maps(self):
         extra = {"gmmhetLatent1": self.z}
         latents = self.data.write_star("latents.star", extra)
