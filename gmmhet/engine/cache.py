@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.fourier import HalfPlane, images_to_planes
-from gmmhet.engine.io import ParticleTable, output_folder, replacing
+from gmmhet.engine.io import ParticleTable, output_folder, replacing, rows_of
 from gmmhet.engine.messages import Replicated
 from gmmhet.engine.parallel import communicator
 from gmmhet.engine.progress import progress
@@ -61,7 +61,7 @@ class ParticleCache:
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """[b, 2, 2, h + 1, h + 1] values of some rows (from 0)."""
-        records = self.records[rows]
+        records = rows_of(self.records, rows)
         scale = np.exp2(records["exponent"].astype(np.float32))
         return np.asarray(records["planes"].astype(np.float32) * scale[:, None, None, None, None])
 

@@ -1,7 +1,7 @@
 """What passes over the particles start from and end with: the model, and what is known of every particle."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,8 @@ class SubspaceModel:
 class Ensemble:
     """What is known of n particles; rows: their rows in the cache.
 
+    The large arrays are kept in the single precision that they are computed in; sums over them are in double.
+
     Attributes:
         z: [n, K]. pose: [n, P]. contrast: [n]. covariance: [n, K, K]. pose_variance: [n, P].
         information: [K, K] mean information of the data on z. log_likelihood: [n].
@@ -79,10 +81,10 @@ class Ensemble:
 
     rows: NDArray[np.int64]
     z: Array
-    pose: Array
+    pose: NDArray[Any]
     contrast: Array
-    covariance: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
-    pose_variance: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    covariance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
+    pose_variance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     information: Array = field(default_factory=lambda: np.zeros((0, 0)))
     log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
     contrast_variance: float = 0.0
@@ -91,15 +93,29 @@ class Ensemble:
     def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
         """Particles of which nothing is known."""
         n = len(rows)
-        return cls(rows, np.zeros((n, model.n_latent)), np.zeros((n, model.n_pose)), np.full(n, model.contrast_mean))
+        return cls(rows, np.zeros((n, model.n_latent)), np.zeros((n, model.n_pose), np.float32),
+                   np.full(n, model.contrast_mean))
+
+    @classmethod
+    def unfilled(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
+        """Room for all that a pass finds; sums are zero."""
+        n, k, p = len(rows), model.n_latent, model.n_pose
+        pose, covariance, variance = (np.empty(shape, np.float32) for shape in ((n, p), (n, k, k), (n, p)))
+        return cls(rows, np.empty((n, k)), pose, np.empty(n), covariance, variance, np.zeros((k, k)), np.empty(n))
 
     def at(self, chosen: Any) -> "Ensemble":
         """The state (alone) of some of the particles, by their place."""
         return Ensemble(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
 
+    def without_spread(self) -> "Ensemble":
+        """The same without covariance and pose_variance, which take most of the memory."""
+        return replace(self, covariance=np.zeros((0, 0, 0), np.float32), pose_variance=np.zeros((0, 0), np.float32))
+
     @classmethod
     def joined(cls, parts: Sequence["Ensemble"]) -> "Ensemble":
         """One of several that are complete, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
         n = np.array([len(p.rows) for p in parts])
         share = n / max(n.sum(), 1)
         arrays = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)

@@ -65,7 +65,7 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     copies = len(z) // n
     mean = z.mean(0)
     centred = _moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
-    second = np.cov(z.T, bias=True).reshape(k, k) + _of_one_copy(ensemble.covariance.mean(0), k)
+    second = np.cov(z.T, bias=True).reshape(k, k) + _of_one_copy(ensemble.covariance.mean(0, dtype=np.float64), k)
     root = np.real(scipy.linalg.sqrtm(second))
     root = (root + root.T) / 2
     _, rotation = np.linalg.eigh(root @ _of_one_copy(ensemble.information, k) @ root)
@@ -76,8 +76,10 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     inverse = signs[:, None] * inverse
     forward = forward * signs
     every, back = np.kron(np.eye(copies), inverse), np.kron(np.eye(copies), forward)
+    single = every.astype(ensemble.covariance.dtype)
     turned = replace(ensemble, z=((z - mean) @ inverse.T).reshape(n, -1),
-                     covariance=every @ ensemble.covariance @ every.T, information=back.T @ ensemble.information @ back)
+                     covariance=single @ ensemble.covariance @ single.T,
+                     information=back.T @ ensemble.information @ back)
     own, consensus = sums.gradient[:-1], sums.gradient[-1:]
     gradient = np.tensordot(inverse, own - mean[:, None, None] * consensus, 1)
     gradient = np.concatenate([gradient, consensus])
@@ -117,7 +119,7 @@ def update_spread(model: SubspaceModel, ensemble: Ensemble, *, damping: float = 
         return model
     prior = 1 / model.spread.precision
     determined = np.maximum((1 - ensemble.pose_variance / prior).sum(0), 1e-3 * len(ensemble.rows))
-    squares = (ensemble.pose**2).sum(0)
+    squares = (ensemble.pose**2).sum(0, dtype=np.float64)
     old, floor = (np.array([s.shift, s.tilt, s.turn]) for s in (model.spread, _SMALLEST_SPREAD))
     parts = ([0, 1], [2, 3], [4])
     new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in parts])

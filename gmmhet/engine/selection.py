@@ -33,7 +33,7 @@ class ModeEvidence:
         gain: [K] rise of the held-out log-likelihood per particle by each mode. error: [K] its standard error.
         null: 0.95 quantile of the gains where residuals got random signs. correlation: [K] of the coordinates of the
         same particles under the two half-sets' models; angles: [K] degrees between the two spaces of displacements.
-        significant: number of leading modes that are real. fits: the fits of the two half-sets.
+        significant: number of leading modes that are real. models: of the two half-sets.
     """
 
     gain: Array
@@ -42,7 +42,7 @@ class ModeEvidence:
     correlation: Array
     angles: Array
     significant: int
-    fits: tuple[Fit, Fit]
+    models: tuple[SubspaceModel, SubspaceModel]
 
 
 def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble], *,
@@ -54,7 +54,7 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: t
     the poses that are not alike in all directions of the molecule make such modes.
 
     Args:
-        found: the particles of the other half under each model.
+        found: the particles of the other half under each model; their covariance is not needed.
     """
     n_modes = fits[0].model.n_modes
     gains: list[list[Array]] = [[] for _ in range(n_modes)]
@@ -127,12 +127,18 @@ def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensembl
     Every number of modes is fitted from its own start: large motions that two modes bend to follow are better
     described by four that share them.
     """
-    first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=12,
-                                  label=f"half-set {i}, {n_modes} modes",
-                                  page=journal.page(f"half-set {i}, {n_modes} modes")) for i, r in enumerate(rows, 1))
-    fits, known = (first, second), 0 if before is None else len(before.gain)
-    found = (infer(estimator, first.model, rows[1], page=journal.page(f"half-set 2 by 1, {n_modes} modes")),
-             infer(estimator, second.model, rows[0], page=journal.page(f"half-set 1 by 2, {n_modes} modes")))
+    def fitted(i: int) -> Fit:
+        name = f"half-set {i + 1}, {n_modes} modes"
+        fit = fit_subspace(estimator, model, still.at(rows[i]), n_modes, reference=reference, passes=12, label=name,
+                           page=journal.page(name))
+        return replace(fit, ensemble=fit.ensemble.without_spread())
+
+    def of_others(i: int) -> Ensemble:
+        page = journal.page(f"half-set {2 - i} by {i + 1}, {n_modes} modes")
+        return infer(estimator, fits[i].model, rows[1 - i], page=page).without_spread()
+
+    fits, known = (fitted(0), fitted(1)), 0 if before is None else len(before.gain)
+    found = (of_others(0), of_others(1))
     gain, error = journal.page(f"gains of {n_modes} modes").once(
         lambda: held_out_gains(estimator, fits, found, first=known))
     if before is not None:
@@ -143,7 +149,7 @@ def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensembl
     fields = [estimator.basis.fields(f.model.coefficients)[..., :4] for f in fits]
     scale = np.array([1.0, 1.0, 1.0, _ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
     angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(model.weights))
-    return ModeEvidence(gain, error, null, agreement, angles, significant, fits)
+    return ModeEvidence(gain, error, null, agreement, angles, significant, (fits[0].model, fits[1].model))
 
 
 def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, reference: float,

@@ -81,7 +81,8 @@ class SubspaceEstimator(Replicated):
             number: of the pass; each draws other poses from their posterior.
         """
         n, ranks = len(ensemble.rows), communicator()
-        draws = np.random.default_rng([self.seed, number]).choice([-1.0, 1.0], (n, model.n_pose))
+        signs = np.array([-1, 1], np.int8)
+        draws = np.random.default_rng([self.seed, number]).choice(signs, (n, model.n_pose))
         shares = [(ensemble.at(part), draws[part]) for part in ranks.parts(n, self.batch_size)]
         found = ranks.spread(self._pass_over_some, (model, gradient, label), shares)
         sums = found[0][1]
@@ -89,13 +90,11 @@ class SubspaceEstimator(Replicated):
             sums = sums + others
         return Ensemble.joined([part for part, _ in found]), sums
 
-    def _pass_over_some(self, model: SubspaceModel, gradient: bool, label: str, ensemble: Ensemble, draws: Array,
-                        ) -> tuple[Ensemble, Sums]:
+    def _pass_over_some(self, model: SubspaceModel, gradient: bool, label: str, ensemble: Ensemble,
+                        draws: NDArray[np.int8]) -> tuple[Ensemble, Sums]:
         """The pass over a rank's particles."""
         modes, white, prior = self.constants(model)
-        k, p, n = model.n_latent, model.n_pose, len(ensemble.rows)
-        out = Ensemble(ensemble.rows, np.empty((n, k)), np.empty((n, p)), np.empty(n), np.empty((n, k, k)),
-                       np.empty((n, p)), np.zeros((k, k)), np.empty(n))
+        n, out = len(ensemble.rows), Ensemble.unfilled(ensemble.rows, model)
         sums = Sums(np.zeros((model.n_modes + 1, len(model.weights), 5)), np.zeros(model.noise.shape),
                     self._counts(ensemble.rows))
         for span, batch in self._batches(ensemble.rows, label):
@@ -170,7 +169,7 @@ class SubspaceEstimator(Replicated):
     def _state(self, ensemble: Ensemble, span: slice) -> State:
         return State(*(self._filled(a[span]) for a in (ensemble.z, ensemble.pose, ensemble.contrast)))
 
-    def _filled(self, values: Array, size: int | None = None) -> Any:
+    def _filled(self, values: NDArray[Any], size: int | None = None) -> Any:
         out = np.zeros((size or self.batch_size, *values.shape[1:]), np.float32)
         out[:len(values)] = values
         out[len(values):] = values[-1:]

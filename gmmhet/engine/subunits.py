@@ -169,7 +169,7 @@ class SubunitEstimator(SubspaceEstimator):
     def with_prior_of(self, model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
         """C as the mean of z z^T + M (the M step of expectation-maximisation), the same over the group."""
         assert isinstance(model, SubunitModel)
-        second = ensemble.z.T @ ensemble.z / len(ensemble.z) + ensemble.covariance.mean(0)
+        second = ensemble.z.T @ ensemble.z / len(ensemble.z) + ensemble.covariance.mean(0, dtype=np.float64)
         values, vectors = np.linalg.eigh(over_the_group(second, self.rotations))
         return replace(model, prior=(vectors * np.maximum(values, _LEAST_EIGENVALUE)) @ vectors.T)
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io import DensityMap, replacing, without_results, write_arrays, write_map, write_particles
+from gmmhet.engine.io import (
+    DensityMap,
+    number_texts,
+    replacing,
+    without_results,
+    write_arrays,
+    write_map,
+    write_particles,
+)
 from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.scores import ScorePass
 
@@ -119,14 +128,12 @@ def _leakage(prepared: Prepared, result: AnalysisResult) -> list[dict[str, Any]]
 
 
 def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refine: bool) -> None:
-    extra: dict[str, list[str]] = {}
-    deviations = result.deviations
-    for k in range(result.n_modes):
-        extra[f"gmmhetLatent{k + 1}"] = [f"{v:.6f}" for v in result.coordinates[:, k]]
-    for k in range(result.n_modes):
-        extra[f"gmmhetLatentSd{k + 1}"] = [f"{v:.6f}" for v in deviations[:, k]]
-    extra["gmmhetContrast"] = [f"{v:.6g}" for v in result.contrast]
-    extra["gmmhetLogLikelihood"] = [f"{v:.4f}" if np.isfinite(v) else "0.0" for v in result.log_likelihood]
+    extra: dict[str, Sequence[str]] = {}
+    for name, columns in (("gmmhetLatent", result.coordinates), ("gmmhetLatentSd", result.deviations)):
+        extra |= {f"{name}{k + 1}": number_texts(values, "%.6f") for k, values in enumerate(columns.T)}
+    extra["gmmhetContrast"] = number_texts(result.contrast, "%.6g")
+    told = np.nan_to_num(result.log_likelihood, posinf=0.0, neginf=0.0)
+    extra["gmmhetLogLikelihood"] = number_texts(told, "%.4f")
     if refine:
         assert result.pose is not None
         extra |= refined_columns(*refined_poses(prepared.cache.table, result.pose))

@@ -47,6 +47,7 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeCo
     calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"],
                                   page=journal.page("calibration"))
     reference = log_likelihood_total(estimator, calibrated, still)
+    still = still.without_spread()
     evidence = select_modes(estimator, calibrated, still, _halves(cache.table), config.modes, reference=reference,
                             seed=config.seed + _NULL_SEED, journal=journal)
     return _all_particles(estimator, evidence, still, config, reference, journal), evidence, reference
@@ -158,7 +159,7 @@ def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: 
                    reference: float, journal: Journal) -> Fit:
     """The model of all particles, with the number of modes that the half-sets support."""
     k = config.modes or max(1, evidence.significant)
-    half = evidence.fits[0].model
+    half = evidence.models[0]
     start = estimator.with_coefficients(half, half.coefficients[:k])
     return fit_subspace(estimator, start, still, k, reference=reference, passes=16, label="all particles", warm=True,
                         page=journal.page("all particles"))

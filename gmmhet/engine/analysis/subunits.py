@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, without_results, write_arrays, write_selection
+from gmmhet.engine.io import ParticleTable, number_texts, without_results, write_arrays, write_selection
 from gmmhet.engine.likelihood import Fit
 from gmmhet.engine.rigid import rigid_fields, scaling_field
 from gmmhet.engine.selection import ModeEvidence
@@ -166,12 +167,12 @@ def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose:
                  deviations=subunits.deviations, rotations=subunits.rotations, correlation=subunits.correlation)
     n, copies, k = subunits.coordinates.shape
     rows = np.repeat(np.arange(n), copies)
-    columns: dict[str, list[str]] = {}
+    columns: dict[str, Sequence[str]] = {}
     for name, values in (("gmmhetLatent", subunits.coordinates), ("gmmhetLatentSd", subunits.deviations)):
         for i in range(k):
-            columns[f"{name}{i + 1}"] = [f"{v:.6f}" for v in values[:, :, i].ravel()]
-    columns["gmmhetContrast"] = [f"{v:.6g}" for v in np.repeat(subunits.contrast, copies)]
-    columns["gmmhetSubunit"] = [str(g) for g in np.tile(np.arange(1, copies + 1), n)]
+            columns[f"{name}{i + 1}"] = number_texts(values.reshape(-1, k)[:, i], "%.6f")
+    columns["gmmhetContrast"] = number_texts(np.repeat(subunits.contrast, copies), "%.6g")
+    columns["gmmhetSubunit"] = number_texts(np.tile(np.arange(1, copies + 1), n), "%d")
     if pose is not None:
         refined, origins = refined_poses(table, pose)
         columns |= refined_columns(_expanded(refined, subunits.rotations), origins[rows])

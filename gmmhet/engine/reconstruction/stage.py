@@ -102,7 +102,7 @@ def _mean_covariance(analysis: Path, modes: int) -> NDArray[np.float64] | None:
     if not analysis.is_file():
         return None
     with np.load(analysis, allow_pickle=False) as data:
-        found = data["covariance"].mean(axis=0) if "covariance" in data else np.zeros((0, 0))
+        found = data["covariance"].mean(axis=0, dtype=np.float64) if "covariance" in data else np.zeros((0, 0))
     return found if found.shape == (modes, modes) and np.linalg.eigvalsh(found)[0] > 0 else None
 
 
