@@ -114,7 +114,7 @@ class TestPlantedMap(Workspace):
 
     def test_coarse_maps_of_large_boxes(self):
         """A large box stays coarse where the particles tell no more, on the same grid and greyscale; else not."""
-        with mock.patch.multiple(series, _COARSE=16, _COARSE_ABOVE=20):
+        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
             blurred = molecule(np.random.default_rng(7), sigma=2.6)
             data = self.particles(atoms=[blurred] * 240, noise=4.0)
             output = self.run_stage(data, name="coarse")
@@ -186,7 +186,7 @@ class TestBins(Workspace):
         extra = {"gmmhetLatent1": self.z}
         latents = self.data.write_star("latents.star", extra)
         output = self.run_stage(self.data, latents=latents)
-        for damage in ('{"key": "a", "ma', '{"key": 1}', "[]"):
+        for damage in ('{"key": "a", "ma', '{"maps": []}', "[]"):
             (output / "checkpoint.json").write_text(damage)
             with self.assertLogs("gmmhet", "WARNING") as told:
                 self.run_stage(self.data, latents=latents, resume=True)
@@ -308,7 +308,7 @@ class TestPasses(Workspace):
 
     def test_twice_where_the_coarse_map_asks_for_the_full_one(self):
         data = self.particles(noise=1e-3)
-        with mock.patch.multiple(series, _COARSE=16, _COARSE_ABOVE=20):
+        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
             counts, _ = self.reads(data)
         self.assertEqual(counts.tolist(), [2] * data.n)
 

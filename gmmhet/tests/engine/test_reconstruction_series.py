@@ -11,7 +11,7 @@ from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map
 from gmmhet.engine.maps import low_pass, radial_power, soft_edge
-from gmmhet.engine.reconstruction import half_equations, series
+from gmmhet.engine.reconstruction import half_equations, kernel_series, series
 from gmmhet.tests.engine.reconstruction_data import density, molecule
 from gmmhet.tests.engine.test_reconstruction import Workspace
 
@@ -101,6 +101,25 @@ class TestCoordinates(Workspace):
         with self.assertRaisesRegex(InputError, "expected --by kernel"):
             ReconstructConfig(points=self.folder / "points.csv")
 
+    def test_kernels_of_a_large_box_go_through_files(self):
+        """Windows of a large box are on disk while a map is made; the maps are the same, and nothing stays."""
+        data = self.particles(n=60, noise=0.5)
+        extra = {"gmmhetLatent1": np.arange(60.0)}
+        expected = self.run_stage(data, extra=extra, n=2, by="kernel")
+        with mock.patch.object(kernel_series, "COARSE_ABOVE", 10):
+            found = self.run_stage(data, extra=extra, n=2, by="kernel", name="spooled")
+        np.testing.assert_array_equal(read_map(found / "map_02.mrc").data, read_map(expected / "map_02.mrc").data)
+        self.assertEqual(sorted(p.name for p in found.iterdir()), sorted(p.name for p in expected.iterdir()))
+
+    def test_kernels_start_coarse(self):
+        """A box that is tried small first, and is not resolved beyond: the coarse grid is told."""
+        data = self.particles(n=60, noise=30.0)
+        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
+            output = self.run_stage(data, extra={"gmmhetLatent1": np.arange(60.0)}, n=2, by="kernel")
+        record = read_summary(output)["maps"][0]
+        self.assertAlmostEqual(record["finest"], 2 * 3.0 * 24 / 16)
+        self.assertEqual(read_map(output / record["file"]).box, 24)
+
     def test_kernels_need_both_halves(self):
         data = self.particles(n=20, noise=0.5, subsets=np.ones(20, int))
         with self.assertRaisesRegex(InputError, "no particle in half 2; expected both half-sets"):
@@ -148,7 +167,7 @@ class TestLocalResolutionFiles(Workspace):
         self.assertGreater(part["local_resolution_10"], 1.2 * whole["local_resolution_10"])
 
     def test_coarse_maps_of_large_boxes(self):
-        with mock.patch.multiple(series, _COARSE=16, _COARSE_ABOVE=20):
+        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
             blurred = molecule(np.random.default_rng(7), sigma=2.6)
             output = self.run_stage(self.particles(atoms=[blurred] * 240, noise=4.0))
         self.assertEqual(read_summary(output)["maps"][0]["finest"], 9.0)
