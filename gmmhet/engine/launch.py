@@ -70,6 +70,9 @@ def set_devices(threads: int | None, gpu: str | None) -> str:
     """
     place = communicator().place
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # its matrix products of small, many matrices are 1.5 to 3 times as fast; TensorFlow's own choice leaves them out on
+    # processors without AVX-512
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # GPUs are shared: take memory as it is needed
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = "" if gpu == "none" else ",".join(re.split(r"[,\s]+", gpu.strip()))
