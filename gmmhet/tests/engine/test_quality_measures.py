@@ -56,6 +56,15 @@ class TestMeasures(unittest.TestCase):
         assert neighbours >= 20
         assert abs(measures.turn_read_out(rng.normal(size=(2000, 2)), angles[:2000])[0] - 90) < 10
 
+    def test_neighbour_read_out_of_a_bent_coordinate_and_of_noise(self):
+        rng = np.random.default_rng(4)
+        truth = rng.uniform(0, 1, 3000)
+        bent = np.column_stack([np.cos(5 * truth), np.sin(5 * truth), rng.normal(0, 0.02, 3000)])  # neither axis ranks
+        assert max(measures.rank_correlation(c, truth) for c in bent.T) < 0.9
+        assert measures.neighbour_read_out(bent, truth) > 0.99
+        # of 1,500 pairs that know nothing of each other: standard deviation 1 / sqrt(1499) = 0.026
+        assert abs(measures.neighbour_read_out(rng.normal(size=(3000, 3)), truth)) < 0.11
+
     def test_canonical_correlations_are_of_the_span(self):
         rng = np.random.default_rng(1)
         truth = rng.normal(size=(4000, 2))
