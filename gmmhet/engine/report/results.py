@@ -2,7 +2,7 @@
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -263,8 +263,9 @@ def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     where = f"maps[{number - 1}]."
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
             "local_resolution_median", "local_resolution_10", "local_resolution_90")
-    return MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
-                  *(number_in(record, k, path, where) for k in keys), kernel=bool(record.get("bandwidth")))
+    found = MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
+                   *(number_in(record, k, path, where) for k in keys))
+    return replace(found, kernel=bool(record.get("bandwidth")))
 
 
 def _b_factor(maps: dict[str, Any], path: Path) -> float | None:
