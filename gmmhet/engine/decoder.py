@@ -54,9 +54,8 @@ class LinearModes(NamedTuple):
             [n, N, 6]: by x, y, z (Angstrom), relative weight, logarithm of the squared width; and by what a mode adds
             to the weights, relative to those of the consensus (a relative change of these scales what modes made).
         """
-        pulled = observer.pullback(batch, factors, weights, cotangent[:, tf.newaxis])[:, 0]
-        spread = observer.pullback_variances(factors, weights, cotangent) * self.variances
-        last = [pulled[..., 3] * weights, spread, pulled[..., 3] * self.weights]
+        pulled = observer.pullback(batch, factors, weights, cotangent[:, tf.newaxis], widths=True)[:, 0]
+        last = [pulled[..., 3] * weights, pulled[..., 4] * self.variances, pulled[..., 3] * self.weights]
         return tf.concat([pulled[..., :3], tf.stack(last, axis=-1)], -1)
 
     def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangents: Tensor,

@@ -136,19 +136,16 @@ class Observer:
         view = tf.einsum("nax,kjx->ankj", batch.rotations[:, :2], position)
         return self.projector.directional(factors, weights, view[0], view[1], amplitude[tf.newaxis])
 
-    def pullback(self, batch: Batch, factors: Factors, weights: Tensor, cotangent: Tensor) -> Tensor:
+    def pullback(self, batch: Batch, factors: Factors, weights: Tensor, cotangent: Tensor, *, widths: bool = False,
+                 ) -> Tensor:
         """Adjoint of :meth:`jacobian` for every Gaussian: cotangent [n, K, ...] to [n, K, N, 4].
 
-        The last axis is the derivative by x, y, z of the model frame (per Angstrom) and by the weight.
+        The last axis is the derivative by x, y, z of the model frame (per Angstrom) and by the weight; with ``widths``
+        there is a fifth, by the squared width.
         """
-        gx, gy, ga = self.projector.gradient(factors, weights, cotangent)
+        gx, gy, *others = self.projector.gradient(factors, weights, cotangent)
         model = tf.einsum("ankj,nax->nkjx", tf.stack([gx, gy]), batch.rotations[:, :2])
-        return tf.concat([model, ga[..., tf.newaxis]], axis=-1)
-
-    def pullback_variances(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> Tensor:
-        """Derivative of sum(cotangent * projection) by the squared widths: cotangent [n, ...] to [n, N]."""
-        blurred = (-0.5 * tf.reduce_sum(self.along**2, 0)) * cotangent
-        return self.projector.gradient_by_weight(factors, blurred) * weights
+        return tf.concat([model, tf.stack(others if widths else others[:1], axis=-1)], axis=-1)
 
 
 def _times_i(planes: Tensor) -> Tensor:

@@ -65,6 +65,7 @@ class Projector:
         self.grid = grid
         self._k = tf.constant(_TWO_PI * grid.frequencies, tf.float32)
         self._ones = tf.ones([2 * grid.size])
+        self._blur = -0.5 * tf.concat([self._k**2, self._k**2], 0)
         self._envelope = self._envelope_of(tf.constant(np.asarray(sigmas) ** 2, tf.float32))
         self.scale = 1.0 / voxel_volume
 
@@ -131,30 +132,25 @@ class Projector:
         flat = tf.reshape(values, [shape[0] * shape[1], values.shape[-1]])
         return tf.reshape(tf.linalg.matvec(flat, weights), shape[:2])
 
-    def gradient(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def gradient(self, factors: Factors, weights: Tensor, cotangent: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Derivatives of sum(cotangent * projection) by every Gaussian (vector-Jacobian product).
 
         Args:
             weights: [n, N] or [N]. cotangent: [n, K, 2, 2, h + 1, h + 1].
         Returns:
-            gx, gy (by the view coordinates) and ga (by the weight), each [n, K, N].
+            gx, gy (by the view coordinates), ga (by the weight) and gv (by the squared width), each [n, K, N].
         """
         q = planes_to_quadrants(cotangent) * self.scale  # [n, K, S, S]
-        cosine, sine = tf.split(q, 2, axis=-1)
-        dq = tf.concat([sine * self._k, -cosine * self._k], axis=-1)  # transpose of along_x
         x, y = factors.x, factors.y
-        y_cosine, y_sine = tf.split(y, 2, axis=-1)
-        gx, gy, ga = [], [], []
+        dx, dy = self.along_x(x), self.along_x(y)
+        gx, gy, ga, gv = [], [], [], []
         for k in range(cotangent.shape[1]):
-            t = tf.matmul(x, q[:, k], transpose_b=True)  # [n, N, S]
-            t_cosine, t_sine = tf.split(t, 2, axis=-1)
+            rows = tf.matmul(x, q[:, k], transpose_b=True)  # [n, N, S], what y is multiplied by
+            columns = tf.matmul(y, q[:, k])  # and x
+            both = rows * y
             # sums over frequencies as matrix-vector products, which are faster than reductions
-            ga.append(self._summed(t * y, self._ones))
-            gy.append(self._summed(t_sine * y_cosine - t_cosine * y_sine, self._k) * weights)
-            gx.append(self._summed(tf.matmul(x, dq[:, k], transpose_b=True) * y, self._ones) * weights)
-        return tf.stack(gx, axis=1), tf.stack(gy, axis=1), tf.stack(ga, axis=1)
-
-    def gradient_by_weight(self, factors: Factors, cotangent: Tensor) -> Tensor:
-        """Derivatives of sum(cotangent * projection) by the weights alone: [n, 2, 2, h + 1, h + 1] to [n, N]."""
-        q = planes_to_quadrants(cotangent) * self.scale
-        return self._summed(tf.matmul(factors.x, q, transpose_b=True) * factors.y, self._ones)
+            ga.append(self._summed(both, self._ones))
+            gx.append(self._summed(columns * dx, self._ones) * weights)
+            gy.append(self._summed(rows * dy, self._ones) * weights)
+            gv.append((self._summed(both, self._blur) + self._summed(columns * x, self._blur)) * weights)
+        return tf.stack(gx, axis=1), tf.stack(gy, axis=1), tf.stack(ga, axis=1), tf.stack(gv, axis=1)

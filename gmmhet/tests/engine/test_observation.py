@@ -81,7 +81,8 @@ class TestWidths(unittest.TestCase):
         scene = Scene(gaussians=4)
         cotangent = np.random.default_rng(5).normal(size=(scene.n, 2, 2, scene.grid.size, scene.grid.size))
         factors = scene.observer.factors(scene.batch, float32(scene.centers))
-        got = scene.observer.pullback_variances(factors, float32(scene.weights), float32(cotangent)).numpy()
+        got = scene.observer.pullback(scene.batch, factors, float32(scene.weights), float32(cotangent[:, np.newaxis]),
+                                      widths=True).numpy()[:, 0, :, 4]
         for i in range(scene.n):
             expected = []
             for j in range(4):
