@@ -53,6 +53,9 @@ def turning_maps(work: Bench, seed: int) -> Iterator[Figure]:
     counts = np.bincount(state)[shown]
     yield Figure(f"turning, {len(shown)} states: FSC area at their mean latents / from their own {counts.min()}-"
                  f"{counts.max()} particles", f"{ours:.3f}", f"{own:.3f}", ours / own, at_least(1.5), at_least(1.8))
+    plain = float(np.mean([conformation_area(_plain(data.folder / f"own_{s:02d}"), true[s]) for s in shown]))
+    yield Figure("the same / from them by plain least squares (mean of the half maps)", f"{ours:.3f}", f"{plain:.3f}",
+                 ours / plain)
     whole = _one_map(work, data, found, np.ones(len(state), bool), "own_all")
     blurred = _mean_area((whole, t) for t in true.values())
     yield Figure("the same / from all particles without regard to the motion", f"{ours:.3f}", f"{blurred:.3f}",
@@ -61,6 +64,12 @@ def turning_maps(work: Bench, seed: int) -> Iterator[Figure]:
 
 def _mean_area(pairs: Iterable[tuple[Path, NDArray[np.float32]]]) -> float:
     return float(np.mean([conformation_area(read_map(path).data, true) for path, true in pairs]))
+
+
+def _plain(folder: Path) -> NDArray[np.float32]:
+    """Without what the half maps agree on as a prior."""
+    first, second = (read_map(folder / f"map_01_half{half}.mrc").data for half in (1, 2))
+    return first + second
 
 
 def _one_map(work: Bench, data: DataSet, found: Analysis, chosen: NDArray[np.bool_], name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ class MapBin:
     number: int
     path: Path
     coordinates: tuple[float, ...]
+    kernel: bool
     n_particles: float | None
     n_effective: float | None
     coordinate: float | None
@@ -76,7 +77,6 @@ class MapBin:
     local_median: float | None
     local_10: float | None
     local_90: float | None
-    kernel: bool = False
 
 
 @dataclass(frozen=True)
@@ -263,9 +263,8 @@ def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     where = f"maps[{number - 1}]."
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
             "local_resolution_median", "local_resolution_10", "local_resolution_90")
-    found = MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
-                   *(number_in(record, k, path, where) for k in keys))
-    return replace(found, kernel=bool(record.get("bandwidth")))
+    return MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
+                  bool(record.get("bandwidth")), *(number_in(record, k, path, where) for k in keys))
 
 
 def _b_factor(maps: dict[str, Any], path: Path) -> float | None:
