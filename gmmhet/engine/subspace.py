@@ -1,6 +1,5 @@
 """Passes over the particles: the posterior of every one, and the sums that the M step needs."""
 
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -67,7 +66,8 @@ class SubspaceEstimator(Replicated):
 
         Noise keeps its spectrum and misfit its size, but nothing concerted is left: the null of the significance test.
         """
-        other = copy.copy(self)
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)  # its traced functions too: they know nothing of signs
         other._flips = self, seed, model, ensemble
         return other
 
