@@ -1,99 +1,177 @@
-"""What another rank is worth: one analysis on 1, 2, ... ranks of one thread each.
+"""What an analysis costs against the numbers of particles, Gaussians, modes and ranks, and the box: one at a time.
 
-    python benchmarks/scaling.py [--ranks 1 2] [--particles 3000] [--modes 2] [--repeats 3] [--folder F]
+    python benchmarks/scaling.py --particles 1000 10000 100000 1000000 [--measured 10000] [--folder F]
+    python benchmarks/scaling.py --box 32 64 128 | --gaussians 64 256 1024 | --modes 1 2 4 8
+    python benchmarks/scaling.py --ranks 1 2 [--repeats 3]
 
-A hinge is simulated and analysed with a fixed number of modes. Runs on the different numbers of ranks are interleaved,
-so that other programs on the machine weigh on all alike. For every number of ranks: seconds of the whole and of its
-modes (median), processor seconds of all ranks together, speed over the first number of ranks, and the largest
-difference of coordinates from its result. Needs mpi4py and mpirun for more than one rank. Nothing is asserted.
+The quantity with several values is varied. A hinge is simulated on 2,000 images; tables of more particles repeat their
+rows, so that images are few but records, coordinates and passes are as many as the rows say. Each is analysed in a
+process of its own on one thread, with a fixed number of modes. For every run: seconds of each stage for 1,000
+particles, seconds and processor seconds of the whole, peak memory of the process, and the most that its folder took on
+disk. Numbers of particles beyond --measured are not run: their rows follow a line through the two largest that were
+run, and are marked as extrapolated. Memory and seconds have a large part that does not depend on the particles: take
+at least 10,000 and 100,000 before believing a million. Beside the table stands the matrix-product peak of a core,
+which bounds the passes; kernels.py tells how near they come. Ranks: see scaling_ranks.py. Nothing is asserted.
 """
 
 import argparse
+import dataclasses
 import json
 import os
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from running import THREADS, Cost, run
 
-from gmmhet.engine.config import FitConfig, SimulateConfig
-from gmmhet.engine.fitting import fit
-from gmmhet.engine.simulate import simulate
-
-_AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # of Open MPI
+_STAGES = ("images and scores", "gradients", "modes", "start and writing")
+_IMAGES = 2000  # simulated; more rows repeat them
+_FIELD = 256.0  # Angstrom, of all boxes
+_PEAK_SIZE = 1536
+_DEFAULTS = {"particles": 3000, "box": 32, "gaussians": 64, "modes": 1, "ranks": 1}
 
 
 @dataclass(frozen=True)
-class Run:
-    """Seconds of the whole, of the passes (without start and tracing of the first), of all processors."""
+class Case:
+    """What is analysed."""
 
-    whole: float
-    modes: float
-    processor: float
-    coordinates: NDArray[np.float64]
+    particles: int
+    box: int
+    gaussians: int
+    modes: int
+    poses: str
 
 
-def measured(data: Path, ranks: int, modes: int, poses: str) -> Run:
+@dataclass(frozen=True)
+class Found:
+    """cost: of the process. stages: seconds by name."""
+
+    cost: Cost
+    stages: dict[str, float]
+
+
+def prepared(case: Case, folder: Path) -> tuple[Path, Path]:
+    """Particles and model of a case, made where they are not there yet."""
+    from gmmhet.engine.config import FitConfig, SimulateConfig
+    from gmmhet.engine.fitting import fit
+    from gmmhet.engine.simulate import simulate
+
+    pixel = _FIELD / case.box
+    data = folder / f"images-{case.box}"
+    model = data / f"model-{case.gaussians}" / "model.npz"
+    if not (data / "particles.star").is_file():
+        simulate(SimulateConfig("hinge11", _IMAGES, case.box, pixel), data)
+    if not model.is_file():
+        fit(data / "consensus.mrc", FitConfig(case.gaussians, 2.25 * pixel), model)
+    particles = data / f"particles-{case.particles}.star"
+    if not particles.is_file():
+        _repeat(data / "particles.star", particles, case.particles)
+    return particles, model
+
+
+def _repeat(source: Path, target: Path, number: int) -> None:
+    """A STAR with so many rows: those of the source, again and again."""
+    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if line.startswith("000001@"))
+    rows = [line for line in lines[first:] if line.strip()]
+    with target.open("w", encoding="utf-8") as out:
+        out.writelines(lines[:first])
+        for start in range(0, number, len(rows)):
+            out.writelines(rows[:number - start])
+
+
+def measured(case: Case, folder: Path) -> Found:
     """One analysis, in a folder that goes again."""
-    command = [sys.executable, "-m", "gmmhet.engine", "analyze", str(data / "particles.star"), "--model",
-               str(data / "model" / "model.npz"), "--modes", str(modes), "--poses", poses, "--threads", "1"]
-    if ranks > 1:
-        mpirun = shutil.which("mpirun", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
-        if mpirun is None:
-            raise SystemExit("mpirun is not there: pip install mpi4py mpich")
-        command = [mpirun, "-np", str(ranks), *command]
-    with tempfile.TemporaryDirectory(dir=data) as output:
-        before, started = os.times(), time.monotonic()
-        done = subprocess.run([*command, "-o", output], env={**os.environ, **_AS_ROOT, "OMP_NUM_THREADS": "1"},
-                              capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{ranks} ranks: exit status {done.returncode}\n{done.stderr}")
-        whole, after = time.monotonic() - started, os.times()
-        processor = after.children_user + after.children_system - before.children_user - before.children_system
+    particles, model = prepared(case, folder)
+    with tempfile.TemporaryDirectory(dir=folder) as output:
+        command = [sys.executable, "-m", "gmmhet.engine", "analyze", str(particles), "--model", str(model), "--modes",
+                   str(case.modes), "--poses", case.poses, "--threads", "1", "-o", output]
+        cost = run(command, folder / "log.txt", cores=1, watched=Path(output))
         timing = json.loads(Path(output, "summary.json").read_text(encoding="utf-8"))["timing"]
-        with np.load(Path(output, "analysis.npz")) as found:
-            return Run(whole, timing["modes"], processor, found["coordinates"])
+    return Found(cost, {**timing, "start and writing": max(0.0, cost.wall - sum(timing.values()))})
+
+
+def beyond(first: tuple[int, Found], last: tuple[int, Found], number: int) -> Found:
+    """A line through two runs of different numbers of particles, at a third number; never below the larger run."""
+    share = (number - last[0]) / (last[0] - first[0])
+
+    def at(a: float, b: float) -> float:
+        return b + max(0.0, b - a) * share
+
+    costs = (dataclasses.astuple(first[1].cost), dataclasses.astuple(last[1].cost))
+    return Found(Cost(*(at(a, b) for a, b in zip(*costs, strict=True))),
+                 {name: at(first[1].stages[name], last[1].stages[name]) for name in _STAGES})
+
+
+def printed(value: int, particles: int, found: Found, *, extrapolated: bool) -> str:
+    thousands = particles / 1000
+    stages = " ".join(f"{found.stages[name] / thousands:>17.3f}" for name in _STAGES)
+    cost = found.cost
+    return (f"{value:>9} {stages} {cost.wall:>9.0f} {cost.processor:>9.0f} {cost.memory:>7.2f} {cost.disk:>7.3f}"
+            f"{'  extrapolated' if extrapolated else ''}")
+
+
+def matrix_peak() -> float:
+    """GFLOP/s of a matrix product of float32 on one thread, of processor time."""
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    a = np.random.default_rng(0).normal(size=(_PEAK_SIZE, _PEAK_SIZE)).astype(np.float32)
+    with threadpool_limits(1):
+        a @ a
+        started = time.process_time()
+        for _ in range(4):
+            a @ a
+        return 4 * 2 * _PEAK_SIZE**3 / (time.process_time() - started) / 1e9
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--particles", type=int, default=3000)
-    parser.add_argument("--modes", type=int, default=2)
-    parser.add_argument("--poses", default="exact", choices=("exact", "auto"))
-    parser.add_argument("--repeats", type=int, default=3)
+    for name, value in _DEFAULTS.items():
+        parser.add_argument(f"--{name}", type=int, nargs="+", default=[value])
+    parser.add_argument("--repeats", type=int, default=3, help="of every number of ranks")
+    parser.add_argument("--poses", default="auto", choices=("exact", "auto"))
+    parser.add_argument("--measured", type=int, default=10_000, help="the largest number of particles that is run")
     parser.add_argument("--folder", type=Path, help="keep the simulated particles here")
     options = parser.parse_args()
+    varied = [name for name in _DEFAULTS if len(getattr(options, name)) > 1]
+    if len(varied) != 1:
+        parser.error("expected several values of one of --particles, --box, --gaussians, --modes, --ranks")
     with tempfile.TemporaryDirectory() as temporary:
-        data = options.folder or Path(temporary)
-        if not (data / "model" / "model.npz").is_file():
-            simulate(SimulateConfig("hinge11", options.particles), data)
-            fit(data / "consensus.mrc", FitConfig(), data / "model" / "model.npz")
-        runs: dict[int, list[Run]] = {n: [] for n in options.ranks}
-        for _ in range(options.repeats):
-            for n in options.ranks:
-                runs[n].append(measured(data, n, options.modes, options.poses))
-                print(f"{n} rank(s): {runs[n][-1].whole:.1f} s, modes {runs[n][-1].modes:.1f} s, "
-                      f"{runs[n][-1].processor:.1f} processor seconds", flush=True)
-    print(f"\n{'ranks':>5} {'seconds':>9} {'modes':>9} {'processor':>10} {'speed':>6} {'of modes':>9} "
-          f"{'difference':>11}")
-    first = runs[options.ranks[0]]
-    for n, found in runs.items():
-        speeds = [_median(first, name) / _median(found, name) for name in ("whole", "modes")]
-        off = max(np.abs(r.coordinates - first[0].coordinates).max() for r in found)
-        print(f"{n:5d} {_median(found, 'whole'):9.1f} {_median(found, 'modes'):9.1f} "
-              f"{_median(found, 'processor'):10.1f} {speeds[0]:6.2f} {speeds[1]:9.2f} {off:11.1e}")
+        folder = (options.folder or Path(temporary)).absolute()
+        if varied == ["ranks"]:
+            from scaling_ranks import compare
+            compare(options.ranks, options.particles[0], options.modes[0], options.poses, options.repeats, folder)
+        else:
+            table(options, varied[0], folder)
 
 
-def _median(runs: list[Run], name: str) -> float:
-    return statistics.median(getattr(run, name) for run in runs)
+def table(options: argparse.Namespace, varied: str, folder: Path) -> None:
+    """Run and print."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in THREADS:
+        os.environ[name] = "1"
+    base = {name: getattr(options, name)[0] for name in _DEFAULTS if name != "ranks"}
+    print(f"matrix-product peak {matrix_peak():.0f} GFLOP/s on one core; load of the machine {os.getloadavg()[0]:.1f}")
+    print("one thread; " + ", ".join(f"{v} {k}" for k, v in base.items() if k != varied)
+          + f"; poses {options.poses}; stages in seconds for 1,000 particles, memory and disk in GB")
+    print(f"{varied:>9} {' '.join(f'{name:>17}' for name in _STAGES)} {'wall s':>9} {'proc. s':>9} {'memory':>7} "
+          f"{'disk':>7}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    runs: list[tuple[int, Found]] = []
+    for value in sorted(getattr(options, varied)):
+        case = Case(**{**base, varied: value}, poses=options.poses)
+        extrapolated = varied == "particles" and value > options.measured
+        if not extrapolated:
+            runs.append((value, measured(case, folder)))
+            found = runs[-1][1]
+        elif len(runs) < 2:
+            raise SystemExit("expected two numbers of particles within --measured to extrapolate from")
+        else:
+            found = beyond(runs[-2], runs[-1], value)
+        print(printed(value, case.particles, found, extrapolated=extrapolated), flush=True)
 
 
 if __name__ == "__main__":
