@@ -48,10 +48,10 @@ class SubspaceEstimator(Replicated):
         self._compile()
 
     def _compile(self) -> None:
-        self._step = tf.function(self._posterior)
-        self._flip = tf.function(self._flipped)
-        self._statistics = tf.function(self._gradient_statistics)
-        self._curvature = tf.function(self._curvature_of)
+        self._step = tf.function(self._posterior, autograph=False)
+        self._flip = tf.function(self._flipped, autograph=False)
+        self._statistics = tf.function(self._gradient_statistics, autograph=False)
+        self._curvature = tf.function(self._curvature_of, autograph=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For other ranks, which trace their own functions, and once for an estimator and those made of it."""

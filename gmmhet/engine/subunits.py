@@ -148,7 +148,7 @@ class SubunitEstimator(SubspaceEstimator):
 
     def _compile(self) -> None:
         super()._compile()
-        self._tied = tf.function(self._tied_curvature)
+        self._tied = tf.function(self._tied_curvature, autograph=False)
 
     def constants(self, model: SubspaceModel) -> tuple[SubunitModes, Any, Prior]:
         assert isinstance(model, SubunitModel)
