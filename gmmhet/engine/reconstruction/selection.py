@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.mixture import GaussianMixture
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.reconstruction.mixture import mixture_labels
 
 __all__ = ["Selection", "Windows", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
 
@@ -49,15 +49,17 @@ def equal_bins(coordinate: NDArray[np.float64] | None, n_particles: int, bins: i
     return _disjoint(values, np.array_split(np.argsort(values, kind="stable"), bins))
 
 
-def mixture_clusters(coordinates: NDArray[np.float64], mode: int, clusters: int, seed: int) -> Selection:
+def mixture_clusters(coordinates: NDArray[np.float64], deviations: NDArray[np.float64], mode: int, clusters: int,
+                     seed: int) -> Selection:
     """Clusters in the space of all modes, each particle in its likeliest one, in order along a mode.
 
     Args:
-        coordinates: [n, K]. mode: from 0. clusters: Gaussians of full covariance in the mixture.
+        coordinates, deviations: [n, K] posterior means and standard deviations. mode: from 0. clusters: Gaussians of
+            full covariance in the mixture.
     Raises:
         InputError: a cluster without particles.
     """
-    found = GaussianMixture(clusters, random_state=seed, reg_covar=1e-4).fit_predict(coordinates)
+    found = mixture_labels(coordinates, deviations, clusters, seed)
     parts = [np.flatnonzero(found == i) for i in range(clusters)]
     empty = sum(len(rows) == 0 for rows in parts)
     if empty:

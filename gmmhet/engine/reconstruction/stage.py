@@ -89,7 +89,7 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
         return equal_bins(None, n, 1)
     k = config.mode - 1
     if config.by == "clusters":
-        return mixture_clusters(placed.coordinates, k, config.n, config.seed)
+        return mixture_clusters(placed.coordinates, placed.deviations, k, config.n, config.seed)
     if config.by == "kernel":
         z = placed.coordinates
         points = points_along(z, k, config.n) if config.points is None else read_points(config.points, modes)

@@ -19,6 +19,7 @@ from gmmhet.engine.reconstruction.curves import (
     phase_randomised,
     power_signal,
 )
+from gmmhet.engine.reconstruction.mixture import deconvolved_mixture
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
 from gmmhet.engine.reconstruction.selection import mixture_clusters, nested_windows, points_along
 from gmmhet.tests.engine.reconstruction_data import ParticleSet
@@ -159,15 +160,37 @@ class TestClusters(unittest.TestCase):
         group = rng.integers(0, 3, 300)
         z = rng.normal(size=(300, 2)) * 0.3 + np.array([[0, 5], [4, -5], [-4, 0]])[group]
         for mode, order in ((0, [2, 0, 1]), (1, [1, 2, 0])):
-            found = mixture_clusters(z, mode, 3, seed=0)
+            found = mixture_clusters(z, np.zeros_like(z), mode, 3, seed=0)
             np.testing.assert_array_equal(found.classes, 1 + np.argsort(order)[group])
             self.assertTrue((np.diff(found.coordinate) > 0).all())
+
+    def test_uncertain_particles_do_not_widen_the_clusters(self):
+        """Two planted groups of spread 0.2, two thirds of the particles measured badly: their shares, places and spread
+        come out, and particles go where the planted mixture would put them (Bayes)."""
+        rng = np.random.default_rng(1)
+        n = 4000
+        group = (rng.random(n) < 0.3).astype(int)
+        true = np.array([-0.65, 1.5])[group] + 0.2 * rng.normal(size=n)
+        error = np.where(rng.random(n) < 1 / 3, 0.1, 3.0)
+        measured = true + error * rng.normal(size=n)
+        variance = error**2 / (1 + error**2)
+        posterior = (measured * (1 - variance))[:, None]
+        found = mixture_clusters(posterior, np.sqrt(variance)[:, None], 0, 2, seed=0).classes - 1
+        spread = 0.2**2 + error**2
+        ratio = np.log(0.3 / 0.7) + ((measured + 0.65) ** 2 - (measured - 1.5) ** 2) / (2 * spread)
+        best = np.mean((ratio > 0) == group)
+        self.assertGreater(np.mean(found == group), best - 0.005)
+        weights, means, covariances = deconvolved_mixture(posterior, np.sqrt(variance)[:, None], 2, seed=0)
+        order = np.argsort(means[:, 0])
+        np.testing.assert_allclose(weights[order], [0.7, 0.3], atol=0.04)
+        np.testing.assert_allclose(means[order, 0], [-0.65, 1.5], atol=0.05)
+        np.testing.assert_allclose(np.sqrt(covariances[:, 0, 0]), 0.2, rtol=0.15)
 
     def test_more_clusters_than_places(self):
         z = np.repeat([[0.0], [1.0]], 20, axis=0)
         with self.assertRaisesRegex(InputError, "clusters are empty; expected fewer"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scikit-learn says so too
-            mixture_clusters(z, 0, 5, seed=0)
+            mixture_clusters(z, np.zeros_like(z), 0, 5, seed=0)
 
 
 class TestWindows(unittest.TestCase):
