@@ -64,6 +64,8 @@ class Program:
 
 def _version(python: Path, package: str) -> str:
     """As the environment of an interpreter tells it."""
+    if not python.is_file():
+        raise SystemExit(f"{python}: no such file; expected the folder of programs of an environment with {package}")
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
     found = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
     if found.returncode:
