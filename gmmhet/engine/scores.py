@@ -58,7 +58,7 @@ def _sums(cache: ParticleCache, observer: Observer, centers: Array, weights: Arr
         return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
                 tf.reduce_sum(flat, 0), second)
 
-    step = tf.function(sums_of)
+    step = tf.function(sums_of, autograph=False)
     score = np.zeros(len(cache))
     sums: list[Any] = [0.0] * 5
     own = np.arange(len(cache))[part]
@@ -80,7 +80,7 @@ def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weight
     rows = np.sort(rng.choice(n, min(n, largest), replace=False))
     shuffles = max(shuffles, min(100, 400 // len(rows)))
     constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32)
-    step = tf.function(lambda batch: frc_score(observer, batch, *constants))
+    step = tf.function(lambda batch: frc_score(observer, batch, *constants), autograph=False)
 
     def mean_score(order: NDArray[np.int64]) -> float:
         total, done = 0.0, 0
