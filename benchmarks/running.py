@@ -51,11 +51,15 @@ def run(command: Sequence[str], log: Path, *, cores: int | None = None, environm
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=settings,
                                    preexec_fn=lambda: os.sched_setaffinity(0, own))
         done = 0
-        while done == 0:
-            done, status, usage = os.wait4(process.pid, os.WNOHANG if watched else 0)
-            if watched:
-                most = max(most, _size(watched))
-                time.sleep(0 if done else _SECONDS_BETWEEN_LOOKS)
+        try:
+            while done == 0:
+                done, status, usage = os.wait4(process.pid, os.WNOHANG if watched else 0)
+                if watched:
+                    most = max(most, _size(watched))
+                    time.sleep(0 if done else _SECONDS_BETWEEN_LOOKS)
+        except BaseException:  # Ctrl-C above all: nothing goes on alone
+            process.kill()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - started
     if process.returncode:

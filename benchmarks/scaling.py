@@ -155,7 +155,7 @@ def table(options: argparse.Namespace, varied: str, folder: Path) -> None:
         os.environ[name] = "1"
     base = {name: getattr(options, name)[0] for name in _DEFAULTS if name != "ranks"}
     print(f"matrix-product peak {matrix_peak():.0f} GFLOP/s on one core; load of the machine {os.getloadavg()[0]:.1f}")
-    print("one thread; " + ", ".join(f"{v} {k}" for k, v in base.items() if k != varied)
+    print("one thread; " + ", ".join(f"{k} {v}" for k, v in base.items() if k != varied)
           + f"; poses {options.poses}; stages in seconds for 1,000 particles, memory and disk in GB")
     print(f"{varied:>9} {' '.join(f'{name:>17}' for name in _STAGES)} {'wall s':>9} {'proc. s':>9} {'memory':>7} "
           f"{'disk':>7}")
