@@ -176,13 +176,13 @@ def movie_of(folder: Path, output: Path, *, level: float | None = None, rate: fl
     """A GIF of the maps in a folder of map or reconstruct, and series.cxc beside the maps.
 
     Raises:
-        InputError: no summary.json with maps there, or maps of different sizes.
+        InputError: no summary.json with maps there, maps of different sizes, or a level or rate that shows nothing.
     """
     check_movie(output)
     if not 0 < rate <= 50:
         raise InputError(f"--rate is {rate:g}; expected above 0 and at most 50 maps a second")
     records, given = _records(folder)
-    series = read_series([folder / str(r["file"]) for r in records], level=level, closed=bool(given.get("closed")))
+    series = read_series([folder / str(r["file"]) for r in records], level=level, closed=_goes_round(given, records))
     labels, empty = [], []
     for index, record in enumerate(records):
         place = record.get("coordinates") or ([record["coordinate"]] if record.get("coordinate") is not None else [])
@@ -193,6 +193,19 @@ def movie_of(folder: Path, output: Path, *, level: float | None = None, rate: fl
     write_chimerax(folder / "series.cxc", series)
     _LOG.info("%s: %d maps at density %.4g; %s plays them in ChimeraX", output, len(records), series.level,
               folder / "series.cxc")
+
+
+def _goes_round(summary: dict[str, Any], records: list[dict[str, Any]]) -> bool:
+    """Whether the last map is followed by the first: as map wrote it, else as the points of kernels tell.
+
+    Bins and clusters never are: they lie along one coordinate, or in no order.
+    """
+    if "closed" in summary:
+        return bool(summary["closed"])
+    points = [r.get("coordinates") for r in records]
+    if summary.get("by") != "kernel" or not all(points) or len({len(p or ()) for p in points}) != 1:
+        return False
+    return looks_closed(np.asarray(points, np.float64))
 
 
 def _records(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:

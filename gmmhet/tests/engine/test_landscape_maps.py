@@ -236,6 +236,20 @@ class TestSeriesAndMovies(Folder):
         script = (self.root / "series.cxc").read_text()
         self.assertIn('open "map_01.mrc" "map_02.mrc" "map_03.mrc" vseries true', script)
 
+    def test_particle_maps_at_points_of_a_ring_go_round_and_other_series_turn_back(self):
+        write_map(self.root / "a.mrc", np.pad(np.ones((6, 6, 6), np.float32), 5), 3.0)
+        angle = np.linspace(0, 2 * np.pi, 6, endpoint=False)
+        round_, line = np.stack([np.cos(angle), np.sin(angle)], axis=1), np.stack([angle, 0 * angle], axis=1)
+        for by, points, direction in (("kernel", round_, "forward"), ("kernel", line, "oscillate"),
+                                      ("clusters", round_, "oscillate")):
+            records = [{"file": "a.mrc", "coordinates": p.tolist()} for p in points]
+            (self.root / "summary.json").write_text(json.dumps({"by": by, "maps": records}))
+            movie_of(self.root, self.root / "m.gif")
+            self.assertIn(f"direction {direction}", (self.root / "series.cxc").read_text(), (by, direction))
+        (self.root / "summary.json").write_text(json.dumps({"by": "kernel", "maps": [{"file": "a.mrc"}] * 6}))
+        movie_of(self.root, self.root / "m.gif")
+        self.assertIn("direction oscillate", (self.root / "series.cxc").read_text())
+
     def test_the_level_lies_between_solvent_and_molecule(self):
         data = np.full((24, 24, 24), 3.0, np.float32)
         data[8:16, 8:16, 8:16] = 5.0
