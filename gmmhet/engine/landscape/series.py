@@ -42,18 +42,23 @@ def read_series(files: Sequence[Path], *, closed: bool = False, level: float | N
     Args:
         level: density; None: half way from the solvent to the mean inside the molecule, of the mean of all maps.
     Raises:
-        InputError: no map, one that cannot be read, or of another box or pixel size than the first.
+        InputError: no map, one that cannot be read, or of another box or pixel size than the first; a level that is
+            not finite and positive, or that no map reaches.
     """
     if not files:
         raise InputError("no map to be shown; expected at least one")
+    if level is not None and not (np.isfinite(level) and level > 0):
+        raise InputError(f"--level is {level:g}; expected a density above 0")
     first = read_map(files[0])
-    total = first.data
+    total, highest = first.data, float(first.data.max())
     for path in files[1:]:
         other = read_map(path)
         if other.box != first.box or abs(other.pixel_size / first.pixel_size - 1) > 1e-3:
             raise InputError(f"{path}: box {other.box}, {other.pixel_size:g} A; expected {first.box}, "
                              f"{first.pixel_size:g} A as in {files[0].name}")
-        total = total + other.data
+        total, highest = total + other.data, max(highest, float(other.data.max()))
+    if level is not None and level >= highest:
+        raise InputError(f"--level is {level:g}; expected below {highest:.4g}, the highest density of the maps")
     mean = DensityMap(total / np.float32(len(files)), first.pixel_size)
     return MapSeries(tuple(files), mean, contour_level(mean) if level is None else level, closed)
 

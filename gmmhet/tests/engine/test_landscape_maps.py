@@ -257,6 +257,18 @@ class TestSeriesAndMovies(Folder):
         write_map(self.root / "a.mrc", data, 3.0)
         self.assertAlmostEqual(read_series([self.root / "a.mrc"]).level, 4.0, delta=0.35)
 
+    def test_a_level_that_shows_nothing_is_refused(self):
+        data = np.zeros((8, 8, 8), np.float32)
+        write_map(self.root / "a.mrc", data, 3.0)
+        data[4, 4, 4] = 2.5
+        write_map(self.root / "b.mrc", data, 3.0)
+        files = [self.root / "a.mrc", self.root / "b.mrc"]
+        for level, words in ((np.nan, "nan; expected a density above 0"), (np.inf, "inf; expected"), (0, "0; expected"),
+                             (-1, "-1; expected"), (1e9, r"1e\+09; expected below 2.5, the highest"), (2.5, "below 2.5")):
+            with self.assertRaisesRegex(InputError, "--level is " + words):
+                read_series(files, level=level)
+        self.assertEqual(read_series(files, level=2.4).level, 2.4)
+
     def test_maps_that_do_not_belong_together(self):
         write_map(self.root / "a.mrc", np.ones((8, 8, 8)), 3.0)
         write_map(self.root / "b.mrc", np.ones((8, 8, 8)), 2.0)
