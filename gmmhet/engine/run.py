@@ -53,7 +53,8 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     folder = output_folder(output)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
                   "root": root and str(root),
-                  "fit": result_options(fit_config), "analyze": result_options(analyze_config),
+                  "fit": result_options(fit_config) | _file("mask", fit_config.mask),
+                  "analyze": result_options(analyze_config) | _file("focus", analyze_config.focus),
                   "reconstruct": result_options(reconstruct_config)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)], resume)
     job.stage("fit", partial(_fit, consensus, fit_config, map_path, folder / "model" / "model.npz"))
@@ -76,7 +77,8 @@ class _Job:
         inputs = ("particles", "map", "root")
         before = self.earlier.get("parameters", {})
         #: whether everything so far is as it was, so that what follows may be kept or gone on with
-        self.same = resume and all(before.get(name) == parameters[name] for name in inputs)
+        self.same = (self.earlier.get("version") == __version__
+                     and all(before.get(name) == parameters[name] for name in inputs))
         (folder / "report.html").unlink(missing_ok=True)
         self.seconds = self._kept()
         self._write(_UNFINISHED)  # at once: what a killed run had done is not forgotten
@@ -162,6 +164,11 @@ def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str
     if any(found.get("significant") is not False for found in modes):
         return False, f"{told} Mode {mode} is not among them: one map of all particles was made instead.".strip()
     return False, f"No motion is supported by these {n_particles} particles. {told}".strip()
+
+
+def _file(name: str, path: Path | None) -> dict[str, Any]:
+    """Entry for a file that an option names: with another content it is another option."""
+    return {} if path is None else {f"{name}_file": _identity(path)}
 
 
 def _identity(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 import tempfile
 import types
@@ -228,6 +229,26 @@ class TestResume(RunCase):
         self.run_job(source=source)
         write_map(source, 2 * read_map(self.map).data, PIXEL)
         self.assertEqual(self.run_job(source=source, resume=True), ["fit", "analyze", "reconstruct", "report"])
+
+    def test_another_mask_of_the_same_name_is_noticed(self):
+        mask, focus = self.folder.parent / "mask.mrc", self.folder.parent / "focus.mrc"
+        for path in (mask, focus):
+            write_map(path, np.ones((BOX, BOX, BOX)), PIXEL)
+        options = {"fit": FitConfig(n_gaussians=40, resolution=24.0, mask=mask),
+                   "analyze": AnalyzeConfig(focus=focus, resume=True)}
+        self.run_job(**options)
+        self.assertEqual(self.run_job(**options), ["report"])
+        for path, again in ((focus, ["analyze", "reconstruct", "report"]),
+                            (mask, ["fit", "analyze", "reconstruct", "report"])):
+            os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+            self.assertEqual(self.run_job(**options), again)
+            self.assertFalse(self.stages.config("analyze").resume)
+
+    def test_nothing_of_another_version_is_kept(self):
+        with mock.patch("gmmhet.engine.run.__version__", "0.0.1"):
+            self.run_job()
+        self.assertEqual(self.run_job(resume=True), ["fit", "analyze", "reconstruct", "report"])
+        self.assertFalse(self.stages.config("reconstruct").resume)
 
     def test_nothing_there_or_unreadable(self):
         self.assertEqual(self.run_job(resume=True), ["fit", "analyze", "reconstruct", "report"])
