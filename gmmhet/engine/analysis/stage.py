@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gmmhet import __version__
 from gmmhet.engine.analysis.methods import by_gradient_pca, without_motion
 from gmmhet.engine.analysis.output import write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
@@ -80,10 +81,10 @@ def _result(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journa
 
 
 def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, Any]:
-    """What the result depends on, with the files as they are on disk."""
+    """What the result depends on: the options, this version, and the files as they are on disk."""
     files = (("particles", table.source), ("model", model), ("focus", config.focus))
     times = {f"{name}_time": path.stat().st_mtime_ns for name, path in files if path is not None and path.is_file()}
-    return {"particles": str(table.source), "model": str(model), "images": table.fingerprint, **times,
+    return {"version": __version__, "particles": str(table.source), "model": str(model), "images": table.fingerprint, **times,
             **result_options(config)}
 
 

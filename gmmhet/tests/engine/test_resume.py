@@ -169,6 +169,14 @@ class TestStage(unittest.TestCase):
                 self.analyze(f"changed{number}", **changed)
             self.assertEqual(scores.call_count, 1)
 
+    def test_what_another_version_finished_is_not_kept(self) -> None:
+        with mock.patch.object(stage, "__version__", "0.0.1"):
+            self.analyze("older")
+        for passes in (1, 0):
+            with mock.patch.object(stage, "score_pass", side_effect=stage.score_pass) as scores:
+                self.analyze("older")
+            self.assertEqual(scores.call_count, passes)
+
     def test_a_kill_after_the_last_file_is_tidied_up(self) -> None:
         with mock.patch.object(Journal, "remove", side_effect=[None, Killed]), self.assertRaises(Killed):
             self.analyze("late")
