@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gmmhet import __version__
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.io import ParticleTable, output_folder, replacing, write_particles
 
@@ -37,9 +38,9 @@ class MapResult:
 
 
 def fingerprint(config: ReconstructConfig, table: ParticleTable, files: list[Path]) -> str:
-    """What the maps depend on: the options, and the files as they are on disk."""
+    """What the maps depend on: the options, this version, and the files as they are on disk."""
     options = {k: str(v) for k, v in asdict(config).items() if k not in _FOR_LATER}
-    digest = hashlib.sha256(json.dumps([_FORMAT, options], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_FORMAT, __version__, options], sort_keys=True).encode())
     digest.update(table.fingerprint.encode())
     for path in files:
         if path.is_file():
