@@ -130,6 +130,20 @@ class TestBelief(JournalCase):
                 self.assertIsNone(self.found())
             self.assertIn("done again", log.output[-1])
 
+    def test_damage_in_the_headers_is_noticed(self) -> None:
+        """A compression nobody knows, and parts that say they are encrypted."""
+        path = self.folder / "a_page.npz"
+        self.journal().page("a page").write(np.arange(1000.0))
+        whole = path.read_bytes()
+        start = whole.index(b"PK\x01\x02")  # of the first entry of the directory: 8 flags, 10 the compression
+        for place, bit in ((10, 64), (8, 1)):
+            flipped = bytearray(whole)
+            flipped[start + place] ^= bit
+            path.write_bytes(bytes(flipped))
+            with self.assertLogs("gmmhet", logging.WARNING) as log:
+                self.assertIsNone(self.found())
+            self.assertIn("done again", log.output[-1])
+
     def test_a_write_that_is_killed_leaves_the_page_before(self) -> None:
         page = self.journal().page("a page")
         with mock.patch("gmmhet.engine.io.atomic.os.replace", side_effect=KeyboardInterrupt), \
