@@ -4,6 +4,7 @@ import fcntl
 import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from gmmhet.engine.errors import InputError, storage_problem
 
 __all__ = ["output_folder", "replacing"]
+
+_OLD = 60  # seconds: a younger temporary file may be that of a writer who has not locked it yet
 
 
 @contextmanager
@@ -49,12 +52,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _remove_leftovers(final: Path) -> None:
-    """Remove temporary files of ``final`` whose writer is gone: those that nobody holds a lock on."""
+    """Remove temporary files of ``final`` whose writer is gone: those that are old and nobody holds a lock on."""
     for name in glob.glob(f".{glob.escape(final.stem)}.????????{glob.escape(final.suffix)}", root_dir=final.parent,
                           include_hidden=True):
         with suppress(OSError):  # held by its writer, or gone
             handle = os.open(final.parent / name, os.O_RDWR)
             try:
+                if time.time() - os.fstat(handle).st_mtime < _OLD:
+                    continue
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 (final.parent / name).unlink()
             finally:

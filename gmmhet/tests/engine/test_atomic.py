@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, on full disks and after killed processes too."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -88,15 +89,30 @@ class TestReplacing(AtomicCase):
         with subprocess.Popen([sys.executable, "-c", _HOLD, str(path)], stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
             self.assertEqual(writer.stdout.readline(), "ready\n")
-            with replacing(path) as temporary:
-                temporary.write_text("whole")
-            self.assertEqual(len(self.names()), 2)
+            (held,) = self.names()
+            os.utime(self.folder / held, (0, 0))
+            self.replace(path)
+            self.assertEqual(self.names(), sorted([held, "file.txt"]))
             writer.kill()
             writer.wait()
         (self.folder / ".file.of_another.txt").write_text("")
-        with replacing(path) as temporary:
-            temporary.write_text("again")
+        os.utime(self.folder / ".file.of_another.txt", (0, 0))
+        self.replace(path)
         self.assertEqual(self.names(), [".file.of_another.txt", "file.txt"])
+
+    def test_a_writer_that_has_not_locked_its_file_yet_keeps_it(self) -> None:
+        path = self.folder / "file.txt"
+        young = self.folder / ".file.12345678.txt"
+        young.write_text("")
+        self.replace(path)
+        self.assertTrue(young.exists())
+        os.utime(young, (0, 0))
+        self.replace(path)
+        self.assertEqual(self.names(), ["file.txt"])
+
+    def replace(self, path: Path) -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("whole")
 
 
 class TestArrays(AtomicCase):
