@@ -72,14 +72,16 @@ class Plugin(pwem.Plugin):
         """Program and first arguments that start one rank of an MPI job: one program, which mpirun can start."""
         if cls.getVar(PYTHON_VAR) or not cls.getVar(ENV_ACTIVATION_VAR):
             python, *arguments = shlex.split(cls.getEngineProgram())
-            return python, arguments
+            return shlex.quote(python), arguments
         return which("bash") or "bash", ["-c", f'{cls.getEngineProgram()} "$@"', PROGRAM_NAME]
 
     @classmethod
     def getRankEnviron(cls):
         """That of the engine, with the mpirun beside its interpreter, which fits its mpi4py, where there is one."""
         environ = cls.getEnviron()
-        folder = os.path.dirname(cls.getRankProgram()[0])
+        if cls.getVar(ENV_ACTIVATION_VAR) and not cls.getVar(PYTHON_VAR):
+            return environ  # the shell finds the interpreter later; what lies beside the shell is of no concern
+        folder = os.path.dirname(shlex.split(cls.getEngineProgram())[0])
         if os.access(os.path.join(folder, "mpirun"), os.X_OK):
             environ.set("PATH", folder, position=Environ.BEGIN)
         return environ
