@@ -27,6 +27,15 @@ def messages_of(check: Callable[[], object]) -> list[str]:
     return []
 
 
+def _without_scratch(arguments: Sequence[Any]) -> list[Any]:
+    """Arguments that the result depends on: temporary files may lie anywhere."""
+    kept = list(arguments)
+    if "--scratch" in kept:
+        place = kept.index("--scratch")
+        del kept[place:place + 2]
+    return kept
+
+
 class EngineSteps:
     """Mixed into protocols that run one command of the engine.
 
@@ -55,7 +64,7 @@ class EngineSteps:
     def _runResumable(self, command: str, arguments: Sequence[Any], inputs: Sequence[Any], folder: Path) -> None:
         """Run a command that writes into ``folder``; resume it if it was interrupted with these very arguments."""
         record = Path(self._getExtraPath(f"{command}.json"))
-        described = json.dumps([arguments, inputs])
+        described = json.dumps([_without_scratch(arguments), inputs])
         resume = self.isContinued() and record.exists() and record.read_text(encoding="utf-8") == described
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)

@@ -172,6 +172,18 @@ class TestStart(PluginCase):
         self.assertEqual(shutil.which("mpirun", path=self.environ["PATH"]), os.path.join(self.folder, "mpirun"))
         self.assertIn(python, self.started(ranks=2))
 
+    def test_mpirun_beside_the_shell_is_not(self):
+        """With an activation the rank's program is the shell; the interpreter is found only when it runs."""
+        Plugin._vars["GMMHET_ENV_ACTIVATION"] = ". activate"
+        for name in ("bash", "mpirun"):
+            Path(self.folder, name).touch(mode=0o755)
+        with mock.patch("gmmhet.plugin.which", return_value=os.path.join(self.folder, "bash")):
+            self.assertEqual(Plugin.getRankEnviron(), Plugin.getEnviron())
+
+    def test_blanks_in_the_path_of_the_interpreter(self):
+        Plugin._vars["GMMHET_PYTHON"] = "/opt/my env/bin/python"
+        self.assertEqual(shlex.split(self.started(ranks=2))[3:5], ["/opt/my env/bin/python", "-m"])
+
     def test_no_gpu_when_the_user_says_so_and_no_placeholder_when_the_list_is_empty(self):
         self.assertIn("--gpu none", self.started(gpus=[0], uses_gpu=False))
         command = self.started(gpus=[])
@@ -220,6 +232,13 @@ class TestResume(unittest.TestCase):
         with mock.patch.object(Plugin, "runEngine", engine):
             self.Steps(self.folder, continued)._runResumable("analyze", arguments, inputs, out)
         return found
+
+    def test_resumes_with_another_scratch_folder(self):
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.run_once(["a.star", "--scratch", "one", "-o", "x"], [4])
+        for words in (["a.star", "--scratch", "two", "-o", "x"], ["a.star", "-o", "x"]):
+            self.assertEqual(self.run_once(words, [4]), ["checkpoint", [*words, "--resume"]])
+        self.assertEqual(len(self.run_once(["b.star", "-o", "x"], [4])), 1)
 
     def test_resumes_only_what_is_the_same(self):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
