@@ -264,7 +264,7 @@ class TestSeriesAndMovies(Folder):
         write_map(self.root / "b.mrc", data, 3.0)
         files = [self.root / "a.mrc", self.root / "b.mrc"]
         for level, words in ((np.nan, "nan; expected a density above 0"), (np.inf, "inf; expected"), (0, "0; expected"),
-                             (-1, "-1; expected"), (1e9, r"1e\+09; expected below 2.5, the highest"), (2.5, "below 2.5")):
+                             (-1, "-1; expected"), (1e9, r"1e\+09; expected below 2.5, the highest"), (2.5, "2.5; expected below")):
             with self.assertRaisesRegex(InputError, "--level is " + words):
                 read_series(files, level=level)
         self.assertEqual(read_series(files, level=2.4).level, 2.4)
