@@ -18,6 +18,7 @@ __all__ = ["Analysis", "read_analysis"]
 Array = NDArray[np.float64]
 _SHAPES = {"coordinates": "nK", "covariance": "nKK", "centers": "N3", "weights": "N", "sigmas": "N",
            "modes_position": "KN3", "modes_amplitude": "KN"}
+_BIG = ("covariance", "deviations")  # of all particles, though few are looked at: not made larger
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,16 @@ class Analysis:
     """Particles in latent space, and the Gaussians that belong to a point of it.
 
     Attributes:
-        folder: of the analysis. coordinates: [n, K]; covariance: [n, K, K]: of the particles or, where subunits were
-            analysed, of every subunit of every particle. subunits: G, 1 without.
+        folder: of the analysis. coordinates: [n, K]; covariance: [n, K, K], in the precision of the file: of the
+            particles or, where subunits were analysed, of every subunit of every particle, and then the variances
+            [n, K] alone. subunits: G, 1 without.
         model: at the origin of latent space, on the grid of the particles (C1: the whole molecule).
         position: [K, N, 3] Angstrom. amplitude: [K, N] relative. Both per unit of a coordinate.
     """
 
     folder: Path
     coordinates: Array
-    covariance: Array
+    covariance: NDArray[np.floating[Any]]
     subunits: int
     model: GaussianModel
     position: Array
@@ -83,14 +85,19 @@ def read_analysis(folder: Path) -> Analysis:
                     arrays["modes_amplitude"])
 
 
-def _subunits(path: Path, modes: int) -> tuple[Array, Array, int]:
-    """Coordinates and covariances of all subunits, and their number in a particle."""
+def _subunits(path: Path, modes: int) -> tuple[Array, NDArray[np.floating[Any]], int]:
+    """Coordinates and variances of all subunits, and their number in a particle."""
     arrays = _arrays(path, {"coordinates": "nGK", "deviations": "nGK"}, ())
     n, subunits, k = arrays["coordinates"].shape
     if k != modes:
         raise InputError(f"{path}: {k} coordinates a subunit; expected {modes}, as analysis.npz has modes")
-    variance = arrays["deviations"].reshape(n * subunits, k) ** 2
-    return arrays["coordinates"].reshape(n * subunits, k), variance[:, None, :] * np.eye(k), subunits
+    deviations = arrays["deviations"].reshape(n * subunits, k)
+    return arrays["coordinates"].reshape(n * subunits, k), np.square(deviations, out=deviations), subunits
+
+
+def _numbers(array: NDArray[Any], *, keep: bool) -> NDArray[np.floating[Any]]:
+    """In double precision, or in the precision it has."""
+    return np.asarray(array, array.dtype if keep and array.dtype.kind == "f" else np.float64)
 
 
 def _arrays(path: Path, shapes: dict[str, str], scalars: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -99,7 +106,7 @@ def _arrays(path: Path, shapes: dict[str, str], scalars: tuple[str, ...]) -> dic
         raise InputError(f"{path}: no such file; expected the results of gmmhet analyze")
     try:
         with np.load(path, allow_pickle=False) as data:
-            arrays = {key: np.asarray(data[key], np.float64) for key in (*shapes, *scalars)}
+            arrays = {key: _numbers(data[key], keep=key in _BIG) for key in (*shapes, *scalars)}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not the results of gmmhet analyze ({str(error).splitlines()[0]})") from None
     sizes: dict[str, int] = {}

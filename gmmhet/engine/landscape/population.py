@@ -1,6 +1,7 @@
 """How many particles are near a point of latent space, with the uncertainty of every particle taken into account."""
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,16 +39,18 @@ class Population:
     99 % have is enough.
 
     Attributes:
-        coordinates: [n, K] z. covariance: [n, K, K] M. width: [K] h.
+        coordinates: [n, K] z. width: [K] h.
     """
 
     def __init__(self, coordinates: ArrayLike, covariance: ArrayLike) -> None:
+        """covariance: M [n, K, K] of any precision, or the variances [n, K] where it is diagonal; of at most 10,000
+        particles a copy is kept."""
         self.coordinates = np.asarray(coordinates, np.float64)
-        self.covariance = np.nan_to_num(np.asarray(covariance, np.float64))
+        self._given = np.asarray(covariance)
         self._rows = _evenly(len(self.coordinates), _MOST)
-        spread = np.maximum(self.coordinates[self._rows].std(axis=0), _SMALLEST)
-        self.width = self._best_width(spread)
-        self._kernels = _Kernels(self.coordinates[self._rows], self.covariance[self._rows], self.width)
+        self._places, self._covariance = self.coordinates[self._rows], _of_rows(self._given, self._rows)
+        self.width = self._best_width(np.maximum(self._places.std(axis=0), _SMALLEST))
+        self._kernels = _Kernels(self._places, self._covariance, self.width)
 
     @property
     def modes(self) -> int:
@@ -55,7 +58,9 @@ class Population:
 
     def along(self, modes: list[int]) -> "Population":
         """The density over some of the coordinates (from 0), whatever the others are."""
-        return Population(self.coordinates[:, modes], self.covariance[:, modes][:, :, modes])
+        kept = np.asarray(modes)
+        covariance = self._given[:, kept] if self._given.ndim == 2 else self._given[:, kept[:, None], kept]
+        return Population(self.coordinates[:, kept], covariance)
 
     def judge(self, points: ArrayLike) -> tuple[Array, Array, NDArray[np.bool_]]:
         """[P] each of points [P, K]: f relative to the highest that any particle has at its place; number of particles
@@ -96,20 +101,18 @@ class Population:
         out = points.copy()
         if not rest or not given:
             return out
-        rows = self._rows
-        kernels = _Kernels(self.coordinates[rows][:, given], self.covariance[rows][:, given][:, :, given],
-                           self.width[given])
+        kernels = _Kernels(self._places[:, given], self._covariance[:, given][:, :, given], self.width[given])
         # the posterior of a particle ties its coordinates: what is not given follows what is
-        slope = self.covariance[rows][:, rest][:, :, given] @ kernels.inverse  # [m, R, G]
-        base = self.coordinates[rows][:, rest] - np.einsum("irg,ig->ir", slope, kernels.places)
+        slope = self._covariance[:, rest][:, :, given] @ kernels.inverse  # [m, R, G]
+        base = self._places[:, rest] - np.einsum("irg,ig->ir", slope, kernels.places)
         weights = kernels.shares(points[:, given])
         out[:, rest] = weights @ base + np.einsum("prg,pg->pr", np.tensordot(weights, slope, 1), points[:, given])
         return out
 
     @cached_property
     def _leading(self) -> "_Kernels":
-        rows = self._rows[_evenly(len(self._rows), _LEADING)]
-        return _Kernels(self.coordinates[rows], self.covariance[rows], self.width)
+        some = _evenly(len(self._rows), _LEADING)
+        return _Kernels(self._places[some], self._covariance[some], self.width)
 
     @cached_property
     def _judged(self) -> NDArray[np.int64]:
@@ -141,7 +144,7 @@ class Population:
         if len(rows) < 2:
             return np.asarray(_WIDTHS[-1] * spread)
         out = _evenly(len(rows), _TRIED)
-        z, m = self.coordinates[rows], self.covariance[rows]
+        z, m = self.coordinates[rows], _of_rows(self._given, rows)
         told = [_Kernels(z, m, share * spread).log_density(z[out], without=out).mean() for share in _WIDTHS]
         return np.asarray(_WIDTHS[int(np.argmax(told))] * spread)
 
@@ -213,6 +216,12 @@ class _Kernels:
 
 def _evenly(count: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def _of_rows(covariance: NDArray[Any], rows: NDArray[np.int64]) -> Array:
+    """[m, K, K] covariances of some rows; what is not known (NaN) counts as 0."""
+    some = np.nan_to_num(covariance[rows].astype(np.float64))
+    return some if some.ndim == 3 else some[:, :, None] * np.eye(some.shape[1])
 
 
 def _points(points: ArrayLike, modes: int) -> Array:

@@ -121,9 +121,16 @@ class TestMaps(Folder):
                  deviations=np.full((100, 7, 2), 0.1))
         analysis = read_analysis(self.root / "analysis")
         self.assertEqual((analysis.subunits, analysis.coordinates.shape), (7, (700, 2)))
+        np.testing.assert_allclose(analysis.covariance, np.full((700, 2), 0.01))
         populated = analysis.population.populated(np.array([[3.0, 3.0], [0, 0]]))
         self.assertEqual(populated.tolist(), [True, False])
         self.assertEqual(arrays["coordinates"].shape, (100, 2))
+
+    def test_covariances_stay_in_single_precision(self):
+        arrays = self.plant()
+        np.savez(self.root / "analysis/analysis.npz", **arrays | {"covariance": np.float32(arrays["covariance"])})
+        analysis = read_analysis(self.root / "analysis")
+        self.assertEqual((analysis.covariance.dtype, analysis.coordinates.dtype), (np.float32, np.float64))
 
     def test_tensorflow_is_not_needed(self):
         code = "import sys, gmmhet.engine.landscape.stage; print('tensorflow' in sys.modules)"
@@ -264,7 +271,8 @@ class TestSeriesAndMovies(Folder):
         write_map(self.root / "b.mrc", data, 3.0)
         files = [self.root / "a.mrc", self.root / "b.mrc"]
         for level, words in ((np.nan, "nan; expected a density above 0"), (np.inf, "inf; expected"), (0, "0; expected"),
-                             (-1, "-1; expected"), (1e9, r"1e\+09; expected below 2.5, the highest"), (2.5, "2.5; expected below")):
+                             (-1, "-1; expected"), (1e9, r"1e\+09; expected below 2.5, the highest"),
+                             (2.5, "2.5; expected below")):
             with self.assertRaisesRegex(InputError, "--level is " + words):
                 read_series(files, level=level)
         self.assertEqual(read_series(files, level=2.4).level, 2.4)

@@ -1,5 +1,6 @@
 """Density of particles in latent space, against naive sums and closed forms."""
 
+import tracemalloc
 import unittest
 
 import numpy as np
@@ -49,6 +50,21 @@ class TestAgainstNaiveSums(unittest.TestCase):
         some = Population(self.z[:, [0, 2]], self.m[:, [0, 2]][:, :, [0, 2]])
         np.testing.assert_allclose(self.population.along([0, 2]).density(self.points[:, [0, 2]]),
                                    some.density(self.points[:, [0, 2]]))
+
+    def test_variances_stand_for_a_diagonal_covariance(self):
+        v = np.abs(self.m[:, 0]) + 0.01
+        short, whole = Population(self.z, v), Population(self.z, np.stack([np.diag(row) for row in v]))
+        np.testing.assert_allclose(short.density(self.points), whole.density(self.points))
+        np.testing.assert_allclose(short.along([2, 0]).density(self.points[:, [2, 0]]),
+                                   whole.along([2, 0]).density(self.points[:, [2, 0]]))
+
+    def test_of_many_covariances_no_copy_is_made(self):
+        z = np.random.default_rng(5).normal(size=(200_000, 6))
+        m = np.broadcast_to(0.01 * np.eye(6, dtype=np.float32), (200_000, 6, 6))  # 58 MB in double precision
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        Population(z, m)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 45e6)
 
 
 class TestPopulated(unittest.TestCase):
