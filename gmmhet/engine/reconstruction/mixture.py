@@ -23,8 +23,8 @@ def mixture_labels(coordinates: Array, deviations: Array, components: int, seed:
     """[n] the likeliest component of every particle, from 0.
 
     Args:
-        coordinates, deviations: [n, K] posterior means and standard deviations under a prior of mean 0 and variance 1;
-            deviations of 0: exact.
+        coordinates, deviations: [n, K] posterior means and standard deviations, under a prior of mean 0 and the
+            variance that both together have; deviations of 0: exact.
     """
     places, variances = _measurements(coordinates, deviations)
     return _labels(places, variances, *deconvolved_mixture(coordinates, deviations, components, seed))
@@ -32,8 +32,9 @@ def mixture_labels(coordinates: Array, deviations: Array, components: int, seed:
 
 def _measurements(coordinates: Array, deviations: Array) -> tuple[Array, Array]:
     """[n, K] what the data alone say, and its variances."""
-    share = np.minimum(np.square(deviations), _VAGUE)
-    return coordinates / (1 - share), share / (1 - share)
+    prior = np.maximum(np.square(coordinates).mean(axis=0) + np.square(deviations).mean(axis=0), 1e-12)
+    share = np.minimum(np.square(deviations) / prior, _VAGUE)
+    return coordinates / (1 - share), prior * share / (1 - share)
 
 
 def deconvolved_mixture(coordinates: Array, deviations: Array, components: int, seed: int,

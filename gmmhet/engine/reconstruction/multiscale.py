@@ -10,7 +10,7 @@ Noise of an increment is not correlated with that of the wider window, as in Haa
 Kernel regression of RECOVAR (Gilles and Singer 2025) chooses one of several windows by cross-validation instead.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -29,12 +29,12 @@ __all__ = ["Bandwidth", "Combined", "Window", "combine"]
 
 _FIRST, _RATIO = 3.0, 1.35  # shell of the first band, and of a band over that before, about
 _WINDOW = 1.0  # wavelengths of a band, standard deviation of the neighbourhood in which increments are compared
+_SOFTENING = 0.5  # of that, blur of what is believed
 _LEAST_DEVIATIONS = 3.0  # of chance, that agreement has to exceed
 _WEAK_PRIOR = 0.05  # over the mean weight of a shell
-_ITERATIONS = 2  # of the solver
+_ITERATIONS = 3  # of the solver
 _GRID_PER_SHELL = 4  # voxels of a band's grid over its shell: products of the band do not wrap onto its low end
 _BELIEVED = 0.5  # share of an increment that counts as using its window
-_QUIET = 1e-4  # mean share believed, below which twice in a row a band is left alone by all narrower windows
 
 Wave = NDArray[np.complex64]
 
@@ -51,9 +51,10 @@ class Window(Replicated):
         halves: list[NormalEquations | None] = []
         for number, half in enumerate(self.halves):
             if half is not None:
-                path = folder / f"window_{self.n}_{number}.npy"
-                np.save(path, half.transfer)
-                half = NormalEquations(half.data, np.load(path, mmap_mode="r"))
+                path = folder / f"window_{self.n}_{number}.raw"
+                with open(path, "wb") as out:
+                    out.write(np.ascontiguousarray(half.transfer).data)
+                half = NormalEquations(half.data, np.memmap(path, np.float32, "r", shape=half.transfer.shape))
             halves.append(half)
         return Window(self.n, (halves[0], halves[1]))
 
@@ -78,15 +79,16 @@ class Bandwidth:
 
 @dataclass(frozen=True)
 class Combined:
-    """halves: the half-sets' maps [box] * 3, which share all filters; the map is their mean. bandwidths: by band."""
+    """A map.
 
+    Attributes:
+        density: [box] * 3 (z, y, x). halves: of the half-sets, in which the widest window's map is whole, as noisy as
+            it is: filters that both have in common would make noise agree where there is none. bandwidths: by band.
+    """
+
+    density: NDArray[np.float32]
     halves: tuple[NDArray[np.float32], NDArray[np.float32]]
     bandwidths: list[Bandwidth]
-
-    @property
-    def density(self) -> NDArray[np.float32]:
-        """[box] * 3 (z, y, x)."""
-        return np.asarray((self.halves[0] + self.halves[1]) / 2)
 
 
 def combine(windows: Iterable[Window], box: int, workers: int = 1) -> Combined:
@@ -97,24 +99,29 @@ def combine(windows: Iterable[Window], box: int, workers: int = 1) -> Combined:
     """
     bands = _bands(box)
     maps = [np.zeros((box,) * 3, np.float32) for _ in range(2)]
+    left_out = [np.zeros((box,) * 3, np.float32) for _ in range(2)]  # of the widest window's maps
     narrowest = [_Narrowest(band) for band in bands]
-    quiet = np.zeros(len(bands), int)
-    for window in windows:
+    for number, window in enumerate(windows):
         if None in window.halves:
             continue  # nothing to compare
         asked = [_increment(e, m, workers) for e, m in zip(window.halves, maps, strict=True) if e is not None]
         believed: list[Wave] = [np.zeros((box, box, box // 2 + 1), np.complex64) for _ in range(2)]
-        for number, band in enumerate(bands):
-            if quiet[number] >= 2:
-                continue
+        for band, told in zip(bands, narrowest, strict=True):
             share, parts = band.believed(asked[0], asked[1], workers)
-            quiet[number] = quiet[number] + 1 if share.mean() < _QUIET else 0
-            narrowest[number].note(window.n, share)
+            told.note(window.n, share)
             for wave, part in zip(believed, parts, strict=True):
                 band.add(wave, part)
         for density, wave in zip(maps, believed, strict=True):
-            density += ball(box) * scipy.fft.irfftn(wave, s=(box,) * 3, norm="forward", workers=workers)
-    return Combined((maps[0], maps[1]), [n.bandwidth() for n in narrowest if n.signal is not None])
+            density += _density(wave, box, workers)
+        if number == 0:
+            left_out = [_density(wave, box, workers) - density for wave, density in zip(asked, maps, strict=True)]
+    first, second = maps
+    return Combined((first + second) / 2, (first + left_out[0], second + left_out[1]),
+                    [n.bandwidth() for n in narrowest if n.signal is not None])
+
+
+def _density(wave: Wave, box: int, workers: int) -> NDArray[np.float32]:
+    return np.asarray(ball(box) * scipy.fft.irfftn(wave, s=(box,) * 3, norm="forward", workers=workers), np.float32)
 
 
 def _increment(equations: NormalEquations, density: NDArray[np.float32], workers: int) -> Wave:
@@ -170,11 +177,19 @@ class _Band:
         """Of the neighbourhood, in shares of the box."""
         return _WINDOW / self.shell
 
+    def _falls(self, sigma: float) -> list[NDArray[np.float32]]:
+        """Along the axes, what a Gaussian blur (sigma in shares of the box) multiplies waves with."""
+        frequency = np.fft.fftfreq(self.grid, 1 / self.grid)
+        fall = np.exp(-2 * np.square(np.pi * sigma * frequency)).astype(np.float32)
+        return [fall[:, None, None], fall[:, None], fall[:self.grid // 2 + 1]]
+
     @cached_property
     def _smoothing(self) -> list[NDArray[np.float32]]:
-        frequency = np.fft.fftfreq(self.grid, 1 / self.grid)
-        fall = np.exp(-2 * np.square(np.pi * self._sigma * frequency)).astype(np.float32)
-        return [fall[:, None, None], fall[:, None], fall[:self.grid // 2 + 1]]
+        return self._falls(self._sigma)
+
+    @cached_property
+    def _softening(self) -> list[NDArray[np.float32]]:
+        return self._falls(_SOFTENING * self._sigma)
 
     @cached_property
     def chance(self) -> float:
@@ -188,9 +203,10 @@ class _Band:
         deviations = max(_LEAST_DEVIATIONS, np.sqrt(-2 * np.log(share)))
         return float(min(0.9, deviations / np.sqrt(values * share)))
 
-    def _smooth(self, values: NDArray[np.float32], workers: int) -> NDArray[np.float32]:
-        wave = scipy.fft.rfftn(values, workers=workers)
-        for fall in self._smoothing:
+    @staticmethod
+    def _smooth(values: NDArray[np.float32], falls: Sequence[NDArray[np.float32]], workers: int) -> NDArray[np.float32]:
+        wave = scipy.fft.rfftn(values.astype(np.float32), workers=workers)
+        for fall in falls:
             wave *= fall
         return np.asarray(scipy.fft.irfftn(wave, s=values.shape, workers=workers))
 
@@ -198,12 +214,13 @@ class _Band:
         """Share [grid] * 3 of the mean increment that is signal, and both increments times it, on the band's grid."""
         a, b = (scipy.fft.irfftn(w[self._place] * self.weight, s=(self.grid,) * 3, norm="forward", workers=workers)
                 for w in (first, second))
-        common = self._smooth(a * b, workers)
-        power = self._smooth((np.square(a) + np.square(b)) / 2, workers)
+        common = self._smooth(a * b, self._smoothing, workers)
+        power = self._smooth((np.square(a) + np.square(b)) / 2, self._smoothing, workers)
         correlation = common / np.maximum(power, 1e-6 * power.max() or 1.0)
         sure = min(self.chance, (1 - self.chance) / 2)  # beyond chance
         correlation = np.clip(correlation, 0, 1) * np.clip((correlation - self.chance) / sure, 0, 1)
-        share = np.asarray(2 * correlation / (1 + correlation), np.float32)
+        # smooth again: an edge would carry the band's waves into others, alike in both half maps
+        share = self._smooth(2 * correlation / (1 + correlation), self._softening, workers)
         return share, [np.asarray(scipy.fft.rfftn(share * x, norm="forward", workers=workers)) for x in (a, b)]
 
     def add(self, wave: Wave, part: Wave) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import re
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from gmmhet import __version__
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.io import ParticleTable, output_folder, replacing, write_particles
 
-__all__ = ["MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
+__all__ = ["SPOOL", "MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
 
 _LOG = logging.getLogger("gmmhet")
+SPOOL = ".windows"  # folders of large arrays while maps are made
 _MAP_FILE = re.compile(r"map_\d+(_half[12]|_local_resolution|_sharpened)?\.mrc")
 _FORMAT = 2  # of checkpoint.json: what an older version left is not resumed
 _FOR_LATER = ("resume", "sharpen")  # options that the maps in the checkpoint do not depend on
@@ -66,6 +68,8 @@ class ResultFolder:
         if not self.done:
             self._checkpoint.unlink(missing_ok=True)  # its maps go: another run must not take the next ones for them
         kept = {name for m in self.done.values() for name in self._files(m)}
+        for spool in self.path.glob(f"{SPOOL}*"):  # of a run that was killed
+            shutil.rmtree(spool, ignore_errors=True)
         for old in self.path.iterdir():
             if _MAP_FILE.fullmatch(old.name) and old.name not in kept:
                 old.unlink()

@@ -11,6 +11,7 @@ from gmmhet.engine.reconstruction.mixture import mixture_labels
 __all__ = ["Selection", "Windows", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
 
 _FEWEST, _MOST = 50, 20_000  # particles of the narrowest window, at least, and of the widest nested one, at most
+_FAR = 5.0  # posterior standard deviations
 _STEP = 2.5  # ratio of one window to the next narrower
 
 
@@ -70,16 +71,25 @@ def mixture_clusters(coordinates: NDArray[np.float64], deviations: NDArray[np.fl
 
 @dataclass(frozen=True)
 class Windows(Selection):
-    """Nested windows of particles around points of latent space; weights and extents are those of the narrowest.
+    """Nested windows of particles around points of latent space; extents are those of the narrowest, weights empty.
 
     Attributes:
-        points: [M, K]. order: [M, W] the nearest particles of every point, nearest first. sizes: of the windows,
-            narrowest first, the last of W. All particles together are the widest window.
+        points: [M, K]. nearest: [M] distance of the nearest particle, in posterior standard deviations. order: [M, W]
+            the nearest particles of every point, nearest first. sizes: of the windows, narrowest first, the last of W.
+            All particles together are the widest window.
     """
 
     points: NDArray[np.float64]
+    nearest: NDArray[np.float64]
     order: NDArray[np.int64]
     sizes: tuple[int, ...]
+
+    def note(self, index: int) -> str | None:
+        """A warning of a point that no particle is near."""
+        if self.nearest[index] <= _FAR:
+            return None
+        return (f"the nearest particle is {self.nearest[index]:.0f} standard deviations away: the map shows the "
+                "particles that come nearest, not what is at the point")
 
 
 def points_along(coordinates: NDArray[np.float64], mode: int, number: int) -> NDArray[np.float64]:
@@ -90,7 +100,7 @@ def points_along(coordinates: NDArray[np.float64], mode: int, number: int) -> ND
     """
     n = len(coordinates)
     order = np.argsort(coordinates[:, mode], kind="stable")
-    many = min(n, max(_FEWEST, n // (2 * number)))
+    many = max(1, min(n // number, max(_FEWEST, n // (2 * number))))
     first = np.clip(np.rint((np.arange(number) + 0.5) / number * n - many / 2).astype(np.int64), 0, n - many)
     return np.stack([coordinates[order[i:i + many]].mean(axis=0) for i in first])
 
@@ -117,16 +127,18 @@ def nested_windows(coordinates: NDArray[np.float64], deviations: NDArray[np.floa
     sizes = [max(min(n // 2, _MOST), min(n, _FEWEST))]
     while sizes[0] >= _STEP * _FEWEST:
         sizes.insert(0, int(sizes[0] / _STEP))
-    order, away = np.empty((len(points), sizes[-1]), np.int64), np.empty((len(points), n))
+    order, nearest = np.empty((len(points), sizes[-1]), np.int64), np.empty(len(points))
+    best, classes = np.full(n, np.inf), np.zeros(n, np.int64)
     for i, point in enumerate(points):
         offset = coordinates - point
-        away[i] = np.einsum("nk,kl,nl->n", offset, nearness, offset)
-        order[i] = np.argsort(away[i] + spread, kind="stable")[:sizes[-1]]
-    weights = np.zeros((len(points), n), np.float32)
-    np.put_along_axis(weights, order[:, :sizes[0]], 1, axis=1)
+        away = np.einsum("nk,nk->n", offset @ nearness, offset)
+        order[i] = np.argsort(away + spread, kind="stable")[:sizes[-1]]
+        nearest[i] = np.sqrt(away.min())
+        classes[away < best] = i + 1
+        np.minimum(best, away, out=best)
     inside = coordinates[order[:, :sizes[0]], mode]
-    return Windows(weights, points[:, mode], inside.min(axis=1), inside.max(axis=1), 1 + np.argmin(away, axis=0),
-                   points, order, tuple(sizes))
+    return Windows(np.zeros((len(points), 0), np.float32), points[:, mode], inside.min(axis=1), inside.max(axis=1),
+                   classes, points, nearest, order, tuple(sizes))
 
 
 def _disjoint(values: NDArray[np.float64], parts: list[NDArray[np.int64]]) -> Selection:

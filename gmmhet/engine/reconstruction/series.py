@@ -129,8 +129,12 @@ class Series(Replicated):
         equations = half_equations(reader, rows, self.selection.weights[index, rows], self.symmetry)
         if equations is None:
             return None, np.zeros((size,) * 3, np.float32)
-        prior = _WEAK_PRIOR * equations.shell_weights()
-        return equations, solve(equations, prior, iterations=_HALF_ITERATIONS)
+        return equations, self._plain(equations)
+
+    @staticmethod
+    def _plain(equations: NormalEquations) -> NDArray[np.float32]:
+        """The map of a half-set as the data alone make it."""
+        return solve(equations, _WEAK_PRIOR * equations.shell_weights(), iterations=_HALF_ITERATIONS)
 
     def _finish(self, size: int, index: int, halves: list[Future[_Half]], threads: int) -> MapResult:
         (first, first_map), (second, second_map) = (half.result() for half in halves)
@@ -154,7 +158,8 @@ class Series(Replicated):
             weights = total.shell_weights()
             signal = power_signal(both, weights, radial_power(both))
             density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
-        return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves, threads)
+        return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves, threads,
+                           self._particles(index))
 
     def _pixel(self, size: int) -> float:
         return self.table.pixel_size * self.table.box / size
@@ -167,22 +172,29 @@ class Series(Replicated):
         coarse = resample_map(full, _COARSE, self._pixel(_COARSE)).data
         return {_COARSE: np.clip(coarse, 0, 1), self.table.box: self.mask}
 
-    def _write(self, index: int, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves,
-               threads: int) -> MapResult:
+    def _write(self, index: int, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves, threads: int,
+               described: dict[str, Any]) -> MapResult:
+        """Files of a map, and its entry in summary.json.
+
+        Args:
+            described: n_particles, n_effective, n_half1, n_half2, note, and what else there is to tell of it.
+        """
         stem = f"map_{index + 1:02d}"
         record: dict[str, Any] = {"file": f"{stem}.mrc", "half1": f"{stem}_half1.mrc", "half2": f"{stem}_half2.mrc"}
         for key, data in maps.items():
             write_map(self.folder.path / record[key], self._on_particle_grid(data), self.table.pixel_size)
+        record |= {**described,
+                   **{k: number_or_none(getattr(self.selection, k)[index]) for k in ("coordinate", "low", "high")},
+                   "resolution_fsc143": curves.resolution(0.143), "resolution_fsc500": curves.resolution(0.5),
+                   "finest": 2 * self._pixel(len(maps["file"])), **self._write_local(stem, maps, curves, threads)}
+        return MapResult(index + 1, record, curves.frequency.tolist(), curves.columns())
+
+    def _particles(self, index: int) -> dict[str, Any]:
         counts = [len(self._rows(index, half)) for half in (1, 2)]
         empty = [half for half, count in enumerate(counts, 1) if count == 0]
         note = f"no particles in half {empty[0]}: its map is 0 and no resolution can be told" if empty else None
-        selection = self.selection
-        record |= {"n_particles": sum(counts), "n_effective": selection.n_effective(index),
-                   **{k: number_or_none(getattr(selection, k)[index]) for k in ("coordinate", "low", "high")},
-                   "resolution_fsc143": curves.resolution(0.143), "resolution_fsc500": curves.resolution(0.5),
-                   "n_half1": counts[0], "n_half2": counts[1], "finest": 2 * self._pixel(len(maps["file"])),
-                   "note": note, **self._write_local(stem, maps, curves, threads)}
-        return MapResult(index + 1, record, curves.frequency.tolist(), curves.columns())
+        return {"n_particles": sum(counts), "n_effective": self.selection.n_effective(index), "n_half1": counts[0],
+                "n_half2": counts[1], "note": note}
 
     def _write_local(self, stem: str, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves,
                      threads: int) -> dict[str, Any]:

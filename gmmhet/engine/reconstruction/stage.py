@@ -60,6 +60,9 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         _LOG.info("%s: %d of %d maps are there already", output, len(folder.done), len(selection))
     noise = with_residual_noise(image_noise(table), table, analysis)
     kind = KernelSeries if isinstance(selection, Windows) else Series
+    for note in (selection.note(i) for i in range(len(selection))) if isinstance(selection, Windows) else ():
+        if note:
+            _LOG.warning("%s", note)
     series = kind(table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed,
                   folder)
     prepared = time.monotonic()
@@ -71,7 +74,7 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         result.record["coordinates"] = _mean_coordinates(placed, selection, i - 1)
     sharpening = sharpen_series(output, [folder.done[i].record for i in sorted(folder.done)], config)
     finished = time.monotonic()
-    about = _about(config, prepared - started, finished - prepared) | {"sharpening": sharpening}
+    about = _about(config, len(selection), prepared - started, finished - prepared) | {"sharpening": sharpening}
     folder.write_tables(placed.latents, classes.tolist(), about)
     for i in sorted(folder.done):
         _log_map(folder.done[i].record)
@@ -119,13 +122,15 @@ def _threads() -> int:
     return int(given) if given.isdigit() and int(given) > 0 else len(os.sched_getaffinity(0))
 
 
-def _about(config: ReconstructConfig, preparing: float, making: float) -> dict[str, Any]:
+def _about(config: ReconstructConfig, maps: int, preparing: float, making: float) -> dict[str, Any]:
     return {"by": config.by, "mode": config.mode, "symmetry": config.symmetry,
-            "parameters": {"n": config.n, "mask": str(config.mask or "automatic"), "seed": config.seed},
+            "parameters": {"n": maps, "points": str(config.points) if config.points else None,
+                           "mask": str(config.mask or "automatic"), "seed": config.seed},
             "timing": {"prepare": round(preparing, 3), "maps": round(making, 3)}}
 
 
 def _log_map(record: dict[str, Any]) -> None:
     found = record["resolution_fsc143"]
-    _LOG.info("%s: %d particles, %s", record["file"], record["n_particles"],
+    count = record["n_particles"]
+    _LOG.info("%s: %d particle%s, %s", record["file"], count, "" if count == 1 else "s",
               f"{found:.1f} A (FSC 0.143)" if found else record["note"] or "half maps do not agree at any resolution")
