@@ -3,7 +3,8 @@
 A folder holds images.npy, one record a particle: its values in half precision and the power of two to multiply them
 by (11 bits of every value are kept, whatever the greyscale), images.crc, one 8-byte word a chunk of records: 0 until
 the chunk is written, then 2^32 + its CRC-32, and images.json, what they were made from. Chunks that are missing (of a
-run that was killed) or damaged are made when the cache is opened, and they alone.
+run that was killed) or damaged are made when the cache is opened, and they alone. Files are made, replaced and mapped
+under a lock on images.lock; several runs may fill the same ones, since they write the same.
 
 Half precision, since it takes half the room and changes nothing: on 1,000 particles of a hinge at SNR 0.1 (64 px, 12
 A) coordinates correlate to 0.999999998 with those from single precision and differ by 0.0003 posterior standard
@@ -17,6 +18,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.fourier import HalfPlane, images_to_planes
-from gmmhet.engine.io import ParticleTable, output_folder, replacing, rows_of
+from gmmhet.engine.io import ParticleTable, locked, output_folder, replacing, rows_of
 from gmmhet.engine.messages import Replicated
 from gmmhet.engine.parallel import communicator
 from gmmhet.engine.progress import progress
@@ -40,6 +42,7 @@ _CHUNK_BYTES = 1 << 24
 _STORED = np.float16
 _LARGEST_EXPONENT = 14  # of a stored value: 2^15 is the last power of two that half precision holds
 _WRITTEN = 1 << 32
+_ATTEMPTS = 3  # at files that another run with other content keeps taking away
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,23 @@ def build_cache(table: ParticleTable, grid: HalfPlane, folder: Path) -> Particle
     """Make the cache of a particle table in a folder, or reuse (and mend) the one that is there.
 
     Raises:
-        InputError: an image holds NaN or infinite pixels; the folder cannot be written, or lacks the room.
+        InputError: an image holds NaN or infinite pixels; the folder cannot be written, or lacks the room, or another
+            run with other images works in it.
     """
-    store = _Store(output_folder(folder), table, grid)
-    missing = store.missing()
-    if missing:
-        store.require_room()
-        store.make(missing)
-    else:
-        _LOG.info("reusing the cropped images in %s", folder)
-    return ParticleCache(np.load(store.data, mmap_mode="r"), grid, table)
+    output_folder(folder)
+    for _ in range(_ATTEMPTS):
+        with closing(_Store(folder, table, grid)) as store:
+            missing = store.missing()
+            if missing:
+                store.require_room()
+                store.make(missing)
+            else:
+                _LOG.info("reusing the cropped images in %s", folder)
+            records = store.mapped()
+        if records is not None:
+            return ParticleCache(records, grid, table)
+        _LOG.warning("%s: another run has replaced the cropped images; what is missing is made again", folder)
+    raise InputError(f"{folder}: another run keeps replacing the cropped images; expected a folder for this run alone")
 
 
 def _key(table: ParticleTable, grid: HalfPlane) -> str:
@@ -96,7 +106,8 @@ def _key(table: ParticleTable, grid: HalfPlane) -> str:
 
 
 class _Store:
-    """The files of a cache: records, and the checksums of their chunks."""
+    """The files of a cache: records, and the checksums of their chunks; held open, so that all that is read and written
+    is of the same files, whatever takes their names."""
 
     def __init__(self, folder: Path, table: ParticleTable, grid: HalfPlane) -> None:
         self.table, self.grid = table, grid
@@ -104,8 +115,16 @@ class _Store:
         self.record = np.dtype([("exponent", "<i2"), ("planes", np.dtype(_STORED), (2, 2, grid.size, grid.size))])
         self.rows = max(1, _CHUNK_BYTES // self.record.itemsize)  # of a chunk
         self.chunks = -(-len(table) // self.rows)
-        if not self._usable():
-            self._create()
+        self._lock = folder / "images.lock"
+        with locked(self._lock):
+            if not self._usable():
+                self._create()
+            self._held = [os.open(path, os.O_RDWR) for path in (self.data, self.sums)]
+
+    def close(self) -> None:
+        """Let the files go."""
+        for handle in self._held:
+            os.close(handle)
 
     @property
     def size(self) -> int:
@@ -123,8 +142,12 @@ class _Store:
             return False
 
     def _create(self) -> None:
-        for path in (self._stamp, self.sums, self.data):  # removed, not emptied: others may have them open
-            path.unlink(missing_ok=True)
+        try:
+            for path in (self._stamp, self.sums, self.data):  # removed, not emptied: others may have them open
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_problem(error, path) or InputError(
+                f"{path}: {error.strerror}; expected nothing of this name but what gmmhet writes") from None
         try:
             with open(self.data, "wb") as out:
                 np.lib.format.write_array_header_1_0(out, {  # type: ignore[no-untyped-call]
@@ -146,21 +169,33 @@ class _Store:
 
     def _place(self, row: int) -> int:
         """Byte at which a row starts."""
-        return self.data.stat().st_size - self.size + row * self.record.itemsize
+        return os.fstat(self._held[0]).st_size - self.size + row * self.record.itemsize
 
     def missing(self) -> list[int]:
         """Chunks that are not written yet, or not as they were written. Reads the whole file."""
-        words = np.fromfile(self.sums, "<u8")
+        words = self._checksums()
         damaged = []
-        with open(self.data, "rb") as source:
-            for chunk in np.flatnonzero(words):
-                first, end = self._span(chunk)
-                source.seek(self._place(first))
-                if words[chunk] != _WRITTEN + zlib.crc32(source.read((end - first) * self.record.itemsize)):
-                    damaged.append(int(chunk))
+        for chunk in np.flatnonzero(words):
+            first, end = self._span(chunk)
+            if words[chunk] != _WRITTEN + zlib.crc32(
+                    os.pread(self._held[0], (end - first) * self.record.itemsize, self._place(first))):
+                damaged.append(int(chunk))
         if damaged:
             _LOG.warning("%s: damaged; %d of %d parts are made again", self.data, len(damaged), self.chunks)
         return sorted([*damaged, *(int(c) for c in np.flatnonzero(words == 0))])
+
+    def _checksums(self) -> NDArray[np.uint64]:
+        return np.frombuffer(os.pread(self._held[1], 8 * self.chunks, 0), "<u8")
+
+    def mapped(self) -> NDArray[Any] | None:
+        """The records, memory-mapped; None where another run took the place of the files, or chunks are missing."""
+        with locked(self._lock):
+            if not self._usable() or not self._checksums().all() or not all(
+                    os.path.samestat(path.stat(), os.fstat(handle))
+                    for path, handle in zip((self.data, self.sums), self._held, strict=True)):
+                return None
+            records: NDArray[Any] = np.load(self.data, mmap_mode="r")
+            return records
 
     def require_room(self) -> None:
         """Tell how much is needed, and stop where that is not there.
@@ -168,7 +203,7 @@ class _Store:
         Raises:
             InputError: the disk has less.
         """
-        needed = self.size - min(self.size, self.data.stat().st_blocks * 512)
+        needed = self.size - min(self.size, os.fstat(self._held[0]).st_blocks * 512)
         free = shutil.disk_usage(self.data.parent).free
         _LOG.info("cropped images: %s in %s (free: %s)", _amount(self.size), self.data.parent, _amount(free))
         if needed > free:
@@ -189,15 +224,14 @@ class _Store:
     def _make(self, chunks: list[int]) -> None:
         steps = [(chunk, rows) for chunk in chunks for rows in self._batches(chunk)]
         records = np.empty(0, self.record)
-        with open(self.data, "r+b") as out, open(self.sums, "r+b") as sums:
-            found = communicator().each(_Cropper(self.table, self.grid), (), (rows for _, rows in steps))
-            for (chunk, rows), planes in progress(zip(steps, found, strict=True), "reading images", len(steps)):
-                first, end = self._span(chunk)
-                if rows[0] == first:
-                    records = np.empty(end - first, self.record)
-                records[rows[0] - first:rows[-1] + 1 - first] = self._recorded(planes)
-                if rows[-1] + 1 == end:
-                    self._write(out, sums, chunk, records.tobytes())
+        found = communicator().each(_Cropper(self.table, self.grid), (), (rows for _, rows in steps))
+        for (chunk, rows), planes in progress(zip(steps, found, strict=True), "reading images", len(steps)):
+            first, end = self._span(chunk)
+            if rows[0] == first:
+                records = np.empty(end - first, self.record)
+            records[rows[0] - first:rows[-1] + 1 - first] = self._recorded(planes)
+            if rows[-1] + 1 == end:
+                self._write(chunk, records.tobytes())
 
     def _batches(self, chunk: int) -> Iterator[NDArray[np.int64]]:
         first, end = self._span(chunk)
@@ -214,15 +248,12 @@ class _Store:
         records["planes"] = np.ldexp(planes, -exponent[:, None, None, None, None])
         return records
 
-    def _write(self, out: Any, sums: Any, chunk: int, data: bytes) -> None:
+    def _write(self, chunk: int, data: bytes) -> None:
         """The data first: a checksum without them would be found wrong, they without it are made again."""
-        out.seek(self._place(self._span(chunk)[0]))
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())  # a disk that is full or broken tells now
-        sums.seek(8 * chunk)
-        sums.write((_WRITTEN + zlib.crc32(data)).to_bytes(8, "little"))
-        sums.flush()
+        records, sums = self._held
+        _put(records, data, self._place(self._span(chunk)[0]))
+        os.fsync(records)  # a disk that is full or broken tells now
+        _put(sums, (_WRITTEN + zlib.crc32(data)).to_bytes(8, "little"), 8 * chunk)
 
 
 class _Cropper(Replicated):
@@ -245,6 +276,14 @@ def _restored(planes: NDArray[np.float32], table: ParticleTable, rows: NDArray[n
         return planes
     spectrum = table.restored(planes[:, 0] + 1j * planes[:, 1], rows, grid.kx, grid.ky)
     return np.stack([spectrum.real, spectrum.imag], axis=1)
+
+
+def _put(handle: int, data: bytes, place: int) -> None:
+    """Write all of it, which a system may do in parts."""
+    left = memoryview(data)
+    while left:
+        written = os.pwrite(handle, left, place)
+        left, place = left[written:], place + written
 
 
 def _amount(size: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gmmhet.engine.errors import InputError, storage_problem
 
-__all__ = ["output_folder", "replacing"]
+__all__ = ["locked", "output_folder", "replacing"]
 
 _OLD = 60  # seconds: a younger temporary file may be that of a writer who has not locked it yet
 
@@ -64,6 +64,27 @@ def _remove_leftovers(final: Path) -> None:
                 (final.parent / name).unlink()
             finally:
                 os.close(handle)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """While no other process holds the lock of this file, which is made, and stays.
+
+    On filesystems without locks there is none.
+
+    Raises:
+        InputError: the file cannot be made.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:

@@ -1,6 +1,8 @@
 """Cropped images: what is kept of them, that they are reused, mended, gone on with and shared, and where they stop."""
 
 import tempfile
+import threading
+import time
 import unittest
 from collections import namedtuple
 from dataclasses import replace
@@ -156,6 +158,73 @@ class TestReuse(CacheCase):
         found = np.load(self.folder / "images.npy", allow_pickle=False)
         self.assertEqual((found.shape, found.dtype.names), ((_N,), ("exponent", "planes")))
         np.testing.assert_array_equal(found["planes"][3], cache.records["planes"][3])
+
+
+class TestRunsAtTheSameTime(CacheCase):
+    """Another run is at work in the folder while this one has just written its second chunk."""
+
+    def build_beside(self, other: Any) -> ParticleCache:
+        """What a run gets in the midst of which ``other`` is called, once."""
+        write, calls = module._Store._write, []
+
+        def interrupted(store: Any, chunk: int, data: bytes) -> None:
+            write(store, chunk, data)
+            calls.append(chunk)
+            if len(calls) == 2:
+                other()
+
+        with mock.patch.object(module._Store, "_write", interrupted):
+            return build_cache(self.table, _GRID, self.folder)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.whole = build_cache(self.table, _GRID, self.folder.parent / "alone").read(np.arange(_N))
+
+    def test_files_that_are_taken_away_are_made_again(self) -> None:
+        def fresh() -> None:
+            (self.folder / "images.json").unlink()
+            module._Store(self.folder, self.table, _GRID).close()
+
+        with self.assertLogs("gmmhet", "WARNING") as log:
+            cache = self.build_beside(fresh)
+        self.assertIn("another run has replaced", log.output[0])
+        np.testing.assert_array_equal(cache.read(np.arange(_N)), self.whole)
+
+    def test_one_that_looked_before_the_files_were_there_leaves_them(self) -> None:
+        """Both find nothing; the one that comes second to the lock takes what the first has made by then."""
+        usable, looks = module._Store._usable, []
+
+        def slow(store: Any) -> bool:
+            looks.append(threading.get_ident())
+            found = usable(store)
+            if len(looks) == 1:
+                time.sleep(0.3)
+            return found
+
+        made: list[ParticleCache] = []
+        with mock.patch.object(module._Store, "_usable", slow), \
+                mock.patch.object(module._Store, "_create", autospec=True, side_effect=module._Store._create) as create:
+            runs = [threading.Thread(target=lambda: made.append(build_cache(self.table, _GRID, self.folder)))
+                    for _ in range(2)]
+            for run in runs:
+                run.start()
+            for run in runs:
+                run.join()
+        self.assertEqual((create.call_count, len(made)), (1, 2))
+        for cache in made:
+            np.testing.assert_array_equal(cache.read(np.arange(_N)), self.whole)
+
+    def test_runs_of_other_images_in_one_folder(self) -> None:
+        moved = replace(self.table, origins=self.table.origins + 3.0)
+        theirs: list[ParticleCache] = []
+        cache = self.build_beside(lambda: theirs.append(build_cache(moved, _GRID, self.folder)))
+        np.testing.assert_array_equal(cache.read(np.arange(_N)), self.whole)
+        self.assertGreater(np.abs(theirs[0].read(np.arange(_N)) - self.whole).max(), 0.1 * np.abs(self.whole).max())
+
+    def test_a_folder_in_the_way_is_one_line(self) -> None:
+        (self.folder / "images.npy").mkdir(parents=True)
+        with self.assertRaisesRegex(InputError, r"images\.npy: Is a directory; expected nothing of this name"):
+            self.build()
 
 
 class TestPlaces(CacheCase):
