@@ -173,8 +173,9 @@ class ParticleTable:
         for array in (self.stack_index, self.slice_index, self.origins):
             digest.update(np.ascontiguousarray(array).tobytes())
         if any(o.aberrations.alters_images for o in self.optics):
-            kinds = "".join(o.aberrations.correction for o in self.optics)
-            digest.update(kinds.encode() + self.odd_coefficients.tobytes() + self.ctf_coefficients.tobytes())
+            kinds = "\n".join(o.aberrations.correction for o in self.optics) + "\n\n"
+            digest.update(kinds.encode() + np.ascontiguousarray(self.optics_index).tobytes())
+            digest.update(self.odd_coefficients.tobytes() + self.ctf_coefficients.tobytes())
         return digest.hexdigest()
 
     def images(self, rows: NDArray[np.int64], opened: dict[Path, Any] | None = None, *, as_stored: bool = False,

@@ -3,6 +3,7 @@
 import math
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import mrcfile
@@ -242,6 +243,16 @@ class TestPlanted(unittest.TestCase):
                 known = transfer**2 / (transfer**2 + 0.05**2) if power == 2 else 1.0
                 inside = np.maximum(abs(kx), abs(ky)) < 0.99 * np.abs(kx).max()  # the last frequency has no mate
                 np.testing.assert_allclose((got[i] - known * expected)[inside], 0, atol=2e-3 * np.abs(expected).max())
+
+    def test_other_groups_for_the_same_images_are_other_content(self) -> None:
+        """Two groups that differ in what was done to their images alone; a particle goes from one to the other."""
+        plain = {"matrix": np.eye(2), "odd": [0.0] * 6, "even": [0.0] * 9}
+        table = self.write(("rlnCtfDataAreCtfPremultiplied",), ("1",), power=2, **plain)
+        group, = table.optics
+        groups = (group, replace(group, aberrations=replace(group.aberrations, correction="none")))
+        prints = {replace(table, optics=groups, optics_index=np.array(index)).fingerprint
+                  for index in ([0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0])}
+        self.assertEqual(len(prints), 3)
 
     def test_too_high_an_order(self) -> None:
         with self.assertRaisesRegex(InputError, "row 1.*7 odd coefficients; expected at most 6"):
