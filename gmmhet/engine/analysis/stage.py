@@ -84,8 +84,8 @@ def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dic
     """What the result depends on: the options, this version, and the files as they are on disk."""
     files = (("particles", table.source), ("model", model), ("focus", config.focus))
     times = {f"{name}_time": path.stat().st_mtime_ns for name, path in files if path is not None and path.is_file()}
-    return {"version": __version__, "particles": str(table.source), "model": str(model), "images": table.fingerprint, **times,
-            **result_options(config)}
+    return {"version": __version__, "particles": str(table.source), "model": str(model), "images": table.fingerprint,
+            **times, **result_options(config)}
 
 
 def _finished(folder: Path, parameters: dict[str, Any]) -> bool:
