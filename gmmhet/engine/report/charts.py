@@ -127,10 +127,12 @@ def histogram(results: Results, mode: Mode) -> str:
     if true is not None:
         plot.line((edges[:-1] + edges[1:]) / 2, true, "#20262e", label="with the uncertainty taken out")
     if results.bins_mode == mode.number:
-        inner = sorted({b.low for b in results.bins[1:] if b.low is not None})
-        for i, value in enumerate(inner):
+        # the windows of kernels overlap: they have a middle, and no border
+        kernels = any(b.kernel for b in results.bins)
+        marks = [b.coordinate for b in results.bins] if kernels else [b.low for b in results.bins[1:]]
+        for i, value in enumerate(sorted({v for v in marks if v is not None})):
             plot.line([value, value], [0, top], "#5b6470", dash="5 4", width=1.4,
-                      label="borders between the maps" if i == 0 else "")
+                      label="" if i else "places of the maps" if kernels else "borders between the maps")
     sd, middle = mode.median_posterior_sd, (edges[0] + edges[-1]) / 2
     if sd is None:
         return plot.figure("How well a single particle's place is known is not told.")
@@ -228,17 +230,24 @@ def contrasts(results: Results) -> str:
 
 
 def bin_counts(bins: tuple[MapBin, ...]) -> str:
-    """Particles behind every map."""
-    values = [np.nan if b.n_particles is None else b.n_particles for b in bins]
+    """Particles behind every map; the effective number where maps are of nested windows, all made of all particles."""
+    kernels = any(b.kernel for b in bins)
+    told = [b.n_effective if kernels else b.n_particles for b in bins]
+    values = [np.nan if v is None else v for v in told]
     places = np.arange(1, len(values) + 1)
-    plot = Plot("Particles behind each map", _counting_axis("map", len(values)),
-                Axis("particles", 0, _top(values, 1.0)))
-    plot.bars(places - 0.38, places + 0.38, values, [along_colour(i, len(bins)) for i in range(len(bins))], tips=[
-        f"map {b.number}: {number(b.n_particles)} particles, from {number(b.low)} to {number(b.high)}" for b in bins])
+    plot = Plot("Particles each map is made of" if kernels else "Particles behind each map",
+                _counting_axis("map", len(values)),
+                Axis("effective particles" if kernels else "particles", 0, _top(values, 1.0)))
+    tips = [f"map {b.number}: {number(v)} particles, " + (f"at {number(b.coordinate)}" if kernels else
+            f"from {number(b.low)} to {number(b.high)}") for b, v in zip(bins, told, strict=True)]
+    plot.bars(places - 0.38, places + 0.38, values, [along_colour(i, len(bins)) for i in range(len(bins))], tips=tips)
     if len(bins) <= 12:
         for place, value in zip(places, values, strict=True):
             if np.isfinite(value):
                 plot.text(float(place), value, f"{value:,.0f}")
+    if kernels:
+        return plot.figure("The mean over bands of frequencies. Every map starts from all particles; where the "
+                           "molecule moves, fewer take part, those nearest to the map's point.")
     return plot.figure("Maps of fewer particles are noisier and reach less resolution, however real the motion.")
 
 
@@ -271,8 +280,8 @@ def fit_fsc(results: Results, curve: Curve) -> str:
                        "1: that is the part the analysis uses.")
 
 
-def bin_fsc(curves: tuple[Curve, ...], *, masked: bool) -> str:
-    """Half-map FSC of every map along the motion."""
+def bin_fsc(curves: tuple[Curve, ...], *, masked: bool, kernels: bool = False) -> str:
+    """Half-map FSC of every map along the motion; kernels: the maps are of nested windows."""
     shown = tuple(Curve(c.name, c.frequency, v) for c in curves
                   if (v := c.masked if masked else c.values) is not None and np.isfinite(v).any())
     if not shown:
@@ -280,5 +289,7 @@ def bin_fsc(curves: tuple[Curve, ...], *, masked: bool) -> str:
     plot = _fsc_plot(f"Half-maps of each map, {'masked' if masked else 'no mask'}", shown)
     for i, curve in enumerate(shown):
         plot.line(curve.frequency, curve.values, along_colour(i, len(shown)), label=f"map {curve.name}")
-    return plot.figure("Agreement of two maps from independent halves of the particles of each bin. Dotted: 0.5 and "
-                       "0.143; a map's resolution is where its curve falls below 0.143.")
+    halves = ("halves of all particles, with the same filters: what repeats, not how far motion is still blurred"
+              if kernels else "halves of the particles of each map")
+    return plot.figure(f"Agreement of two maps from independent {halves}. Dotted: 0.5 and 0.143; a map's resolution is "
+                       "where its curve falls below 0.143.")

@@ -129,7 +129,8 @@ def _movie(modes: list[Mode]) -> str:
 def _maps(results: Results) -> str:
     if not results.bins:
         return ""
-    masked, plain = (charts.bin_fsc(results.bin_curves, masked=m) for m in (True, False))
+    kernels = any(b.kernel for b in results.bins)
+    masked, plain = (charts.bin_fsc(results.bin_curves, masked=m, kernels=kernels) for m in (True, False))
     table = f'<div class="card"><h3>The maps</h3>{_bin_table(results)}</div>'
     rest = charts.bin_counts(results.bins) + (plain if masked else "")
     if len(results.bins) == 1:
@@ -143,8 +144,8 @@ def _maps(results: Results) -> str:
     note = ("Every map is made from the particles' own pixels, all at one threshold and one grey scale. If the motion "
             "is real, these maps move as the model above does.")
     viewer = _viewer("movie", "Movie of the maps from the particles", 'data-series="maps" data-plain="1"')
-    movie = (f'<div class="card"><h3>One map from each stretch of the motion</h3>{viewer}<p class="note">{note}</p>'
-             "</div>")
+    title = "One map at each of several points of the motion" if kernels else "One map from each stretch of the motion"
+    movie = f'<div class="card"><h3>{title}</h3>{viewer}<p class="note">{note}</p></div>'
     return (f'<div class="pair">{movie}<div class="stack">{table}{masked or plain}</div></div>'
             f'<div class="charts below">{rest}</div>')
 

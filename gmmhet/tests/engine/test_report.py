@@ -158,6 +158,12 @@ class TestKernels(Folder):
         text = self.page().text
         self.assertIn("parts that stand still are made of more, parts that move of fewer", text)
         self.assertNotIn("fully weighted", text)
+        self.assertIn("One map at each of several points of the motion", text)
+        self.assertIn("halves of all particles, with the same filters", text)
+        self.assertIn("Particles each map is made of", text)
+        self.assertIn("places of the maps", text)
+        for words in ("of each bin", "each stretch", "Maps of fewer particles", "borders between the maps"):
+            self.assertNotIn(words, text)
 
 
 class TestNoMotion(Folder):
