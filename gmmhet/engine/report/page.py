@@ -175,8 +175,7 @@ def _bin_table(results: Results) -> str:
     if any(b.kernel for b in results.bins):
         note = ("From and to: the stretch of the coordinate (standard deviations) of the particles nearest to the "
                 "point that the map stands for. Effective: how many particles the map is made of, the mean over bands "
-                "of frequencies; parts that stand still are made of more, parts that move of fewer. The half maps have "
-                "their filters in common.")
+                "of frequencies; parts that stand still are made of more, parts that move of fewer.")
     if local:
         note += (" Local: where the half maps around a point cease to agree (correlation 0.5), as the median over the "
                  "molecule; below, where its best tenth ends and its worst begins.")
