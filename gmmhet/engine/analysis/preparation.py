@@ -24,6 +24,7 @@ __all__ = ["Prepared", "first_noise", "prepare"]
 _LOG = logging.getLogger("gmmhet")
 _BATCH_FLOATS = 12_000_000
 _SAMPLE = 500
+_AT_ONCE = 10  # images looked at: nearly always, the first ones settle it
 
 
 @dataclass
@@ -48,7 +49,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     """Check, crop, score; the output folder is made once the input is known to be good.
 
     Raises:
-        InputError: unreadable input; a model of another grid than the particles.
+        InputError: unreadable input; a model of another grid than the particles; images without any content.
     """
     model = GaussianModel.load(model_path)
     if config.symmetry not in ("C1", model.symmetry):
@@ -58,6 +59,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
         raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {table.source} has "
                          f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
                          "(gmmhet fit with --box and --pixel-size brings the map to the particles' grid)")
+    _refuse_blank(table)
     folder = output_folder(output)
     whole = symmetric_copies(model)
     resolution = max(config.resolution or model.resolution, 2 * table.pixel_size)
@@ -76,6 +78,19 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     if not fits:
         _LOG.warning("particles do not fit the map better at their own poses than at shuffled ones")
     return Prepared(cache, whole, observer, batch_size, given, shuffled, sign, bool(fits))
+
+
+def _refuse_blank(table: ParticleTable) -> None:
+    """Stop where every image of a sample is of one value: such images have no noise to weigh anything by."""
+    rows = np.unique(np.linspace(0, len(table) - 1, _SAMPLE).astype(np.int64))
+    opened: dict[Path, Any] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        images = table.images(rows[start:start + _AT_ONCE], opened, as_stored=True)
+        if (images != images[:, :1, :1]).any():
+            return
+    raise InputError(f"{table.stacks[int(table.stack_index[rows[0]])]}: all pixels of an image have the same value "
+                     f"({len(rows)} images looked at, the first of row {table.ids[rows[0]]} of {table.source}); "
+                     "expected images of particles")
 
 
 def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:

@@ -203,6 +203,14 @@ class TestBadInput(Shared):
         (self.data / "nan.star").write_text(text.replace("@particles.mrcs", "@nan.mrcs"))
         self.refused(*self.analyze("nan.star"), words=("row 8", "image 8", "NaN"), output=self.root / "b")
 
+    def test_blank_images(self) -> None:
+        with mrcfile.new(self.data / "blank.mrcs") as target:
+            target.set_data(np.full((60, 36, 36), 1.5, np.float32))
+        text = (self.data / "particles.star").read_text()
+        (self.data / "blank.star").write_text(text.replace("@particles.mrcs", "@blank.mrcs"))
+        self.refused(*self.analyze("blank.star"), words=("blank.mrcs", "the same value (60 images"),
+                     output=self.root / "blank")
+
     def test_missing_model_and_particles(self) -> None:
         self.refused(*self.analyze("particles.star", "none.npz"), words=("none.npz", "no such file"),
                      output=self.root / "c")
