@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.parallel import Communicator, Place, communicator
+from gmmhet.engine.quiet import quiet_tensorflow
 
 __all__ = ["announced_ranks", "own_gpu", "set_devices", "start"]
 
@@ -73,6 +74,7 @@ def set_devices(threads: int | None, gpu: str | None) -> str:
     # its matrix products of small, many matrices are 1.5 to 3 times as fast; TensorFlow's own choice leaves them out on
     # processors without AVX-512
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    quiet_tensorflow()  # which says so four times
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # GPUs are shared: take memory as it is needed
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = "" if gpu == "none" else ",".join(re.split(r"[,\s]+", gpu.strip()))
