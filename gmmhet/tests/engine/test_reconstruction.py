@@ -212,6 +212,10 @@ class TestBins(Workspace):
         with mock.patch.object(series, "half_equations", side_effect=half_equations) as made_again:
             self.run_stage(self.data, latents=latents, n=1, resume=True)
         self.assertEqual(made_again.call_count, 2)  # other parameters: nothing is kept
+        with mock.patch.object(series, "half_equations", side_effect=half_equations) as made_again, \
+                mock.patch("gmmhet.engine.reconstruction.results.__version__", "0.0.1"):
+            self.run_stage(self.data, latents=latents, n=1, resume=True)
+        self.assertEqual(made_again.call_count, 2)  # another version: nothing either
         self.assertEqual(sorted(p.name for p in output.glob("map_*")),
                          ["map_01.mrc", "map_01_half1.mrc", "map_01_half2.mrc", "map_01_local_resolution.mrc"])
 
