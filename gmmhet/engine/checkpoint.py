@@ -84,7 +84,7 @@ class Page:
             with np.load(self.path, allow_pickle=False) as data:
                 return _unpacked(json.loads(str(data["tree"])), data, self.journal.kinds)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile,
-                RuntimeError, MemoryError) as error:  # the last three: of a compression, a key, a size nobody wrote
+                RuntimeError, MemoryError) as error:  # the last two: of a compression, a key, a size nobody wrote
             _LOG.warning("%s: damaged (%s); this part is done again", self.path, error)
             return None
 
