@@ -1,13 +1,13 @@
 """Seconds per 1,000 particles of the engine's kernels on one core, beside the core's own matrix-product peak.
 
-    python benchmarks/kernels.py [--repeats 7] [--threads 1]
+    python benchmarks/kernels.py [--repeats 7] [--threads 1] [--gpu]
 
 Score and gradient: mean FRC of a particle with the CTF-modulated projection of N Gaussians, and its gradient by the
 position and weight of every Gaussian. E+M pass: posterior of the coordinates and the contrast, and the gradient for K
 modes and the consensus, with the given poses and with five corrections of the pose a particle in the same solve, beside
 the multiply-adds of its products with all Gaussians and the share of the peak that they reach. Times are medians of
 processor time, so that other programs on the machine weigh less; on one thread that is wall time on an idle machine.
-Nothing is asserted.
+With --gpu they are of wall time on the first GPU, of the fastest of several batch sizes. Nothing is asserted.
 """
 
 import argparse
@@ -18,10 +18,14 @@ from collections.abc import Callable
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--repeats", type=int, default=7)
 parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--gpu", action="store_true")
 options = parser.parse_args()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the engine's command line does
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 os.environ["OMP_NUM_THREADS"] = str(options.threads)
+if not options.gpu:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import numpy as np  # noqa: E402  threads are fixed before numpy and TensorFlow start
 import tensorflow as tf  # noqa: E402
@@ -58,19 +62,22 @@ def _batch(gaussians: int, box: int, size: int) -> tuple[Observer, Batch, np.nda
 
 def _seconds(function: Callable[[], object], particles: int) -> float:
     """Per 1,000 particles."""
+    clock = time.perf_counter if options.gpu else time.process_time
     for _ in range(2):
         function()
     times = []
     for _ in range(options.repeats):
-        started = time.process_time()
+        tf.test.experimental.sync_devices()
+        started = clock()
         function()
-        times.append(time.process_time() - started)
+        tf.test.experimental.sync_devices()
+        times.append(clock() - started)
     return float(np.median(times)) / particles * 1000
 
 
 def _score(gaussians: int, box: int) -> float:
     best = np.inf
-    for size in (4, 16, 64):
+    for size in (64, 256, 1024) if options.gpu else (4, 16, 64):
         observer, batch, centers, weights = _batch(gaussians, box, size)
         constants = [tf.constant(a, tf.float32) for a in (centers, weights, 1.0)]
         step = tf.function(lambda o=observer, b=batch, c=constants: frc_gradient(o, b, *c), autograph=False)
@@ -78,8 +85,13 @@ def _score(gaussians: int, box: int) -> float:
     return best
 
 
-def _pass(gaussians: int, box: int, modes: int, poses: int) -> float:
-    size = 16 if gaussians < 1000 else 8
+def _pass(gaussians: int, box: int, modes: int, poses: int) -> tuple[float, int]:
+    """And the number of particles at once."""
+    sizes = (64, 256, 1024) if options.gpu else (16,) if gaussians < 1000 else (8,)
+    return min((_pass_of(gaussians, box, modes, poses, size), size) for size in sizes)
+
+
+def _pass_of(gaussians: int, box: int, modes: int, poses: int, size: int) -> float:
     observer, batch, centers, weights = _batch(gaussians, box, size)
     rng = np.random.default_rng(1)
     variances, fields = np.full(gaussians, 4 * _PIXEL**2), rng.normal(size=(modes, gaussians, 4))
@@ -107,14 +119,15 @@ def _multiply_adds(gaussians: int, box: int, modes: int, poses: int) -> float:
 
 def _peak() -> float:
     """Matrix product of float32, GFLOP/s."""
-    a = tf.random.normal((1536, 1536))
+    size = 8192 if options.gpu else 1536
+    a = tf.random.normal((size, size))
     step = tf.function(lambda: tf.matmul(a, a), autograph=False)
-    return 2 * 1536**3 / _seconds(step, 1000) / 1e9
+    return 2 * size**3 / _seconds(step, 1000) / 1e9
 
 
 def main() -> None:
     peak = _peak()
-    print(f"matrix-product peak {peak:.0f} GFLOP/s, {options.threads} thread(s)\n")
+    print(f"matrix-product peak {peak:.0f} GFLOP/s, {'GPU' if options.gpu else f'{options.threads} thread(s)'}\n")
     print("score and gradient, s per 1,000 particles")
     print(f"{'N':>6} {'box':>4} {'measured':>9} {'floor':>6} {'goal':>7} {'e2gmm':>6} {'e2gmm/this':>11} "
           f"{'of peak':>8}")
@@ -125,12 +138,13 @@ def main() -> None:
               f"{products / seconds / peak:>8.0%}")
     print("\nE+M pass, s per 1,000 particles")
     print(f"{'N':>6} {'box':>4} {'modes':>5} {'poses':>8} {'measured':>9} {'floor':>6} {'goal':>7} "
-          f"{'1e9 mult-adds':>14} {'of peak':>8}")
+          f"{'1e9 mult-adds':>14} {'of peak':>8} {'batch':>6}")
     for gaussians, box, modes, floor, goal in _PASSES:
         for poses in (0, POSE):
-            seconds, work = _pass(gaussians, box, modes, poses), _multiply_adds(gaussians, box, modes, poses)
+            (seconds, size), work = _pass(gaussians, box, modes, poses), _multiply_adds(gaussians, box, modes, poses)
             print(f"{gaussians:>6} {box:>4} {modes:>5} {'refined' if poses else 'exact':>8} {seconds:>9.3f} "
-                  f"{floor or '-':>6} {goal or '-':>7} {work:>14.1f} {2 * work / seconds / peak:>8.0%}", flush=True)
+                  f"{floor or '-':>6} {goal or '-':>7} {work:>14.1f} {2 * work / seconds / peak:>8.0%} {size:>6}",
+                  flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ _NOT_OF_THE_RESULT = ("resume", "scratch")
 #: fewer particles cannot tell a motion from noise, whatever the statistics say
 FEWEST_PARTICLES = 50
 MOST_MODES = 32
+#: modes that are tried at most where their number is to be found
+MOST_TRIED = 8
 #: what is done about errors of the given poses: integrated out; nothing, they are exact; corrected poses written too
 POSES = ("auto", "exact", "refine")
 PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions")

@@ -9,6 +9,7 @@ import scipy.sparse.linalg
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gmmhet.engine.batching import in_smaller_batches
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.frc import frc_score
 from gmmhet.engine.observation import Batch, Observer, batches
@@ -57,10 +58,18 @@ def best_positions(cache: ParticleCache, observer: Observer, centers: Array, wei
         positions [n, K] in Angstrom, and widths [n, K]: 1 / sqrt(curvature of the score), relative uncertainties.
     """
     ranks = communicator()
-    found = ranks.spread(_best_positions, (cache, observer, centers, weights, motions, sign, reach, batch_size),
-                         [(part,) for part in ranks.parts(len(cache), batch_size)])
+    common = (cache, observer, centers, weights, motions, sign, reach, batch_size)
+    shares = [(part,) for part in ranks.parts(len(cache), batch_size)]
+    found = ranks.spread(_positions_where_there_is_room, common, shares)
     positions, widths = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return positions, widths
+
+
+def _positions_where_there_is_room(cache: ParticleCache, observer: Observer, centers: Array, weights: Array,
+                                   motions: Array, sign: float, reach: float, batch_size: int, part: slice,
+                                   ) -> tuple[Array, Array]:
+    return in_smaller_batches(
+        lambda size: _best_positions(cache, observer, centers, weights, motions, sign, reach, size, part), batch_size)
 
 
 def _best_positions(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, motions: Array,

@@ -76,6 +76,7 @@ def set_devices(threads: int | None, gpu: str | None) -> str:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     quiet_tensorflow()  # which says so four times
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # GPUs are shared: take memory as it is needed
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # products in float32: TF32 keeps ten bits of every factor
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = "" if gpu == "none" else ",".join(re.split(r"[,\s]+", gpu.strip()))
     own = None if place.threads is None else own_gpu(place.number)

@@ -1,6 +1,7 @@
 """From Gaussians to whitened images: batches of particles, CTF, noise, and corrections of the poses."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,19 +38,29 @@ class Batch(NamedTuple):
 def batches(cache: ParticleCache, rows: NDArray[np.int64], size: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
     """Batches of exactly ``size`` particles (the last one filled up), so that graphs are traced once.
 
+    The next batch is read while one is computed.
+
     Yields:
         the rows of the real particles, and the batch.
     """
-    for start in range(0, len(rows), size):
+    def read(start: int) -> tuple[NDArray[np.int64], Batch]:
         chosen = rows[start:start + size]
         filled = np.concatenate([chosen, np.repeat(chosen[-1:], size - len(chosen))])
-        yield chosen, Batch(
+        return chosen, Batch(
             tf.constant(cache.read(filled), tf.float32),
             tf.constant(cache.table.views[filled], tf.float32),
             tf.constant(cache.table.ctf_coefficients[filled], tf.float32),
             tf.constant(cache.table.optics_index[filled], tf.int32),
             tf.constant(np.arange(size) < len(chosen), tf.float32),
         )
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting = [reader.submit(read, start) for start in range(0, len(rows), size)[:1]]
+        for start in range(size, len(rows) + size, size):
+            ready = waiting.pop().result()
+            if start < len(rows):
+                waiting.append(reader.submit(read, start))
+            yield ready
 
 
 def whitening(grid: HalfPlane, noise: NDArray[np.float64]) -> Tensor:

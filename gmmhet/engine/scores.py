@@ -1,5 +1,6 @@
 """One pass of scores and gradients over all particles: fit at the given poses, flexibility, gradient covariance."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gmmhet.engine.batching import in_smaller_batches
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.frc import frc_gradient, frc_score
 from gmmhet.engine.observation import Batch, Observer, batches
@@ -36,11 +38,17 @@ def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights
     """Score and gradient of every particle; memory does not grow with their number."""
     n, ranks = len(cache), communicator()
     score, length, first, squares, mean, second = ranks.total(
-        _sums, (cache, observer, centers, weights, sign, batch_size, covariance),
+        _sums_where_there_is_room, (cache, observer, centers, weights, sign, batch_size, covariance),
         [(part,) for part in ranks.parts(n, batch_size)])
     first, mean = first / n, mean / n
     return ScorePass(score, length / n, np.sqrt(np.maximum(squares / n - first**2, 0)),
                      second / n - np.outer(mean, mean) if covariance else None)
+
+
+def _sums_where_there_is_room(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, sign: float,
+                              batch_size: int, covariance: bool, part: slice) -> tuple[Any, ...]:
+    return in_smaller_batches(lambda size: _sums(cache, observer, centers, weights, sign, size, covariance, part),
+                              batch_size)
 
 
 def _sums(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, sign: float, batch_size: int,
@@ -82,13 +90,16 @@ def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weight
     constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32)
     step = tf.function(lambda batch: frc_score(observer, batch, *constants), autograph=False)
 
-    def mean_score(order: NDArray[np.int64]) -> float:
+    def mean_score(order: NDArray[np.int64], size: int) -> float:
         total, done = 0.0, 0
-        for chosen, batch in batches(cache, rows, batch_size):
-            other = np.resize(order[done:done + len(chosen)], batch_size)
+        for chosen, batch in batches(cache, rows, size):
+            other = np.resize(order[done:done + len(chosen)], size)
             turned = batch._replace(rotations=tf.constant(cache.table.views[other], tf.float32))
             total += float(np.sum(step(turned).numpy()[:len(chosen)]))
             done += len(chosen)
         return total / len(rows)
 
-    return mean_score(rows), [mean_score(rng.permutation(rows)) for _ in range(shuffles)]
+    orders = [rows, *(rng.permutation(rows) for _ in range(shuffles))]
+    given, *shuffled = (in_smaller_batches(functools.partial(mean_score, order), min(batch_size, len(rows)))
+                        for order in orders)
+    return given, shuffled

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.agreement import coordinate_correlation, principal_angles
 from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
+from gmmhet.engine.config import MOST_TRIED
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
 from gmmhet.engine.likelihood import Fit, fit_subspace, infer
 from gmmhet.engine.rigid import rigid_part
@@ -21,7 +22,6 @@ Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
 _SIGMAS = 4.0
 _SMALLEST_GAIN = 0.02
 _LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
-_LARGEST = 8
 _NULL_PARTICLES = 750
 _MOSTLY = 0.5
 _ANGSTROM_PER_WEIGHT = 13.0  # the ratio of the modes' priors
@@ -112,7 +112,7 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         significant = levels[-1].significant
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes, ", ".join(
             f"{g:.3f} +- {e:.3f}" for g, e in zip(levels[-1].gain, levels[-1].error, strict=True)), null)
-        if fixed or significant < n_modes or n_modes + 2 > min(_LARGEST, estimator.seek.shape[1]):
+        if fixed or significant < n_modes or n_modes + 2 > min(MOST_TRIED, estimator.seek.shape[1]):
             break
         n_modes += 2
     # the fits of no more modes than are real, with what was found of all that were tried

@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.basis import FieldBasis
+from gmmhet.engine.batching import smaller_batches
 from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.curvature import FOLLOWING, curvature_sums
 from gmmhet.engine.decoder import LinearModes
@@ -90,6 +91,7 @@ class SubspaceEstimator(Replicated):
             sums = sums + others
         return Ensemble.joined([part for part, _ in found]), sums
 
+    @smaller_batches
     def _pass_over_some(self, model: SubspaceModel, gradient: bool, label: str, ensemble: Ensemble,
                         draws: NDArray[np.int8]) -> tuple[Ensemble, Sums]:
         """The pass over a rank's particles."""
@@ -212,6 +214,7 @@ class SubspaceEstimator(Replicated):
         total = communicator().total(self._curvature_of_some, (model, following), shares)
         return np.asarray(total / len(moments))
 
+    @smaller_batches
     def _curvature_of_some(self, model: SubspaceModel, following: float, some: Ensemble, moments: Array) -> Array:
         modes, white, prior = self.constants(model)
         raw = 5 * self.basis.scalar.shape[1]
@@ -246,6 +249,7 @@ class SubspaceEstimator(Replicated):
         mean = mean / count
         return np.asarray(second / count - np.outer(mean, mean))
 
+    @smaller_batches
     def _gradient_sums(self, model: SubspaceModel, ensemble: Ensemble) -> tuple[Array, Array, int]:
         """Sums of g g^T and g over a rank's particles, and their number."""
         modes, white, _ = self.constants(model)

@@ -14,6 +14,7 @@ import scipy.linalg
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gmmhet.engine.batching import smaller_batches
 from gmmhet.engine.curvature import FOLLOWING, tied_curvature
 from gmmhet.engine.decoder import LinearModes
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
@@ -201,6 +202,7 @@ class SubunitEstimator(SubspaceEstimator):
         total = communicator().total(self._tied_curvature_of_some, (model, following), shares)
         return np.asarray(total / len(amounts))
 
+    @smaller_batches
     def _tied_curvature_of_some(self, model: SubspaceModel, following: float, some: Ensemble, amounts: Array) -> Array:
         modes, white, prior = self.constants(model)
         total: Array | float = 0.0

@@ -9,20 +9,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gmmhet.engine.batching import batch_size, free_gpu_memory, in_smaller_batches
 from gmmhet.engine.cache import ParticleCache, build_cache, cache_folder
-from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fourier import HalfPlane
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import ParticleTable, output_folder
-from gmmhet.engine.observation import Batch, Observer, batches
+from gmmhet.engine.observation import POSE, Batch, Observer, batches
 from gmmhet.engine.scores import pose_scores
 from gmmhet.engine.symmetry import symmetric_copies
 
 __all__ = ["Prepared", "first_noise", "prepare"]
 
 _LOG = logging.getLogger("gmmhet")
-_BATCH_FLOATS = 12_000_000
 _SAMPLE = 500
 _AT_ONCE = 10  # images looked at: nearly always, the first ones settle it
 
@@ -68,8 +68,10 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
               2 * grid.h)
     cache = build_cache(table, grid, cache_folder(table, grid, folder, config.scratch))
     observer = Observer(grid, whole.sigmas, table.pixel_size**3)
-    batch_size = int(np.clip(_BATCH_FLOATS // (len(whole) * 2 * grid.size * 8), 2, min(64, max(2, len(table)))))
-    given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch_size,
+    copies = len(whole) // len(model)
+    batch = batch_size(len(table), len(whole), grid.size, (config.modes or MOST_TRIED) * copies + POSE + 1,
+                       free_gpu_memory())
+    given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch,
                                   seed=config.seed)
     sign = -1.0 if given < 0 and abs(given) > np.abs(shuffled).max() else 1.0
     fits = sign * given > np.abs(shuffled).max()
@@ -77,7 +79,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
               ": contrast is inverted, which is taken into account" if sign < 0 else "")
     if not fits:
         _LOG.warning("particles do not fit the map better at their own poses than at shuffled ones")
-    return Prepared(cache, whole, observer, batch_size, given, shuffled, sign, bool(fits))
+    return Prepared(cache, whole, observer, batch, given, shuffled, sign, bool(fits))
 
 
 def _refuse_blank(table: ParticleTable) -> None:
@@ -107,10 +109,15 @@ def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
 
     step = tf.function(sums_of)
     grid = observer.grid
-    sums = np.zeros((3, grid.n_shells))
-    for _, batch in batches(cache, rows, prepared.batch_size):
-        for i, plane in enumerate(step(batch)):
-            sums[i] += np.bincount(grid.clipped_shell.ravel(), (plane.numpy() * grid.weight).ravel(), grid.n_shells)
+
+    def summed(size: int) -> NDArray[np.float64]:
+        sums = np.zeros((3, grid.n_shells))
+        for _, batch in batches(cache, rows, size):
+            for i, plane in enumerate(step(batch)):
+                sums[i] += np.bincount(grid.clipped_shell.ravel(), (plane.numpy() * grid.weight).ravel(), grid.n_shells)
+        return sums
+
+    sums = in_smaller_batches(summed, min(prepared.batch_size, len(rows)))
     count = np.bincount(grid.clipped_shell.ravel(), 4 * grid.weight.ravel(), grid.n_shells) * len(rows)
     data, cross, model = sums
     usable = count > 0

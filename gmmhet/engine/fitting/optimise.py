@@ -17,6 +17,7 @@ from gmmhet.engine.progress import progress
 __all__ = ["Gaussians", "misfit", "model_function", "refine"]
 
 _LOG = logging.getLogger("gmmhet")
+_MISFIT_UNIT = 1e-4  # of the misfit: SciPy's tolerance is relative to it only above 1
 _POSITION_UNIT = 0.25  # of the resolution: then positions, log amplitudes and widths curve the misfit alike
 
 
@@ -78,7 +79,7 @@ def misfit(target: FourierTarget, found: Any) -> Any:
 
 def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_range: tuple[float, float],
            rotations: NDArray[np.float64], offset: NDArray[np.float64], iterations: int = 200,
-           tolerance: float = 1e-5) -> tuple[Gaussians, float]:
+           tolerance: float = 1e-4) -> tuple[Gaussians, float]:
     """Refine Gaussians against a target.
 
     In the end all weights are scaled together to the least squares against the map as it is, not whitened, so that
@@ -104,14 +105,14 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
 
     def evaluate(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, gradient = compiled(tf.constant(flat, tf.float32))
-        return float(value), np.asarray(gradient, np.float64)
+        return float(value) / _MISFIT_UNIT, np.asarray(gradient, np.float64) / _MISFIT_UNIT
 
     bar = iter(progress(range(iterations), "fit", iterations))
     found = minimize(evaluate, variables.pack(start), jac=True, method="L-BFGS-B", callback=lambda _: next(bar, None),
                      options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-9})
     deque(bar, maxlen=0)  # it may end before the last iteration that was allowed
-    _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, found.fun, found.message)
+    _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, found.fun * _MISFIT_UNIT, found.message)
     centers, weights, sigmas = (np.asarray(v, np.float64) for v in variables.split(found.x, np.exp))
     fitted = model(*(tf.constant(v, tf.float32) for v in (centers, weights, sigmas))).numpy().astype(np.float64)
     scale = np.sum(target.counts * fitted * target.coefficients) / np.sum(target.counts * fitted**2)
-    return Gaussians(centers, scale * weights, sigmas), float(found.fun)
+    return Gaussians(centers, scale * weights, sigmas), float(found.fun) * _MISFIT_UNIT
