@@ -125,7 +125,8 @@ class FitConfig:
 @dataclass(frozen=True)
 class AnalyzeConfig:
     """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES.
-    focus: mask of the Gaussians that may move; None: all. symmetry: of the model; not C1: by asymmetric unit.
+    focus: mask of the Gaussians that may move; None: all. local_pose: these also move together as a rigid body, which
+    the modes are then beside. symmetry: of the model; not C1: by asymmetric unit.
     scratch: folder for the cropped images; None: the output."""
 
     method: str = "likelihood"
@@ -135,6 +136,7 @@ class AnalyzeConfig:
     occupancy: bool = True
     poses: str = "auto"
     focus: Path | None = None
+    local_pose: bool = False
     symmetry: str = "C1"
     seed: int = 0
     resume: bool = False
@@ -151,10 +153,13 @@ class AnalyzeConfig:
             raise InputError(f"--modes is {self.modes}; expected at most {MOST_MODES}")
         _positive("resolution", self.resolution)
         object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
-        if self.symmetry != "C1" and (self.method != "likelihood" or self.focus is not None):
-            other = "--focus" if self.focus is not None else f"--method {self.method}"
+        if self.symmetry != "C1" and (self.method != "likelihood" or self.local_pose):
+            other = "--local-pose" if self.local_pose else f"--method {self.method}"
             raise InputError(f"--symmetry {self.symmetry} and {other} are both given; expected one of them: subunits "
-                             "are analysed by the likelihood method, and whole")
+                             "are analysed by the likelihood method, without local poses")
+        if self.local_pose and self.focus is None:
+            raise InputError("--local-pose is given without --focus; expected the mask of the part that moves as "
+                             "a body")
         if self.method == "gradient-pca" and (self.focus is not None or self.poses == "refine"):
             other = "--focus" if self.focus is not None else "--poses refine"
             raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "

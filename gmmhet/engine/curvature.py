@@ -19,9 +19,10 @@ FOLLOWING = 0.5
 def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch, decoder: Any, white: Tensor,
                    state: State, prior: Prior, moments: Tensor, following: float = FOLLOWING) -> Tensor:
     """Sum over particles of m_ik B^T J_i^T Q_i J_i B, J_i the Jacobian of s T F by all Gaussians at z_i, and Q_i what
-    is left once the particle's contrast and pose have followed, 1 - f L (L^T L + P)^-1 L^T. With f = 1 this would be
-    the curvature of the marginal likelihood, in which rigid movements weigh next to nothing, so that noise decides the
-    step along them; with f = 0 that of expectation-maximisation, slow where the pose follows. A step takes f = 1/2.
+    is left once the particle's contrast, pose and other nuisances have followed, 1 - f L (L^T L + P)^-1 L^T. With f = 1
+    this would be the curvature of the marginal likelihood, in which rigid movements weigh next to nothing, so that
+    noise decides the step along them; with f = 0 that of expectation-maximisation, slow where the pose follows. A step
+    takes f = 1/2.
 
     A smooth scalar field f needs one projection of the Gaussians weighted by f: moving them along x, y or z multiplies
     that projection by -2 pi i times a component of the frequency, widening them by the squared frequency.
@@ -46,7 +47,8 @@ def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     parts = [turned * _along(observer, posed, axis)[:, tf.newaxis, tf.newaxis] for axis in range(3)]
     parts += [changed, widened * (-0.5 * tf.reduce_sum(observer.along**2, 0))]
     columns = tf.concat(parts, axis=1)
-    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns, following)
+    gram = _followed_gram(observer, posed, decoder, factors, centers, moved, transfer, base, state, prior, columns,
+                          following)
     return tf.tensordot(tf.transpose(moments * batch.real[:, tf.newaxis]), gram, 1)
 
 
@@ -88,22 +90,31 @@ def tied_curvature(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     widened = summed(amounts, images(moved * decoder.variances)) * (-0.5 * tf.reduce_sum(observer.along**2, 0))
     columns = tf.concat([moving, changed[:, :, tf.newaxis], widened[:, :, tf.newaxis]], axis=2) * s[:, :, tf.newaxis]
     columns = tf.reshape(columns, [-1, count * 5 * scalar.shape[1], *columns.shape[4:]])
-    gram = _followed_gram(observer, posed, factors, centers, moved, transfer, base, state, prior, columns, following)
+    gram = _followed_gram(observer, posed, decoder, factors, centers, moved, transfer, base, state, prior, columns,
+                          following)
     return tf.tensordot(batch.real, gram, 1)
 
 
-def _followed_gram(observer: Observer, posed: Batch, factors: Any, centers: Tensor, weights: Tensor, transfer: Tensor,
-                   base: Tensor, state: State, prior: Prior, columns: Tensor, following: float) -> Tensor:
+def _followed_gram(observer: Observer, posed: Batch, decoder: Any, factors: Any, centers: Tensor, weights: Tensor,
+                   transfer: Tensor, base: Tensor, state: State, prior: Prior, columns: Tensor, following: float,
+                   ) -> Tensor:
     """[n, R, R] J^T Q J of columns J [n, R, ...]: Q of curvature_sums."""
     jacobian = _flat(columns)
     nuisances = base[:, tf.newaxis]
+    contrast = state.contrast[:, None, None, None, None, None]
     precision = 1.0 / prior.deviation[tf.newaxis] ** 2
     if state.pose.shape[1]:
         turns = observer.pose_columns(posed, factors, centers, weights, transfer, base)
-        turns *= state.contrast[:, None, None, None, None, None]
-        nuisances, precision = tf.concat([turns, nuisances], 1), tf.concat([prior.pose, precision], 0)
+        nuisances, precision = tf.concat([turns * contrast, nuisances], 1), tf.concat([prior.pose, precision], 0)
+    precision = tf.linalg.diag(precision)
+    own = decoder.nuisances(observer, posed, factors, state.z, weights)
+    if own is not None:
+        nuisances = tf.concat([nuisances, own * transfer[:, tf.newaxis] * contrast], 1)
+        among, rest = own.shape[1], precision.shape[0]
+        precision = tf.pad(precision, [[0, among], [0, among]]) + tf.pad(
+            prior.precision[-among:, -among:], [[rest, 0], [rest, 0]])
     nuisances = _flat(nuisances)
-    lower = tf.linalg.cholesky(tf.matmul(nuisances, nuisances, transpose_b=True) + tf.linalg.diag(precision))
+    lower = tf.linalg.cholesky(tf.matmul(nuisances, nuisances, transpose_b=True) + precision)
     followed = tf.linalg.triangular_solve(lower, tf.matmul(nuisances, jacobian, transpose_b=True))
     gram = tf.matmul(jacobian, jacobian, transpose_b=True)
     return gram - following * tf.matmul(followed, followed, transpose_a=True)

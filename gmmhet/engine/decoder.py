@@ -6,6 +6,7 @@ the inference):
     variances                                        [N] squared widths, Angstrom^2
     gaussians(z)                                     [n, D] to centres [n, N, 3] and weights [n, N]
     jacobian(observer, batch, factors, z, weights)   derivatives of the projections by z, [n, D, 2, 2, h + 1, h + 1]
+    nuisances(observer, batch, factors, z, weights)  those by the last of z, which are no coordinates of modes, or None
     consensus_gradient, mode_gradient                gradients of the decoder's own parameters, for the M step
 """
 
@@ -44,9 +45,13 @@ class LinearModes(NamedTuple):
         """Derivatives of the projections by z; z itself is not needed, since the map is linear."""
         return observer.jacobian(batch, factors, weights, self.position, self.weights * self.amplitude)
 
-    def consensus_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangent: Tensor,
-                           ) -> Tensor:
-        """Gradient of sum(cotangent * image) by changes of the consensus.
+    def nuisances(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor) -> None:
+        """All of z are coordinates of modes."""
+        return None
+
+    def consensus_gradient(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor,
+                           cotangent: Tensor) -> Tensor:
+        """Gradient of sum(cotangent * image) by changes of the consensus, at any z.
 
         Args:
             weights: [n, N] of the conformations. cotangent: [n, 2, 2, h + 1, h + 1].
@@ -65,7 +70,10 @@ class LinearModes(NamedTuple):
         Args:
             cotangents: [n, K, 2, 2, h + 1, h + 1]. z: [n, K]. own: [n, N, 6] of consensus_gradient.
         """
-        pulled = observer.pullback(batch, factors, weights, cotangents)
+        return self.mode_sums(observer.pullback(batch, factors, weights, cotangents), z, own)
+
+    def mode_sums(self, pulled: Tensor, z: Tensor, own: Tensor) -> Tensor:
+        """mode_gradient of cotangents that are pulled back already, [n, K, N, 4]."""
         pulled = tf.concat([tf.reduce_sum(pulled[..., :3], 0),
                             tf.reduce_sum(pulled[..., 3], 0)[..., tf.newaxis] * self.weights[:, tf.newaxis]], -1)
         fields = tf.tensordot(z, tf.concat([own[..., :3], own[..., 5:]], -1), [[0], [0]]) + pulled

@@ -63,6 +63,31 @@ class SubspaceModel:
         return self.n_modes
 
     @property
+    def n_nuisances(self) -> int:
+        """How many of z, the last ones, are no coordinates of modes."""
+        return 0
+
+    def coordinates(self, z: Array) -> Array:
+        """[n copies, K] the coordinates of the modes among z [n, D]."""
+        return z
+
+    def of_modes(self, matrix: Array) -> Array:
+        """[K, K] the part of a matrix [D, D] that is of the modes, the mean over copies."""
+        return matrix
+
+    def over_latents(self, matrix: Array) -> Array:
+        """[D, D] of what a matrix [K, K] does to the coordinates of the modes."""
+        return matrix
+
+    def every(self, values: Array, others: float = 0.0) -> Array:
+        """[D] values [K] of the modes; others: of what is no coordinate of a mode."""
+        return values
+
+    def with_nuisances_of(self, ensemble: "Ensemble") -> "SubspaceModel":
+        """The model with the prior of the nuisances among z that the ensemble tells; here there are none."""
+        return self
+
+    @property
     def n_pose(self) -> int:
         return 0 if self.spread is None else POSE
 
@@ -123,9 +148,11 @@ class Ensemble:
         return cls(**arrays, information=sum(s * p.information for s, p in zip(share, parts, strict=True)),
                    contrast_variance=float(sum(s * p.contrast_variance for s, p in zip(share, parts, strict=True))))
 
-    def with_modes(self, n_modes: int) -> "Ensemble":
-        """The same poses and contrasts with n_modes coordinates of zero."""
-        return Ensemble(self.rows, np.zeros((len(self.rows), n_modes)), self.pose, self.contrast)
+    def with_modes_of(self, model: SubspaceModel) -> "Ensemble":
+        """The same poses, contrasts and nuisances with coordinates of zero along the modes of a model."""
+        z, kept = np.zeros((len(self.rows), model.n_latent)), model.n_nuisances
+        z[:, model.n_latent - kept:] = self.z[:, self.z.shape[1] - kept:]
+        return Ensemble(self.rows, z, self.pose, self.contrast)
 
 
 @dataclass

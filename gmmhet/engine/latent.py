@@ -192,7 +192,8 @@ def _consensus_gradient(observer: Observer, batch: Batch, decoder: Any, white: T
     def pulled(state: State, left: Tensor, there: _Point) -> Tensor:
         cotangent = tf.reshape(left, tf.shape(batch.planes)) * there.transfer
         scale = (batch.real * state.contrast)[:, None, None, None, None]
-        return decoder.consensus_gradient(observer, there.batch, there.factors, there.weights, scale * cotangent)
+        return decoder.consensus_gradient(observer, there.batch, there.factors, state.z, there.weights,
+                                          scale * cotangent)
 
     if not poses:
         return pulled(new, residual, _point(observer, batch, decoder, white, new))

@@ -83,7 +83,7 @@ class _Climb:
         grid = estimator.observer.grid
         new, remaining, self.promised = update_modes(estimator, model, ensemble, sums, damping=self.damping,
                                                      modes=modes)
-        new = update_contrast(update_noise(new, sums, grid), ensemble)
+        new = update_contrast(update_noise(new, sums, grid), ensemble).with_nuisances_of(ensemble)
         return update_spread(new, ensemble, damping=self.damping), ensemble, remaining
 
 
@@ -209,7 +209,7 @@ def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, 
            ) -> tuple[SubspaceModel, Ensemble, Array]:
     """First modes (None: those of the model), the particles' place on them, and the eigenvalues of Fit."""
     current, eigenvalues = (model, np.zeros(0)) if n_modes is None else first_modes(estimator, model, still, n_modes)
-    ensemble = still.with_modes(current.n_latent)
+    ensemble = still.with_modes_of(current)
     return current, infer(estimator, current, still.rows, steps=1, start=ensemble), eigenvalues
 
 

@@ -60,24 +60,22 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
 
     Where z holds the coordinates of several copies of a unit, both are over the particles and the copies.
     """
-    n, k = len(ensemble.rows), model.n_modes
-    z = ensemble.z.reshape(-1, k)
-    copies = len(z) // n
+    k, z = model.n_modes, model.coordinates(ensemble.z)
     mean = z.mean(0)
     centred = _moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
-    second = np.cov(z.T, bias=True).reshape(k, k) + _of_one_copy(ensemble.covariance.mean(0, dtype=np.float64), k)
-    root = np.real(scipy.linalg.sqrtm(second))
+    second = np.cov(z.T, bias=True).reshape(k, k) + model.of_modes(ensemble.covariance.mean(0, dtype=np.float64))
+    root: Array = np.real(scipy.linalg.sqrtm(second))
     root = (root + root.T) / 2
-    _, rotation = np.linalg.eigh(root @ _of_one_copy(ensemble.information, k) @ root)
+    _, rotation = np.linalg.eigh(root @ model.of_modes(ensemble.information) @ root)
     forward = root @ rotation[:, ::-1]  # modes: W' = W forward; coordinates: z' = forward^-1 z
-    inverse = np.linalg.inv(forward)
+    inverse: Array = np.linalg.inv(forward)
     coefficients = forward.T @ model.coefficients
     signs = np.where(coefficients.sum(1) < 0, -1.0, 1.0)
     inverse = signs[:, None] * inverse
     forward = forward * signs
-    every, back = np.kron(np.eye(copies), inverse), np.kron(np.eye(copies), forward)
+    every, back = model.over_latents(inverse), model.over_latents(forward)
     single = every.astype(ensemble.covariance.dtype)
-    turned = replace(ensemble, z=((z - mean) @ inverse.T).reshape(n, -1),
+    turned = replace(ensemble, z=(ensemble.z - model.every(mean)) @ every.T,
                      covariance=single @ ensemble.covariance @ single.T,
                      information=back.T @ ensemble.information @ back)
     own, consensus = sums.gradient[:-1], sums.gradient[-1:]
@@ -85,12 +83,6 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     gradient = np.concatenate([gradient, consensus])
     final = estimator.with_prior_of(replace(centred, coefficients=signs[:, None] * coefficients), turned)
     return final, turned, replace(sums, gradient=gradient)
-
-
-def _of_one_copy(matrix: Array, size: int) -> Array:
-    """Mean of the blocks [size, size] on the diagonal."""
-    copies = len(matrix) // size
-    return np.asarray(np.einsum("iaib->ab", matrix.reshape(copies, size, copies, size)) / copies)
 
 
 def update_noise(model: SubspaceModel, sums: Sums, grid: HalfPlane) -> SubspaceModel:

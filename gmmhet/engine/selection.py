@@ -79,7 +79,7 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: t
 def _smaller(estimator: SubspaceEstimator, model: SubspaceModel, found: Ensemble, coefficients: Array, modes: int,
              ) -> Array:
     """Log-likelihood [n] under other coefficients, of which the first ``modes`` are not zero."""
-    start = replace(found, z=found.z * np.resize(np.arange(model.n_modes) < modes, model.n_latent))
+    start = replace(found, z=found.z * model.every(1.0 * (np.arange(model.n_modes) < modes), others=1.0))
     return infer(estimator, replace(model, coefficients=coefficients), found.rows, steps=2, start=start).log_likelihood
 
 
@@ -171,7 +171,6 @@ def _evenly(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 def _agreement(fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble]) -> Array:
     """Correlation of coordinates of the same particles under both models; [K], signs matched."""
     first, second = fits
-    z_first = np.concatenate([first.ensemble.z, found[0].z])
-    z_second = np.concatenate([found[1].z, second.ensemble.z])
-    k = first.model.n_modes  # coordinates of copies of a unit count as those of particles
-    return coordinate_correlation(z_first.reshape(-1, k), z_second.reshape(-1, k))[1]
+    z_first = first.model.coordinates(np.concatenate([first.ensemble.z, found[0].z]))
+    z_second = second.model.coordinates(np.concatenate([found[1].z, second.ensemble.z]))
+    return coordinate_correlation(z_first, z_second)[1]

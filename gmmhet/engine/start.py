@@ -25,7 +25,7 @@ def first_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensem
         the model with n_modes modes, and the eigenvalues (mean information of each direction).
     """
     blank = estimator.without_modes(model)
-    ensemble = still.with_modes(blank.n_latent)
+    ensemble = still.with_modes_of(blank)
     within = estimator.seek
     covariance = within.T @ estimator.gradient_covariance(blank, ensemble) @ within
     curvature = within.T @ estimator.still_curvature(blank, ensemble, sample=_SAMPLE) @ within

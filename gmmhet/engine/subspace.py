@@ -104,10 +104,10 @@ class SubspaceEstimator(Replicated):
             result = self._step(batch, modes, white, self._state(ensemble, span), prior,
                                 self._filled(draws[span]), gradient)
             for name in ("z", "pose", "contrast"):
-                getattr(out, name)[span] = getattr(result.state, name)[:count]
+                getattr(out, name)[span] = getattr(result.state, name).numpy()[:count]
             for name in ("covariance", "pose_variance", "log_likelihood"):
-                getattr(out, name)[span] = getattr(result, name)[:count]
-            out.contrast_variance += float(np.sum(result.contrast_variance[:count]))
+                getattr(out, name)[span] = getattr(result, name).numpy()[:count]
+            out.contrast_variance += float(np.sum(result.contrast_variance.numpy()[:count]))
             out.information += np.einsum("nkl,n->kl", result.information, batch.real)
             sums.gradient += result.gradient.numpy()
             sums.power += result.residual_power.numpy()
@@ -129,17 +129,19 @@ class SubspaceEstimator(Replicated):
             if self._flips is not None:
                 _, seed, model, still = self._flips
                 place = np.searchsorted(still.rows, np.resize(chosen, self.batch_size))
-                modes, white, _ = self.constants(self.without_modes(model))
+                blank = self.without_modes(model)
+                modes, white, _ = self.constants(blank)
                 signs = sign_flips(seed, still.rows[place], self.observer.grid.size)
-                batch = self._flip(batch, modes, white, self._state(still.with_modes(1).at(place), slice(None)), signs)
+                state = self._state(still.with_modes_of(blank).at(place), slice(None))
+                batch = self._flip(batch, modes, white, state, signs)
             yield slice(done, done + len(chosen)), batch
             done += len(chosen)
 
     def _flipped(self, batch: Batch, modes: LinearModes, white: Any, state: State, signs: Any) -> Batch:
         """Images with their residuals' signs changed; poses stay as given, since the shift is undone afterwards."""
         posed = self.observer.posed(batch, state.pose)
-        factors = self.observer.factors(posed, modes.centers, modes.variances)
-        projection = self.observer.projector.project(factors, modes.weights)
+        centers, weights = modes.gaussians(state.z)
+        projection = self.observer.projector.project(self.observer.factors(posed, centers, modes.variances), weights)
         transfer = self.observer.transfer(posed, tf.ones([]))
         image = state.contrast[:, None, None, None, None] * transfer * projection
         changed = posed._replace(planes=image + signs * (posed.planes - image))
@@ -187,10 +189,10 @@ class SubspaceEstimator(Replicated):
         """
         chosen = _sample(ensemble, sample)
         k = model.n_modes
-        t = np.concatenate([ensemble.z[chosen], np.ones((len(chosen), 1))], axis=1)
+        t = np.concatenate([model.coordinates(ensemble.z[chosen]), np.ones((len(chosen), 1))], axis=1)
         moments = np.einsum("nk,nl->nkl", t, t)
         if len(ensemble.covariance):
-            moments[:, :k, :k] += ensemble.covariance[chosen]
+            moments[:, :k, :k] += ensemble.covariance[chosen][:, :k, :k]
         upper = np.triu_indices(k + 1)
         raw = self._raw_curvature(model, ensemble.at(chosen), moments[:, upper[0], upper[1]])
         bases = [self.basis.mixing] * k + [self.consensus_basis.mixing]

@@ -99,11 +99,15 @@ class SubunitModes(NamedTuple):
                                   self.unit_weights * self.amplitude)
         return tf.reshape(found, [-1, self.copies * self.position.shape[0], *found.shape[2:]])
 
-    def consensus_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangent: Tensor,
-                           ) -> Tensor:
+    def nuisances(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor) -> None:
+        """All of z are coordinates of modes."""
+        return None
+
+    def consensus_gradient(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor,
+                           cotangent: Tensor) -> Tensor:
         """As of LinearModes for every copy, turned back to the first unit: [n G, N_a, 6]; their sum is the unit's."""
         whole = LinearModes(self.centers, self.weights, self.variances, self.position, self.amplitude)
-        return self.turned_back(whole.consensus_gradient(observer, batch, factors, weights, cotangent))
+        return self.turned_back(whole.consensus_gradient(observer, batch, factors, z, weights, cotangent))
 
     def turned_back(self, fields: Tensor) -> Tensor:
         """Fields [n, N, C] over the whole as fields [n G, N_a, C] over the first unit; x, y, z come first."""
@@ -134,6 +138,24 @@ class SubunitModel(SubspaceModel):
     @property
     def n_latent(self) -> int:
         return len(self.prior)
+
+    @property
+    def copies(self) -> int:
+        """G."""
+        return len(self.prior) // self.n_modes
+
+    def coordinates(self, z: Array) -> Array:
+        return z.reshape(-1, self.n_modes)
+
+    def of_modes(self, matrix: Array) -> Array:
+        split = matrix.reshape(self.copies, self.n_modes, self.copies, self.n_modes)
+        return np.asarray(np.einsum("iaib->ab", split) / self.copies)
+
+    def over_latents(self, matrix: Array) -> Array:
+        return np.kron(np.eye(self.copies), matrix)
+
+    def every(self, values: Array, others: float = 0.0) -> Array:
+        return np.tile(values, self.copies)
 
 
 class SubunitEstimator(SubspaceEstimator):

@@ -68,6 +68,10 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                            "corrected poses.")
         form.addParam("focusMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Focus mask",
                       help="Only what lies in the mask moves; the rest is rigid. Empty: everything may move.")
+        form.addParam("localPose", BooleanParam, default=False, condition="focusMask is not None",
+                      label="Local rigid-body pose?",
+                      help="The part in focus also shifts and turns as a rigid body in every particle, which is "
+                           "estimated; modes are what it does beside that.")
         form.addParam("symmetry", StringParam, default="C1", label="Analyse by subunit",
                       help="The symmetry that the Gaussian model was made with (such as D7): every asymmetric unit of "
                            "every particle gets its own coordinates. C1: the molecule as a whole.")
@@ -96,6 +100,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                      "--poses", POSES[self.poses.get()], "--symmetry", (self.symmetry.get() or "C1").strip()]
         if self.focusMask.get() is not None:
             arguments += ["--focus", self.focusMask.get().getFileName()]
+            arguments += ["--local-pose"] if self.localPose else []
         return arguments + (["--resolution", str(self.resolution.get())] if self.resolution.get() else [])
 
     def _analysisPath(self, name: str) -> str:
@@ -151,6 +156,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                       motion=self.motion.get(), resolution=self.resolution.get() or None,
                       occupancy=self.occupancy.get(), symmetry=self.symmetry.get() or "C1",
                       poses=POSES[self.poses.get()],
+                      local_pose=self.localPose.get() and self.focusMask.get() is not None,
                       focus=None if self.focusMask.get() is None else Path(self.focusMask.get().getFileName()))
 
     def _validate(self):

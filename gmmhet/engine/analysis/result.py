@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.ensemble import PoseSpread
 
-__all__ = ["AnalysisResult", "mode_verdict", "overall_verdict", "pose_errors"]
+__all__ = ["AnalysisResult", "local_motion", "mode_verdict", "overall_verdict", "pose_errors"]
 
 Array = NDArray[np.float64]
 _MOSTLY = 0.5
@@ -21,6 +21,8 @@ class AnalysisResult:
 
     sigmas, noise_by_group, halfset_angles, spread, pose, pose_deviations: of the likelihood method, None without.
     span: [m, K] coordinates that motions are shown over, where these are not those of the particles.
+    local_spread: root mean square shift (Angstrom) and turn (radians) of a focused part that has a pose of its own;
+    local_pose, local_pose_deviations: [n, 6] of it, and posterior standard deviations.
     rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole.
     """
 
@@ -49,6 +51,9 @@ class AnalysisResult:
     pose: Array | None = None
     pose_deviations: Array | None = None
     span: Array | None = None
+    local_spread: tuple[float, float] | None = None
+    local_pose: Array | None = None
+    local_pose_deviations: Array | None = None
 
     @property
     def n_modes(self) -> int:
@@ -74,8 +79,9 @@ def mode_verdict(result: AnalysisResult, k: int, size: float) -> str:
                 f"deviation.{rest}")
     share = 0.0 if result.rigid_share is None else result.rigid_share[k]
     if share > _MOSTLY:
-        return (f"Mode {k + 1} is not supported: {evidence}; {100 * share:.0f} % of it is a movement of the whole "
-                "molecule, which errors of the poses make too.")
+        of = "the part in focus as a body, which its local pose describes too." if result.local_spread else (
+            "the whole molecule, which errors of the poses make too.")
+        return f"Mode {k + 1} is not supported: {evidence}; {100 * share:.0f} % of it is a movement of {of}"
     return f"Mode {k + 1} is not supported: {evidence}; do not interpret it."
 
 
@@ -113,3 +119,16 @@ def pose_errors(result: AnalysisResult, resolution: float, refined: bool) -> dic
         words += " Corrected poses stand in latents.star (gmmhetRefined...)."
     return {"in_plane_degrees": float(turn), "out_of_plane_degrees": float(tilt), "shift_angstrom": float(shift),
             "refined": refined, "words": words}
+
+
+def local_motion(result: AnalysisResult) -> dict[str, Any] | None:
+    """summary.json's entry about the part in focus moving as a body; None where it has no pose of its own."""
+    if result.local_spread is None or result.local_pose_deviations is None:
+        return None
+    shift, turn = result.local_spread[0], np.rad2deg(result.local_spread[1])
+    known = np.sqrt((np.median(result.local_pose_deviations, axis=0) ** 2).reshape(2, 3).sum(1))
+    words = (f"The part in focus moves as a rigid body in the rest: by {shift:.1f} A and {turn:.1f} degrees (root mean "
+             f"square), known of a single particle to {known[0]:.1f} A and {np.rad2deg(known[1]):.1f} degrees. "
+             "The modes are what it does beside that.")
+    return {"shift_angstrom": shift, "turn_degrees": float(turn), "shift_known_angstrom": float(known[0]),
+            "turn_known_degrees": float(np.rad2deg(known[1])), "words": words}

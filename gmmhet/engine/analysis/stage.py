@@ -18,6 +18,7 @@ from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, result_options
 from gmmhet.engine.io import ParticleTable, read_particles
 from gmmhet.engine.likelihood import PIECES
+from gmmhet.engine.local_pose import LocalPoseModel
 from gmmhet.engine.scores import ScorePass, score_pass
 from gmmhet.engine.subunits import SubunitModel
 
@@ -50,7 +51,8 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
 
     prepared = prepare(table, model, config, output)
     lap("images and scores")
-    journal = Journal(output / _CHECKPOINT, parameters, (*PIECES, SubunitModel, ScorePass), resume=config.resume)
+    pieces = (*PIECES, SubunitModel, LocalPoseModel, ScorePass)
+    journal = Journal(output / _CHECKPOINT, parameters, pieces, resume=config.resume)
     scores = journal.page("scores").once(lambda: score_pass(
         prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, sign=prepared.sign,
         batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))

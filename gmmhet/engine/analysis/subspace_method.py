@@ -1,6 +1,8 @@
 """The likelihood subspace, from prepared input to results."""
 
+import dataclasses
 import logging
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +16,17 @@ from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, read_map
 from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
+from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
 from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part, scaling_field
 from gmmhet.engine.selection import ModeEvidence, select_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["AMPLITUDE_PRIOR", "POSITION_PRIOR", "WIDTH_PRIOR", "by_likelihood", "first_model", "first_spread", "search"]
+__all__ = ["bases", "by_likelihood", "first_model", "first_spread", "in_focus", "search"]
 
-POSITION_PRIOR = 4.0  # Angstrom
-AMPLITUDE_PRIOR = 0.3
-WIDTH_PRIOR = 0.5  # of the logarithm of the squared width
+_POSITION_PRIOR = 4.0  # Angstrom
+_AMPLITUDE_PRIOR = 0.3
+_WIDTH_PRIOR = 0.5  # of the logarithm of the squared width
+_FIRST_LOCAL = 0.15  # of the resolution: how far a part with a pose of its own moves, to start from
 _FIRST_SHIFT, _FIRST_ANGLE = 0.1, 1.5  # of the resolution; degrees
 _NULL_SEED = 1
 _SMALLEST_HALF = 0.2
@@ -61,53 +65,76 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
     rigid = rigid_fields(model.centers, weights)
     shares = np.array([rigid_part(f[:, :3], rigid, weights)[1] for f in fields])
     displacement = fields[..., :3]
+    coordinates, local = model.coordinates(found.z), {}
+    if isinstance(model, LocalPoseModel):
+        shift, turn = model.shift_and_turn
+        scale = np.repeat([1.0, 1 / model.radius], 3)  # turns in radians
+        deviations = np.sqrt(np.einsum("naa->na", found.covariance)[:, -LOCAL_POSE:])
+        local = {"local_spread": (shift, turn), "local_pose": found.z[:, -LOCAL_POSE:] * scale,
+                 "local_pose_deviations": deviations * scale}
     if model.spread is not None and config.focus is None:
         displacement = np.stack([in_still_frame(d, rigid, weights) for d in displacement])
     groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
     return AnalysisResult(
-        found.z, found.covariance, found.contrast, found.log_likelihood, model.centers, model.weights,
+        coordinates, found.covariance[:, :k, :k], found.contrast, found.log_likelihood, model.centers, model.weights,
         displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
-        np.diag(found.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
+        np.diag(found.information)[:k], evidence.gain[:k], evidence.null, evidence.correlation[:k],
         min(evidence.significant, k), final.history,
         {"correlation_length": 2.0 * estimator.observer.grid.resolution, "coefficients_per_mode": estimator.basis.size,
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        pose_deviations=np.sqrt(found.pose_variance))
+        pose_deviations=np.sqrt(found.pose_variance), **local)
 
 
 def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
     """Estimator, and the first model."""
-    model = prepared.model
-    inside = _inside(prepared, config)
-    length = 2.0 * prepared.observer.grid.resolution
-    scalar = smooth_basis(model.centers, length, seed=config.seed)
-    position, amplitude = POSITION_PRIOR * config.motion, AMPLITUDE_PRIOR * config.occupancy
-    consensus = FieldBasis.of(scalar, position=POSITION_PRIOR, amplitude=AMPLITUDE_PRIOR, width=WIDTH_PRIOR)
-    basis = FieldBasis.of(scalar, position=position, amplitude=amplitude)
-    if not inside.all():
-        focused = smooth_basis(model.centers[inside], length, seed=config.seed)
-        local = np.zeros((len(model), focused.shape[1]))
-        local[inside] = focused
-        consensus, basis = FieldBasis.side_by_side(
-            consensus, FieldBasis.of(local, position=position, amplitude=amplitude))
+    model, resolution = prepared.model, prepared.observer.grid.resolution
+    inside = in_focus(prepared, config)
+    basis, consensus = bases(model.centers, inside, config, resolution)
     size = np.abs(model.weights)
     consensus = consensus.mixed(consensus.complement(scaling_field(len(model)), size))  # this is the contrast's
     spread, seek, rigid = None, None, None
     if config.poses != "exact":
-        spread = first_spread(prepared.observer.grid.resolution)
+        spread = first_spread(resolution)
         whole = rigid_fields(model.centers, size)  # these are the poses'
         consensus = consensus.mixed(consensus.complement(whole, size))
         if inside.all():  # a part that moves alone does not move the whole
             rigid, seek = whole, basis.complement(whole, size)
+    if config.local_pose:
+        body = Body.of(model.centers, model.weights, inside)
+        rigid = body.fields(model.centers)
+        seek = basis.complement(rigid, size)
     free = basis.size if seek is None else seek.shape[1]
     if (config.modes or 1) > free:
         raise InputError(f"--modes is {config.modes or 'auto'}; the smooth fields of {inside.sum()} Gaussians have "
                          f"{free} degrees of freedom beside the poses'; expected no more modes than that, at least one")
-    estimator = SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, batch_size=prepared.batch_size,
-                                  seed=config.seed, seek=seek, rigid=rigid)
-    return estimator, first_model(prepared, estimator, spread)
+    options: dict[str, Any] = {"batch_size": prepared.batch_size, "seed": config.seed, "seek": seek, "rigid": rigid}
+    if not config.local_pose:
+        estimator = SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, **options)
+        return estimator, first_model(prepared, estimator, spread)
+    estimator = LocalPoseEstimator(prepared.cache, prepared.observer, basis, consensus, body=body, **options)
+    first = first_model(prepared, estimator, spread)
+    attributes = {f.name: getattr(first, f.name) for f in dataclasses.fields(first)}
+    local = (_FIRST_LOCAL * resolution) ** 2 * np.eye(LOCAL_POSE)
+    return estimator, LocalPoseModel(**attributes, local=local, radius=body.radius)
+
+
+def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
+          ) -> tuple[FieldBasis, FieldBasis]:
+    """Smooth fields of the modes, over the Gaussians inside alone, and of the changes of the consensus, over all."""
+    length = 2.0 * resolution
+    scalar = smooth_basis(centers, length, seed=config.seed)
+    sizes = {"position": _POSITION_PRIOR * config.motion, "amplitude": _AMPLITUDE_PRIOR * config.occupancy}
+    consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
+    if inside.all():
+        return FieldBasis.of(scalar, **sizes), consensus
+    focused = smooth_basis(centers[inside], length, seed=config.seed)
+    local = np.zeros((len(centers), focused.shape[1]))
+    local[inside] = focused
+    consensus, basis = FieldBasis.side_by_side(consensus, FieldBasis.of(local, **sizes))
+    return basis, consensus
 
 
 def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSpread | None) -> SubspaceModel:
@@ -123,7 +150,7 @@ def first_spread(resolution: float) -> PoseSpread:
     return PoseSpread(_FIRST_SHIFT * resolution, *np.deg2rad([_FIRST_ANGLE] * 2))
 
 
-def _inside(prepared: Prepared, config: AnalyzeConfig) -> NDArray[np.bool_]:
+def in_focus(prepared: Prepared, config: AnalyzeConfig) -> NDArray[np.bool_]:
     """[N] Gaussians that may move: those within the focus mask.
 
     Raises:

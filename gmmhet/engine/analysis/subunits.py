@@ -14,15 +14,7 @@ from gmmhet.engine.analysis.broken import Asymmetry, asymmetry
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
-from gmmhet.engine.analysis.subspace_method import (
-    AMPLITUDE_PRIOR,
-    POSITION_PRIOR,
-    WIDTH_PRIOR,
-    first_model,
-    first_spread,
-    search,
-)
-from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.analysis.subspace_method import bases, first_model, first_spread, in_focus, search
 from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
@@ -100,9 +92,8 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstima
     size = len(whole) // len(rotations)
     unit = dataclasses.replace(whole, centers=whole.centers[:size], weights=whole.weights[:size],
                                sigmas=whole.sigmas[:size])
-    scalar = smooth_basis(unit.centers, 2.0 * resolution, seed=config.seed)
-    basis = FieldBasis.of(scalar, position=POSITION_PRIOR * config.motion, amplitude=AMPLITUDE_PRIOR * config.occupancy)
-    consensus = FieldBasis.of(scalar, position=POSITION_PRIOR, amplitude=AMPLITUDE_PRIOR, width=WIDTH_PRIOR)
+    inside = in_focus(prepared, config).reshape(len(rotations), size).any(0)  # in one copy or more
+    basis, consensus = bases(unit.centers, inside, config, resolution)
     mass, spread = np.abs(unit.weights), None
     fixed = scaling_field(size)  # this is the contrast's
     if config.poses != "exact":  # a unit may turn in the whole, but the whole only with the poses

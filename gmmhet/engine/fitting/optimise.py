@@ -111,8 +111,10 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
     found = minimize(evaluate, variables.pack(start), jac=True, method="L-BFGS-B", callback=lambda _: next(bar, None),
                      options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-9})
     deque(bar, maxlen=0)  # it may end before the last iteration that was allowed
-    _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, found.fun * _MISFIT_UNIT, found.message)
+    unexplained = float(found.fun) * _MISFIT_UNIT
+    _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, unexplained,
+               found.message)
     centers, weights, sigmas = (np.asarray(v, np.float64) for v in variables.split(found.x, np.exp))
     fitted = model(*(tf.constant(v, tf.float32) for v in (centers, weights, sigmas))).numpy().astype(np.float64)
     scale = np.sum(target.counts * fitted * target.coefficients) / np.sum(target.counts * fitted**2)
-    return Gaussians(centers, scale * weights, sigmas), float(found.fun) * _MISFIT_UNIT
+    return Gaussians(centers, scale * weights, sigmas), unexplained

@@ -38,8 +38,8 @@ class TestLinearModes(unittest.TestCase):
 
     def test_consensus_gradient_matches_finite_differences(self) -> None:
         """By centres, relative weights and logarithms of squared widths, at conformations away from the consensus."""
-        got = self.modes.consensus_gradient(self.scene.observer, self.scene.batch, self.factors, self.weights,
-                                            float32(self.cotangents[:, 0])).numpy()
+        got = self.modes.consensus_gradient(self.scene.observer, self.scene.batch, self.factors, float32(self.z),
+                                            self.weights, float32(self.cotangents[:, 0])).numpy()
         added = got[..., 5] * np.asarray(self.weights) / self.scene.weights  # of the conformation, not the consensus
         np.testing.assert_allclose(added, got[..., 3], rtol=1e-4, atol=1e-5 * np.abs(added).max())
         got = got[..., :5]
@@ -53,7 +53,8 @@ class TestLinearModes(unittest.TestCase):
     def test_mode_gradient_has_both_parts(self) -> None:
         """Of sum(c_i * image_i) by the modes (chain rule through z), and of c_ik pulled back along mode k."""
         batch, observer = self.scene.batch, self.scene.observer
-        own = self.modes.consensus_gradient(observer, batch, self.factors, self.weights, float32(self.cotangents[:, 1]))
+        own = self.modes.consensus_gradient(observer, batch, self.factors, float32(self.z), self.weights,
+                                            float32(self.cotangents[:, 1]))
         got = self.modes.mode_gradient(observer, batch, self.factors, self.weights, float32(self.cotangents),
                                        float32(self.z), own).numpy()
         expected = np.zeros(got.shape)
