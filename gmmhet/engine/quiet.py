@@ -1,4 +1,5 @@
-"""The import of TensorFlow without its notes on oneDNN, which its own switch for the level of messages lets through."""
+"""The import of TensorFlow without its notes on oneDNN and on GPUs that are not there, which its own switch for the
+level of messages lets through."""
 
 import importlib.util
 import os
@@ -13,7 +14,8 @@ from types import ModuleType
 
 __all__ = ["quiet_tensorflow"]
 
-_NOTES = re.compile(rb"All log messages before absl::InitializeLog|oneDNN custom operations are on")
+_NOTES = re.compile(rb"All log messages before absl::InitializeLog|oneDNN custom operations are on"
+                    rb"|failed call to cuInit")  # of a TensorFlow for GPUs that finds none, or is to take none
 
 
 def quiet_tensorflow() -> None:
@@ -38,6 +40,7 @@ class _Finder(MetaPathFinder):
                 delattr(loader, "exec_module")  # the class has it still
                 with _without_notes():
                     execute(module)
+                    module.config.list_physical_devices()  # looks for GPUs, and says so when it fails
 
             setattr(loader, "exec_module", quietly)  # noqa: B010 - of this loader alone: it stays what it is otherwise
         return spec

@@ -19,7 +19,7 @@ from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler, projected_position
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io import StarTable, read_particles, read_star, write_stack, write_star
+from gmmhet.engine.io import StarTable, read_particles, read_star, write_map, write_stack, write_star
 from gmmhet.engine.symmetry import rotation_matrices
 
 _N, _BOX, _PIXEL, _SIGMA = 300, 24, 4.0, 5.0
@@ -154,8 +154,25 @@ class TestPlantedRing(unittest.TestCase):
             analyze(self.folder / "particles.star", self.folder / "model.npz", AnalyzeConfig(symmetry="D7"),
                     self.folder / "other")
 
+    def test_focus_on_the_arm_of_one_subunit_is_that_of_all(self) -> None:
+        voxels = np.rint(_UNIT[1:] @ _GROUP[1].T / _PIXEL).astype(int) + _BOX // 2
+        mask = np.zeros((_BOX,) * 3, np.float32)
+        mask[tuple(voxels[:, ::-1].T)] = 1.0
+        write_map(self.folder / "mask.mrc", mask, _PIXEL)
+        analyze(self.folder / "particles.star", self.folder / "model.npz",
+                AnalyzeConfig(symmetry="C3", modes=1, poses="exact", focus=self.folder / "mask.mrc"),
+                self.folder / "focused")
+        with np.load(self.folder / "focused" / "analysis.npz") as found:
+            moved = np.linalg.norm(found["modes_position"][0], axis=1).reshape(3, 5)
+        np.testing.assert_array_equal(moved[:, 0], 0.0)
+        self.assertGreater(moved[:, 4].min(), 3.0)
+        with np.load(self.folder / "focused" / "subunits.npz") as found:
+            z = found["coordinates"][..., 0]
+        for g in range(3):
+            self.assertGreater(abs(np.corrcoef(z[:, g], self.truth[:, g])[0, 1]), 0.9)
+
     def test_options_that_exclude_each_other(self) -> None:
-        for words in (["--method", "gradient-pca"], ["--focus", "mask.mrc"]):
+        for words in (["--method", "gradient-pca"], ["--local-pose", "--focus", "mask.mrc"]):
             particles, model, out = (str(self.folder / name) for name in ("particles.star", "model.npz", "no"))
             with contextlib.redirect_stderr(io.StringIO()) as error:
                 status = main(["analyze", particles, "--model", model, "--symmetry", "C3", *words, "-o", out])
