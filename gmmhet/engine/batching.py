@@ -8,6 +8,7 @@ again in smaller batches.
 
 import functools
 import logging
+import os
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -37,13 +38,18 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def free_gpu_memory() -> int | None:
     """Bytes of its GPU that this process may still take; None where TensorFlow sees no GPU."""
     if not tf.config.list_physical_devices("GPU"):
+        wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if wanted:
+            _LOG.info("TensorFlow sees no GPU %s: the processor computes", wanted)
         return None
     limits = [int(d.memory_limit) for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+    if not limits:
+        return None
     return max(limits[0] - int(tf.config.experimental.get_memory_info("GPU:0")["current"]), 0)
 
 
-def batch_size(n_particles: int, n_gaussians: int, size: int, columns: int, free: int | None) -> int:
-    """Particles at once, in batches that are nearly equal.
+def batch_size(n_particles: int, n_gaussians: int, size: int, columns: int, free: int | None, ranks: int = 1) -> int:
+    """Particles at once; on GPUs so that every rank has a part of each half-set, in batches that are nearly equal.
 
     Args:
         size: h + 1 of the half-plane. columns: derivatives of an image that a pass keeps (coordinates, pose, contrast).
@@ -53,8 +59,8 @@ def batch_size(n_particles: int, n_gaussians: int, size: int, columns: int, free
         return int(np.clip(_CPU_FLOATS // (n_gaussians * 2 * size * 8), 2, min(_CPU_LARGEST, max(2, n_particles))))
     each = 4 * (n_gaussians * 2 * size * _FACTOR_COPIES + 4 * size**2 * (columns + _IMAGE_COPIES) * 3)
     most = int(np.clip(_GPU_SHARE * free / each, 2, _GPU_LARGEST))
-    parts = -(-max(n_particles, 1) // most)
-    return max(2, -(-n_particles // parts))
+    share = max(1, -(-n_particles // (2 * ranks)))
+    return max(2, -(-share // -(-share // most)))
 
 
 def in_smaller_batches(work: Callable[[int], _T], size: int) -> _T:
@@ -68,9 +74,9 @@ def in_smaller_batches(work: Callable[[int], _T], size: int) -> _T:
             return work(size)
         except tf.errors.ResourceExhaustedError:
             if size <= 1:
-                raise InputError("the GPU has not enough free memory for one particle; expected another GPU (--gpu), "
-                                 "none (--gpu none), or a coarser --resolution") from None
-            _LOG.warning("the GPU is out of memory with %d particles at once: going on with %d", size, size // 2)
+                raise InputError("not enough free memory for one particle; expected another GPU (--gpu), none (--gpu "
+                                 "none), or a coarser --resolution") from None
+            _LOG.warning("out of memory with %d particles at once: going on with %d", size, size // 2)
             size //= 2
 
 

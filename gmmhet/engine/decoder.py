@@ -4,9 +4,10 @@ A decoder is a NamedTuple of tensors with these members (so that another one, li
 the inference):
 
     variances                                        [N] squared widths, Angstrom^2
+    n_nuisances                                      how many of z, the last ones, are no coordinates of modes
     gaussians(z)                                     [n, D] to centres [n, N, 3] and weights [n, N]
     jacobian(observer, batch, factors, z, weights)   derivatives of the projections by z, [n, D, 2, 2, h + 1, h + 1]
-    nuisances(observer, batch, factors, z, weights)  those by the last of z, which are no coordinates of modes, or None
+    nuisances(observer, batch, factors, z, weights)  those by the nuisances, None where there are none
     consensus_gradient, mode_gradient                gradients of the decoder's own parameters, for the M step
 """
 
@@ -36,6 +37,11 @@ class LinearModes(NamedTuple):
     position: Tensor
     amplitude: Tensor
 
+    @property
+    def n_nuisances(self) -> int:
+        """None."""
+        return 0
+
     def gaussians(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """z [n, K] to centres [n, N, 3] and weights [n, N]."""
         centers = self.centers + tf.tensordot(z, self.position, 1)
@@ -63,11 +69,12 @@ class LinearModes(NamedTuple):
         last = [pulled[..., 3] * weights, pulled[..., 4] * self.variances, pulled[..., 3] * self.weights]
         return tf.concat([pulled[..., :3], tf.stack(last, axis=-1)], -1)
 
-    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangents: Tensor,
-                      z: Tensor, own: Tensor) -> Tensor:
+    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, at: Tensor, weights: Tensor,
+                      cotangents: Tensor, z: Tensor, own: Tensor) -> Tensor:
         """[K, N, 5] sum over the batch of z_k times the consensus' gradient, and of the pulled back cotangents.
 
         Args:
+            at: [n, K] coordinates that factors and weights are of; the map is linear and does not need them.
             cotangents: [n, K, 2, 2, h + 1, h + 1]. z: [n, K]. own: [n, N, 6] of consensus_gradient.
         """
         return self.mode_sums(observer.pullback(batch, factors, weights, cotangents), z, own)

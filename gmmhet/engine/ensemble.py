@@ -72,7 +72,7 @@ class SubspaceModel:
         return z
 
     def of_modes(self, matrix: Array) -> Array:
-        """[K, K] the part of a matrix [D, D] that is of the modes, the mean over copies."""
+        """[K, K] the part of a matrix [D, D] or [D', D'] that is of the modes, the mean over copies."""
         return matrix
 
     def over_latents(self, matrix: Array) -> Array:
@@ -83,8 +83,12 @@ class SubspaceModel:
         """[D] values [K] of the modes; others: of what is no coordinate of a mode."""
         return values
 
-    def with_nuisances_of(self, ensemble: "Ensemble") -> "SubspaceModel":
-        """The model with the prior of the nuisances among z that the ensemble tells; here there are none."""
+    def with_nuisances_of(self, ensemble: "Ensemble", damping: float = 0.0) -> "SubspaceModel":
+        """The model with the prior of the nuisances among z that the ensemble tells; here there are none.
+
+        Args:
+            damping: shortens the step (of the logarithm) by 1 + damping.
+        """
         return self
 
     @property
@@ -99,8 +103,8 @@ class Ensemble:
     The large arrays are kept in the single precision that they are computed in; sums over them are in double.
 
     Attributes:
-        z: [n, K]. pose: [n, P]. contrast: [n]. covariance: [n, K, K]. pose_variance: [n, P].
-        information: [K, K] mean information of the data on z. log_likelihood: [n].
+        z: [n, D]. pose: [n, P]. contrast: [n]. covariance: [n, D, D] of z. pose_variance: [n, P].
+        information: [D', D'] mean information of the data on the coordinates of modes. log_likelihood: [n].
         contrast_variance: mean posterior variance of the contrast.
     """
 
@@ -124,9 +128,10 @@ class Ensemble:
     @classmethod
     def unfilled(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
         """Room for all that a pass finds; sums are zero."""
-        n, k, p = len(rows), model.n_latent, model.n_pose
+        n, k, p, own = len(rows), model.n_latent, model.n_pose, model.n_latent - model.n_nuisances
         pose, covariance, variance = (np.empty(shape, np.float32) for shape in ((n, p), (n, k, k), (n, p)))
-        return cls(rows, np.empty((n, k)), pose, np.empty(n), covariance, variance, np.zeros((k, k)), np.empty(n))
+        return cls(rows, np.empty((n, k)), pose, np.empty(n), covariance, variance, np.zeros((own, own)),
+                   np.empty(n))
 
     def at(self, chosen: Any) -> "Ensemble":
         """The state (alone) of some of the particles, by their place."""

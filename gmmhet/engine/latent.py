@@ -52,7 +52,7 @@ class Posterior(NamedTuple):
 
     Attributes:
         state: after the step. covariance: [n, D, D] of z. pose_variance: [n, P]. contrast_variance: [n].
-        information: [n, D, D] of the data on z, pose and contrast integrated out.
+        information: [n, D', D'] of the data on the coordinates of modes, all else (also of z) integrated out.
         log_likelihood: [n] marginal, up to a constant of the data and the noise.
         residual_power: [G, shells] expected squared whitened residual, summed by optics group.
         gradient: [K + 1, N, 5] of the modes and (last) the consensus; zero unless asked for.
@@ -116,7 +116,7 @@ def posterior_step(observer: Observer, batch: Batch, decoder: Any, white: Tensor
         decoder: see gmmhet.engine.decoder. white: from whitening(). gradient: also compute the M step's gradient.
         draws: [n, P] random signs, the direction of the pair of poses for the gradient.
     """
-    fields, poses = state.z.shape[1], state.pose.shape[1]
+    fields, poses, own = state.z.shape[1], state.pose.shape[1], state.z.shape[1] - decoder.n_nuisances
     at = _point(observer, batch, decoder, white, state)
     columns = _columns(observer, decoder, state, at)
     precision = _block_diagonal(prior, fields)
@@ -126,7 +126,7 @@ def posterior_step(observer: Observer, batch: Batch, decoder: Any, white: Tensor
     covariance = tf.linalg.cholesky_solve(lower, tf.eye(fields + poses + 1, batch_shape=[tf.shape(offset)[0]]))
     right = tf.linalg.matvec(columns, at.residual) - tf.linalg.matvec(precision, offset)
     delta = tf.linalg.matvec(covariance, right)
-    length = tf.norm(delta[:, :fields], axis=1, keepdims=True) / np.sqrt(max(fields / 4, 1.0))
+    length = _length(delta[:, :fields], own, precision)
     delta *= tf.minimum(1.0, _LARGEST_STEP / tf.maximum(length, 1e-6))
     delta, residual = _accepted(observer, batch, decoder, white, state, delta, offset, precision, at, columns)
     new = _moved(state, delta)
@@ -140,12 +140,23 @@ def posterior_step(observer: Observer, batch: Batch, decoder: Any, white: Tensor
     gradients = tf.zeros([])
     if gradient:
         cross = -tf.matmul(covariance[:, :fields], columns)  # (L M_k)^T
-        own = _consensus_gradient(observer, batch, decoder, white, new, residual, covariance, draws)
-        gradients = _gradient(observer, batch, decoder, new, at, cross, own)
-    z_covariance = covariance[:, :fields, :fields]
-    information = tf.linalg.inv(z_covariance) - prior.precision
-    return Posterior(new, z_covariance, variances[:, fields:fields + poses], variances[:, -1], information,
-                     log_likelihood, power, gradients)
+        consensus = _consensus_gradient(observer, batch, decoder, white, new, residual, covariance, draws)
+        gradients = _gradient(observer, batch, decoder, state, new, at, cross, consensus)
+    information = tf.linalg.inv(covariance[:, :own, :own]) - prior.precision[:own, :own]
+    return Posterior(new, covariance[:, :fields, :fields], variances[:, fields:fields + poses], variances[:, -1],
+                     information, log_likelihood, power, gradients)
+
+
+def _length(change: Tensor, own: int, precision: Tensor) -> Tensor:
+    """[n, 1] length of a step of z [n, D] in units of the prior's deviations; those of the first ``own`` are about 1,
+    and of the nuisances twice as much is allowed."""
+    length = tf.norm(change[:, :own], axis=1, keepdims=True) / np.sqrt(max(own / 4, 1.0))
+    others = int(change.shape[1]) - own
+    if others:
+        rest, inner = change[:, own:], precision[own:own + others, own:own + others]
+        size = tf.sqrt(tf.einsum("na,ab,nb->n", rest, inner, rest))[:, tf.newaxis]
+        length = tf.maximum(length, 0.5 * size / np.sqrt(max(others / 4, 1.0)))
+    return length
 
 
 def _block_diagonal(prior: Prior, fields: int) -> Tensor:
@@ -205,17 +216,17 @@ def _consensus_gradient(observer: Observer, batch: Batch, decoder: Any, white: T
     return 0.5 * tf.add_n([pulled(end, there.residual, there) for end, there in zip(ends, points, strict=True)])
 
 
-def _gradient(observer: Observer, batch: Batch, decoder: Any, new: State, at: _Point, cross: Tensor, own: Tensor,
-              ) -> Tensor:
+def _gradient(observer: Observer, batch: Batch, decoder: Any, state: State, new: State, at: _Point, cross: Tensor,
+              own: Tensor) -> Tensor:
     """Gradient of the log-likelihood by the decoder's parameters; see the module's text.
 
     Args:
-        cross: [n, D, pixels] -(L M_k)^T. own: [n, N, 6] of the consensus.
+        state: before the step, that of ``at``. cross: [n, D, pixels] -(L M_k)^T. own: [n, N, 6] of the consensus.
     """
     shape = tf.concat([tf.shape(cross)[:2], tf.shape(batch.planes)[1:]], 0)
     cotangents = tf.ensure_shape(tf.reshape(cross, shape), [None, cross.shape[1], *batch.planes.shape[1:]])
     cotangents *= at.transfer[:, tf.newaxis] * (batch.real * new.contrast)[:, None, None, None, None, None]
-    modes = decoder.mode_gradient(observer, at.batch, at.factors, at.weights, cotangents, new.z, own)
+    modes = decoder.mode_gradient(observer, at.batch, at.factors, state.z, at.weights, cotangents, new.z, own)
     return tf.concat([modes, tf.reduce_sum(own[..., :5], 0)[tf.newaxis]], axis=0)
 
 

@@ -83,7 +83,7 @@ class _Climb:
         grid = estimator.observer.grid
         new, remaining, self.promised = update_modes(estimator, model, ensemble, sums, damping=self.damping,
                                                      modes=modes)
-        new = update_contrast(update_noise(new, sums, grid), ensemble).with_nuisances_of(ensemble)
+        new = update_contrast(update_noise(new, sums, grid), ensemble).with_nuisances_of(ensemble, self.damping)
         return update_spread(new, ensemble, damping=self.damping), ensemble, remaining
 
 

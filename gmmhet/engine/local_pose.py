@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.decoder import LinearModes
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
-from gmmhet.engine.latent import Prior
+from gmmhet.engine.latent import Prior, State
 from gmmhet.engine.observation import Batch, Observer, rotation_matrix
 from gmmhet.engine.projector import Factors
 from gmmhet.engine.rigid import rigid_fields
@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 LOCAL_POSE = 6
 _SMALLEST = 0.05  # Angstrom, of the prior's standard deviations
 _LARGEST_CHANGE = 4.0  # of a variance in a step
+_AT_REST = 0.005  # of the particles count as ones that were seen not to move: what images do not tell is then 0
 
 
 class Body(NamedTuple):
@@ -74,6 +75,11 @@ class ModesAndBody(NamedTuple):
     radius: Tensor
 
     @property
+    def n_nuisances(self) -> int:
+        """Six."""
+        return LOCAL_POSE
+
+    @property
     def centers(self) -> Tensor:
         """[N, 3] of the consensus."""
         return self.modes.centers
@@ -112,7 +118,7 @@ class ModesAndBody(NamedTuple):
         turned = tf.einsum("nab,kjb->nkja", rotation_matrix(self._turn(z)), fields)
         return tf.where(self._chosen, turned, fields)
 
-    def _turned_back(self, z: Tensor, gradient: Tensor) -> Tensor:
+    def turned_back(self, z: Tensor, gradient: Tensor) -> Tensor:
         """Gradients [n, ..., N, C] by positions (the first three of C) as those by positions before the turn."""
         rotations = rotation_matrix(self._turn(z))
         back = tf.einsum("nba,n...b->n...a", rotations, gradient[..., :3])
@@ -138,12 +144,12 @@ class ModesAndBody(NamedTuple):
                            cotangent: Tensor) -> Tensor:
         """As of LinearModes, [n, N, 6]."""
         found = self.modes.consensus_gradient(observer, batch, factors, z, weights, cotangent)
-        return self._turned_back(z, found)
+        return self.turned_back(z, found)
 
-    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangents: Tensor,
-                      z: Tensor, own: Tensor) -> Tensor:
+    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, at: Tensor, weights: Tensor,
+                      cotangents: Tensor, z: Tensor, own: Tensor) -> Tensor:
         """As of LinearModes, [K, N, 5]: the movements of the body are given."""
-        pulled = self._turned_back(z, observer.pullback(batch, factors, weights, cotangents[:, :-LOCAL_POSE]))
+        pulled = self.turned_back(at, observer.pullback(batch, factors, weights, cotangents[:, :-LOCAL_POSE]))
         return self.modes.mode_sums(pulled, z[:, :-LOCAL_POSE], own)
 
 
@@ -193,7 +199,7 @@ class LocalPoseModel(SubspaceModel):
         return z[:, :-LOCAL_POSE]
 
     def of_modes(self, matrix: Array) -> Array:
-        return matrix[:-LOCAL_POSE, :-LOCAL_POSE]
+        return matrix[:self.n_modes, :self.n_modes]
 
     def over_latents(self, matrix: Array) -> Array:
         return np.asarray(scipy.linalg.block_diag(matrix, np.eye(LOCAL_POSE)))
@@ -201,15 +207,20 @@ class LocalPoseModel(SubspaceModel):
     def every(self, values: Array, others: float = 0.0) -> Array:
         return np.append(values, np.full(LOCAL_POSE, others))
 
-    def with_nuisances_of(self, ensemble: Ensemble) -> SubspaceModel:
+    def with_nuisances_of(self, ensemble: Ensemble, damping: float = 0.0) -> SubspaceModel:
         """C by the fixed point of maximise.update_spread, along the axes of the second moments <z z^T + M>."""
         z, covariance = ensemble.z[:, -LOCAL_POSE:], ensemble.covariance[:, -LOCAL_POSE:, -LOCAL_POSE:]
         posterior, squares = covariance.mean(0, dtype=np.float64), z.T @ z / len(z)
         _, axes = np.linalg.eigh(squares + posterior)
         before, known, found = (np.einsum("ai,ab,bi->i", axes, m, axes) for m in (self.local, posterior, squares))
-        determined = np.maximum(1 - known / before, 1e-3)
-        variances = before * np.clip(found / determined / before, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        determined = np.maximum(1 - known / before, 0.0) + _AT_REST
+        change = np.clip(found / determined / before, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        variances = before * change ** (1 / (1 + damping))
         return replace(self, local=(axes * np.maximum(variances, _SMALLEST**2)) @ axes.T)
+
+    def at_rest(self) -> "LocalPoseModel":
+        """The same with a part that does not move in the rest."""
+        return replace(self, local=_SMALLEST**2 * np.eye(LOCAL_POSE))
 
     @property
     def shift_and_turn(self) -> tuple[float, float]:
@@ -220,6 +231,8 @@ class LocalPoseModel(SubspaceModel):
 
 class LocalPoseEstimator(SubspaceEstimator):
     """Passes over particles of which a part has a pose of its own.
+
+    The curvature of the M step takes turns of the part as small; it decides the length of steps, not where they end.
 
     Args:
         body: the part. Others as of SubspaceEstimator.
@@ -235,3 +248,7 @@ class LocalPoseEstimator(SubspaceEstimator):
         precision = scipy.linalg.block_diag(np.eye(model.n_modes), np.linalg.inv(model.local))
         return (ModesAndBody(modes, *(tf.constant(a, tf.float32) for a in self.body)), white,
                 prior._replace(precision=tf.constant(precision, tf.float32)))
+
+    def _gradient_statistics(self, batch: Batch, modes: Any, white: Any, state: State) -> Any:
+        """[n, N, 5]: the gradients by the positions before the part is turned, where the modes are."""
+        return modes.turned_back(state.z, super()._gradient_statistics(batch, modes, white, state))

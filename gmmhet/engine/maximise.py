@@ -73,13 +73,14 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     signs = np.where(coefficients.sum(1) < 0, -1.0, 1.0)
     inverse = signs[:, None] * inverse
     forward = forward * signs
-    every, back = model.over_latents(inverse), model.over_latents(forward)
+    own = len(ensemble.information)
+    every, back = model.over_latents(inverse), model.over_latents(forward)[:own, :own]
     single = every.astype(ensemble.covariance.dtype)
     turned = replace(ensemble, z=(ensemble.z - model.every(mean)) @ every.T,
                      covariance=single @ ensemble.covariance @ single.T,
                      information=back.T @ ensemble.information @ back)
-    own, consensus = sums.gradient[:-1], sums.gradient[-1:]
-    gradient = np.tensordot(inverse, own - mean[:, None, None] * consensus, 1)
+    consensus = sums.gradient[-1:]
+    gradient = np.tensordot(inverse, sums.gradient[:-1] - mean[:, None, None] * consensus, 1)
     gradient = np.concatenate([gradient, consensus])
     final = estimator.with_prior_of(replace(centred, coefficients=signs[:, None] * coefficients), turned)
     return final, turned, replace(sums, gradient=gradient)

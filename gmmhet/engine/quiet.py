@@ -15,7 +15,8 @@ from types import ModuleType
 __all__ = ["quiet_tensorflow"]
 
 _NOTES = re.compile(rb"All log messages before absl::InitializeLog|oneDNN custom operations are on"
-                    rb"|failed call to cuInit")  # of a TensorFlow for GPUs that finds none, or is to take none
+                    # of a TensorFlow for GPUs that is to take none, or finds no driver; not of drivers that fail
+                    rb"|failed call to cuInit:.*(?:CUDA_ERROR_NO_DEVICE|UNKNOWN ERROR \(303\))")
 
 
 def quiet_tensorflow() -> None:

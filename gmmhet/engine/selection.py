@@ -11,10 +11,11 @@ from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
 from gmmhet.engine.config import MOST_TRIED
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
 from gmmhet.engine.likelihood import Fit, fit_subspace, infer
+from gmmhet.engine.local_pose import LocalPoseModel
 from gmmhet.engine.rigid import rigid_part
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["ModeEvidence", "held_out_gains", "select_modes"]
+__all__ = ["ModeEvidence", "held_out_gain_of_body", "held_out_gains", "real", "select_modes"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
@@ -143,13 +144,35 @@ def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensembl
         lambda: held_out_gains(estimator, fits, found, first=known))
     if before is not None:
         gain, error = np.concatenate([before.gain, gain]), np.concatenate([before.error, error])
-    real = gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN)
     agreement = _agreement(fits, found)
-    significant = int(np.argmin(np.append(real & (agreement >= _LEAST_AGREEMENT), False)))
+    significant = int(np.argmin(np.append(real(gain, error, null) & (agreement >= _LEAST_AGREEMENT), False)))
     fields = [estimator.basis.fields(f.model.coefficients)[..., :4] for f in fits]
     scale = np.array([1.0, 1.0, 1.0, _ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
     angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(model.weights))
     return ModeEvidence(gain, error, null, agreement, angles, significant, (fits[0].model, fits[1].model))
+
+
+def real(gain: Array, error: Array, null: float) -> NDArray[np.bool_]:
+    """Whether gains are beyond what the null and chance explain, and worth telling."""
+    return np.asarray(gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN))
+
+
+def held_out_gain_of_body(estimator: SubspaceEstimator, models: tuple[SubspaceModel, SubspaceModel],
+                          halves: NDArray[np.int64]) -> tuple[float, float]:
+    """Gain of log-likelihood per particle, and its standard error, of a part's pose of its own: particles that the
+    half-sets' models have not seen, with the local poses that these expect and with a part at rest.
+
+    Args:
+        models: of half 1 and 2. halves: [n] 1 or 2.
+    """
+    gains: list[Array] = []
+    for model, other in zip(models, (2, 1), strict=True):
+        assert isinstance(model, LocalPoseModel)
+        rows = np.flatnonzero(halves == other)
+        free, still = (infer(estimator, m, rows).log_likelihood for m in (model, model.at_rest()))
+        gains.append(free - still)
+    every = np.concatenate(gains)
+    return float(every.mean()), float(every.std() / np.sqrt(len(every)))
 
 
 def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, reference: float,

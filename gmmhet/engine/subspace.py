@@ -23,6 +23,7 @@ from gmmhet.engine.progress import progress
 __all__ = ["SubspaceEstimator"]
 
 Array = NDArray[np.float64]
+_LARGEST_FEW = 64
 
 
 class SubspaceEstimator(Replicated):
@@ -228,7 +229,7 @@ class SubspaceEstimator(Replicated):
     @property
     def _few(self) -> int:
         """Particles at once where every one has a matrix of its own."""
-        return max(1, self.batch_size // 4)
+        return min(_LARGEST_FEW, max(1, self.batch_size // 4))
 
     def _few_at_once(self, some: Ensemble, values: Array) -> Iterator[tuple[Batch, State, Any]]:
         """Small batches, with the states and the values [n, ...] of their particles."""

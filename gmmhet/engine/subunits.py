@@ -68,6 +68,11 @@ class SubunitModes(NamedTuple):
         """[N]."""
         return tf.tile(self.unit_variances, [self.copies])
 
+    @property
+    def n_nuisances(self) -> int:
+        """None."""
+        return 0
+
     def gaussians(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """z [n, G K] to centres [n, N, 3] and weights [n, N]."""
         own, size = self._of_copies(z), tf.shape(self.unit_weights)[0]
@@ -116,8 +121,8 @@ class SubunitModes(NamedTuple):
         turned = tf.einsum("gba,ngjb->ngja", self.rotations, split[..., :3])
         return tf.reshape(tf.concat([turned, split[..., 3:]], -1), [-1, size, columns])
 
-    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, weights: Tensor, cotangents: Tensor,
-                      z: Tensor, own: Tensor) -> Tensor:
+    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, at: Tensor, weights: Tensor,
+                      cotangents: Tensor, z: Tensor, own: Tensor) -> Tensor:
         """As of LinearModes, [K, N_a, 5]: copies count as particles.
 
         Args:
@@ -126,7 +131,8 @@ class SubunitModes(NamedTuple):
         unit = LinearModes(self.unit_centers, self.unit_weights, self.unit_variances, self.position, self.amplitude)
         split = tf.reshape(cotangents, [-1, self.position.shape[0], *cotangents.shape[2:]])
         return unit.mode_gradient(observer, batch._replace(rotations=self.views_of_units(batch)),
-                                  self.factors_of_units(factors), self.by_unit(weights), split, self._of_copies(z), own)
+                                  self.factors_of_units(factors), self._of_copies(at), self.by_unit(weights), split,
+                                  self._of_copies(z), own)
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         if not hasattr(self, AnalyzeOutputs.outputParticles.name):
             return ["No analysis yet."]
         found = self._readSummary(ANALYSIS_DIR)
-        return [found["verdict"], *(mode["verdict"] for mode in found["modes"])]
+        body = [found["local_pose"]["words"]] if found.get("local_pose") else []
+        return [found["verdict"], *body, *(mode["verdict"] for mode in found["modes"])]
 
     def _methods(self):
         if not hasattr(self, AnalyzeOutputs.outputParticles.name):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.leakage import leakage
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
-from gmmhet.engine.analysis.result import AnalysisResult, local_motion, mode_verdict, overall_verdict, pose_errors
+from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict, pose_errors
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.gaussians import GaussianModel
@@ -68,7 +68,8 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
         "contrast_mean": float(np.mean(result.contrast)), "contrast_spread": float(np.std(result.contrast)),
         "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history,
         "pose_errors": pose_errors(result, prepared.observer.grid.resolution, refine),
-        "local_pose": local_motion(result), "halfset_angles": result.halfset_angles, "modes": modes,
+        "local_pose": result.local.entry() if result.local else None,
+        "halfset_angles": result.halfset_angles, "modes": modes,
         "leakage": _leakage(prepared, result), **(more or {}),
     }
     with replacing(folder / "summary.json") as temporary:
@@ -109,8 +110,12 @@ def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -
 
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
     table, grid = prepared.cache.table, prepared.observer.grid
-    names = ("noise_by_group", "pose", "pose_deviations", "local_pose", "local_pose_deviations")
-    optional = {name: getattr(result, name) for name in names if getattr(result, name) is not None}
+    optional = {name: getattr(result, name) for name in ("noise_by_group", "pose", "pose_deviations")
+                if getattr(result, name) is not None}
+    if result.local is not None:
+        local = result.local
+        optional |= {"local_pose": local.pose, "local_pose_deviations": local.deviations,
+                     "local_pose_center": local.center, "in_focus": local.inside}
     sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
     write_arrays(path, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
                  contrast=result.contrast, log_likelihood=result.log_likelihood, score=scores.score, half=table.halves,

@@ -16,7 +16,9 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.fourier import HalfPlane
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import ParticleTable, output_folder
+from gmmhet.engine.local_pose import LOCAL_POSE
 from gmmhet.engine.observation import POSE, Batch, Observer, batches
+from gmmhet.engine.parallel import communicator
 from gmmhet.engine.scores import pose_scores
 from gmmhet.engine.symmetry import symmetric_copies
 
@@ -69,8 +71,8 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     cache = build_cache(table, grid, cache_folder(table, grid, folder, config.scratch))
     observer = Observer(grid, whole.sigmas, table.pixel_size**3)
     copies = len(whole) // len(model)
-    batch = batch_size(len(table), len(whole), grid.size, (config.modes or MOST_TRIED) * copies + POSE + 1,
-                       free_gpu_memory())
+    columns = (config.modes or MOST_TRIED) * copies + POSE + 1 + LOCAL_POSE * config.local_pose
+    batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory(), communicator().size)
     given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch,
                                   seed=config.seed)
     sign = -1.0 if given < 0 and abs(given) > np.abs(shuffled).max() else 1.0

@@ -9,10 +9,47 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.ensemble import PoseSpread
 
-__all__ = ["AnalysisResult", "local_motion", "mode_verdict", "overall_verdict", "pose_errors"]
+__all__ = ["AnalysisResult", "LocalMotion", "mode_verdict", "overall_verdict", "pose_errors"]
 
 Array = NDArray[np.float64]
 _MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class LocalMotion:
+    """A part of the molecule that shifts and turns as a body in the rest.
+
+    Attributes:
+        shift: root mean square length of the shifts, Angstrom. turn: of the rotation vectors, radians.
+        pose: [n, 6] shift x, y, z and rotation vector, axes of the model; deviations: [n, 6] posterior.
+        center: [3] Angstrom, about which it turns. inside: [N] Gaussians of the part.
+        gain, error: rise of the held-out log-likelihood per particle, and its standard error. significant: whether that
+        is beyond chance.
+    """
+
+    shift: float
+    turn: float
+    pose: Array
+    deviations: Array
+    center: Array
+    inside: NDArray[np.bool_]
+    gain: float
+    error: float
+    significant: bool
+
+    def entry(self) -> dict[str, Any]:
+        """summary.json's ``local_pose``."""
+        known = np.sqrt((np.median(self.deviations, axis=0) ** 2).reshape(2, 3).sum(1))
+        turn, turn_known = np.rad2deg(self.turn), np.rad2deg(known[1])
+        evidence = f"held-out particles gain {self.gain:.2f} in log-likelihood each"
+        words = (f"The part in focus moves as a rigid body in the rest, by {self.shift:.1f} A and {turn:.1f} degrees "
+                 f"(root mean square): {evidence}. Of a single particle this is known to {known[0]:.1f} A and "
+                 f"{turn_known:.1f} degrees. The modes are what the part does beside that.")
+        if not self.significant:
+            words = f"That the part in focus moves as a rigid body in the rest is not supported: {evidence}."
+        return {"shift_angstrom": self.shift, "turn_degrees": float(turn), "shift_known_angstrom": float(known[0]),
+                "turn_known_degrees": float(turn_known), "heldout_gain": self.gain, "heldout_gain_error": self.error,
+                "significant": self.significant, "words": words}
 
 
 @dataclass
@@ -21,9 +58,8 @@ class AnalysisResult:
 
     sigmas, noise_by_group, halfset_angles, spread, pose, pose_deviations: of the likelihood method, None without.
     span: [m, K] coordinates that motions are shown over, where these are not those of the particles.
-    local_spread: root mean square shift (Angstrom) and turn (radians) of a focused part that has a pose of its own;
-    local_pose, local_pose_deviations: [n, 6] of it, and posterior standard deviations.
-    rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole.
+    local: of the part in focus, where it has a pose of its own.
+    rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole, or of that part.
     """
 
     coordinates: Array
@@ -51,9 +87,7 @@ class AnalysisResult:
     pose: Array | None = None
     pose_deviations: Array | None = None
     span: Array | None = None
-    local_spread: tuple[float, float] | None = None
-    local_pose: Array | None = None
-    local_pose_deviations: Array | None = None
+    local: LocalMotion | None = None
 
     @property
     def n_modes(self) -> int:
@@ -79,7 +113,7 @@ def mode_verdict(result: AnalysisResult, k: int, size: float) -> str:
                 f"deviation.{rest}")
     share = 0.0 if result.rigid_share is None else result.rigid_share[k]
     if share > _MOSTLY:
-        of = "the part in focus as a body, which its local pose describes too." if result.local_spread else (
+        of = "the part in focus as a body, which its local pose describes too." if result.local else (
             "the whole molecule, which errors of the poses make too.")
         return f"Mode {k + 1} is not supported: {evidence}; {100 * share:.0f} % of it is a movement of {of}"
     return f"Mode {k + 1} is not supported: {evidence}; do not interpret it."
@@ -99,7 +133,9 @@ def overall_verdict(result: AnalysisResult, n_particles: int, inverted: bool, po
     elif not np.isfinite(result.gain).all():
         words.append(f"{result.n_modes} eigen-motions by gradient PCA, without a test of significance.")
     elif result.significant == 0:
-        words.append("No motion is supported by these data: no mode predicts particles it has not seen.")
+        body = result.local is not None and result.local.significant
+        beside = " beside that of the part in focus as a rigid body" if body else ""
+        words.append(f"No motion{beside} is supported by these data: no mode predicts particles it has not seen.")
     else:
         plural = "motion is" if result.significant == 1 else "motions are"
         words.append(f"{result.significant} {plural} supported by {n_particles} particles.")
@@ -120,15 +156,3 @@ def pose_errors(result: AnalysisResult, resolution: float, refined: bool) -> dic
     return {"in_plane_degrees": float(turn), "out_of_plane_degrees": float(tilt), "shift_angstrom": float(shift),
             "refined": refined, "words": words}
 
-
-def local_motion(result: AnalysisResult) -> dict[str, Any] | None:
-    """summary.json's entry about the part in focus moving as a body; None where it has no pose of its own."""
-    if result.local_spread is None or result.local_pose_deviations is None:
-        return None
-    shift, turn = result.local_spread[0], np.rad2deg(result.local_spread[1])
-    known = np.sqrt((np.median(result.local_pose_deviations, axis=0) ** 2).reshape(2, 3).sum(1))
-    words = (f"The part in focus moves as a rigid body in the rest: by {shift:.1f} A and {turn:.1f} degrees (root mean "
-             f"square), known of a single particle to {known[0]:.1f} A and {np.rad2deg(known[1]):.1f} degrees. "
-             "The modes are what it does beside that.")
-    return {"shift_angstrom": shift, "turn_degrees": float(turn), "shift_known_angstrom": float(known[0]),
-            "turn_known_degrees": float(np.rad2deg(known[1])), "words": words}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.preparation import Prepared, first_noise
-from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.analysis.result import AnalysisResult, LocalMotion
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
@@ -18,7 +18,7 @@ from gmmhet.engine.io import ParticleTable, read_map
 from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
 from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
 from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part, scaling_field
-from gmmhet.engine.selection import ModeEvidence, select_modes
+from gmmhet.engine.selection import ModeEvidence, held_out_gain_of_body, real, select_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["bases", "by_likelihood", "first_model", "first_spread", "in_focus", "search"]
@@ -38,7 +38,24 @@ _LOG = logging.getLogger("gmmhet")
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
     estimator, start = _estimator(prepared, config)
-    return _result(estimator, *search(estimator, start, config, journal), config)
+    final, evidence, reference = search(estimator, start, config, journal)
+    body = None
+    if isinstance(estimator, LocalPoseEstimator):
+        gain = journal.page("gain of the body").once(
+            lambda: held_out_gain_of_body(estimator, evidence.models, _halves(estimator.cache.table)))
+        body = _local_motion(estimator, final, *gain, evidence.null)
+    return _result(estimator, final, evidence, reference, config, body)
+
+
+def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error: float, null: float) -> LocalMotion:
+    """What is known of the part that has a pose of its own."""
+    model, found, part = final.model, final.ensemble, estimator.body
+    assert isinstance(model, LocalPoseModel)
+    scale = np.repeat([1.0, 1 / model.radius], 3)  # turns in radians
+    deviations = np.sqrt(np.einsum("naa->na", found.covariance)[:, -LOCAL_POSE:])
+    significant = bool(real(np.array([gain]), np.array([error]), null)[0])
+    return LocalMotion(*model.shift_and_turn, found.z[:, -LOCAL_POSE:] * scale, deviations * scale, part.middle,
+                       part.inside > 0, gain, error, significant)
 
 
 def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeConfig, journal: Journal,
@@ -58,34 +75,29 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeCo
 
 
 def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
-            ) -> AnalysisResult:
+            body: LocalMotion | None) -> AnalysisResult:
     model, found, k = final.model, final.ensemble, final.model.n_modes
     fields = estimator.basis.fields(model.coefficients)
     weights = np.abs(model.weights)
     rigid = rigid_fields(model.centers, weights)
-    shares = np.array([rigid_part(f[:, :3], rigid, weights)[1] for f in fields])
+    # of the part that has a pose of its own, else of the whole
+    moving = rigid if body is None or estimator.rigid is None else estimator.rigid
+    shares = np.array([rigid_part(f[:, :3], moving, weights)[1] for f in fields])
     displacement = fields[..., :3]
-    coordinates, local = model.coordinates(found.z), {}
-    if isinstance(model, LocalPoseModel):
-        shift, turn = model.shift_and_turn
-        scale = np.repeat([1.0, 1 / model.radius], 3)  # turns in radians
-        deviations = np.sqrt(np.einsum("naa->na", found.covariance)[:, -LOCAL_POSE:])
-        local = {"local_spread": (shift, turn), "local_pose": found.z[:, -LOCAL_POSE:] * scale,
-                 "local_pose_deviations": deviations * scale}
     if model.spread is not None and config.focus is None:
         displacement = np.stack([in_still_frame(d, rigid, weights) for d in displacement])
     groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
     return AnalysisResult(
-        coordinates, found.covariance[:, :k, :k], found.contrast, found.log_likelihood, model.centers, model.weights,
-        displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
-        np.diag(found.information)[:k], evidence.gain[:k], evidence.null, evidence.correlation[:k],
+        model.coordinates(found.z), found.covariance[:, :k, :k], found.contrast, found.log_likelihood, model.centers,
+        model.weights, displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
+        np.diag(found.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
         min(evidence.significant, k), final.history,
         {"correlation_length": 2.0 * estimator.observer.grid.resolution, "coefficients_per_mode": estimator.basis.size,
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        pose_deviations=np.sqrt(found.pose_variance), **local)
+        pose_deviations=np.sqrt(found.pose_variance), local=body)
 
 
 def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
@@ -103,6 +115,9 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstim
         if inside.all():  # a part that moves alone does not move the whole
             rigid, seek = whole, basis.complement(whole, size)
     if config.local_pose:
+        if inside.all():
+            raise InputError(f"{config.focus}: all {len(model)} Gaussians are in the mask; --local-pose expects a part "
+                             "of the molecule, which moves in the rest")
         body = Body.of(model.centers, model.weights, inside)
         rigid = body.fields(model.centers)
         seek = basis.complement(rigid, size)

@@ -55,9 +55,11 @@ class Subunits:
 
 @dataclass(frozen=True)
 class Evidence:
-    """angles: principal angles of the half-sets' modes, degrees. Empty or None where the analysis tells nothing."""
+    """angles: principal angles of the half-sets' modes, degrees. local_motion: words on a part that moves as a body.
+    Empty or None where the analysis tells nothing."""
 
     pose_errors: PoseErrors | None
+    local_motion: str
     leaks: tuple[Leak, ...]
     angles: tuple[float, ...]
     passes: tuple[Pass, ...]
@@ -73,8 +75,9 @@ def read_evidence(summary: dict[str, Any], n_modes: int, path: Path) -> Evidence
     leaks = tuple(_leak(r, n_modes, path, f"leakage[{i}].") for i, r in enumerate(records_in(summary, "leakage", path)))
     passes = tuple(Pass(*(number_in(r, key, path, f"history[{i}].") for key in ("log_likelihood", "gradient")))
                    for i, r in enumerate(records_in(summary, "history", path)))
-    return Evidence(_pose_errors(summary, path), leaks, numbers_in(summary, "halfset_angles", path), passes,
-                    _subunits(summary, n_modes, path))
+    local = _object(summary, "local_pose", path) or {}
+    return Evidence(_pose_errors(summary, path), str(local.get("words", "")), leaks,
+                    numbers_in(summary, "halfset_angles", path), passes, _subunits(summary, n_modes, path))
 
 
 def _object(summary: dict[str, Any], key: str, path: Path) -> dict[str, Any] | None:

@@ -88,7 +88,7 @@ def _verdict(results: Results) -> str:
 def _cautions(results: Results) -> list[tuple[str, str]]:
     """What could pass for motion, for the box at the top: (topic, sentence)."""
     told = results.evidence.pose_errors
-    return [("Errors of the poses", told.words if told else ""),
+    return [("Part in focus", results.evidence.local_motion), ("Errors of the poses", told.words if told else ""),
             ("Whole molecule", " ".join(trust.rigid_words(results))), ("Leaks", leak_sentence(results))]
 
 

@@ -136,9 +136,11 @@ def settled(passes: tuple[Pass, ...]) -> str:
 
 
 def rigid_words(results: Results) -> list[str]:
-    """Warnings of significant modes that move the whole molecule."""
-    return [f"{100 * m.rigid_share:.0f} % of mode {m.number} is a movement of the whole molecule, which errors of the "
-            "poses make too: take it for a motion only if the rest of it makes sense."
+    """Warnings of significant modes that move the whole molecule, or a part that has a pose of its own, as a body."""
+    of = "the part in focus as a body, which its own pose describes" if results.evidence.local_motion else (
+        "the whole molecule, which errors of the poses make")
+    return [f"{100 * m.rigid_share:.0f} % of mode {m.number} is a movement of {of} too: take it for a motion only if "
+            "the rest of it makes sense."
             for m in results.significant if m.rigid_share is not None and m.rigid_share > _MOSTLY_RIGID]
 
 

@@ -28,8 +28,9 @@ class TestBatchSize(unittest.TestCase):
         self.assertEqual(batch_size(1, 128, 17, 8, None), 2)
 
     def test_gpus_take_what_they_have_room_for_in_equal_parts(self) -> None:
-        self.assertEqual(batch_size(3000, 200, 23, 8, 80 * _GIGABYTE), 1000)
-        self.assertEqual(batch_size(500, 200, 23, 8, 80 * _GIGABYTE), 500)
+        self.assertEqual(batch_size(3000, 200, 23, 8, 80 * _GIGABYTE), 750)  # half-sets of two batches
+        self.assertEqual(batch_size(3000, 200, 23, 8, 80 * _GIGABYTE, ranks=4), 375)
+        self.assertEqual(batch_size(500, 200, 23, 8, 80 * _GIGABYTE), 250)
         little, more = (batch_size(10**6, 2000, 65, 8, free * _GIGABYTE) for free in (4, 8))
         self.assertAlmostEqual(more / little, 2, delta=0.02)
         self.assertGreater(little * 4 * 2000 * 130 * 5, 0.1 * 4 * _GIGABYTE)  # more than a share of it is used
@@ -57,7 +58,7 @@ class TestBackOff(unittest.TestCase):
         with self.assertLogs("gmmhet", "WARNING") as logs:
             self.assertEqual(in_smaller_batches(work, 50), 24)
         self.assertEqual(tried, [50, 25, 12])
-        self.assertIn("with 50 particles at once: going on with 25", logs.output[0])
+        self.assertIn("out of memory with 50 particles at once: going on with 25", logs.output[0])
 
     def test_no_room_for_a_single_particle_is_told_in_one_line(self) -> None:
         def never(size: int) -> None:
@@ -91,7 +92,7 @@ class TestBackOff(unittest.TestCase):
             ensemble, sums = estimator.pass_over(model, blank, gradient=True, label="test")
             estimator.batch_size = size
             covariance = estimator.gradient_covariance(model, ensemble)
-            estimator.batch_size = 4 * size
+            estimator.batch_size = 4 * size  # of which curvatures take a quarter
             found.append((ensemble.z, ensemble.log_likelihood, sums.gradient, sums.power, covariance,
                           estimator.curvature(model, ensemble)))
             self.assertLessEqual(estimator._few, 2)

@@ -55,8 +55,8 @@ class TestLinearModes(unittest.TestCase):
         batch, observer = self.scene.batch, self.scene.observer
         own = self.modes.consensus_gradient(observer, batch, self.factors, float32(self.z), self.weights,
                                             float32(self.cotangents[:, 1]))
-        got = self.modes.mode_gradient(observer, batch, self.factors, self.weights, float32(self.cotangents),
-                                       float32(self.z), own).numpy()
+        got = self.modes.mode_gradient(observer, batch, self.factors, float32(self.z), self.weights,
+                                       float32(self.cotangents), float32(self.z), own).numpy()
         expected = np.zeros(got.shape)
         for k, j, a in np.ndindex(2, 4, 4):
             for i in range(3):

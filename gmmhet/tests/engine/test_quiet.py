@@ -36,7 +36,7 @@ class TestImport(unittest.TestCase):
     def test_notes_are_left_out_and_nothing_else(self) -> None:
         found = self.imported(
             'os.write(2, b"E0000 no GPU driver\\n")', "VALUE = 3", "class config:",
-            "    list_physical_devices = lambda: os.write(2, b'E0000 failed call to cuInit: INTERNAL: no device\\n')")
+            "    list_physical_devices = lambda: os.write(2, b'E0000 failed call to cuInit: CUDA_ERROR_NO_DEVICE\\n')")
         self.assertEqual((found.returncode, found.stdout), (0, "True 3\n"))
         self.assertEqual(found.stderr, "E0000 no GPU driver\noneDNN custom operations are on, afterwards\n")
 

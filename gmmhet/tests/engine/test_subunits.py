@@ -78,10 +78,9 @@ class TestSubunitModes(unittest.TestCase):
         return own
 
     def test_gradients_are_those_of_the_whole_summed_over_the_copies(self) -> None:
-        args = self.scene.observer, self.scene.batch, self.factors, self.weights
-        views = self.scene.observer, self.scene.batch, self.factors, self.z, self.weights
-        own = self.modes.consensus_gradient(*views, self.cotangents[:, 0])
-        dense = self.whole.consensus_gradient(*views, self.cotangents[:, 0])
+        args = self.scene.observer, self.scene.batch, self.factors, self.z, self.weights
+        own = self.modes.consensus_gradient(*args, self.cotangents[:, 0])
+        dense = self.whole.consensus_gradient(*args, self.cotangents[:, 0])
         expected = sum(self.turned_back(dense.numpy(), g) for g in range(3)).sum(0)
         self.same(own.numpy().sum(0), expected)
         got = self.modes.mode_gradient(*args, self.cotangents, self.z, own)
