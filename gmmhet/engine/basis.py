@@ -15,7 +15,7 @@ __all__ = ["FieldBasis", "smooth_basis"]
 _LARGEST_EXACT = 1500
 
 
-def smooth_basis(centers: NDArray[np.float64], length: float, *, share: float = 0.99, largest: int = 96,
+def smooth_basis(centers: NDArray[np.float64], length: float, *, share: float = 0.99, largest: int = 160,
                  seed: int = 0) -> NDArray[np.float64]:
     """Basis [N, A] of smooth scalar fields with unit prior variance, largest parts first.
 

@@ -37,6 +37,9 @@ def _fit(options: argparse.Namespace) -> None:
     from gmmhet.engine.fitting import fit, fit_density
     from gmmhet.engine.fitting.consensus import consensus_for
     config = _fit_config(options)
+    if options.output.suffix != ".npz":
+        raise InputError(f"-o is {options.output}; expected the name of the model's file, such as "
+                         f"{options.output / 'model.npz'}")
     if options.box is None and options.pixel_size is None:
         fit(options.map, config, options.output)
         return

@@ -71,7 +71,7 @@ def sharpening_b(text: str) -> float:
 
 
 def _positive(name: str, value: float | None) -> None:
-    if value is not None and not value > 0:
+    if value is not None and not 0 < value < math.inf:
         raise InputError(f"--{name} is {value}; expected a positive number")
 
 

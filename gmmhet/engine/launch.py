@@ -78,6 +78,8 @@ def set_devices(threads: int | None, gpu: str | None) -> str:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # GPUs are shared: take memory as it is needed
     os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # products in float32: TF32 keeps ten bits of every factor
     if gpu is not None:
+        if gpu != "none" and not re.fullmatch(r"\s*\d+([,\s]+\d+)*\s*", gpu):
+            raise InputError(f"--gpu is {gpu!r}; expected numbers of GPUs, such as 0 or 0,1, or none")
         os.environ["CUDA_VISIBLE_DEVICES"] = "" if gpu == "none" else ",".join(re.split(r"[,\s]+", gpu.strip()))
     own = None if place.threads is None else own_gpu(place.number)
     if own is not None:

@@ -1,6 +1,7 @@
 """Fitting the subspace of motions by passes of expectation-maximisation, and what held-out particles say of it."""
 
 import logging
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.checkpoint import NO_JOURNAL, Page
 from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.maximise import normalise, update_contrast, update_modes, update_noise, update_spread
 from gmmhet.engine.start import first_modes
 from gmmhet.engine.subspace import SubspaceEstimator
@@ -42,7 +44,13 @@ def log_likelihood_total(estimator: SubspaceEstimator, model: SubspaceModel, ens
     weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
     groups = estimator.cache.table.optics_index[ensemble.rows]
     normalisation = (weight * np.log(model.noise)).sum(1)[groups]
-    return float(np.mean(ensemble.log_likelihood - 0.5 * normalisation))
+    total = float(np.mean(ensemble.log_likelihood - 0.5 * normalisation))
+    if not math.isfinite(total):
+        bad = int(np.argmin(np.isfinite(ensemble.log_likelihood)))
+        table = estimator.cache.table
+        raise InputError(f"{table.source}: the likelihood of the image of row {table.ids[ensemble.rows[bad]]} is no "
+                         "number; expected images whose values and CTF the model can explain at this resolution")
+    return total
 
 
 @dataclass

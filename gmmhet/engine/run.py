@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gmmhet import __version__
+from gmmhet.engine.analysis.focus import read_focus
 from gmmhet.engine.check import require_sane_poses
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
@@ -45,6 +46,8 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
             what the stages raise.
     """
     table = read_particles(particles, root=root)
+    if analyze_config.focus is not None:
+        read_focus(analyze_config.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
     consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
     resume = analyze_config.resume or reconstruct_config.resume
     passed = resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()

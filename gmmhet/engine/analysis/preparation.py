@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.focus import gaussians_in_focus
 from gmmhet.engine.batching import batch_size, free_gpu_memory, in_smaller_batches
 from gmmhet.engine.cache import ParticleCache, build_cache, cache_folder
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
@@ -32,13 +33,14 @@ _AT_ONCE = 10  # images looked at: nearly always, the first ones settle it
 @dataclass
 class Prepared:
     """Attributes:
-        cache: cropped images. model: the whole molecule. observer: projections of it.
+        cache: cropped images. model: the whole molecule. in_focus: [N] Gaussians that may move. observer: projections.
         score_given, score_shuffled: mean FRC at the poses, and at shuffled ones. sign: of the contrast.
         poses_fit: whether the given poses score beyond all shuffled ones.
     """
 
     cache: ParticleCache
     model: GaussianModel
+    in_focus: NDArray[np.bool_]
     observer: Observer
     batch_size: int
     score_given: float
@@ -62,8 +64,9 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
                          f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
                          "(gmmhet fit with --box and --pixel-size brings the map to the particles' grid)")
     _refuse_blank(table)
-    folder = output_folder(output)
     whole = symmetric_copies(model)
+    inside = gaussians_in_focus(whole, config.focus, part=config.local_pose)
+    folder = output_folder(output)
     resolution = max(config.resolution or model.resolution, 2 * table.pixel_size)
     grid = HalfPlane(table.box, table.pixel_size, resolution)
     _LOG.info("%d particles, %d Gaussians, %.1f A: %d px after Fourier cropping", len(table), len(whole), resolution,
@@ -81,7 +84,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
               ": contrast is inverted, which is taken into account" if sign < 0 else "")
     if not fits:
         _LOG.warning("particles do not fit the map better at their own poses than at shuffled ones")
-    return Prepared(cache, whole, observer, batch, given, shuffled, sign, bool(fits))
+    return Prepared(cache, whole, inside, observer, batch, given, shuffled, sign, bool(fits))
 
 
 def _refuse_blank(table: ParticleTable) -> None:

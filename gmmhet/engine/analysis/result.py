@@ -128,8 +128,8 @@ def overall_verdict(result: AnalysisResult, n_particles: int, inverted: bool, po
     if inverted:
         words.append("The images have inverted contrast (particles dark); this was found and taken into account.")
     if result.looked_for_none:
-        words.append(f"{n_particles} particles cannot support a motion (expected at least "
-                     f"{FEWEST_PARTICLES}, better thousands): none was looked for.")
+        words.append(f"{n_particles} particle{'' if n_particles == 1 else 's'} cannot support a motion (expected at "
+                     f"least {FEWEST_PARTICLES}, better thousands): none was looked for.")
     elif not np.isfinite(result.gain).all():
         words.append(f"{result.n_modes} eigen-motions by gradient PCA, without a test of significance.")
     elif result.significant == 0:

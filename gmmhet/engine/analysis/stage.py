@@ -74,7 +74,8 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
 
 def _result(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     if len(prepared.cache) < FEWEST_PARTICLES:
-        _LOG.warning("%d particles cannot support a motion; expected at least %d", len(prepared.cache),
+        n = len(prepared.cache)
+        _LOG.warning("%d particle%s cannot support a motion; expected at least %d", n, "" if n == 1 else "s",
                      FEWEST_PARTICLES)
         return without_motion(prepared)
     if config.method == "gradient-pca":

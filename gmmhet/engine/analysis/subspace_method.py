@@ -14,14 +14,14 @@ from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, read_map
+from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
 from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
 from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part, scaling_field
 from gmmhet.engine.selection import ModeEvidence, held_out_gain_of_body, real, select_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["bases", "by_likelihood", "first_model", "first_spread", "in_focus", "search"]
+__all__ = ["bases", "by_likelihood", "first_model", "first_spread", "search"]
 
 _POSITION_PRIOR = 4.0  # Angstrom
 _AMPLITUDE_PRIOR = 0.3
@@ -30,7 +30,7 @@ _FIRST_LOCAL = 0.15  # of the resolution: how far a part with a pose of its own 
 _FIRST_SHIFT, _FIRST_ANGLE = 0.1, 1.5  # of the resolution; degrees
 _NULL_SEED = 1
 _SMALLEST_HALF = 0.2
-_FEWEST_IN_FOCUS = 4
+_LEAST_KEPT = 0.95
 _CALIBRATION = (6, 3)  # passes, with poses in error and without
 _LOG = logging.getLogger("gmmhet")
 
@@ -103,7 +103,7 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
 def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
     """Estimator, and the first model."""
     model, resolution = prepared.model, prepared.observer.grid.resolution
-    inside = in_focus(prepared, config)
+    inside = prepared.in_focus
     basis, consensus = bases(model.centers, inside, config, resolution)
     size = np.abs(model.weights)
     consensus = consensus.mixed(consensus.complement(scaling_field(len(model)), size))  # this is the contrast's
@@ -115,9 +115,6 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstim
         if inside.all():  # a part that moves alone does not move the whole
             rigid, seek = whole, basis.complement(whole, size)
     if config.local_pose:
-        if inside.all():
-            raise InputError(f"{config.focus}: all {len(model)} Gaussians are in the mask; --local-pose expects a part "
-                             "of the molecule, which moves in the rest")
         body = Body.of(model.centers, model.weights, inside)
         rigid = body.fields(model.centers)
         seek = basis.complement(rigid, size)
@@ -144,8 +141,10 @@ def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: Analy
     sizes = {"position": _POSITION_PRIOR * config.motion, "amplitude": _AMPLITUDE_PRIOR * config.occupancy}
     consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
     if inside.all():
+        _tell_kept(scalar, length)
         return FieldBasis.of(scalar, **sizes), consensus
     focused = smooth_basis(centers[inside], length, seed=config.seed)
+    _tell_kept(focused, length)
     local = np.zeros((len(centers), focused.shape[1]))
     local[inside] = focused
     consensus, basis = FieldBasis.side_by_side(consensus, FieldBasis.of(local, **sizes))
@@ -165,27 +164,14 @@ def first_spread(resolution: float) -> PoseSpread:
     return PoseSpread(_FIRST_SHIFT * resolution, *np.deg2rad([_FIRST_ANGLE] * 2))
 
 
-def in_focus(prepared: Prepared, config: AnalyzeConfig) -> NDArray[np.bool_]:
-    """[N] Gaussians that may move: those within the focus mask.
-
-    Raises:
-        InputError: a mask of another grid, or without Gaussians in it.
-    """
-    model = prepared.model
-    if config.focus is None:
-        return np.ones(len(model), bool)
-    mask = read_map(config.focus)
-    if mask.data.shape[0] != model.box or abs(mask.pixel_size / model.pixel_size - 1) > 1e-2:
-        raise InputError(f"{config.focus}: {mask.data.shape[0]} voxels of {mask.pixel_size:g} A; expected the grid of "
-                         f"the particles, {model.box} of {model.pixel_size:g} A")
-    voxels = np.rint(model.centers / model.pixel_size).astype(np.int64) + model.box // 2
-    voxels = np.clip(voxels, 0, model.box - 1)
-    inside = mask.data[voxels[:, 2], voxels[:, 1], voxels[:, 0]] > 0.5
-    if inside.sum() < _FEWEST_IN_FOCUS:
-        raise InputError(f"{config.focus}: {inside.sum()} of {len(model)} Gaussians are where the mask is above 0.5; "
-                         f"expected at least {_FEWEST_IN_FOCUS}")
-    _LOG.info("%d of %d Gaussians are in focus: only they move", inside.sum(), len(model))
-    return np.asarray(inside)
+def _tell_kept(scalar: NDArray[np.float64], length: float) -> None:
+    """Warn where fields [N, A] of unit prior variance were cut to so few that much of it is missing."""
+    kept = (scalar**2).sum(1)
+    if kept.mean() < _LEAST_KEPT:
+        _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks "
+                     "for (%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
+                     "--resolution, or --focus on a part", scalar.shape[1], len(scalar), 100 * kept.mean(), length,
+                     100 * kept.min())
 
 
 def _halves(table: ParticleTable) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from gmmhet.engine.analysis.broken import Asymmetry, asymmetry
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
-from gmmhet.engine.analysis.subspace_method import bases, first_model, first_spread, in_focus, search
+from gmmhet.engine.analysis.subspace_method import bases, first_model, first_spread, search
 from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
@@ -92,7 +92,7 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstima
     size = len(whole) // len(rotations)
     unit = dataclasses.replace(whole, centers=whole.centers[:size], weights=whole.weights[:size],
                                sigmas=whole.sigmas[:size])
-    inside = in_focus(prepared, config).reshape(len(rotations), size).any(0)  # in one copy or more
+    inside = prepared.in_focus.reshape(len(rotations), size).any(0)  # in one copy or more
     basis, consensus = bases(unit.centers, inside, config, resolution)
     mass, spread = np.abs(unit.weights), None
     fixed = scaling_field(size)  # this is the contrast's
@@ -144,7 +144,7 @@ def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, ref
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.tile(np.sqrt(model.variances), copies), noise_by_group=model.noise,
-        halfset_angles=[float(a) for a in evidence.angles], spread=model.spread, pose=found.pose,
+        halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
         pose_deviations=np.sqrt(found.pose_variance), span=found.z.reshape(-1, k))
 
 

@@ -120,6 +120,19 @@ class TestHinge(Shared):
         correlation = np.corrcoef(result["coordinates"][:, 0], self.result["coordinates"][:, 0])[0, 1]
         self.assertGreater(abs(correlation), 0.999)
 
+    def test_movements_and_changes_of_amplitude_can_be_left_out(self) -> None:
+        there = _made(self.root / "there", "twostate")
+        for data, options, silent, heard in (
+                (self.data, {"occupancy": False}, "modes_amplitude", "modes_position"),
+                (there, {"motion": False}, "modes_position", "modes_amplitude")):
+            analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(modes=1, poses="exact", **options),
+                    self.root / "one")
+            with np.load(self.root / "one" / "analysis.npz") as result:
+                np.testing.assert_array_equal(result[silent], 0)
+                self.assertGreater(np.abs(result[heard]).max(), 0.3)
+                truth = np.genfromtxt(data / "truth.csv", delimiter=",", names=True)["coordinate"]
+                self.assertGreater(abs(np.corrcoef(result["coordinates"][:, 0], truth)[0, 1]), 0.8)
+
     def test_gradient_pca_sees_it_and_makes_no_claim(self) -> None:
         """At SNR 1: at that of the other tests the figure hangs on rounding, which changes with the threads."""
         clear = _made(self.root / "clear", "hinge11", snr=1.0)
@@ -227,6 +240,7 @@ class TestBadInput(Shared):
 
     def test_options_that_make_no_sense(self) -> None:
         for extra, word in ((("--modes", "none"), "whole number"), (("--resolution", "-3"), "positive"),
+                            (("--resolution", "inf"), "positive"),
                             (("--no-motion", "--no-occupancy"), "nothing to analyse"), (("--seed", "-1"), "0 or more"),
                             (("--modes", "33"), "at most 32"), (("--modes", "20"), "degrees of freedom")):
             self.refused(*self.analyze("particles.star"), *extra, words=(word,), output=self.root / "e")

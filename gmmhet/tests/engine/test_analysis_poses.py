@@ -112,9 +112,14 @@ class TestFocus(unittest.TestCase):
             self.assertGreater(abs(spearmanr(found["coordinates"][:, 0], truth).statistic), 0.9)
             write_map(data / "small.mrc", mask[:20, :20, :20], 5.0)
             write_map(data / "empty.mrc", np.zeros_like(mask), 5.0)
-            for wrong, words in (("small.mrc", "20 voxels"), ("empty.mrc", "expected at least")):
+            corner = np.zeros_like(mask)
+            corner[:2, :2, :2] = 1
+            write_map(data / "corner.mrc", corner, 5.0)
+            for wrong, words in (("small.mrc", "20 voxels"), ("corner.mrc", "0 of .* expected at least"),
+                                 ("empty.mrc", "nowhere above 0.5")):
                 with self.assertRaisesRegex(InputError, words):
                     analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(focus=data / wrong), data / "no")
+            self.assertFalse((data / "no").exists())  # before any image was read
 
 
 if __name__ == "__main__":

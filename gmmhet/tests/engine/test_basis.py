@@ -4,7 +4,9 @@ import unittest
 
 import numpy as np
 
+from gmmhet.engine.analysis.subspace_method import bases
 from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.rigid import rigid_fields, scaling_field
 
 
@@ -15,6 +17,17 @@ class TestSmoothBasis(unittest.TestCase):
         kernel = np.exp(-0.5 * ((centers[:, None] - centers) ** 2).sum(-1) / 25.0**2)
         np.testing.assert_allclose(basis @ basis.T, kernel, atol=0.02)
         self.assertLess(basis.shape[1], 60)
+
+    def test_a_basis_that_is_cut_is_told(self) -> None:
+        rng = np.random.default_rng(2)
+        centers = rng.normal(size=(2500, 3))
+        centers *= 110 * rng.uniform(size=(2500, 1)) ** (1 / 3) / np.linalg.norm(centers, axis=1, keepdims=True)
+        with self.assertLogs("gmmhet", "WARNING") as logs:
+            basis, _ = bases(centers, np.ones(2500, bool), AnalyzeConfig(), 10.0)
+        kept = (basis.scalar**2).sum(1).mean()
+        self.assertIn(f"over 2500 Gaussians hold {100 * kept:.0f} %", logs.output[0])
+        with self.assertNoLogs("gmmhet", "WARNING"):
+            bases(centers, np.ones(2500, bool), AnalyzeConfig(), 40.0)
 
     def test_interpolation_from_a_subset_reproduces_it_too(self) -> None:
         centers = np.random.default_rng(1).normal(size=(1800, 3)) * 20

@@ -1,7 +1,9 @@
 """How many particles are computed at once, and what happens where a GPU has less memory than was thought."""
 
+import os
 import unittest
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +12,7 @@ from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.batching import batch_size, free_gpu_memory, in_smaller_batches
 from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.launch import set_devices
 from gmmhet.engine.observation import batches
 from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
@@ -36,6 +39,15 @@ class TestBatchSize(unittest.TestCase):
         self.assertGreater(little * 4 * 2000 * 130 * 5, 0.1 * 4 * _GIGABYTE)  # more than a share of it is used
         self.assertEqual(batch_size(10**6, 2000, 65, 8, 1000), 2)
 
+    def test_gpus_are_numbers(self) -> None:
+        with mock.patch.dict(os.environ):
+            for wrong in ("abc", "0;1", "", "-1"):
+                with self.assertRaisesRegex(InputError, "expected numbers of GPUs"):
+                    set_devices(None, wrong)
+            for right, visible in (("0, 1", "0,1"), ("2", "2"), ("none", "")):
+                set_devices(None, right)
+                self.assertEqual(os.environ["CUDA_VISIBLE_DEVICES"], visible)
+
     def test_no_gpu_is_told_apart_from_a_full_one(self) -> None:
         if tf.config.list_physical_devices("GPU"):
             free = free_gpu_memory()
@@ -43,6 +55,9 @@ class TestBatchSize(unittest.TestCase):
             self.assertGreater(free, 0)
         else:
             self.assertIsNone(free_gpu_memory())
+            with mock.patch.dict(os.environ, CUDA_VISIBLE_DEVICES="7"), self.assertLogs("gmmhet", "INFO") as logs:
+                self.assertIsNone(free_gpu_memory())
+            self.assertIn("sees no GPU 7: the processor computes", logs.output[0])
 
 
 class TestBackOff(unittest.TestCase):

@@ -1,6 +1,8 @@
 """The fit stage: planted Gaussians, true scale, choices, files, atomic models, bad input."""
 
+import contextlib
 import csv
+import io
 import json
 import tempfile
 import unittest
@@ -311,6 +313,16 @@ class TestAtoms(unittest.TestCase):
         self.assertEqual(model.about["origin"], "the atomic model's own")
         self.assertGreater(model.box * model.pixel_size / 2, np.abs(points).max())
         self.assertGreater(json.loads((self.folder / "summary.json").read_text())["fsc_at_resolution"], 0.9)
+
+    def test_output_is_the_name_of_a_file(self):
+        for output in ("model", "."):
+            error = io.StringIO()
+            with contextlib.redirect_stderr(error):
+                status = main(["fit", str(self.structure(protein(residues=20), "small.cif")), "-o",
+                               str(self.folder / output)])
+            self.assertEqual(status, 2)
+            self.assertIn("expected the name of the model's file", error.getvalue())
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["small.cif"])
 
     def test_bad_models(self):
         (self.folder / "empty.pdb").write_text("REMARK nothing\nEND\n")

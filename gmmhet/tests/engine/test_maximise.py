@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.likelihood import log_likelihood_total
 from gmmhet.engine.maximise import normalise, update_contrast, update_noise, update_spread
 from gmmhet.engine.subspace import SubspaceEstimator
@@ -162,6 +163,16 @@ class TestNoiseAndContrast(unittest.TestCase):
             ensemble = Ensemble(np.arange(2), np.zeros((2, 1)), np.zeros((2, 0)), np.ones(2), log_likelihood=misfit)
             totals[v] = log_likelihood_total(estimator, _model(grid.n_shells, noise=np.array(v)[:, None]), ensemble)
         self.assertEqual(max(totals, key=lambda v: totals[v]), (2.0, 6.0))
+
+    def test_a_likelihood_that_is_no_number_ends_with_the_row(self) -> None:
+        scene = Scene(n=2)
+        cache = scene.cache
+        cache.table.source, cache.table.ids = "particles.star", np.array([1, 2])
+        estimator: Any = SimpleNamespace(observer=scene.observer, cache=cache)
+        ensemble = Ensemble(np.arange(2), np.zeros((2, 1)), np.zeros((2, 0)), np.ones(2),
+                            log_likelihood=np.array([-3.0, np.nan]))
+        with self.assertRaisesRegex(InputError, "particles.star: .* row 2 is no number"):
+            log_likelihood_total(estimator, _model(scene.grid.n_shells), ensemble)
 
 
 if __name__ == "__main__":
