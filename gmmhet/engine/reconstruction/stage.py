@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_mask, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
-from gmmhet.engine.reconstruction.results import ResultFolder, fingerprint
+from gmmhet.engine.reconstruction.results import COMMAND, ResultFolder, fingerprint
 from gmmhet.engine.reconstruction.selection import (
     Selection,
     Windows,
@@ -49,6 +50,7 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         InputError: one line naming the file, the value and what was expected.
     """
     started = time.monotonic()
+    made_by(output, COMMAND)  # refuses other folders before any work
     placed = read_placed(particles, latents, root)
     table = placed.particles
     mask = read_mask(config, table)
@@ -123,7 +125,7 @@ def _threads() -> int:
 
 
 def _about(config: ReconstructConfig, maps: int, preparing: float, making: float) -> dict[str, Any]:
-    return {"by": config.by, "mode": config.mode, "symmetry": config.symmetry,
+    return {"command": COMMAND, "by": config.by, "mode": config.mode, "symmetry": config.symmetry,
             "parameters": {"n": maps, "points": str(config.points) if config.points else None,
                            "mask": str(config.mask or "automatic"), "seed": config.seed},
             "timing": {"prepare": round(preparing, 3), "maps": round(making, 3)}}
