@@ -58,13 +58,16 @@ def mixture_clusters(coordinates: NDArray[np.float64], deviations: NDArray[np.fl
         coordinates, deviations: [n, K] posterior means and standard deviations. mode: from 0. clusters: Gaussians of
             full covariance in the mixture.
     Raises:
-        InputError: a cluster without particles.
+        InputError: one particle, or a cluster without particles.
     """
+    if len(coordinates) < 2:
+        raise InputError("--by is clusters, and there is 1 particle; expected at least 2, or --by bins")
     found = mixture_labels(coordinates, deviations, clusters, seed)
     parts = [np.flatnonzero(found == i) for i in range(clusters)]
-    empty = sum(len(rows) == 0 for rows in parts)
-    if empty:
-        raise InputError(f"--n is {clusters}, but {empty} of so many clusters are empty; expected fewer")
+    held = sum(len(rows) > 0 for rows in parts)
+    if held < clusters:
+        raise InputError(f"--n is {clusters}, but the coordinates put all particles into {held} "
+                         f"cluster{'s'[:held > 1]}; expected at most {held}")
     values = coordinates[:, mode]
     return _disjoint(values, sorted(parts, key=lambda rows: float(values[rows].mean())))
 

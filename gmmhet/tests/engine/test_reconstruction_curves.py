@@ -187,10 +187,14 @@ class TestClusters(unittest.TestCase):
         np.testing.assert_allclose(np.sqrt(covariances[:, 0, 0]), 0.2, rtol=0.15)
 
     def test_more_clusters_than_places(self):
-        z = np.repeat([[0.0], [1.0]], 20, axis=0)
-        with self.assertRaisesRegex(InputError, "clusters are empty; expected fewer"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # scikit-learn says so too
-            mixture_clusters(z, np.zeros_like(z), 0, 5, seed=0)
+        """One line says so, and scikit-learn says nothing beside it."""
+        for z, clusters, words in (
+                (np.repeat([[0.0], [1.0]], 20, axis=0), 5, "--n is 5, but .* into 2 clusters; expected at most 2"),
+                (np.zeros((20, 2)), 3, "--n is 3, but .* into 1 cluster; expected at most 1"),
+                (np.zeros((1, 2)), 1, "--by is clusters, and there is 1 particle; expected at least 2")):
+            with self.assertRaisesRegex(InputError, words), warnings.catch_warnings():
+                warnings.simplefilter("error")
+                mixture_clusters(z, np.zeros_like(z), 0, clusters, seed=0)
 
 
 class TestWindows(unittest.TestCase):
