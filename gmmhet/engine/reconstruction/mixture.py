@@ -44,7 +44,7 @@ def deconvolved_mixture(coordinates: Array, deviations: Array, components: int, 
                         ) -> tuple[Array, Array, Array]:
     """Weights [C], means [C, K] and covariances [C, K, K] of the components; arguments as of mixture_labels."""
     places, variances = _measurements(coordinates, deviations)
-    with warnings.catch_warnings():  # of fewer places than components: that clusters are empty is told by who needs them
+    with warnings.catch_warnings():  # of fewer places than components; who needs all of them tells that some are empty
         warnings.simplefilter("ignore", ConvergenceWarning)
         first = GaussianMixture(components, random_state=seed, reg_covar=_LEAST).fit(coordinates)
     weights, means, covariances = first.weights_, first.means_, first.covariances_

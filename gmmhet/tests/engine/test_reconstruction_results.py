@@ -7,7 +7,9 @@ from unittest import mock
 import numpy as np
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.landscape import map_points, movie_of
 from gmmhet.engine.reconstruction import stage
+from gmmhet.tests.engine.planted_landscape import NOISE, arc, with_posteriors, write_analysis
 from gmmhet.tests.engine.test_reconstruction import Workspace
 
 
@@ -60,6 +62,65 @@ class TestFolders(Workspace):
             (output / name).write_text("mine")
         self.run_stage(self.particles(n=20, noise=0.5))
         self.assertEqual([(output / n).read_text() for n in ("map_07.mrc", "series.cxc")], ["mine"] * 2)
+
+
+class TestPoints(Workspace):
+    """Maps at points: which of them are where particles are, and what the log says."""
+
+    def planted(self, n=120):
+        """Particles on an arc, and a table of points: on it, in its hollow, and far away."""
+        rng = np.random.default_rng(0)
+        z, covariance = (np.round(a, 5) for a in with_posteriors(arc(n, rng), rng))
+        (self.folder / "points.csv").write_text("latent1,latent2\n0,1\n0,-0.3\n9,9\n")
+        return self.particles(n=n, noise=0.5), z, covariance, {"gmmhetLatent1": z[:, 0], "gmmhetLatent2": z[:, 1]}
+
+    def run_at_points(self, data, extra, **options):
+        with self.assertLogs("gmmhet", "INFO") as told:
+            output = self.run_stage(data, extra=extra, by="kernel", points=self.folder / "points.csv", **options)
+        return read_summary(output)["maps"], [r.getMessage() for r in told.records]
+
+    def test_the_rule_is_that_of_gmmhet_map(self):
+        """With analysis.npz beside latents.star, and with the deviations of latents.star alone."""
+        data, z, covariance, extra = self.planted()
+        write_analysis(self.folder / "a", z, covariance)
+        map_points(self.folder / "a", self.folder / "model", table=self.folder / "points.csv")
+        expected = [m["populated"] for m in read_summary(self.folder / "model")["maps"]]
+        self.assertEqual(expected, [True, False, False])
+        deviations = {f"gmmhetLatentSd{k}": [NOISE] * data.n for k in (1, 2)}
+        (data.folder / "analysis.npz").write_bytes((self.folder / "a" / "analysis.npz").read_bytes())
+        beside, _ = self.run_at_points(data, extra)
+        (data.folder / "analysis.npz").unlink()
+        alone, _ = self.run_at_points(data, extra | deviations)
+        for maps in (beside, alone):
+            self.assertEqual([m["populated"] for m in maps], expected)
+            self.assertEqual([(m["note"] or "")[:29] for m in maps], ["", *["no particles are at the point"] * 2])
+
+    def test_one_line_names_the_maps_and_the_others_tell_effective_particles(self):
+        data, _, _, extra = self.planted()
+        maps, told = self.run_at_points(data, extra)
+        self.assertEqual(sum("no particles are at the points of maps 2, 3" in line for line in told), 1)
+        self.assertEqual(sum("no particles" in line for line in told), 1)
+        for record, line in zip(maps, told[-3:], strict=True):
+            self.assertIn(f"{record['file']}: effectively {round(record['n_effective'])} particle", line)
+
+    def test_coordinates_without_deviations_make_no_false_alarm(self):
+        data, _, _, extra = self.planted()
+        output = self.run_stage(data, extra=extra, by="kernel", n=3)
+        self.assertEqual([m["note"] for m in read_summary(output)["maps"]], [None] * 3)
+
+    def test_maps_that_are_alike_say_so(self):
+        data, _, _, extra = self.planted(n=40)
+        maps, told = self.run_at_points(data, extra)
+        words = "all 40 particles are in each; expected more than 50"
+        self.assertTrue(all(words in m["note"] for m in maps))
+        self.assertEqual(sum(words in line for line in told), 1)
+
+    def test_the_movie_says_which_maps_are_of_no_particles(self):
+        data, _, _, extra = self.planted()
+        self.run_at_points(data, extra)
+        with mock.patch("gmmhet.engine.landscape.stage.write_movie") as write:
+            movie_of(self.folder / "out", self.folder / "m.gif")
+        self.assertEqual(write.call_args.args[3], [False, True, True])
 
 
 if __name__ == "__main__":
