@@ -14,6 +14,7 @@ from typing import Any
 from gmmhet import __version__
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.io import ParticleTable, made_by, output_folder, remove_files, replacing, write_particles
+from gmmhet.engine.reconstruction.spreading import gridding
 
 __all__ = ["COMMAND", "SPOOL", "MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
 
@@ -25,7 +26,7 @@ _FILES = re.compile(_MAPS)
 #: without a map to go on from, its checkpoint goes too: another run must not take the next maps for them; and so does
 #: what gmmhet movie wrote beside the maps
 _ALL_FILES = re.compile(_MAPS + r"|checkpoint\.json|series\.cxc")
-_FORMAT = 2  # of checkpoint.json: what an older version left is not resumed
+_FORMAT = 3  # of checkpoint.json: what an older version left is not resumed
 _FOR_LATER = ("resume", "sharpen")  # options that the maps in the checkpoint do not depend on
 
 
@@ -45,9 +46,9 @@ class MapResult:
 
 
 def fingerprint(config: ReconstructConfig, table: ParticleTable, files: list[Path]) -> str:
-    """What the maps depend on: the options, this version, and the files as they are on disk."""
+    """What the maps depend on: the options, this version, how it grids, and the files as they are on disk."""
     options = {k: str(v) for k, v in asdict(config).items() if k not in _FOR_LATER}
-    digest = hashlib.sha256(json.dumps([_FORMAT, __version__, options], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_FORMAT, __version__, gridding(), options], sort_keys=True).encode())
     digest.update(table.fingerprint.encode())
     for path in files:
         if path.is_file():

@@ -142,8 +142,9 @@ class Series(Replicated):
         both = first_map + second_map
         pixel = self._pixel(size)
         mask = soft_mask(DensityMap(both, pixel)) if self.mask is None else self._masks[size]
-        curves = compare_halves(first_map, second_map, mask, pixel, self.seed + index)
         given = [e for e in (first, second) if e is not None]
+        curves = (compare_halves(first_map, second_map, mask, pixel, self.seed + index) if len(given) == 2 else
+                  HalfMapCurves.of_one_half(size, pixel))
         if size < self.table.box and len(given) == 2 and near_limit(curves) > GOES_ON:
             del first, second, given
             with ThreadPoolExecutor(at_once(self.table.box, threads)) as pool:

@@ -29,6 +29,7 @@ from gmmhet.engine.reconstruction.selection import (
 )
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.reconstruction.sharpening import sharpen_series
+from gmmhet.engine.reconstruction.spreading import gridding
 from gmmhet.engine.symmetry import rotation_matrices
 
 __all__ = ["reconstruct"]
@@ -140,7 +141,7 @@ def _threads() -> int:
 def _about(config: ReconstructConfig, maps: int, preparing: float, making: float) -> dict[str, Any]:
     return {"command": COMMAND, "by": config.by, "mode": config.mode, "symmetry": config.symmetry,
             "parameters": {"n": maps, "points": str(config.points) if config.points else None,
-                           "mask": str(config.mask or "automatic"), "seed": config.seed},
+                           "mask": str(config.mask or "automatic"), "gridding": gridding(), "seed": config.seed},
             "timing": {"prepare": round(preparing, 3), "maps": round(making, 3)}}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.landscape import map_points, movie_of
-from gmmhet.engine.reconstruction import stage
+from gmmhet.engine.reconstruction import half_equations, series, spreading, stage
 from gmmhet.tests.engine.planted_landscape import NOISE, arc, with_posteriors, write_analysis
 from gmmhet.tests.engine.test_reconstruction import Workspace
 
@@ -121,6 +121,35 @@ class TestPoints(Workspace):
         with mock.patch("gmmhet.engine.landscape.stage.write_movie") as write:
             movie_of(self.folder / "out", self.folder / "m.gif")
         self.assertEqual(write.call_args.args[3], [False, True, True])
+
+
+class TestTables(Workspace):
+    def test_effective_particles_leave_out_those_without_contrast(self):
+        data = self.particles(n=40, noise=0.5)
+        contrast = np.where(np.arange(40) < 30, 1.0, 0.0)
+        record = read_summary(self.run_stage(data, extra={"gmmhetContrast": contrast}))["maps"][0]
+        self.assertEqual((record["n_particles"], record["n_effective"]), (30, 30))
+
+    def test_a_half_without_particles_has_no_curve(self):
+        data = self.particles(n=40, noise=0.5, subsets=np.where(np.arange(40) < 20, 1, 2))
+        output = self.run_stage(data, extra={"gmmhetLatent1": [0.0] * 10 + [1.0] * 20 + [2.0] * 10}, n=2)
+        lines = [line.split(",") for line in (output / "fsc.csv").read_text().splitlines()[1:]]
+        self.assertEqual({tuple(cells[3:]) for cells in lines}, {("",) * 4})
+        self.assertEqual([m["resolution_fsc500"] for m in read_summary(output)["maps"]], [None] * 2)
+
+    @unittest.skipIf(spreading.finufft is None, "without finufft there is one way only")
+    def test_maps_by_another_gridding_are_not_gone_on_with(self):
+        """The summary tells which it was; without finufft all maps are made again."""
+        data = self.particles(n=20, noise=0.5)
+        latents = data.write_star("latents.star")
+        gridding = []
+        for missing in (False, True):
+            with mock.patch.object(spreading, "finufft", None if missing else spreading.finufft), \
+                    mock.patch.object(series, "half_equations", side_effect=half_equations) as made:
+                output = self.run_stage(data, latents=latents, resume=True)
+            self.assertEqual(made.call_count, 2)
+            gridding.append(read_summary(output)["parameters"]["gridding"])
+        self.assertEqual(gridding, ["finufft", "trilinear"])
 
 
 if __name__ == "__main__":
