@@ -193,7 +193,7 @@ class Series(Replicated):
     def _particles(self, index: int) -> dict[str, Any]:
         counts = [len(self._rows(index, half)) for half in (1, 2)]
         empty = [half for half, count in enumerate(counts, 1) if count == 0]
-        note = f"no particles in half {empty[0]}: its map is 0 and no resolution can be told" if empty else None
+        note = f"no particles in half {empty[0]}: there is no curve and no resolution" if empty else None
         effective = self.selection.n_effective(index, self.contrast != 0)
         return {"n_particles": sum(counts), "n_effective": effective, "n_half1": counts[0], "n_half2": counts[1],
                 "note": note}
