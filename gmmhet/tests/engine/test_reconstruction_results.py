@@ -1,11 +1,14 @@
 """The folder of gmmhet reconstruct: whose files it removes, what its tables say of maps that tell little."""
 
+import argparse
 import json
 import unittest
 from unittest import mock
 
 import numpy as np
 
+from gmmhet.engine.cli import main
+from gmmhet.engine.cli_stages import add_reconstruct
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.landscape import map_points, movie_of
 from gmmhet.engine.reconstruction import half_equations, series, spreading, stage
@@ -150,6 +153,26 @@ class TestTables(Workspace):
             self.assertEqual(made.call_count, 2)
             gridding.append(read_summary(output)["parameters"]["gridding"])
         self.assertEqual(gridding, ["finufft", "trilinear"])
+
+
+class TestCommandLine(Workspace):
+    def test_points_and_their_number_exclude_each_other(self):
+        """A number that the table would override is told, not ignored."""
+        line = self.folder / "line.txt"
+        self.assertEqual(main(["reconstruct", "p.star", "--latents", "l.star", "--by", "kernel", "--points", "p.csv",
+                               "--n", "5", "-o", str(self.folder / "out"), "--error-file", str(line)]), 2)
+        self.assertIn("--n is 5 and --points is p.csv; expected one of them", line.read_text())
+
+    def test_five_maps_where_no_number_is_given(self):
+        with mock.patch("gmmhet.engine.reconstruction.reconstruct") as called:
+            self.assertEqual(main(["reconstruct", "p.star", "--latents", "l.star", "-o", "out"]), 0)
+        self.assertEqual(called.call_args.args[2].n, 5)
+
+    def test_every_option_has_help(self):
+        parser = argparse.ArgumentParser()
+        add_reconstruct(parser)
+        self.assertEqual([a.dest for a in parser._actions if not a.help], [])
+        self.assertIn("number of maps (default 5)", parser.format_help())
 
 
 if __name__ == "__main__":
