@@ -82,6 +82,8 @@ def read_volume(path: str | os.PathLike[str], pixel_size: float | None = None, v
 def read_fsc_curves(path: str | os.PathLike[str], column: str = "fsc") -> dict[int, FSC]:
     """Fourier shell correlations of a fsc.csv by map number (from 1; one curve when the file names no map).
 
+    A map without a curve, that is with empty cells, is left out.
+
     Frequencies are 1/Angstrom, as the framework's viewers expect.
 
     Raises:
@@ -96,7 +98,8 @@ def read_fsc_curves(path: str | os.PathLike[str], column: str = "fsc") -> dict[i
         for row in reader:
             if column not in row:
                 raise InputError(f"{path}: no column {column}; expected one")
-            points.setdefault(int(row.get("map", 1)), []).append((float(row["frequency"]), float(row[column])))
+            if row[column]:
+                points.setdefault(int(row.get("map", 1)), []).append((float(row["frequency"]), float(row[column])))
     curves = {}
     for number, values in points.items():
         # The framework's resolution estimate divides by the frequency: the zero shell must not be there.

@@ -100,15 +100,19 @@ def _analyze(options: argparse.Namespace) -> None:
 
 
 def add_reconstruct(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("particles", type=Path)
-    sub.add_argument("--latents", type=Path, required=True)
+    sub.add_argument("particles", type=Path, help="particles.star, whose images the maps are made of")
+    sub.add_argument("--latents", type=Path, required=True,
+                     help="latents.star of gmmhet analyze: coordinates and contrast of the same particles; "
+                     "analysis.npz beside it tells the noise")
     _add_reconstruct_options(sub)
     sub.add_argument("--points", type=Path, help="with --by kernel: table of points (.csv), as of gmmhet path, with "
                      "columns latent1,latent2,...; in place of --n points along the mode")
-    sub.add_argument("--mask", type=Path)
-    sub.add_argument("--symmetry", default="C1")
+    sub.add_argument("--mask", type=Path, help="soft mask (.mrc) on the grid of the particles, for the Fourier shell "
+                     "correlation (default: made from every map)")
+    sub.add_argument("--symmetry", default="C1",
+                     help="point group applied to every map; only where the motion itself has it (default C1)")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
-    sub.add_argument("-o", "--output", type=Path, required=True)
+    sub.add_argument("-o", "--output", type=Path, required=True, help="folder for the maps alone")
     add_common(sub)
     sub.set_defaults(command=_reconstruct)
 
@@ -116,17 +120,21 @@ def add_reconstruct(sub: argparse.ArgumentParser) -> None:
 def _add_reconstruct_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--by", choices=("bins", "clusters", "kernel"), default="bins",
                      help="equal bins along the mode; clusters of all coordinates; or kernels: a map around each of "
-                     "points along it, of as few particles as every part and band of frequencies needs")
-    sub.add_argument("--mode", type=int, default=1, help="mode to go along, from 1")
-    sub.add_argument("--n", type=int, default=5, help="number of maps")
+                     "points along it, of as few particles as every part and band of frequencies needs (default bins)")
+    sub.add_argument("--mode", type=int, default=1, help="mode to go along, from 1 (default 1)")
+    sub.add_argument("--n", type=int, help=f"number of maps (default {ReconstructConfig.n})")
     sub.add_argument("--sharpen", default="none", metavar="none|auto|B",
                      help="write sharpened maps too: by a B factor in square Angstrom (negative), or by the one that "
                      "the maps' amplitudes ask for beyond 10 A (default none)")
 
 
 def _reconstruct_config(options: argparse.Namespace) -> ReconstructConfig:
-    return ReconstructConfig(options.by, options.mode, options.n, options.mask, options.symmetry, options.seed,
-                             options.resume, options.sharpen, getattr(options, "points", None))
+    points = getattr(options, "points", None)
+    if points is not None and options.n is not None:
+        raise InputError(f"--n is {options.n} and --points is {points}; expected one of them: the table has the points")
+    number = ReconstructConfig.n if options.n is None else options.n
+    return ReconstructConfig(options.by, options.mode, number, options.mask, options.symmetry, options.seed,
+                             options.resume, options.sharpen, points)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes, SetOfVolumesFlex
 from pwem.protocols import ProtFlexBase, ProtReconstruct3D
@@ -26,6 +25,7 @@ from gmmhet.convert import (
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
+from gmmhet.protocols.map_lines import map_lines
 
 __all__ = ["ProtGmmHetReconstruct"]
 
@@ -39,16 +39,6 @@ class ReconstructOutputs(Enum):
     outputVolumesFlex = SetOfVolumesFlex
     outputClasses = SetOfClasses3D
     outputFSCs = SetOfFSCs
-
-
-def _number(value: float | None, digits: str) -> str:
-    return "not known" if value is None else format(value, digits)
-
-
-def _sharpening(found: dict[str, Any]) -> list[str]:
-    told = found["sharpening"]
-    return [] if told is None else [f"Not sharpened: {told['note']}." if told["note"] else
-                                    f"Sharpened maps: B factor {told['b_factor']:.0f} Å²."]
 
 
 def _link(target: str, link: Path) -> None:
@@ -146,6 +136,8 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         if any(m["sharpened"] for m in maps):
             outputs["sharpenedVolumes"] = self._createSetOfVolumes(suffix="_sharpened")
             fill_map_set(outputs["sharpenedVolumes"], maps, folder, "sharpened")
+        if not curves.getSize():  # every map lacks one of its halves
+            del outputs[ReconstructOutputs.outputFSCs.name]
         self._defineOutputs(**outputs)
         for output in outputs.values():
             self._defineSourceRelation(self.inputParticles, output)
@@ -183,10 +175,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
             return ["No maps yet."]
         found = self._readSummary(MAPS_DIR)
         return [f"*{len(found['maps'])}* maps along mode {found['mode']}; page: {self.getReport()}",
-                *(f"Map {k}: {m['n_particles']} particles, coordinate {_number(m['coordinate'], '.2f')}, "
-                  f"resolution {_number(m['resolution_fsc143'], '.1f')} Å (FSC 0.143), "
-                  f"locally {_number(m['local_resolution_median'], '.1f')} Å (median)"
-                  for k, m in enumerate(found["maps"], 1)), *_sharpening(found)]
+                *map_lines(found)]
 
     def _methods(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):

@@ -19,6 +19,7 @@ from gmmhet.viewers.windows import (
 
 __all__ = ["GmmHetReconstructViewer"]
 
+_NO_CURVES = "None of the maps has two halves to compare; there is no curve to show."
 _NO_LOCAL = "None of the maps has two halves to compare; there is no local resolution to show."
 
 
@@ -64,6 +65,8 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         return [chimera_series([f for f, _ in self._maps()], self._getTmpPath("maps.cxc"))]
 
     def _showCurves(self, paramName=None):
+        if not hasattr(self.protocol, "outputFSCs"):
+            return [self.errorMessage(_NO_CURVES)]
         window = plotter("Fourier shell correlation", (7, 5))
         curves = [(c.getObjLabel(), *([float(v) for v in values] for values in c.getData()))
                   for c in self.protocol.outputFSCs.iterItems()]

@@ -2,6 +2,7 @@
 
 from gmmhet.engine.io.arrays import write_arrays
 from gmmhet.engine.io.atomic import locked, output_folder, replacing
+from gmmhet.engine.io.folders import made_by, remove_files
 from gmmhet.engine.io.layout import optics_table
 from gmmhet.engine.io.mapped import rows_of
 from gmmhet.engine.io.mrc import DensityMap, read_map, write_map, write_stack
@@ -14,8 +15,8 @@ from gmmhet.engine.io.star import StarTable, read_star, table_from, write_star
 from gmmhet.engine.io.texts import number_texts
 
 __all__ = [
-    "DensityMap", "Optics", "ParticleTable", "StarTable", "check_images", "locked", "number_texts", "open_stack",
-    "optics_groups", "optics_table", "output_folder", "read_map", "read_particles", "read_star", "replacing",
-    "rows_of", "table_from", "without_results", "write_arrays", "write_map", "write_particles", "write_selection",
-    "write_stack", "write_star",
+    "DensityMap", "Optics", "ParticleTable", "StarTable", "check_images", "locked", "made_by", "number_texts",
+    "open_stack", "optics_groups", "optics_table", "output_folder", "read_map", "read_particles", "read_star",
+    "remove_files", "replacing", "rows_of", "table_from", "without_results", "write_arrays", "write_map",
+    "write_particles", "write_selection", "write_stack", "write_star",
 ]

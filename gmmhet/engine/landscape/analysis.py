@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.landscape.population import Population
+from gmmhet.engine.population import Population
 
 __all__ = ["Analysis", "read_analysis"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.landscape.analysis import Analysis
-from gmmhet.engine.landscape.population import OUTSIDE, Population
+from gmmhet.engine.population import OUTSIDE, Population, listed
 
 __all__ = ["REST", "Surroundings", "given_points", "looks_closed", "rule", "surroundings"]
 
@@ -33,14 +33,13 @@ class Surroundings:
 
     def warning(self) -> str:
         """One line on points without particles; empty where there are none."""
-        empty = np.flatnonzero(~self.populated) + 1
-        if len(empty) == 0:
+        count = int(np.sum(~self.populated))
+        if count == 0:
             return ""
         if len(self.populated) == 1:
             return "the point is where no particles are: its map shows what the model would do, not what was seen"
-        which = ", ".join(map(str, empty[:12])) + (" ..." if len(empty) > 12 else "")
-        return (f"{len(empty)} of {len(self.populated)} points are where no particles are ({which}): their maps show "
-                "what the model would do, not what was seen")
+        return (f"{count} of {len(self.populated)} points are where no particles are ({listed(~self.populated)}): "
+                "their maps show what the model would do, not what was seen")
 
 
 def given_points(analysis: Analysis, typed: Sequence[str], table: Path | None, *, rest: str = "mean",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import output_folder, replacing, write_map
+from gmmhet.engine.io import made_by, output_folder, remove_files, replacing, write_map
 from gmmhet.engine.io.points import write_points
 from gmmhet.engine.landscape.analysis import Analysis, read_analysis
 from gmmhet.engine.landscape.movie import check_movie, write_movie
@@ -29,7 +29,7 @@ __all__ = ["PathChoice", "map_points", "movie_of", "write_path"]
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _COMMAND = "map"
-_OURS = re.compile(r"model_\d+\.(mrc|cif)")
+_OURS = re.compile(r"summary\.json|model_\d+\.(mrc|cif)")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def map_points(folder: Path, output: Path, *, at: Sequence[str] = (), table: Pat
     points = given_points(analysis, at, table, rest=rest)
     if len(points) == 0:
         raise InputError("no point is given; expected --at or --points")
-    _clear(output_folder(output))
+    if made_by(output_folder(output), _COMMAND):
+        remove_files(output, _OURS)
     around = surroundings(analysis.population, points)
     records = _write_models(output, analysis, points, around, cif)
     write_points(output / "points.csv", points, around.density, around.populated)
@@ -96,22 +97,6 @@ def map_points(folder: Path, output: Path, *, at: Sequence[str] = (), table: Pat
         _LOG.warning("%s", around.warning())
     _LOG.info("%s: %d model map%s of %d px, %.4g A a pixel", output, len(points), "s"[:len(points) > 1],
               analysis.model.box, analysis.model.pixel_size)
-
-
-def _clear(output: Path) -> None:
-    """Take away the maps of an earlier call; refuse the folder of another command."""
-    summary = output / "summary.json"
-    if summary.is_file():
-        try:
-            known = json.loads(summary.read_text(encoding="utf-8")).get("command") == _COMMAND
-        except (ValueError, AttributeError):
-            known = False
-        if not known:
-            raise InputError(f"{output}: holds the results of another command; expected a folder for the maps alone")
-        summary.unlink()
-        for old in output.iterdir():
-            if _OURS.fullmatch(old.name):
-                old.unlink()
 
 
 def _write_models(output: Path, analysis: Analysis, points: Array, around: Surroundings, cif: bool,

@@ -19,7 +19,7 @@ _FLOOR, _CEILING = 1e-3, 1 - 1e-4
 
 @dataclass(frozen=True)
 class HalfMapCurves:
-    """Correlation of two half maps.
+    """Correlation of two half maps; NaN throughout where a half has no particles.
 
     Attributes:
         frequency: [box // 2] of shells 1 .. box // 2, 1/Angstrom. unmasked, masked: [box // 2]; masked is corrected.
@@ -33,6 +33,12 @@ class HalfMapCurves:
     uncorrected: NDArray[np.float64]
     randomised: NDArray[np.float64]
 
+    @classmethod
+    def of_one_half(cls, box: int, pixel_size: float) -> "HalfMapCurves":
+        """Where there is nothing to compare a half map with."""
+        nothing = np.full(box // 2, np.nan)
+        return cls(np.arange(1, box // 2 + 1) / (box * pixel_size), nothing, nothing, nothing, nothing)
+
     def columns(self) -> dict[str, list[float | None]]:
         """Of fsc.csv by name; None for NaN."""
         named = {"fsc": self.unmasked, "fsc_masked": self.masked, "fsc_masked_uncorrected": self.uncorrected,
@@ -40,7 +46,9 @@ class HalfMapCurves:
         return {name: [float(v) if np.isfinite(v) else None for v in curve] for name, curve in named.items()}
 
     def resolution(self, threshold: float) -> float | None:
-        """Angstrom, where the masked curve first falls below the threshold; None when it starts below."""
+        """Angstrom, where the masked curve first falls below the threshold; None when it starts below, or is none."""
+        if np.isnan(self.masked).all():
+            return None
         found = resolution_at(self.frequency, self.masked, threshold)
         return found if np.isfinite(found) else None
 

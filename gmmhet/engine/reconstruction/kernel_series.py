@@ -79,9 +79,10 @@ class KernelSeries(Series):
         assert isinstance(windows, Windows)
         size = self._size(base)
         nested: list[Window] = []
+        nearest = windows.nearest(index)
         with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
             for inner, outer in itertools.pairwise([0, *(n for n in windows.sizes if n < len(self.table))]):
-                ring = self._window(size, threads, windows.order[index, inner:outer])
+                ring = self._window(size, threads, nearest[inner:outer])
                 window = ring if not nested else nested[-1] + ring
                 nested.append(window if size <= COARSE_ABOVE else window.spooled(Path(spool)))
             found = combine([base, *reversed(nested)], size, threads)
@@ -97,6 +98,7 @@ class KernelSeries(Series):
         medians = [b.median for b in found.bandwidths]
         counts = [int(((self.table.halves == h) & (self.contrast != 0)).sum()) for h in (1, 2)]
         return {"n_particles": sum(counts), "n_half1": counts[0], "n_half2": counts[1], "note": windows.note(index),
+                "populated": bool(windows.populated[index]),
                 "n_effective": float(np.exp(np.mean(np.log(medians)))) if medians else 0.0,
                 "bandwidth": [{"resolution": field / b.shell, "fewest": b.fewest, "median": b.median}
                               for b in found.bandwidths]}

@@ -5,8 +5,11 @@ particle i measures a place x drawn from it with variances V_i. A cluster is the
 as they are uncertain, and a particle of which little is known goes where most are.
 """
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 __all__ = ["deconvolved_mixture", "mixture_labels"]
@@ -41,7 +44,9 @@ def deconvolved_mixture(coordinates: Array, deviations: Array, components: int, 
                         ) -> tuple[Array, Array, Array]:
     """Weights [C], means [C, K] and covariances [C, K, K] of the components; arguments as of mixture_labels."""
     places, variances = _measurements(coordinates, deviations)
-    first = GaussianMixture(components, random_state=seed, reg_covar=_LEAST).fit(coordinates)
+    with warnings.catch_warnings():  # of fewer places than components; who needs all of them tells that some are empty
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        first = GaussianMixture(components, random_state=seed, reg_covar=_LEAST).fit(coordinates)
     weights, means, covariances = first.weights_, first.means_, first.covariances_
     before = -np.inf
     for _ in range(_PASSES):

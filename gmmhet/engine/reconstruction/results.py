@@ -13,14 +13,20 @@ from typing import Any
 
 from gmmhet import __version__
 from gmmhet.engine.config import ReconstructConfig
-from gmmhet.engine.io import ParticleTable, output_folder, replacing, write_particles
+from gmmhet.engine.io import ParticleTable, made_by, output_folder, remove_files, replacing, write_particles
+from gmmhet.engine.reconstruction.spreading import gridding
 
-__all__ = ["SPOOL", "MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
+__all__ = ["COMMAND", "SPOOL", "MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
 
 _LOG = logging.getLogger("gmmhet")
 SPOOL = ".windows"  # folders of large arrays while maps are made
-_MAP_FILE = re.compile(r"map_\d+(_half[12]|_local_resolution|_sharpened)?\.mrc")
-_FORMAT = 2  # of checkpoint.json: what an older version left is not resumed
+COMMAND = "reconstruct"  # as summary.json tells it
+_MAPS = r"map_\d+(_half[12]|_local_resolution|_sharpened)?\.mrc|summary\.json|fsc\.csv|classes\.star"
+_FILES = re.compile(_MAPS)
+#: without a map to go on from, its checkpoint goes too: another run must not take the next maps for them; and so does
+#: what gmmhet movie wrote beside the maps
+_ALL_FILES = re.compile(_MAPS + r"|checkpoint\.json|series\.cxc")
+_FORMAT = 3  # of checkpoint.json: what an older version left is not resumed
 _FOR_LATER = ("resume", "sharpen")  # options that the maps in the checkpoint do not depend on
 
 
@@ -40,9 +46,9 @@ class MapResult:
 
 
 def fingerprint(config: ReconstructConfig, table: ParticleTable, files: list[Path]) -> str:
-    """What the maps depend on: the options, this version, and the files as they are on disk."""
+    """What the maps depend on: the options, this version, how it grids, and the files as they are on disk."""
     options = {k: str(v) for k, v in asdict(config).items() if k not in _FOR_LATER}
-    digest = hashlib.sha256(json.dumps([_FORMAT, __version__, options], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_FORMAT, __version__, gridding(), options], sort_keys=True).encode())
     digest.update(table.fingerprint.encode())
     for path in files:
         if path.is_file():
@@ -52,10 +58,13 @@ def fingerprint(config: ReconstructConfig, table: ParticleTable, files: list[Pat
 
 
 class ResultFolder:
-    """The output folder. Maps of an earlier run are kept only to resume the same one.
+    """The output folder. Maps of an earlier run are kept only to resume the same one, and else removed; other files
+    are left as they are.
 
     Args:
         key: see :func:`fingerprint`.
+    Raises:
+        InputError: the folder holds the results of another command.
     """
 
     def __init__(self, path: Path, key: str, *, resume: bool) -> None:
@@ -65,16 +74,11 @@ class ResultFolder:
         self.done: dict[int, MapResult] = {}
         if resume and self._checkpoint.is_file():
             self.done = {m.number: m for m in self._saved() if all((self.path / f).is_file() for f in self._files(m))}
-        if not self.done:
-            self._checkpoint.unlink(missing_ok=True)  # its maps go: another run must not take the next ones for them
-        kept = {name for m in self.done.values() for name in self._files(m)}
         for spool in self.path.glob(f"{SPOOL}*"):  # of a run that was killed
             shutil.rmtree(spool, ignore_errors=True)
-        for old in self.path.iterdir():
-            if _MAP_FILE.fullmatch(old.name) and old.name not in kept:
-                old.unlink()
-        for name in ("summary.json", "fsc.csv", "classes.star"):
-            (self.path / name).unlink(missing_ok=True)
+        if made_by(self.path, COMMAND) or self._checkpoint.is_file():
+            kept = {name for m in self.done.values() for name in self._files(m)}
+            remove_files(self.path, _FILES if self.done else _ALL_FILES, kept)
 
     def _saved(self) -> list[MapResult]:
         """Maps of the checkpoint, if it is of this reconstruction and can be read."""

@@ -142,8 +142,9 @@ class Series(Replicated):
         both = first_map + second_map
         pixel = self._pixel(size)
         mask = soft_mask(DensityMap(both, pixel)) if self.mask is None else self._masks[size]
-        curves = compare_halves(first_map, second_map, mask, pixel, self.seed + index)
         given = [e for e in (first, second) if e is not None]
+        curves = (compare_halves(first_map, second_map, mask, pixel, self.seed + index) if len(given) == 2 else
+                  HalfMapCurves.of_one_half(size, pixel))
         if size < self.table.box and len(given) == 2 and near_limit(curves) > GOES_ON:
             del first, second, given
             with ThreadPoolExecutor(at_once(self.table.box, threads)) as pool:
@@ -192,9 +193,10 @@ class Series(Replicated):
     def _particles(self, index: int) -> dict[str, Any]:
         counts = [len(self._rows(index, half)) for half in (1, 2)]
         empty = [half for half, count in enumerate(counts, 1) if count == 0]
-        note = f"no particles in half {empty[0]}: its map is 0 and no resolution can be told" if empty else None
-        return {"n_particles": sum(counts), "n_effective": self.selection.n_effective(index), "n_half1": counts[0],
-                "n_half2": counts[1], "note": note}
+        note = f"no particles in half {empty[0]}: there is no curve and no resolution" if empty else None
+        effective = self.selection.n_effective(index, self.contrast != 0)
+        return {"n_particles": sum(counts), "n_effective": effective, "n_half1": counts[0], "n_half2": counts[1],
+                "note": note}
 
     def _write_local(self, stem: str, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves,
                      threads: int) -> dict[str, Any]:

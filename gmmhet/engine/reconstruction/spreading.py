@@ -23,12 +23,17 @@ except (ImportError, OSError) as error:  # OSError: one of the libraries that it
     logging.getLogger("gmmhet").warning("finufft cannot be imported (%s): maps are made by trilinear gridding, less "
                                         "exact", error)
 
-__all__ = ["Spreader", "density_grid", "even_size"]
+__all__ = ["Spreader", "density_grid", "even_size", "gridding"]
 
 _OVERSAMPLING = 1.25  # that the kernel is made for: voxels up to 0.4 of the grid's period come out to the tolerance
 _KERNEL_OFFSETS = 256
 _RIM = 8  # cells; half the kernel's width is less for any tolerance in single precision
 _SMALLEST = 4 * _RIM
+
+
+def gridding() -> str:
+    """Whose kernel spreads the values: finufft's, or the trilinear one."""
+    return "trilinear" if finufft is None else "finufft"
 
 
 def density_grid(box: int) -> int:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
+from gmmhet.engine.population import Population
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_mask, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
-from gmmhet.engine.reconstruction.results import ResultFolder, fingerprint
+from gmmhet.engine.reconstruction.results import COMMAND, ResultFolder, fingerprint
 from gmmhet.engine.reconstruction.selection import (
     Selection,
     Windows,
@@ -27,6 +29,7 @@ from gmmhet.engine.reconstruction.selection import (
 )
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.reconstruction.sharpening import sharpen_series
+from gmmhet.engine.reconstruction.spreading import gridding
 from gmmhet.engine.symmetry import rotation_matrices
 
 __all__ = ["reconstruct"]
@@ -49,6 +52,7 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         InputError: one line naming the file, the value and what was expected.
     """
     started = time.monotonic()
+    made_by(output, COMMAND)  # refuses other folders before any work
     placed = read_placed(particles, latents, root)
     table = placed.particles
     mask = read_mask(config, table)
@@ -60,9 +64,8 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         _LOG.info("%s: %d of %d maps are there already", output, len(folder.done), len(selection))
     noise = with_residual_noise(image_noise(table), table, analysis)
     kind = KernelSeries if isinstance(selection, Windows) else Series
-    for note in (selection.note(i) for i in range(len(selection))) if isinstance(selection, Windows) else ():
-        if note:
-            _LOG.warning("%s", note)
+    for line in selection.warnings() if isinstance(selection, Windows) else ():
+        _LOG.warning("%s", line)
     series = kind(table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed,
                   folder)
     prepared = time.monotonic()
@@ -94,19 +97,32 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
     if config.by == "clusters":
         return mixture_clusters(placed.coordinates, placed.deviations, k, config.n, config.seed)
     if config.by == "kernel":
-        z = placed.coordinates
-        points = points_along(z, k, config.n) if config.points is None else read_points(config.points, modes)
-        return nested_windows(z, placed.deviations, points, k, _mean_covariance(analysis, modes))
+        points = (points_along(placed.coordinates, k, config.n) if config.points is None else
+                  read_points(config.points, modes))
+        return _around_points(placed, points, k, analysis)
     return equal_bins(placed.coordinates[:, k], n, config.n)
 
 
-def _mean_covariance(analysis: Path, modes: int) -> NDArray[np.float64] | None:
-    """[K, K] mean posterior covariance, where analysis.npz is there and is about as many modes."""
+def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analysis: Path) -> Windows:
+    """Windows around points [M, K], with what analysis.npz says of the posteriors where it is about as many modes."""
+    covariance = _covariance(analysis, points.shape[1])
+    mean, own = None, np.square(placed.deviations)
+    if covariance is not None:
+        mean = covariance.mean(axis=0, dtype=np.float64)
+        mean = mean if np.isfinite(mean).all() and np.linalg.eigvalsh(mean)[0] > 0 else None
+        if len(covariance) == len(placed.latents):  # else it is of whole particles, and these are subunits, or a subset
+            own = covariance[placed.row]
+    populated = Population(placed.coordinates, own).populated(points)
+    return nested_windows(placed.coordinates, placed.deviations, points, mode, populated, mean)
+
+
+def _covariance(analysis: Path, modes: int) -> NDArray[np.floating[Any]] | None:
+    """[rows, K, K] posterior covariances of analysis.npz, where it is there."""
     if not analysis.is_file():
         return None
     with np.load(analysis, allow_pickle=False) as data:
-        found = data["covariance"].mean(axis=0, dtype=np.float64) if "covariance" in data else np.zeros((0, 0))
-    return found if found.shape == (modes, modes) and np.linalg.eigvalsh(found)[0] > 0 else None
+        found = np.asarray(data["covariance"]) if "covariance" in data else np.zeros(0)
+    return found if found.shape[1:] == (modes, modes) and len(found) else None
 
 
 def _mean_coordinates(placed: Placed, selection: Selection, index: int) -> list[float]:
@@ -123,14 +139,16 @@ def _threads() -> int:
 
 
 def _about(config: ReconstructConfig, maps: int, preparing: float, making: float) -> dict[str, Any]:
-    return {"by": config.by, "mode": config.mode, "symmetry": config.symmetry,
+    return {"command": COMMAND, "by": config.by, "mode": config.mode, "symmetry": config.symmetry,
             "parameters": {"n": maps, "points": str(config.points) if config.points else None,
-                           "mask": str(config.mask or "automatic"), "seed": config.seed},
+                           "mask": str(config.mask or "automatic"), "gridding": gridding(), "seed": config.seed},
             "timing": {"prepare": round(preparing, 3), "maps": round(making, 3)}}
 
 
 def _log_map(record: dict[str, Any]) -> None:
     found = record["resolution_fsc143"]
-    count = record["n_particles"]
-    _LOG.info("%s: %d particle%s, %s", record["file"], count, "" if count == 1 else "s",
-              f"{found:.1f} A (FSC 0.143)" if found else record["note"] or "half maps do not agree at any resolution")
+    kernel = "bandwidth" in record
+    count = round(record["n_effective"]) if kernel else record["n_particles"]
+    why = None if kernel else record["note"]  # of kernels it was told before the maps were made
+    _LOG.info("%s: %s%d particle%s, %s", record["file"], "effectively " if kernel else "", count, "s"[:count != 1],
+              f"{found:.1f} A (FSC 0.143)" if found else why or "half maps do not agree at any resolution")

@@ -281,14 +281,14 @@ def fit_fsc(results: Results, curve: Curve) -> str:
 
 
 def bin_fsc(curves: tuple[Curve, ...], *, masked: bool, kernels: bool = False) -> str:
-    """Half-map FSC of every map along the motion; kernels: the maps are of nested windows."""
-    shown = tuple(Curve(c.name, c.frequency, v) for c in curves
-                  if (v := c.masked if masked else c.values) is not None and np.isfinite(v).any())
+    """Half-map FSC of every map that has two halves; kernels: the maps are of nested windows."""
+    shown = {i: Curve(c.name, c.frequency, v) for i, c in enumerate(curves)
+             if (v := c.masked if masked else c.values) is not None and np.nan_to_num(v).any()}
     if not shown:
         return ""
-    plot = _fsc_plot(f"Half-maps of each map, {'masked' if masked else 'no mask'}", shown)
-    for i, curve in enumerate(shown):
-        plot.line(curve.frequency, curve.values, along_colour(i, len(shown)), label=f"map {curve.name}")
+    plot = _fsc_plot(f"Half-maps of each map, {'masked' if masked else 'no mask'}", tuple(shown.values()))
+    for i, curve in shown.items():
+        plot.line(curve.frequency, curve.values, along_colour(i, len(curves)), label=f"map {curve.name}")
     halves = ("halves of all particles, with the same filters: what repeats, not how far motion is still blurred"
               if kernels else "halves of the particles of each map")
     return plot.figure(f"Agreement of two maps from independent {halves}. Dotted: 0.5 and 0.143; a map's resolution is "

@@ -10,9 +10,11 @@ from gmmhet import __version__
 from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts, trust
 from gmmhet.engine.report.choosing import chooser, choosing_data
+from gmmhet.engine.report.elements import cell, table, viewer
 from gmmhet.engine.report.leaks import leak_card, leak_sentence
-from gmmhet.engine.report.results import MapBin, Mode, Results, Stage, read_results
-from gmmhet.engine.report.scene import scene, shown_bins
+from gmmhet.engine.report.map_section import maps_section
+from gmmhet.engine.report.results import Mode, Results, Stage, read_results
+from gmmhet.engine.report.scene import scene
 from gmmhet.engine.report.words import angstrom, answer, counted, number, sentences
 
 __all__ = ["write_report"]
@@ -48,7 +50,7 @@ def _json(value: Any) -> str:
 def _page(results: Results) -> str:
     name = results.folder.resolve().name
     sections = [("motion", "Molecule and motion", _pictures(results)),
-                ("maps", "Maps from the particles", _maps(results)),
+                ("maps", "Maps from the particles", maps_section(results)),
                 ("modes", "How many modes, and how sure", _modes(results)),
                 ("trust", "What could pass for motion", _trust(results)),
                 ("coordinates", "Where the particles lie", _coordinates(results)),
@@ -92,18 +94,13 @@ def _cautions(results: Results) -> list[tuple[str, str]]:
             ("Whole molecule", " ".join(trust.rigid_words(results))), ("Leaks", leak_sentence(results))]
 
 
-def _viewer(kind: str, label: str, extra: str = "") -> str:
-    return (f'<div class="viewer" data-kind="{kind}" data-label="{escape(label)}" {extra}>'
-            '<div class="waiting">Drawing …<noscript> This picture needs JavaScript.</noscript></div></div>')
-
-
 def _pictures(results: Results) -> str:
     movies = [m for m in results.significant if m.frames]
     note = ("Every ball is a Gaussian. Flexibility is how far it moves, and occupancy change how much its density "
             "changes, over all particles, by the modes found. " if movies else "Every ball is a Gaussian. ")
     note += ("The raw gradients are how strongly the images pull at it. They hold noise and grow with its weight, so "
              "their colours differ even where nothing moves.")
-    molecule = (f'<div class="card tall"><h3>The molecule as Gaussians</h3>{_viewer("molecule", "The Gaussians in 3D")}'
+    molecule = (f'<div class="card tall"><h3>The molecule as Gaussians</h3>{viewer("molecule", "The Gaussians in 3D")}'
                 f'<p class="note">{note} Drag to turn; click, then use the wheel to zoom.</p></div>')
     right = _movie(movies) if movies else ""
     if not movies:
@@ -122,76 +119,8 @@ def _movie(modes: list[Mode]) -> str:
     note = ("Maps of the Gaussian model along the mode, all at one threshold and one grey scale. Arrows run from the "
             "first map to the last. This is the model's motion; maps from the particles themselves stand below when "
             "they were made.")
-    viewer = _viewer("movie", "Movie of the motion", extra)
-    return f'<div class="card"><h3>The motion{untested}</h3>{viewer}<p class="note">{note}</p></div>'
-
-
-def _maps(results: Results) -> str:
-    if not results.bins:
-        return ""
-    kernels = any(b.kernel for b in results.bins)
-    masked, plain = (charts.bin_fsc(results.bin_curves, masked=m, kernels=kernels) for m in (True, False))
-    table = f'<div class="card"><h3>The maps</h3>{_bin_table(results)}</div>'
-    rest = charts.bin_counts(results.bins) + (plain if masked else "")
-    if len(results.bins) == 1:
-        viewer = _viewer("movie", "The map of all particles", 'data-series="maps" data-plain="1"')
-        single = f'<div class="card"><h3>One map of all particles</h3>{viewer}</div>'
-        return f'<div class="pair">{single}<div class="stack">{table}{masked or plain}</div></div>'
-    if not shown_bins(results):
-        return ("<p>The folder holds maps along a direction that is not a significant mode. Differences between them "
-                f'cannot be told from noise, so they are not shown in motion.</p>{table}<div class="charts below">'
-                f"{masked or plain}{rest}</div>")
-    note = ("Every map is made from the particles' own pixels, all at one threshold and one grey scale. If the motion "
-            "is real, these maps move as the model above does.")
-    viewer = _viewer("movie", "Movie of the maps from the particles", 'data-series="maps" data-plain="1"')
-    title = "One map at each of several points of the motion" if kernels else "One map from each stretch of the motion"
-    movie = f'<div class="card"><h3>{title}</h3>{viewer}<p class="note">{note}</p></div>'
-    return (f'<div class="pair">{movie}<div class="stack">{table}{masked or plain}</div></div>'
-            f'<div class="charts below">{rest}</div>')
-
-
-def _cell(value: float | None) -> str:
-    """A figure: rounded to be read, the full value beside it for whoever copies it."""
-    exact = "" if value is None else repr(value)
-    return f'<td class="figure" data-value="{exact}" title="{exact}">{number(value)}</td>'
-
-
-def _table(name: str, heads: str, rows: str, note: str) -> str:
-    return (f'<div class="scroll"><table class="{name}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-            f'</div><p class="note">{note}</p>')
-
-
-def _bin_table(results: Results) -> str:
-    local = any(b.local_median is not None for b in results.bins)
-    heads = "<th>map</th>" + "".join(f'<th class="figure">{h}</th>' for h in (
-        "from", "to", "particles", "effective", "Å at FSC 0.5", "Å at FSC 0.143", *(["Å local"] if local else [])))
-    rows = []
-    for i, b in enumerate(results.bins, 1):
-        figures = (b.low, b.high, b.n_particles, b.n_effective, b.resolution_fsc500, b.resolution_fsc143)
-        cells = "".join(_cell(v) for v in figures) + (_local_cell(b) if local else "")
-        rows.append(f"<tr><td>{i}</td>{cells}</tr>")
-    note = ("From and to: the stretch of the coordinate (standard deviations). Effective: the number of fully weighted "
-            "particles that would carry the same information.")
-    if any(b.kernel for b in results.bins):
-        note = ("From and to: the stretch of the coordinate (standard deviations) of the particles nearest to the "
-                "point that the map stands for. Effective: how many particles the map is made of, the mean over bands "
-                "of frequencies; parts that stand still are made of more, parts that move of fewer.")
-    if local:
-        note += (" Local: where the half maps around a point cease to agree (correlation 0.5), as the median over the "
-                 "molecule; below, where its best tenth ends and its worst begins.")
-    if results.b_factor is not None:
-        note += (f" Maps sharpened by a B factor of {number(results.b_factor)}\N{NO-BREAK SPACE}Å² stand beside them "
-                 "in the folder; the page shows them unsharpened.")
-    return _table("bins", heads, "".join(rows), note)
-
-
-def _local_cell(found: MapBin) -> str:
-    """Median, and the percentiles smaller below it."""
-    if found.local_median is None:
-        return _cell(None)
-    exact = repr(found.local_median)
-    return (f'<td class="figure" data-value="{exact}" title="{exact}">{number(found.local_median)} '
-            f"<br><small>{number(found.local_10)} to {number(found.local_90)}</small></td>")
+    movie = viewer("movie", "Movie of the motion", extra)
+    return f'<div class="card"><h3>The motion{untested}</h3>{movie}<p class="note">{note}</p></div>'
 
 
 def _modes(results: Results) -> str:
@@ -215,9 +144,9 @@ def _mode_table(modes: tuple[Mode, ...]) -> str:
                    *([m.rigid_share] if rigid else []))
         passed = "not tested" if m.significant is None else "yes" if m.significant else "no"
         rows.append(f'<tr{"" if m.significant else " class=weak"}><td>{m.number}</td>'
-                    f"{''.join(_cell(v) for v in figures)}<td>{passed}</td><td class=words>{escape(m.verdict)}</td>"
+                    f"{''.join(cell(v) for v in figures)}<td>{passed}</td><td class=words>{escape(m.verdict)}</td>"
                     "</tr>")
-    return _table("modes", heads + "<th>significant</th><th>verdict</th>", "".join(rows),
+    return table("modes", heads + "<th>significant</th><th>verdict</th>", "".join(rows),
                   "Held-out gain: log-likelihood per particle, on particles kept out of the estimate. Null quantile: "
                   "what chance alone reaches. Posterior sd: how well one particle's coordinate is known, where the "
                   "spread of all particles is 1. "

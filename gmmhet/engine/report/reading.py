@@ -1,13 +1,17 @@
-"""Values of JSON files, checked where they are read, so that a message can name the file and the place in it."""
+"""Values of JSON files and tables, checked where they are read, so that a message can name file and place."""
 
+import csv
 import json
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gmmhet.engine.errors import InputError
 
-__all__ = ["number_in", "numbers_in", "read_json", "records_in"]
+__all__ = ["column_in", "number_in", "numbers_in", "read_json", "records_in", "rows_in"]
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -50,3 +54,31 @@ def records_in(record: dict[str, Any], key: str, path: Path) -> list[dict[str, A
     if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
         raise InputError(f"{path}: {key} is no list of objects; expected one object an entry")
     return value
+
+
+def rows_in(path: Path, columns: tuple[str, ...]) -> dict[str, list[str]]:
+    """Columns of a table (.csv) as texts. Raises InputError where one is missing."""
+    with open(path, newline="", encoding="utf-8") as handle:
+        reader = csv.DictReader(handle)
+        missing = [c for c in columns if c not in (reader.fieldnames or [])]
+        if missing:
+            raise InputError(f"{path}: no column {missing[0]}; expected {','.join(columns)}")
+        rows = list(reader)
+    return {c: [row[c] or "" for row in rows] for c in columns}
+
+
+def column_in(path: Path, name: str, texts: list[str]) -> NDArray[np.float64]:
+    """Numbers of a column; an empty cell is NaN. Raises InputError for anything else."""
+    try:
+        return np.array([float(t) if t.strip() else math.nan for t in texts])
+    except ValueError:
+        row, text = next((i, t) for i, t in enumerate(texts, 1) if not _is_number(t))
+        raise InputError(f"{path}: row {row}: {name} is {text!r}; expected a number") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True

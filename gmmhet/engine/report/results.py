@@ -1,7 +1,5 @@
 """What a run folder holds, read and checked once for the report. File contents: CONVENTIONS.rst, "Files"."""
 
-import csv
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.report.evidence import Evidence, read_evidence
-from gmmhet.engine.report.reading import number_in, numbers_in, read_json, records_in
+from gmmhet.engine.report.reading import column_in, number_in, numbers_in, read_json, records_in, rows_in
 
 __all__ = ["TOO_FEW", "Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
 
@@ -61,12 +59,14 @@ class MapBin:
 
     Attributes:
         coordinates: mean of its particles along every mode; empty where not told. kernel: made of nested windows.
+        note: what it does not show, in words, or empty.
     """
 
     number: int
     path: Path
     coordinates: tuple[float, ...]
     kernel: bool
+    note: str
     n_particles: float | None
     n_effective: float | None
     coordinate: float | None
@@ -155,7 +155,8 @@ def read_results(folder: Path) -> Results:
     maps = read_json(folder / "maps" / "summary.json") if (folder / "maps" / "summary.json").is_file() else {}
     run = read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
     fit = read_json(folder / "model" / "summary.json") if (folder / "model" / "summary.json").is_file() else {}
-    stages = [_stage("fit", fit), _stage("analyze", summary), _stage("reconstruct", maps), _run_stage(run)]
+    stages = [_stage("fit", fit), _stage("analyze", summary), _stage("reconstruct", maps, "by", "mode", "symmetry"),
+              _run_stage(run)]
     fitted = folder / "model" / "fitted.mrc"
     return Results(
         folder, summary, modes, arrays, _fit_curve(folder / "model" / "fsc.csv"), fitted if fitted.is_file() else None,
@@ -211,46 +212,19 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> dict[str, list[str]]:
-    with open(path, newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        missing = [c for c in columns if c not in (reader.fieldnames or [])]
-        if missing:
-            raise InputError(f"{path}: no column {missing[0]}; expected {','.join(columns)}")
-        rows = list(reader)
-    return {c: [row[c] or "" for row in rows] for c in columns}
-
-
-def _column(path: Path, name: str, texts: list[str]) -> Floats:
-    """Numbers; an empty cell is NaN."""
-    try:
-        return np.array([float(t) if t.strip() else math.nan for t in texts])
-    except ValueError:
-        row, text = next((i, t) for i, t in enumerate(texts, 1) if not _is_number(t))
-        raise InputError(f"{path}: row {row}: {name} is {text!r}; expected a number") from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True
-
-
 def _fit_curve(path: Path) -> Curve | None:
     if not path.is_file():
         return None
-    rows = _rows(path, ("frequency", "fsc"))
-    return Curve("model against map", *(_column(path, c, rows[c]) for c in ("frequency", "fsc")))
+    rows = rows_in(path, ("frequency", "fsc"))
+    return Curve("model against map", *(column_in(path, c, rows[c]) for c in ("frequency", "fsc")))
 
 
 def _bin_curves(path: Path) -> tuple[Curve, ...]:
     if not path.is_file():
         return ()
-    rows = _rows(path, ("map", "frequency", "fsc", "fsc_masked"))
+    rows = rows_in(path, ("map", "frequency", "fsc", "fsc_masked"))
     names = np.array(rows["map"])
-    values = [_column(path, c, rows[c]) for c in ("frequency", "fsc", "fsc_masked")]
+    values = [column_in(path, c, rows[c]) for c in ("frequency", "fsc", "fsc_masked")]
     return tuple(Curve(name, *(v[names == name] for v in values)) for name in dict.fromkeys(rows["map"]))
 
 
@@ -264,7 +238,8 @@ def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
             "local_resolution_median", "local_resolution_10", "local_resolution_90")
     return MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
-                  bool(record.get("bandwidth")), *(number_in(record, k, path, where) for k in keys))
+                  bool(record.get("bandwidth")), str(record.get("note") or ""),
+                  *(number_in(record, k, path, where) for k in keys))
 
 
 def _b_factor(maps: dict[str, Any], path: Path) -> float | None:
@@ -283,9 +258,12 @@ def _verdicts(run: dict[str, Any], summary: dict[str, Any]) -> tuple[str, ...]:
     return tuple(text for text in (told, "" if analysis in told else analysis) if text)
 
 
-def _stage(name: str, record: dict[str, Any]) -> Stage:
+def _stage(name: str, record: dict[str, Any], *more: str) -> Stage:
+    """more: entries beside the parameters that are parameters too."""
     parameters, timing = record.get("parameters"), record.get("timing")
-    return Stage(name, parameters if isinstance(parameters, dict) else {}, timing if isinstance(timing, dict) else {})
+    shown = {key: record[key] for key in more if key in record}
+    return Stage(name, shown | (parameters if isinstance(parameters, dict) else {}),
+                 timing if isinstance(timing, dict) else {})
 
 
 def _run_stage(run: dict[str, Any]) -> Stage:

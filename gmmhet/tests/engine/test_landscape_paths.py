@@ -7,7 +7,7 @@ import numpy as np
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.landscape.paths import path_along_mode, path_between, principal_path
 from gmmhet.engine.landscape.polyline import evenly_spaced
-from gmmhet.engine.landscape.population import Population
+from gmmhet.engine.population import Population
 from gmmhet.tests.engine.planted_landscape import arc, clusters, ring, with_posteriors
 
 

@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 from scipy.stats import chi2, multivariate_normal
 
-from gmmhet.engine.landscape.population import FEWEST_NEAR, Population
+from gmmhet.engine.population import FEWEST_NEAR, Population
 from gmmhet.tests.engine.planted_landscape import ring, with_posteriors
 
 

@@ -144,7 +144,8 @@ class TestBins(unittest.TestCase):
         self.assertTrue((found.high[:-1] < found.low[1:]).all())
         self.assertEqual((found.low[0], found.high[-1]), (z.min(), z.max()))
         np.testing.assert_array_equal(found.classes, 1 + np.argmax(found.weights, axis=0))
-        self.assertAlmostEqual(found.n_effective(3), 25)
+        self.assertAlmostEqual(found.n_effective(3, np.ones(103, bool)), 25)
+        self.assertAlmostEqual(found.n_effective(3, z < found.high[3]), 24)
 
     def test_equal_values_and_no_coordinate(self):
         """Ties never empty a bin; without a coordinate there is one map of all."""
@@ -187,10 +188,14 @@ class TestClusters(unittest.TestCase):
         np.testing.assert_allclose(np.sqrt(covariances[:, 0, 0]), 0.2, rtol=0.15)
 
     def test_more_clusters_than_places(self):
-        z = np.repeat([[0.0], [1.0]], 20, axis=0)
-        with self.assertRaisesRegex(InputError, "clusters are empty; expected fewer"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # scikit-learn says so too
-            mixture_clusters(z, np.zeros_like(z), 0, 5, seed=0)
+        """One line says so, and scikit-learn says nothing beside it."""
+        for z, clusters, words in (
+                (np.repeat([[0.0], [1.0]], 20, axis=0), 5, "--n is 5, but .* into 2 clusters; expected at most 2"),
+                (np.zeros((20, 2)), 3, "--n is 3, but .* into 1 cluster; expected at most 1"),
+                (np.zeros((1, 2)), 1, "--by is clusters, and there is 1 particle; expected at least 2")):
+            with self.assertRaisesRegex(InputError, words), warnings.catch_warnings():
+                warnings.simplefilter("error")
+                mixture_clusters(z, np.zeros_like(z), 0, clusters, seed=0)
 
 
 class TestWindows(unittest.TestCase):
@@ -202,28 +207,42 @@ class TestWindows(unittest.TestCase):
         z, sd = self.rng.normal(size=(2000, 2)), self.rng.uniform(0.1, 0.5, (2000, 2))
         covariance = np.array([[0.09, 0.03], [0.03, 0.16]])
         points = np.array([[0.5, -0.5], [-1.0, 0.2]])
-        found = nested_windows(z, sd, points, 0, covariance)
+        found = nested_windows(z, sd, points, 0, np.ones(2, bool), covariance)
         self.assertEqual(found.sizes, (64, 160, 400, 1000))
         w = np.linalg.inv(covariance)
         for i, p in enumerate(points):
             expected = [(q - p) @ w @ (q - p) + w[0, 0] * s[0] ** 2 + w[1, 1] * s[1] ** 2
                         for q, s in zip(z, sd, strict=True)]
-            np.testing.assert_array_equal(found.order[i], np.argsort(expected)[:1000])
+            np.testing.assert_array_equal(found.nearest(i), np.argsort(expected)[:1000])
             some = z[np.argsort(expected)[:64], 0]
             self.assertEqual((found.low[i], found.high[i]), (some.min(), some.max()))
         nearer = [int(np.einsum("k,kl,l", q - points[1], w, q - points[1])
                        < np.einsum("k,kl,l", q - points[0], w, q - points[0])) for q in z]
         np.testing.assert_array_equal(found.classes, 1 + np.array(nearer))
 
-    def test_few_particles_make_one_window(self):
-        z = self.rng.normal(size=(30, 1))
-        self.assertEqual(nested_windows(z, np.full((30, 1), 0.1), z[:2], 0).sizes, (30,))
+    def test_few_particles_make_one_window_and_maps_that_are_alike(self):
+        z = self.rng.normal(size=(51, 1))
+        found = nested_windows(z[:50], np.full((50, 1), 0.1), z[:2], 0, np.ones(2, bool))
+        self.assertEqual((found.sizes, found.note(1)),
+                         ((50,), "all maps are alike: all 50 particles are in each; expected more than 50"))
+        self.assertEqual(found.warnings(), ["the maps are alike: all 50 particles are in each; expected more than 50"])
+        found = nested_windows(z, np.full((51, 1), 0.1), z[:2], 0, np.ones(2, bool))
+        self.assertEqual((found.sizes, found.note(1), found.warnings()), ((50,), None, []))
 
-    def test_a_point_far_from_all_particles_is_told(self):
+    def test_points_without_particles_are_told(self):
         z = self.rng.normal(size=(200, 1))
-        found = nested_windows(z, np.full((200, 1), 0.5), np.array([[0.0], [30.0]]), 0)
+        points = np.array([[0.0], [30.0], [40.0]])
+        found = nested_windows(z, np.zeros((200, 1)), points, 0, np.array([True, False, False]))
         self.assertIsNone(found.note(0))
-        self.assertIn(f"{(30 - z.max()) / 0.5:.0f} standard deviations away", found.note(1))
+        self.assertIn("no particles are at the point: what is shown are the particles that come nearest", found.note(1))
+        self.assertEqual([line.partition(":")[0] for line in found.warnings()],
+                         ["no particles are at the points of maps 2, 3"])
+
+    def test_memory_is_that_of_the_particles_however_many_points(self):
+        z = self.rng.normal(size=(4000, 2))
+        found = nested_windows(z, np.full((4000, 2), 0.1), z[:500], 0, np.ones(500, bool))
+        whole = sum(v.nbytes for v in vars(found).values() if isinstance(v, np.ndarray))
+        self.assertLess(whole, 4 * z.nbytes)
 
     def test_few_particles_have_points_of_their_own(self):
         z = np.arange(20.0)[:, None]

@@ -25,7 +25,7 @@ class TestEmptyHalves(Workspace):
         self.assertEqual((record["n_half1"], record["n_half2"], record["resolution_fsc143"]), (240, 0, None))
         self.assertIn("no particles in half 2", record["note"])
         self.assertEqual(np.abs(read_map(output / "map_01_half2.mrc").data).max(), 0)
-        self.assertEqual(np.abs(np.genfromtxt(output / "fsc.csv", delimiter=",", names=True)["fsc"]).max(), 0)
+        self.assertTrue(np.isnan(np.genfromtxt(output / "fsc.csv", delimiter=",", names=True)["fsc"]).all())
         true = density(data.atoms[0], 24)
         found = read_map(output / "map_01.mrc").data
         self.assertGreater(np.corrcoef(found.ravel(), true.ravel())[0, 1], 0.97)

@@ -152,7 +152,9 @@ class TestKernels(Folder):
         """Their columns mean something else than those of bins."""
         write_run(self.run_folder)
         maps = json.loads((self.run_folder / "maps/summary.json").read_text())["maps"]
-        self.assertNotIn("parts that move of fewer", self.page().text)
+        plain = self.page().text
+        for words in ("parts that move of fewer", "blurred as all particles make it"):
+            self.assertNotIn(words, plain)
         bands = [{"resolution": 40.0, "fewest": 50.0, "median": 300.0}]
         self.change("maps/summary.json", by="kernel", maps=[m | {"bandwidth": bands} for m in maps])
         text = self.page().text
@@ -162,8 +164,44 @@ class TestKernels(Folder):
         self.assertIn("halves of all particles, with the same filters", text)
         self.assertIn("Particles each map is made of", text)
         self.assertIn("places of the maps", text)
+        self.assertIn("a part that moves is as blurred as all particles make it", text)
         for words in ("of each bin", "each stretch", "Maps of fewer particles", "borders between the maps"):
             self.assertNotIn(words, text)
+
+
+class TestNotes(Folder):
+    def test_what_a_map_does_not_show_stands_below_the_table(self) -> None:
+        write_run(self.run_folder)
+        maps = json.loads((self.run_folder / "maps/summary.json").read_text())["maps"]
+        notes = [None, "no <curve>", "no particles", "no <curve>", None]
+        self.change("maps/summary.json", maps=[m | {"note": n} for m, n in zip(maps, notes, strict=True)])
+        text = self.page().text
+        for words in ("Maps 2, 4: no <curve>.", "Map 3: no particles."):
+            self.assertEqual(text.count(words), 1)
+
+    def test_a_map_without_a_curve_is_not_drawn_at_zero(self) -> None:
+        """Of empty cells, and of the zeros that stood there before; the other maps keep their colours."""
+        write_run(self.run_folder)
+        path = self.run_folder / "maps/fsc.csv"
+        colours = self.colours_of_map_3()
+        for cells in (",,", ",0.00000,0.00000"):
+            rows = [r if r[0] != "2" else ",".join(r.split(",")[:3]) + cells for r in path.read_text().splitlines()]
+            path.write_text("\n".join(rows) + "\n")
+            page = self.page()
+            self.assertEqual([page.words.count(f"map {k}") for k in range(1, 6)], [2, 0, 2, 2, 2])
+            self.assertEqual(self.colours_of_map_3(), colours)
+        self.assertEqual(len(colours), 2)
+
+    def colours_of_map_3(self) -> list[str]:
+        self.page()
+        return re.findall(r'stroke="(#\w+)"[^>]*/></svg>map 3<', self.output.read_text(encoding="utf-8"))
+
+    def test_how_maps_were_made_is_told(self) -> None:
+        write_run(self.run_folder)
+        self.change("maps/summary.json", by="clusters", mode=2, symmetry="C3")
+        cells = [[text for _, text in row] for row in self.page().rows("run")]
+        for pair in (["by", "clusters"], ["mode", "2"], ["symmetry", "C3"]):
+            self.assertIn(pair, cells)
 
 
 class TestNoMotion(Folder):

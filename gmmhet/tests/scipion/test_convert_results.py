@@ -5,10 +5,11 @@ import unittest
 import mrcfile
 import numpy as np
 from pwem.emlib.image import ImageHandler
-from pwem.objects import SetOfClasses3D, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
+from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 
 from gmmhet.convert import (
     fill_classes,
+    fill_curve_set,
     fill_flexible_map_set,
     fill_flexible_set,
     fill_map_set,
@@ -19,6 +20,7 @@ from gmmhet.convert import (
 )
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_star, table_from, write_map, write_star
+from gmmhet.protocols.map_lines import map_lines
 from gmmhet.tests.scipion.cases import HAND_BOX as BOX
 from gmmhet.tests.scipion.cases import HAND_PIXEL as PIXEL
 from gmmhet.tests.scipion.cases import ConvertCase
@@ -118,6 +120,16 @@ class TestMaps(ConvertCase):
         x, y = curves[1].getData()
         self.assertEqual(([*map(float, x)], [*map(float, y)]), ([0.05, 0.1], [0.9, 0.1]))
 
+    def test_a_map_of_one_half_has_no_curve(self):
+        """Cells are empty where a half has no particles: no curve of zeros comes of it."""
+        path = self.folder / "fsc.csv"
+        path.write_text("map,frequency,resolution,fsc,fsc_masked\n1,0.05,20,,\n1,0.1,10,,\n2,0.05,20,0.8,1\n"
+                        "2,0.1,10,0.3,0.2\n", encoding="utf-8")
+        self.assertEqual(list(read_fsc_curves(path)), [2])
+        curves = SetOfFSCs(filename=":memory:")
+        fill_curve_set(curves, path)
+        self.assertEqual([c.getObjLabel() for c in curves.iterItems()], ["map 2", "map 2, no mask"])
+
     def test_maps_with_coordinates_carry_on_program_and_analysis(self):
         maps = [{"file": self.map(f"{n}.mrc").name, "half1": f"{n}a.mrc", "half2": f"{n}b.mrc", "coordinate": n - 0.5,
                  "coordinates": [n - 0.5, -0.25, 1e-7]} for n in (1, 2)]
@@ -157,6 +169,20 @@ class TestMaps(ConvertCase):
         fill_classes(classes, particles, {5: 2, 2: 1, 9: 0}, volumes)
         self.assertEqual({c.getObjId(): [p.getObjId() for p in c] for c in classes.iterItems()}, {1: [2], 2: [5]})
         self.assertEqual(classes[1].getRepresentative().getFileName(), str(self.folder / "1.mrc"))
+
+
+class TestLines(unittest.TestCase):
+
+    def test_maps_at_points_tell_effective_particles_and_what_their_resolution_means(self):
+        record = {"n_particles": 9000, "n_effective": 412.4, "coordinate": 0.5, "resolution_fsc143": 7.26,
+                  "local_resolution_median": None, "note": None}
+        summary = {"by": "kernel", "maps": [record, record | {"note": "no particles are here"}], "sharpening": None}
+        self.assertEqual(map_lines(summary)[:3], [
+            *(f"Map {k}: effectively 412 particles, coordinate 0.50, resolution 7.3 Å (FSC 0.143), locally not known "
+              "(median)" for k in (1, 2)), "Map 2: no particles are here."])
+        self.assertIn("not how far parts that move are still blurred", map_lines(summary)[3])
+        plain = map_lines(summary | {"by": "bins", "sharpening": {"note": None, "b_factor": -80.2}})
+        self.assertEqual([plain[0][:21], plain[3:]], ["Map 1: 9000 particles", ["Sharpened maps: B factor -80 Å²."]])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 
-__all__ = ["FEWEST_NEAR", "OUTSIDE", "Population"]
+__all__ = ["FEWEST_NEAR", "OUTSIDE", "Population", "listed"]
 
 Array = NDArray[np.float64]
 
@@ -22,6 +22,7 @@ _JUDGED = 1000  # particles at which the density is compared with that of a poin
 _TRIED, _TRIED_AGAINST = 500, 2000  # particles by which the kernel's width is chosen
 _WIDTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)  # in standard deviations of the coordinates
 _AT_ONCE = 1 << 22
+_LISTED = 12  # points in a message
 _SMALLEST = 1e-3  # a kernel's width, where all particles are at one place
 
 
@@ -147,6 +148,12 @@ class Population:
         z, m = self.coordinates[rows], _of_rows(self._given, rows)
         told = [_Kernels(z, m, share * spread).log_density(z[out], without=out).mean() for share in _WIDTHS]
         return np.asarray(_WIDTHS[int(np.argmax(told))] * spread)
+
+
+def listed(flags: NDArray[np.bool_]) -> str:
+    """Numbers, from 1, of the points with a flag, as a person would write them."""
+    numbers = np.flatnonzero(flags) + 1
+    return ", ".join(map(str, numbers[:_LISTED])) + (" ..." if len(numbers) > _LISTED else "")
 
 
 class _Kernels:

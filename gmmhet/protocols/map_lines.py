@@ -1,0 +1,34 @@
+"""The maps of a reconstruction in a few lines, from its summary.json."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["map_lines"]
+
+_KERNELS = ("Maps at points: their half-maps hold the map of all particles. Resolutions tell what repeats, not how far "
+            "parts that move are still blurred; compare with bins.")
+
+
+def map_lines(summary: Mapping[str, Any]) -> list[str]:
+    """A line a map, what is to be known of them, and of their sharpening."""
+    kernels = summary["by"] == "kernel"
+    lines = [_of_map(k, m, kernels) for k, m in enumerate(summary["maps"], 1)]
+    lines += [f"Map {k}: {m['note']}." for k, m in enumerate(summary["maps"], 1) if m.get("note")]
+    return lines + ([_KERNELS] if kernels else []) + _sharpening(summary["sharpening"])
+
+
+def _of_map(number: int, record: Mapping[str, Any], kernels: bool) -> str:
+    particles = (f"effectively {record['n_effective']:.0f} particles" if kernels else
+                 f"{record['n_particles']} particles")
+    return (f"Map {number}: {particles}, coordinate {_number(record['coordinate'], '.2f')}, "
+            f"resolution {_number(record['resolution_fsc143'], '.1f', ' Å')} (FSC 0.143), "
+            f"locally {_number(record['local_resolution_median'], '.1f', ' Å')} (median)")
+
+
+def _number(value: float | None, digits: str, unit: str = "") -> str:
+    return "not known" if value is None else format(value, digits) + unit
+
+
+def _sharpening(told: Mapping[str, Any] | None) -> list[str]:
+    return [] if told is None else [f"Not sharpened: {told['note']}." if told["note"] else
+                                    f"Sharpened maps: B factor {told['b_factor']:.0f} Å²."]
