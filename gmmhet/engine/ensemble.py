@@ -83,6 +83,15 @@ class SubspaceModel:
         """[D] values [K] of the modes; others: of what is no coordinate of a mode."""
         return values
 
+    def kept(self, covariance: NDArray[Any]) -> NDArray[Any]:
+        """What is kept of the particles' posterior covariances [n, D, D]: all of it."""
+        return covariance
+
+    def kept_turned(self, kept: NDArray[Any], change: Array) -> NDArray[Any]:
+        """What is kept, of coordinates that are change [K, K] times those of before."""
+        every = self.over_latents(change).astype(kept.dtype)
+        return np.asarray(every @ kept @ every.T)
+
     def with_nuisances_of(self, ensemble: "Ensemble", damping: float = 0.0) -> "SubspaceModel":
         """The model with the prior of the nuisances among z that the ensemble tells; here there are none.
 
@@ -103,7 +112,8 @@ class Ensemble:
     The large arrays are kept in the single precision that they are computed in; sums over them are in double.
 
     Attributes:
-        z: [n, D]. pose: [n, P]. contrast: [n]. covariance: [n, D, D] of z. pose_variance: [n, P].
+        z: [n, D]. pose: [n, P]. contrast: [n]. pose_variance: [n, P].
+        covariance: [n, D, D] of z, or what the model keeps of it. mean_covariance: [D, D] its mean over the particles.
         information: [D', D'] mean information of the data on the coordinates of modes. log_likelihood: [n].
         contrast_variance: mean posterior variance of the contrast.
     """
@@ -114,6 +124,7 @@ class Ensemble:
     contrast: Array
     covariance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
     pose_variance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    mean_covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
     information: Array = field(default_factory=lambda: np.zeros((0, 0)))
     log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
     contrast_variance: float = 0.0
@@ -129,9 +140,10 @@ class Ensemble:
     def unfilled(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
         """Room for all that a pass finds; sums are zero."""
         n, k, p, own = len(rows), model.n_latent, model.n_pose, model.n_latent - model.n_nuisances
-        pose, covariance, variance = (np.empty(shape, np.float32) for shape in ((n, p), (n, k, k), (n, p)))
-        return cls(rows, np.empty((n, k)), pose, np.empty(n), covariance, variance, np.zeros((own, own)),
-                   np.empty(n))
+        one = model.kept(np.zeros((1, k, k), np.float32)).shape[1:]
+        pose, covariance, variance = (np.empty(shape, np.float32) for shape in ((n, p), (n, *one), (n, p)))
+        return cls(rows, np.empty((n, k)), pose, np.empty(n), covariance, variance, np.zeros((k, k)),
+                   np.zeros((own, own)), np.empty(n))
 
     def at(self, chosen: Any) -> "Ensemble":
         """The state (alone) of some of the particles, by their place."""
@@ -149,8 +161,10 @@ class Ensemble:
         n = np.array([len(p.rows) for p in parts])
         share = n / max(n.sum(), 1)
         arrays = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)
-                  if f.name not in ("information", "contrast_variance")}
-        return cls(**arrays, information=sum(s * p.information for s, p in zip(share, parts, strict=True)),
+                  if f.name not in ("information", "mean_covariance", "contrast_variance")}
+        means = {name: sum(s * getattr(p, name) for s, p in zip(share, parts, strict=True))
+                 for name in ("information", "mean_covariance")}
+        return cls(**arrays, **means,
                    contrast_variance=float(sum(s * p.contrast_variance for s, p in zip(share, parts, strict=True))))
 
     def with_modes_of(self, model: SubspaceModel) -> "Ensemble":

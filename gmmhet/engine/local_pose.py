@@ -209,8 +209,8 @@ class LocalPoseModel(SubspaceModel):
 
     def with_nuisances_of(self, ensemble: Ensemble, damping: float = 0.0) -> SubspaceModel:
         """C by the fixed point of maximise.update_spread, along the axes of the second moments <z z^T + M>."""
-        z, covariance = ensemble.z[:, -LOCAL_POSE:], ensemble.covariance[:, -LOCAL_POSE:, -LOCAL_POSE:]
-        posterior, squares = covariance.mean(0, dtype=np.float64), z.T @ z / len(z)
+        z, posterior = ensemble.z[:, -LOCAL_POSE:], ensemble.mean_covariance[-LOCAL_POSE:, -LOCAL_POSE:]
+        squares = z.T @ z / len(z)
         _, axes = np.linalg.eigh(squares + posterior)
         before, known, found = (np.einsum("ai,ab,bi->i", axes, m, axes) for m in (self.local, posterior, squares))
         determined = np.maximum(1 - known / before, 0.0) + _AT_REST

@@ -63,7 +63,7 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     k, z = model.n_modes, model.coordinates(ensemble.z)
     mean = z.mean(0)
     centred = _moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
-    second = np.cov(z.T, bias=True).reshape(k, k) + model.of_modes(ensemble.covariance.mean(0, dtype=np.float64))
+    second = np.cov(z.T, bias=True).reshape(k, k) + model.of_modes(ensemble.mean_covariance)
     root: Array = np.real(scipy.linalg.sqrtm(second))
     root = (root + root.T) / 2
     _, rotation = np.linalg.eigh(root @ model.of_modes(ensemble.information) @ root)
@@ -75,9 +75,9 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     forward = forward * signs
     own = len(ensemble.information)
     every, back = model.over_latents(inverse), model.over_latents(forward)[:own, :own]
-    single = every.astype(ensemble.covariance.dtype)
     turned = replace(ensemble, z=(ensemble.z - model.every(mean)) @ every.T,
-                     covariance=single @ ensemble.covariance @ single.T,
+                     covariance=model.kept_turned(ensemble.covariance, inverse),
+                     mean_covariance=every @ ensemble.mean_covariance @ every.T,
                      information=back.T @ ensemble.information @ back)
     consensus = sums.gradient[-1:]
     gradient = np.tensordot(inverse, sums.gradient[:-1] - mean[:, None, None] * consensus, 1)

@@ -106,13 +106,17 @@ class SubspaceEstimator(Replicated):
                                 self._filled(draws[span]), gradient)
             for name in ("z", "pose", "contrast"):
                 getattr(out, name)[span] = getattr(result.state, name).numpy()[:count]
-            for name in ("covariance", "pose_variance", "log_likelihood"):
+            for name in ("pose_variance", "log_likelihood"):
                 getattr(out, name)[span] = getattr(result, name).numpy()[:count]
+            covariance = result.covariance.numpy()[:count]
+            out.covariance[span] = model.kept(covariance)
+            out.mean_covariance += covariance.sum(0, dtype=np.float64)
             out.contrast_variance += float(np.sum(result.contrast_variance.numpy()[:count]))
             out.information += np.einsum("nkl,n->kl", result.information, batch.real)
             sums.gradient += result.gradient.numpy()
             sums.power += result.residual_power.numpy()
         out.information /= max(n, 1)
+        out.mean_covariance /= max(n, 1)
         out.contrast_variance /= max(n, 1)
         return out, sums
 

@@ -163,6 +163,17 @@ class SubunitModel(SubspaceModel):
     def every(self, values: Array, others: float = 0.0) -> Array:
         return np.tile(values, self.copies)
 
+    def kept(self, covariance: NDArray[Any]) -> NDArray[Any]:
+        """[n, G + 1, K, K] those of every copy, and (last) of the mean over the copies; what ties copies together is
+        needed of the mean over particles alone, and would be G times as much."""
+        split = covariance.reshape(-1, self.copies, self.n_modes, self.copies, self.n_modes)
+        own, mean = np.einsum("ngkgl->ngkl", split), split.mean(axis=(1, 3))
+        return np.concatenate([own, mean[:, np.newaxis]], axis=1)
+
+    def kept_turned(self, kept: NDArray[Any], change: Array) -> NDArray[Any]:
+        single = change.astype(kept.dtype)
+        return np.asarray(single @ kept @ single.T)
+
 
 class SubunitEstimator(SubspaceEstimator):
     """Passes over particles whose units have coordinates of their own.
@@ -198,18 +209,18 @@ class SubunitEstimator(SubspaceEstimator):
     def with_prior_of(self, model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
         """C as the mean of z z^T + M (the M step of expectation-maximisation), the same over the group."""
         assert isinstance(model, SubunitModel)
-        second = ensemble.z.T @ ensemble.z / len(ensemble.z) + ensemble.covariance.mean(0, dtype=np.float64)
+        second = ensemble.z.T @ ensemble.z / len(ensemble.z) + ensemble.mean_covariance
         values, vectors = np.linalg.eigh(over_the_group(second, self.rotations))
         return replace(model, prior=(vectors * np.maximum(values, _LEAST_EIGENVALUE)) @ vectors.T)
 
     def curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int = _SAMPLE) -> Array:
-        """As of SubspaceEstimator, in the coefficients of one unit; coordinates are drawn from their posterior."""
+        """As of SubspaceEstimator, in the coefficients of one unit; the coordinates of every copy are drawn from their
+        posterior, each on its own."""
         chosen = _spread(len(ensemble.rows), sample)
-        z = ensemble.z[chosen]
+        z = ensemble.z[chosen].reshape(len(chosen), -1, model.n_modes)
         if len(ensemble.covariance):
             signs = np.random.default_rng([self.seed, len(z)]).choice([-1.0, 1.0], z.shape)
-            z = z + np.einsum("nab,nb->na", np.linalg.cholesky(ensemble.covariance[chosen]), signs)
-        z = z.reshape(len(z), -1, model.n_modes)
+            z = z + np.einsum("ngab,ngb->nga", np.linalg.cholesky(ensemble.covariance[chosen][:, :-1]), signs)
         amounts = np.concatenate([z, np.ones((*z.shape[:2], 1))], axis=2).swapaxes(1, 2)
         raw = self._raw_tied_curvature(model, ensemble.at(chosen), amounts)
         bases = scipy.linalg.block_diag(*[self.basis.mixing] * model.n_modes, self.consensus_basis.mixing)

@@ -116,7 +116,7 @@ def _subunits(estimator: SubunitEstimator, final: Fit, group: str, significant: 
     assert isinstance(model, SubunitModel)
     copies, k = len(estimator.rotations), model.n_modes
     coordinates = found.z.reshape(-1, copies, k)
-    deviations = np.sqrt(np.einsum("naa->na", found.covariance)).reshape(-1, copies, k)
+    deviations = np.sqrt(np.einsum("ngkk->ngk", found.covariance[:, :-1]))
     prior = np.einsum("gkhk->kgh", model.prior.reshape(copies, k, copies, k))
     size = np.sqrt(np.einsum("kgg->kg", prior))
     return Subunits(group, estimator.rotations, coordinates, deviations,
@@ -132,11 +132,10 @@ def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, ref
     modes: SubunitModes = estimator.constants(model)[0]
     fields = estimator.basis.fields(model.coefficients)
     position = np.einsum("gab,kjb->kgja", rotations, fields[..., :3]).reshape(k, -1, 3)
-    covariance = np.einsum("ngkhl->nkl", found.covariance.reshape(n, copies, k, copies, k)) / copies**2
     groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
     information = np.diag(found.information).reshape(copies, k).mean(0)
     return AnalysisResult(
-        found.z.reshape(n, copies, k).mean(1), covariance, found.contrast, found.log_likelihood,
+        found.z.reshape(n, copies, k).mean(1), found.covariance[:, -1], found.contrast, found.log_likelihood,
         np.asarray(modes.centers, np.float64), np.tile(model.weights, copies), position,
         np.tile(fields[..., 3], (1, copies)), np.average(model.noise, axis=0, weights=groups), information,
         evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,

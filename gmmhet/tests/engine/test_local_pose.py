@@ -181,9 +181,9 @@ class TestPrior(unittest.TestCase):
             gain = model.local @ np.linalg.inv(model.local + error)
             covariance = model.local - gain @ model.local
             z = np.pad(y @ gain.T, [(0, 0), (1, 0)])
-            spread = np.broadcast_to(np.pad(covariance, [(1, 0), (1, 0)]), (len(z), 7, 7))
+            spread = np.pad(covariance, [(1, 0), (1, 0)])
             model = model.with_nuisances_of(Ensemble(np.arange(len(z)), z, np.zeros((len(z), 0)), np.ones(len(z)),
-                                                     covariance=spread))
+                                                     mean_covariance=spread))
         assert isinstance(model, LocalPoseModel)
         found = axes.T @ model.local @ axes  # a little less than planted, most where images tell the least
         ratios = np.diag(found) / np.diag(axes.T @ true @ axes)

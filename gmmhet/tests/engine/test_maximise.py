@@ -84,8 +84,9 @@ class TestNormalise(unittest.TestCase):
         mixing = rng.normal(size=(k, k))
         root = rng.normal(size=(n, k, k)) * 0.3
         information = np.array([[1.0, 0.5, 0.0], [0.5, 9.0, 1.0], [0.0, 1.0, 4.0]])
+        covariance = root @ root.transpose(0, 2, 1)
         self.ensemble = Ensemble(np.arange(n), rng.normal(size=(n, k)) @ mixing + 0.5, np.zeros((n, 0)), np.ones(n),
-                                 root @ root.transpose(0, 2, 1), information=information)
+                                 covariance, mean_covariance=covariance.mean(0), information=information)
         self.model = _model(4, centers=self.scene.centers, weights=self.scene.weights, variances=self.scene.sigmas**2,
                             coefficients=rng.normal(size=(k, basis.size)))
         gradient = rng.normal(size=(k + 1, 25, 5))
@@ -108,6 +109,7 @@ class TestNormalise(unittest.TestCase):
         _, ensemble, _ = self.after
         second = np.cov(ensemble.z.T, bias=True) + ensemble.covariance.mean(0)
         np.testing.assert_allclose(second, np.eye(3), atol=1e-8)
+        np.testing.assert_allclose(ensemble.mean_covariance, ensemble.covariance.mean(0), atol=1e-8)
         np.testing.assert_allclose(ensemble.z.mean(0), 0, atol=1e-10)
         values = np.diag(ensemble.information)
         np.testing.assert_allclose(ensemble.information, np.diag(values), atol=1e-8 * values.max())

@@ -143,29 +143,42 @@ class TestPasses(unittest.TestCase):
 
     def test_posterior_and_gradient(self) -> None:
         (got, sums), (expected, dense) = self.passed(self.units, self.model), self.passed(self.whole, self.dense)
-        for name in ("z", "pose", "contrast", "covariance", "log_likelihood", "information"):
+        for name in ("z", "pose", "contrast", "mean_covariance", "log_likelihood", "information"):
             values = getattr(expected, name)
             np.testing.assert_allclose(getattr(got, name), values, atol=2e-3 * np.abs(values).max(), err_msg=name)
+        np.testing.assert_allclose(expected.mean_covariance, expected.covariance.mean(0), atol=1e-6)
+        self.kept(got, expected.covariance)
         turned = dense.gradient.reshape(7, 3, 4, 5)
         turned = np.concatenate([np.einsum("gba,kgjb->kgja", _GROUP, turned[..., :3]), turned[..., 3:]], axis=-1)
         tied = [sum(turned[2 * g + k, g] for g in range(3)) for k in range(_MODES)] + [turned[6].sum(0)]
         for k in range(3):
             np.testing.assert_allclose(sums.gradient[k], tied[k], atol=5e-3 * np.abs(tied[k]).max())
 
+    def kept(self, got: Ensemble, covariance: np.ndarray) -> None:
+        """Blocks of the copies, and the covariance of the mean over copies: A M A^T with A = [1 1 1] / 3."""
+        split = covariance.reshape(6, 3, _MODES, 3, _MODES)
+        mean = np.kron(np.ones((1, 3)) / 3, np.eye(_MODES))
+        for g in range(3):
+            np.testing.assert_allclose(got.covariance[:, g], split[:, g, :, g], atol=2e-3 * covariance.max())
+        np.testing.assert_allclose(got.covariance[:, 3], mean @ covariance @ mean.T, atol=2e-3 * covariance.max())
+
     def test_prior_ties_the_coordinates(self) -> None:
         """Against the posterior mean of linear equations solved by hand: information I and prior C."""
         prior = over_the_group(np.cov(np.random.default_rng(1).normal(size=(6, 9))) + 0.3, _GROUP)
-        plain = self.passed(self.units, self.model)[0]
+        plain = self.passed(self.whole, self.dense)[0]
         tied = self.passed(self.units, replace(self.model, prior=prior))[0]
         information = np.linalg.inv(plain.covariance) - np.eye(6)
         expected = np.linalg.inv(information + np.linalg.inv(prior))
-        np.testing.assert_allclose(tied.covariance, expected, atol=2e-3 * np.abs(expected).max())
+        self.kept(tied, expected)
+        np.testing.assert_allclose(tied.mean_covariance, expected.mean(0), atol=2e-3 * np.abs(expected).max())
 
     def test_normalised_coordinates_of_all_copies_have_unit_variance(self) -> None:
         ensemble, sums = self.passed(self.units, self.model)
         model, turned, _ = normalise(self.units, self.model, ensemble, sums)
         z = turned.z.reshape(-1, _MODES)
-        blocks = np.einsum("ngkgl->ngkl", turned.covariance.reshape(6, 3, _MODES, 3, _MODES)).mean((0, 1))
+        blocks = turned.covariance[:, :3].mean((0, 1))
+        mean = np.einsum("gkgl->kl", turned.mean_covariance.reshape(3, _MODES, 3, _MODES)) / 3
+        np.testing.assert_allclose(mean, blocks, atol=1e-6)
         np.testing.assert_allclose(z.T @ z / len(z) + blocks, np.eye(_MODES), atol=1e-6)
         np.testing.assert_allclose(z.mean(0), 0, atol=1e-9)
         self.assertEqual(model.prior.shape, (6, 6))
