@@ -54,12 +54,19 @@ class Subunits:
 
 
 @dataclass(frozen=True)
+class LocalMotion:
+    """Of a part in focus that has a pose of its own: words, and whether it is supported that it moves as a body."""
+
+    words: str
+    significant: bool
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """angles: principal angles of the half-sets' modes, degrees. local_motion: words on a part that moves as a body.
-    Empty or None where the analysis tells nothing."""
+    """angles: principal angles of the half-sets' modes, degrees. Empty or None where the analysis tells nothing."""
 
     pose_errors: PoseErrors | None
-    local_motion: str
+    local_motion: LocalMotion | None
     leaks: tuple[Leak, ...]
     angles: tuple[float, ...]
     passes: tuple[Pass, ...]
@@ -75,8 +82,7 @@ def read_evidence(summary: dict[str, Any], n_modes: int, path: Path) -> Evidence
     leaks = tuple(_leak(r, n_modes, path, f"leakage[{i}].") for i, r in enumerate(records_in(summary, "leakage", path)))
     passes = tuple(Pass(*(number_in(r, key, path, f"history[{i}].") for key in ("log_likelihood", "gradient")))
                    for i, r in enumerate(records_in(summary, "history", path)))
-    local = _object(summary, "local_pose", path) or {}
-    return Evidence(_pose_errors(summary, path), str(local.get("words", "")), leaks,
+    return Evidence(_pose_errors(summary, path), _local_motion(summary, path), leaks,
                     numbers_in(summary, "halfset_angles", path), passes, _subunits(summary, n_modes, path))
 
 
@@ -94,6 +100,11 @@ def _pose_errors(summary: dict[str, Any], path: Path) -> PoseErrors | None:
     turn, tilt, shift = (number_in(found, key, path, "pose_errors.")
                          for key in ("in_plane_degrees", "out_of_plane_degrees", "shift_angstrom"))
     return PoseErrors(turn, tilt, shift, found.get("refined") is True, str(found.get("words", "")))
+
+
+def _local_motion(summary: dict[str, Any], path: Path) -> LocalMotion | None:
+    found = _object(summary, "local_pose", path)
+    return None if found is None else LocalMotion(str(found.get("words", "")), found.get("significant") is True)
 
 
 def _leak(record: dict[str, Any], n_modes: int, path: Path, where: str) -> Leak:

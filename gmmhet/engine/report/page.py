@@ -90,7 +90,8 @@ def _verdict(results: Results) -> str:
 def _cautions(results: Results) -> list[tuple[str, str]]:
     """What could pass for motion, for the box at the top: (topic, sentence)."""
     told = results.evidence.pose_errors
-    return [("Part in focus", results.evidence.local_motion), ("Errors of the poses", told.words if told else ""),
+    local = results.evidence.local_motion
+    return [("Part in focus", local.words if local else ""), ("Errors of the poses", told.words if told else ""),
             ("Whole molecule", " ".join(trust.rigid_words(results))), ("Leaks", leak_sentence(results))]
 
 
@@ -150,7 +151,8 @@ def _mode_table(modes: tuple[Mode, ...]) -> str:
                   "Held-out gain: log-likelihood per particle, on particles kept out of the estimate. Null quantile: "
                   "what chance alone reaches. Posterior sd: how well one particle's coordinate is known, where the "
                   "spread of all particles is 1. "
-                  + ("Share of rigid movement: how much of the mode moves the molecule as a whole. " if rigid else "")
+                  + ("Share of rigid movement: how much of the mode moves the molecule (or a part with a pose of its own) as a "
+                     "whole. " if rigid else "")
                   + "Hold the pointer over a figure for all its digits.")
 
 

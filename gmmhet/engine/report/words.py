@@ -59,6 +59,12 @@ def answer(results: Results) -> Answer:
         return Answer("Directions of change computed, not tested",
                       "This method orders directions of change by their spread and does not test them against noise. "
                       "The default method (likelihood) does.", "open")
+    local = results.evidence.local_motion
+    if not found and local is not None and local.significant:
+        return Answer("The part in focus moves as a rigid body",
+                      f"Beside that, one structure explains these {counted(results.n_particles, 'particle')} at "
+                      f"{angstrom(results.summary['resolution'])} as well as any motion does: no mode passes its "
+                      "tests.", "motion")
     if not found:
         return Answer("No motion found",
                       f"One rigid structure explains these {counted(results.n_particles, 'particle')} at "

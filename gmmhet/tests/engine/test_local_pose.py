@@ -227,7 +227,9 @@ class TestAnalysis(unittest.TestCase):
             self.assertGreater(told["heldout_gain"], 5)
             self.assertIn("beside that of the part in focus", summaries[1]["verdict"])
             write_report(data / "out", data / "report.html")
-            self.assertIn(told["words"], (data / "report.html").read_text())
+            page = (data / "report.html").read_text()
+            self.assertIn(told["words"], page)
+            self.assertIn("The part in focus moves as a rigid body</h1>", page)
 
     def test_a_part_at_rest_is_not_said_to_move(self) -> None:
         with tempfile.TemporaryDirectory() as name:
