@@ -151,8 +151,8 @@ def _mode_table(modes: tuple[Mode, ...]) -> str:
                   "Held-out gain: log-likelihood per particle, on particles kept out of the estimate. Null quantile: "
                   "what chance alone reaches. Posterior sd: how well one particle's coordinate is known, where the "
                   "spread of all particles is 1. "
-                  + ("Share of rigid movement: how much of the mode moves the molecule (or a part with a pose of its own) as "
-                     "a whole. " if rigid else "")
+                  + ("Share of rigid movement: how much of the mode moves the molecule (or a part in focus) "
+                     "as a whole. " if rigid else "")
                   + "Hold the pointer over a figure for all its digits.")
 
 

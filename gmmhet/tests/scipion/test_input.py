@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+from pwem.objects import VolumeMask
 
 from gmmhet.engine.io import read_star, write_star
 from gmmhet.headless import launch, open_project, point
@@ -67,6 +68,21 @@ class TestBadInput(ProjectCase):
         motion = self.protocol(ProtGmmHetAnalyze, {"inputParticles": (imports, "outputParticles")}, motion=False,
                                occupancy=False)
         self.assertTrue(any("leave nothing to analyse" in e for e in motion.validate()))
+
+    def test_a_local_pose_goes_with_a_focus_mask(self):
+        imports = self.imported()
+        motion = self.protocol(ProtGmmHetAnalyze, {"inputParticles": (imports, "outputParticles")}, localPose=True)
+        self.assertNotIn("--local-pose", motion._analyzeArguments())
+        self.assertFalse(motion.evalParamCondition("localPose"))
+        self.assertFalse([e for e in motion.validate() if "--local-pose" in e])
+        mask = VolumeMask()
+        mask.setFileName("mask.mrc")
+        motion.focusMask.set(mask)
+        self.assertTrue(motion.evalParamCondition("localPose"))
+        arguments = motion._analyzeArguments()
+        self.assertEqual(arguments[arguments.index("--focus"):][:3], ["--focus", "mask.mrc", "--local-pose"])
+        motion.localPose.set(False)
+        self.assertNotIn("--local-pose", motion._analyzeArguments())
 
 
 class TestRealImages(unittest.TestCase):
