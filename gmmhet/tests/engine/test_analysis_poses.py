@@ -102,6 +102,8 @@ class TestFocus(unittest.TestCase):
             write_map(data / "mask.mrc", mask, 5.0)
             analyze(data / "particles.star", data / "model.npz",
                     AnalyzeConfig(modes=1, poses="exact", focus=data / "mask.mrc"), data / "out")
+            summary = json.loads((data / "out" / "summary.json").read_text())
+            self.assertEqual((summary["n_significant_modes"], summary["local_pose"]), (1, None))
             found = np.load(data / "out" / "analysis.npz")
             moved = np.linalg.norm(found["modes_position"][0], axis=1)
             inside = GaussianModel.load(data / "model.npz").centers[:, 0] > 14.5  # beyond rounding to voxels
