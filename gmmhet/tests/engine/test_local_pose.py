@@ -195,16 +195,21 @@ class TestPrior(unittest.TestCase):
         self.assertAlmostEqual(turn, np.sqrt(np.trace(true[3:, 3:])) / 10, delta=0.01)
 
 
+def _molecule(folder: Path, config: SimulateConfig) -> None:
+    """particles.star, model.npz, and mask.mrc around the arm that turns in a hinge."""
+    simulate(config, folder)
+    fit(folder / "consensus.mrc", FitConfig(resolution=18.0), folder / "model.npz")
+    x = (np.arange(36) - 18) * 5.0
+    write_map(folder / "mask.mrc", np.broadcast_to(x > 12.0, (36, 36, 36)).astype(np.float32), 5.0)
+
+
 class TestAnalysis(unittest.TestCase):
     def test_an_arm_that_turns_is_a_body_and_no_mode(self) -> None:
         """The hinge's arm turns about a fixed axis. --focus alone finds a mode (test_analysis_poses); with a local pose
         nothing is left."""
         with tempfile.TemporaryDirectory() as name:
             data = Path(name)
-            simulate(SimulateConfig("hinge11", 500, 36, 5.0, 0.5, seed=2), data)
-            fit(data / "consensus.mrc", FitConfig(resolution=18.0), data / "model.npz")
-            x = (np.arange(36) - 18) * 5.0
-            write_map(data / "mask.mrc", np.broadcast_to(x > 12.0, (36, 36, 36)).astype(np.float32), 5.0)
+            _molecule(data, SimulateConfig("hinge11", 500, 36, 5.0, 0.5, seed=2))
             analyze(data / "particles.star", data / "model.npz",
                     AnalyzeConfig(modes=1, focus=data / "mask.mrc", local_pose=True), data / "out")
             summary = json.loads((data / "out" / "summary.json").read_text())
@@ -232,10 +237,7 @@ class TestAnalysis(unittest.TestCase):
     def test_a_part_at_rest_is_not_said_to_move(self) -> None:
         with tempfile.TemporaryDirectory() as name:
             data = Path(name)
-            simulate(SimulateConfig("null", 300, 36, 5.0, 0.5, seed=3), data)
-            fit(data / "consensus.mrc", FitConfig(resolution=18.0), data / "model.npz")
-            x = (np.arange(36) - 18) * 5.0
-            write_map(data / "mask.mrc", np.broadcast_to(x > 12.0, (36, 36, 36)).astype(np.float32), 5.0)
+            _molecule(data, SimulateConfig("null", 300, 36, 5.0, 0.5, seed=3))
             options: dict[str, Any] = {"modes": 1, "focus": data / "mask.mrc", "local_pose": True}
             analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(**options), data / "out")
             summary = json.loads((data / "out" / "summary.json").read_text())
