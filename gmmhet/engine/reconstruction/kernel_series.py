@@ -1,4 +1,7 @@
-"""A series of maps at points of latent space, each from nested windows of particles."""
+"""A series of maps at points of latent space, each from nested windows of particles.
+
+First, windows around up to 16 of the points tell where the molecule moves at all; then every map is made with that.
+"""
 
 import itertools
 import tempfile
@@ -15,8 +18,9 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.maps import soft_mask
 from gmmhet.engine.parallel import communicator
+from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.curves import compare_halves
-from gmmhet.engine.reconstruction.multiscale import Combined, Window, combine
+from gmmhet.engine.reconstruction.multiscale import Combined, Estimate, Evidence, Window, compose, decompose
 from gmmhet.engine.reconstruction.results import SPOOL, MapResult
 from gmmhet.engine.reconstruction.selection import Windows
 from gmmhet.engine.reconstruction.series import COARSE_ABOVE, GOES_ON, Series, at_once, half_equations, near_limit
@@ -24,10 +28,12 @@ from gmmhet.engine.reconstruction.slices import SliceReader
 
 __all__ = ["KernelSeries"]
 
+_LOOKED_AT = 16  # points, at most, that tell where the molecule moves
+
 
 @dataclass(frozen=True)
 class KernelSeries(Series):
-    """Maps around points: see :func:`~gmmhet.engine.reconstruction.multiscale.combine`. selection: a Windows."""
+    """Maps around points: see :mod:`~gmmhet.engine.reconstruction.multiscale`. selection: a Windows."""
 
     def make(self, threads: int) -> Iterator[MapResult]:
         """Make the maps that are missing. The window of all particles is made once, for all of them."""
@@ -42,7 +48,44 @@ class KernelSeries(Series):
             base = self._widest(threads)
             if self._size(base) > COARSE_ABOVE:
                 base = base.spooled(Path(spool))
-            yield from communicator().each(self._around, (threads, base), missing)
+            told, evidence = self._looked_around(threads, base, Path(spool), missing)
+            yield from communicator().each(self._around, (threads, base, evidence, Path(spool)),
+                                           [(i, told.get(i)) for i in missing])
+
+    def _looked_around(self, threads: int, base: Window, spool: Path, missing: list[int],
+                       ) -> tuple[dict[int, dict[int, int]], Evidence]:
+        """Evidence of the motion from some points, evenly taken from all, so that a resumed run has the same.
+
+        Returns:
+            by point that is missing, particles of every window whose estimate is in a file. the evidence.
+        """
+        number = len(self.selection)
+        looked = np.unique(np.linspace(0, number - 1, min(number, _LOOKED_AT)).astype(int)).tolist()
+        ranks = communicator()
+        told: dict[int, dict[int, int]] = {}
+        total: Evidence | None = None
+        rounds = [looked[i:i + ranks.size] for i in range(0, len(looked), ranks.size)]
+        for some in progress((ranks.total(self._look, (threads, base, spool), [(i, i in missing) for i in part])
+                              for part in rounds), "where it moves", len(rounds)):
+            found, evidence = some
+            told |= dict(found)
+            total = evidence if total is None else total + evidence
+        assert total is not None
+        return told, total
+
+    def _look(self, threads: int, base: Window, spool: Path, index: int, kept: bool,
+              ) -> tuple[list[tuple[int, dict[int, int]]], Evidence]:
+        """What the windows around a point agree on; what they say goes to files, where it is needed later."""
+        found, evidence = self._decomposed(threads, base, index)
+        if not kept:
+            return [], evidence
+        for estimate in found:
+            estimate.write(self._stem(spool, index))
+        return [(index, {estimate.number: estimate.n for estimate in found})], evidence
+
+    @staticmethod
+    def _stem(spool: Path, index: int) -> Path:
+        return spool / f"point_{index + 1}"
 
     @staticmethod
     def _size(window: Window) -> int:
@@ -73,8 +116,8 @@ class KernelSeries(Series):
             first, second = pool.map(half, (1, 2))
         return Window(len(used), (first, second))
 
-    def _around(self, threads: int, base: Window, index: int) -> MapResult:
-        """A map and its files."""
+    def _decomposed(self, threads: int, base: Window, index: int) -> tuple[list[Estimate], Evidence]:
+        """The windows around a point, made of its particles."""
         windows = self.selection
         assert isinstance(windows, Windows)
         size = self._size(base)
@@ -85,7 +128,18 @@ class KernelSeries(Series):
                 ring = self._window(size, threads, nearest[inner:outer])
                 window = ring if not nested else nested[-1] + ring
                 nested.append(window if size <= COARSE_ABOVE else window.spooled(Path(spool)))
-            found = combine([base, *reversed(nested)], size, threads)
+            return decompose([base, *reversed(nested)], size, threads)
+
+    def _around(self, threads: int, base: Window, evidence: Evidence, spool: Path,
+                item: tuple[int, dict[int, int] | None]) -> MapResult:
+        """A map and its files; item: its number, and which windows' estimates are in files, where that is so."""
+        index, told = item
+        windows = self.selection
+        assert isinstance(windows, Windows)
+        size = self._size(base)
+        estimates = (self._decomposed(threads, base, index)[0] if told is None else
+                     [Estimate.read(self._stem(spool, index), number, n, size) for number, n in told.items()])
+        found = compose(estimates, evidence, size, threads)
         maps = {"file": found.density, "half1": found.halves[0], "half2": found.halves[1]}
         pixel = self._pixel(size)
         mask = soft_mask(DensityMap(found.density, pixel)) if self.mask is None else self._masks[size]

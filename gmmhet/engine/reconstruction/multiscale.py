@@ -7,36 +7,39 @@ two half-sets' increments agree there (a Wiener filter with signal and noise mea
 for no increment beyond noise, and keeps the particles of the widest window; one that moves gets as few as it needs.
 Noise of an increment is not correlated with that of the wider window, as in Haar's wavelets.
 
+Maps at other points tell where the molecule moves at all. Where increments agree over the maps of a series, those of
+one map need to agree less to be believed: see :class:`Evidence`.
+
 Kernel regression of RECOVAR (Gilles and Singer 2025) chooses one of several windows by cross-validation instead.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.messages import Replicated
-from gmmhet.engine.reconstruction.equations import NormalEquations
+from gmmhet.engine.reconstruction.bands import Agreement, Band, Wave, bands_of
+from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
 from gmmhet.engine.reconstruction.solver import ball, convolved, solve
-from gmmhet.engine.reconstruction.spreading import even_size
 
-__all__ = ["Bandwidth", "Combined", "Window", "combine"]
+__all__ = ["Bandwidth", "Combined", "Estimate", "Evidence", "Window", "combine", "compose", "decompose"]
 
-_FIRST, _RATIO = 3.0, 1.35  # shell of the first band, and of a band over that before, about
-_WINDOW = 1.0  # wavelengths of a band, standard deviation of the neighbourhood in which increments are compared
-_SOFTENING = 0.5  # of that, blur of what is believed
-_LEAST_DEVIATIONS = 3.0  # of chance, that agreement has to exceed
-_WEAK_PRIOR = 0.05  # over the mean weight of a shell
-_ITERATIONS = 3  # of the solver
-_GRID_PER_SHELL = 4  # voxels of a band's grid over its shell: products of the band do not wrap onto its low end
+_WEAK_PRIOR = 0.05  # of the widest window, over the mean weight of a shell
+_ITERATIONS = 3  # of the solver, for it
+_LEAST_PRIOR, _STRONGEST_PRIOR = 0.3, 10.0  # the same of increments
+_FILLED = 0.1  # share of the box in which a molecule moves, about
+_SHELLS = 0.15  # of a shell, by which others may differ of which its signal and noise are measured, and one more
+_LEAST_LEFT = 0.02  # of a shell, by a prior
+_CERTAIN = 2.5  # deviations of chance, beyond which the maps of a series count as agreeing
+_FEWEST_APART = 1.5  # maps, of particles of their own, that are evidence
+_STILL_NEEDED = 0.3  # of the agreement otherwise needed, where they do
 _BELIEVED = 0.5  # share of an increment that counts as using its window
 
-Wave = NDArray[np.complex64]
+Field = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -91,160 +94,227 @@ class Combined:
     bandwidths: list[Bandwidth]
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A window's own say: the map so far with its increment, all of it believed.
+
+    Attributes:
+        number: of the window, from 0, the widest. n: particles. halves: [box] * 3 of each half-set.
+    """
+
+    number: int
+    n: int
+    halves: tuple[Field, Field]
+
+    def write(self, stem: Path) -> None:
+        """To files of that name and endings."""
+        for path, data in zip(self._paths(stem, self.number), self.halves, strict=True):
+            data.tofile(path)
+
+    @classmethod
+    def read(cls, stem: Path, number: int, n: int, box: int) -> "Estimate":
+        """What was written; the arrays stay in the files."""
+        first, second = (np.memmap(path, np.float32, "r", shape=(box,) * 3) for path in cls._paths(stem, number))
+        return cls(number, n, (first, second))
+
+    @staticmethod
+    def _paths(stem: Path, number: int) -> list[Path]:
+        return [stem.with_name(f"{stem.name}_{number}_{half}.raw") for half in (1, 2)]
+
+
+@dataclass(frozen=True)
+class Evidence(Replicated):
+    """How the half-sets' increments agree over several maps of a series; evidence of different maps adds up.
+
+    Where a molecule moves is much the same at all points of its motion, so it can be told from increments that do not
+    stand out of the noise of a single map.
+
+    Attributes:
+        n: particles of the widest window, of all maps. maps, particles: how many had each narrower window (by number),
+            and the sum of its particles over them. agreements: of each window, by band.
+    """
+
+    n: int
+    maps: dict[int, int]
+    particles: dict[int, int]
+    agreements: dict[int, list[Agreement]]
+
+    def __add__(self, other: "Evidence") -> "Evidence":
+        return Evidence(self.n, _merged(self.maps, other.maps), _merged(self.particles, other.particles), {
+            k: [a + b for a, b in zip(self.agreements[k], other.agreements[k], strict=True)]
+            if k in self.agreements and k in other.agreements else (self.agreements | other.agreements)[k]
+            for k in sorted(self.agreements | other.agreements)})
+
+    def needed(self, number: int, band: Band, index: int) -> Field | float:
+        """Correlation of a single map's increments up to which nothing is believed, [coarse] * 3; of a band (from 0).
+
+        Windows of different maps that share particles count as fewer maps. No map is evidence of itself alone.
+        """
+        if number not in self.maps:
+            return band.anywhere
+        apart = min(self.maps[number], self.n * self.maps[number] / self.particles[number])
+        if apart < _FEWEST_APART:
+            return band.anywhere
+        least = band.chance(_CERTAIN, apart)
+        beyond = (self.agreements[number][index].correlation - least) / min(least, (1 - least) / 2)
+        return np.asarray(band.anywhere * (1 - (1 - _STILL_NEEDED) * np.clip(beyond, 0, 1)), np.float32)
+
+
+def _merged(first: dict[int, int], second: dict[int, int]) -> dict[int, int]:
+    return {k: first.get(k, 0) + second.get(k, 0) for k in sorted(first | second)}
+
+
 def combine(windows: Iterable[Window], box: int, workers: int = 1) -> Combined:
-    """The map of nested windows around a point.
+    """The map of nested windows around a point, without regard to others.
 
     Args:
         windows: widest first. box: of the map. workers: threads of the transforms.
     """
-    bands = _bands(box)
-    maps = [np.zeros((box,) * 3, np.float32) for _ in range(2)]
-    left_out = [np.zeros((box,) * 3, np.float32) for _ in range(2)]  # of the widest window's maps
-    narrowest = [_Narrowest(band) for band in bands]
+    sum_ = _Sum(box, workers)
+    for _ in _estimates(windows, sum_):
+        pass
+    return sum_.combined()
+
+
+def decompose(windows: Iterable[Window], box: int, workers: int = 1) -> tuple[list[Estimate], Evidence]:
+    """What every window says, and what their half-sets agree on; see :func:`combine` for the arguments."""
+    found = list(_estimates(windows, sum_ := _Sum(box, workers)))
+    return found, sum_.evidence(found)
+
+
+def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers: int = 1) -> Combined:
+    """The map at a point of a series.
+
+    Args:
+        estimates: of :func:`decompose`. evidence: of all maps of the series, or enough of them.
+    """
+    sum_ = _Sum(box, workers, evidence)
+    for told in estimates:
+        waves = [scipy.fft.rfftn(own - so_far, norm="forward", workers=workers)
+                 for own, so_far in zip(told.halves, sum_.maps, strict=True)]
+        sum_.add(told.number, told.n, waves)
+    return sum_.combined()
+
+
+def _estimates(windows: Iterable[Window], so_far: "_Sum") -> Iterator[Estimate]:
+    """Of windows whose increments are added one after the other."""
     for number, window in enumerate(windows):
-        if None in window.halves:
+        halves = [half for half in window.halves if half is not None]
+        if len(halves) < 2:
             continue  # nothing to compare
-        asked = [_increment(e, m, workers) for e, m in zip(window.halves, maps, strict=True) if e is not None]
-        believed: list[Wave] = [np.zeros((box, box, box // 2 + 1), np.complex64) for _ in range(2)]
-        for band, told in zip(bands, narrowest, strict=True):
-            share, parts = band.believed(asked[0], asked[1], workers)
-            told.note(window.n, share)
+        if any(density.any() for density in so_far.maps):
+            waves = _increments(halves, so_far.maps, so_far.workers)
+        else:
+            waves = [_first(half, so_far.workers) for half in halves]
+        first, second = (m + _unmasked(w, so_far.box, so_far.workers) for m, w in zip(so_far.maps, waves, strict=True))
+        so_far.add(number, window.n, waves)
+        yield Estimate(number, window.n, (first, second))
+
+
+class _Sum:
+    """Increments added one after the other, each as far as it is believed.
+
+    Attributes:
+        maps: of the half-sets.
+    """
+
+    def __init__(self, box: int, workers: int, evidence: Evidence | None = None) -> None:
+        self.box, self.workers, self._evidence = box, workers, evidence
+        self._bands = bands_of(box)
+        self.maps = [np.zeros((box,) * 3, np.float32) for _ in range(2)]
+        self._left_out = [np.zeros((box,) * 3, np.float32) for _ in range(2)]  # of the widest window's maps
+        self._narrowest = [_Narrowest(band) for band in self._bands]
+        self._agreements: dict[int, list[Agreement]] = {}
+
+    def add(self, number: int, n: int, asked: list[Wave]) -> None:
+        """Add what is believed of a window's increments (their transforms)."""
+        believed: list[Wave] = [np.zeros((self.box, self.box, self.box // 2 + 1), np.complex64) for _ in range(2)]
+        told = self._agreements[number] = []
+        for index, (band, narrowest) in enumerate(zip(self._bands, self._narrowest, strict=True)):
+            parts = band.parts(asked, self.workers)
+            told.append(band.agreement(parts, self.workers))
+            needed = self._evidence.needed(number, band, index) if self._evidence and number else band.anywhere
+            share = band.believed(told[-1], needed, self.workers)
+            narrowest.note(n, share)
             for wave, part in zip(believed, parts, strict=True):
-                band.add(wave, part)
-        for density, wave in zip(maps, believed, strict=True):
-            density += _density(wave, box, workers)
+                band.add(wave, share * part, self.workers)
+        for density, wave in zip(self.maps, believed, strict=True):
+            density += ball(self.box) * _unmasked(wave, self.box, self.workers)
         if number == 0:
-            left_out = [_density(wave, box, workers) - density for wave, density in zip(asked, maps, strict=True)]
-    first, second = maps
-    return Combined((first + second) / 2, (first + left_out[0], second + left_out[1]),
-                    [n.bandwidth() for n in narrowest if n.signal is not None])
+            self._left_out = [ball(self.box) * _unmasked(wave, self.box, self.workers) - density
+                              for wave, density in zip(asked, self.maps, strict=True)]
+
+    def evidence(self, estimates: list[Estimate]) -> Evidence:
+        """Of the windows added, but the widest."""
+        narrower = {e.number: e.n for e in estimates if e.number}
+        return Evidence(max((e.n for e in estimates), default=0), dict.fromkeys(narrower, 1), narrower,
+                        {k: self._agreements[k] for k in narrower})
+
+    def combined(self) -> Combined:
+        first, second = self.maps
+        halves = (first + self._left_out[0], second + self._left_out[1])
+        return Combined((first + second) / 2, halves,
+                        [n.bandwidth() for n in self._narrowest if n.signal is not None])
 
 
-def _density(wave: Wave, box: int, workers: int) -> NDArray[np.float32]:
-    return np.asarray(ball(box) * scipy.fft.irfftn(wave, s=(box,) * 3, norm="forward", workers=workers), np.float32)
+def _unmasked(wave: Wave, box: int, workers: int) -> Field:
+    return np.asarray(scipy.fft.irfftn(wave, s=(box,) * 3, norm="forward", workers=workers), np.float32)
 
 
-def _increment(equations: NormalEquations, density: NDArray[np.float32], workers: int) -> Wave:
-    """What a window's particles add to a map, v that solves T v = b - T (map), 0 where no view looked; transformed."""
-    missing = equations.data
-    if density.any():
-        missing = missing - convolved(equations.transfer, density, workers)
-    found = solve(equations, _WEAK_PRIOR * equations.shell_weights(), data=missing, iterations=_ITERATIONS,
-                  workers=workers)
+def _first(equations: NormalEquations, workers: int) -> Wave:
+    """The map of a window, v that solves T v = b, 0 where no view looked; transformed."""
+    found = solve(equations, _WEAK_PRIOR * equations.shell_weights(), iterations=_ITERATIONS, workers=workers)
     return np.asarray(scipy.fft.rfftn(found, norm="forward", workers=workers))
 
 
-@dataclass(frozen=True)
-class _Band:
-    """Shells around one, with weights that sum to 1 over the bands; on a grid that is fine enough for it.
+def _increments(halves: Sequence[NormalEquations], maps: Sequence[Field], workers: int) -> list[Wave]:
+    """What a window's half-sets add to their maps so far, v that solves T v = r = b - T (map); transformed.
 
-    Attributes:
-        box: of the map. shell: the middle. below, above: shells of the neighbouring bands' middles; 0 and the end of
-            the grid for the outermost.
+    Each wave of r is divided by T + R, and by what R leaves of its shell on average. R is the inverse power of the
+    signal where there is some, so weak signal is summed over the views as a matched filter does, and strong signal
+    is freed of their unevenness.
     """
-
-    box: int
-    shell: float
-    below: float
-    above: float
-
-    @cached_property
-    def grid(self) -> int:
-        """Edge of the grid of the band."""
-        size = 2 * int(np.ceil(_GRID_PER_SHELL * self.shell / 2))
-        return int(min(self.box, even_size(size)))
-
-    @cached_property
-    def _place(self) -> Any:
-        """Where the band's grid stands in the Fourier grid of the box."""
-        half = self.grid // 2
-        rows = np.concatenate([np.arange(half), np.arange(self.box - (self.grid - half), self.box)])
-        return np.ix_(rows, rows, np.arange(half + 1))
-
-    @cached_property
-    def weight(self) -> NDArray[np.float32]:
-        """[grid, grid, grid // 2 + 1], raised cosines in the logarithm of the frequency; 0 beyond Nyquist."""
-        axis = np.square(np.fft.fftfreq(self.grid, 1 / self.grid))
-        radius = np.sqrt(axis[:, None, None] + axis[:, None] + np.square(np.arange(self.grid // 2 + 1)))
-        position = np.log(np.maximum(radius, 0.5) / self.shell)
-        lower, upper = (np.log(x / self.shell) if x else np.inf for x in (self.below, self.above))
-        share = np.where(position < 0, position / lower, position / upper)
-        weight = np.square(np.cos(0.5 * np.pi * np.clip(share, 0, 1)))
-        return np.asarray(np.where(radius > self.box / 2, 0, weight), np.float32)
-
-    @cached_property
-    def _sigma(self) -> float:
-        """Of the neighbourhood, in shares of the box."""
-        return _WINDOW / self.shell
-
-    def _falls(self, sigma: float) -> list[NDArray[np.float32]]:
-        """Along the axes, what a Gaussian blur (sigma in shares of the box) multiplies waves with."""
-        frequency = np.fft.fftfreq(self.grid, 1 / self.grid)
-        fall = np.exp(-2 * np.square(np.pi * sigma * frequency)).astype(np.float32)
-        return [fall[:, None, None], fall[:, None], fall[:self.grid // 2 + 1]]
-
-    @cached_property
-    def _smoothing(self) -> list[NDArray[np.float32]]:
-        return self._falls(self._sigma)
-
-    @cached_property
-    def _softening(self) -> list[NDArray[np.float32]]:
-        return self._falls(_SOFTENING * self._sigma)
-
-    @cached_property
-    def chance(self) -> float:
-        """Correlation that noise alone hardly reaches anywhere in the box, at most 0.9: of n neighbourhoods with m
-        independent values each, sqrt(2 log n / m) (Donoho and Johnstone 1994), and no less than 3 / sqrt(m)."""
-        square = np.square(self.weight.astype(np.float64))
-        pairs = np.full(self.grid // 2 + 1, 2.0)
-        pairs[0] = 1.0
-        values = (square * pairs).sum() ** 2 / (np.square(square) * pairs).sum()
-        share = min(1.0, (2 * np.sqrt(np.pi) * self._sigma) ** 3)
-        deviations = max(_LEAST_DEVIATIONS, np.sqrt(-2 * np.log(share)))
-        return float(min(0.9, deviations / np.sqrt(values * share)))
-
-    @staticmethod
-    def _smooth(values: NDArray[np.float32], falls: Sequence[NDArray[np.float32]], workers: int) -> NDArray[np.float32]:
-        wave = scipy.fft.rfftn(values.astype(np.float32), workers=workers)
-        for fall in falls:
-            wave *= fall
-        return np.asarray(scipy.fft.irfftn(wave, s=values.shape, workers=workers))
-
-    def believed(self, first: Wave, second: Wave, workers: int) -> tuple[NDArray[np.float32], list[Wave]]:
-        """Share [grid] * 3 of the mean increment that is signal, and both increments times it, on the band's grid."""
-        a, b = (scipy.fft.irfftn(w[self._place] * self.weight, s=(self.grid,) * 3, norm="forward", workers=workers)
-                for w in (first, second))
-        common = self._smooth(a * b, self._smoothing, workers)
-        power = self._smooth((np.square(a) + np.square(b)) / 2, self._smoothing, workers)
-        correlation = common / np.maximum(power, 1e-6 * power.max() or 1.0)
-        sure = min(self.chance, (1 - self.chance) / 2)  # beyond chance
-        correlation = np.clip(correlation, 0, 1) * np.clip((correlation - self.chance) / sure, 0, 1)
-        # smooth again: an edge would carry the band's waves into others, alike in both half maps
-        share = self._smooth(2 * correlation / (1 + correlation), self._softening, workers)
-        return share, [np.asarray(scipy.fft.rfftn(share * x, norm="forward", workers=workers)) for x in (a, b)]
-
-    def add(self, wave: Wave, part: Wave) -> None:
-        """Add a wave on the band's grid to one on that of the box."""
-        if self.grid == self.box:
-            wave += part
-        else:
-            wave[self._place] += part
+    box = halves[0].box
+    missing = [scipy.fft.rfftn(ball(box) * (half.data - convolved(half.transfer, density, workers)), norm="forward",
+                               workers=workers) for half, density in zip(halves, maps, strict=True)]
+    prior = _prior(missing, box)
+    return [wave * _inverse(half, prior) for wave, half in zip(missing, halves, strict=True)]
 
 
-@lru_cache(maxsize=2)
-def _bands(box: int) -> list[_Band]:
-    """From one wave per third of the box to Nyquist."""
-    last = box / 2
-    number = max(1, round(np.log(last / _FIRST) / np.log(_RATIO)))
-    shells = [float(s) for s in np.geomspace(min(_FIRST, last), last, number + 1)]
-    around = [0.0, *shells, 0.0]
-    return [_Band(box, shell, around[i], around[i + 2]) for i, shell in enumerate(shells)]
+def _inverse(equations: NormalEquations, prior: NDArray[np.float64]) -> Field:
+    """[box, box, box // 2 + 1] 1 / (T + R), times what makes the mean of T / (T + R) 1 in every shell; 0 in corners.
+
+    Args:
+        prior: [box // 2 + 1] R over the mean of T.
+    """
+    shell = shell_of_grid(equations.box, equations.box)
+    within = np.minimum(shell, equations.box // 2)
+    added = (prior * equations.shell_weights()).astype(np.float32)[within]
+    inverse = 1 / (equations.circulant + added)
+    left = np.bincount(shell.ravel(), (equations.circulant * inverse).ravel()) / np.bincount(shell.ravel())
+    left[0] = left[1]  # a CTF is 0 at the origin
+    left = np.where(np.arange(len(left)) > equations.box // 2, np.inf, np.maximum(left, _LEAST_LEFT))
+    return np.asarray(inverse / left.astype(np.float32)[shell], np.float32)
+
+
+def _prior(missing: Sequence[Wave], box: int) -> NDArray[np.float64]:
+    """[box // 2 + 1] noise over signal in the shells of two half-sets, over the share of the box that signal fills."""
+    shells = shell_of_grid(box, box).ravel()
+    first, second = (wave.ravel() for wave in missing)
+    common, power = (np.bincount(shells, values)[:box // 2 + 1] for values in (
+        (first * second.conj()).real, (abs(first) ** 2 + abs(second) ** 2) / 2))
+    low, high = (np.rint(np.arange(box // 2 + 1) * (1 + s * _SHELLS) + s).astype(int) for s in (-1, 1))
+    common, power = (np.subtract(*np.append(0, np.cumsum(values))[[np.minimum(high, box // 2) + 1, np.maximum(low, 0)]])
+                     for values in (common, power))
+    signal = np.maximum(common, 1e-3 * power)
+    ratio = _FILLED * (power - signal) / np.maximum(signal, 1e-30)
+    return np.asarray(np.clip(ratio, _LEAST_PRIOR, _STRONGEST_PRIOR))
 
 
 class _Narrowest:
     """The narrowest window that was believed, place by place, for one band."""
 
-    def __init__(self, band: _Band) -> None:
+    def __init__(self, band: Band) -> None:
         self._band = band
         self.signal: NDArray[np.bool_] | None = None
         self._n = np.zeros(0)

@@ -26,7 +26,7 @@ _FILES = re.compile(_MAPS)
 #: without a map to go on from, its checkpoint goes too: another run must not take the next maps for them; and so does
 #: what gmmhet movie wrote beside the maps
 _ALL_FILES = re.compile(_MAPS + r"|checkpoint\.json|series\.cxc")
-_FORMAT = 3  # of checkpoint.json: what an older version left is not resumed
+_FORMAT = 4  # of checkpoint.json: what an older version left is not resumed
 _FOR_LATER = ("resume", "sharpen")  # options that the maps in the checkpoint do not depend on
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from gmmhet.engine.maps import fourier_shell_correlation
+from gmmhet.engine.reconstruction.bands import bands_of
 from gmmhet.engine.reconstruction.equations import NormalEquations
-from gmmhet.engine.reconstruction.multiscale import Window, combine
-from gmmhet.engine.reconstruction.solver import ball, solve
+from gmmhet.engine.reconstruction.multiscale import Estimate, Window, combine, compose, decompose
+from gmmhet.engine.reconstruction.solver import ball, convolved, solve
 
 BOX = 48
 
@@ -120,3 +121,84 @@ class TestCombine(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             spooled = [w.spooled(Path(folder)) for w in self.nested()]
             np.testing.assert_array_equal(combine(spooled, BOX).density, combine(self.nested(), BOX).density)
+
+    def test_uneven_views_do_not_change_the_scale(self):
+        """A window whose views look five times as often along some waves as along others adds what is missing: most of
+        it at once, and no more than there is."""
+        particles = Particles(5, 0.0)
+        wide = particles.ring(10_000, self.blurred)
+        axis = np.fft.fftfreq(2 * BOX)
+        length = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + np.arange(BOX + 1) ** 2 / (2 * BOX) ** 2)
+        along = np.arange(BOX + 1) / (2 * BOX) / np.maximum(length, 1e-6)
+        transfer = (50 * (1 + 4 * along**2)).astype(np.float32)
+        asked = convolved(transfer, self.at_point)
+        near = Window(100, (NormalEquations(asked, transfer),) * 2)
+        found = combine([wide, near], BOX).density
+        region = self.here > 0.3
+        slope = float((found * self.here)[region].sum() / np.square(self.here)[region].sum())
+        self.assertAlmostEqual(slope, 1, delta=0.1)
+        left, asked_for = (self.error(m, self.at_point, (7, 3, 0)) for m in (found, self.blurred))
+        self.assertLess(left, 0.3 * asked_for)
+
+
+class TestSeries(unittest.TestCase):
+    """Maps at several points of a motion, of which each is noisier than what can be believed of it alone."""
+
+    def setUp(self):
+        self.still = blob((-7, 0, 0)) + blob((-5, 3, -2))
+        self.places = [(7, 6 * np.cos(a), 6 * np.sin(a)) for a in np.arange(6) * np.pi / 3]
+        self.true = [self.still + blob(place) for place in self.places]
+        self.moving = np.max([blob(place, 4.0) for place in self.places], axis=0) > 0.5
+
+    def series(self, true, noise, seed=1):
+        """Decomposed: a widest window for all, and one of particles of its own around every point."""
+        particles = Particles(seed, noise)
+        wide = particles.ring(10_000, np.mean(true, axis=0))
+        windows = [[wide, particles.ring(200, density)] for density in true]
+        told = [decompose(w, BOX) for w in windows]
+        evidence = sum((e for _, e in told[1:]), told[0][1])
+        return [combine(w, BOX) for w in windows], [compose(found, evidence, BOX) for found, _ in told]
+
+    def error(self, maps, region):
+        return float(np.sqrt(np.mean([np.square(m.density - t)[region].mean()
+                                      for m, t in zip(maps, self.true, strict=True)])))
+
+    def test_what_many_maps_show_is_believed_of_each(self):
+        """The moving part comes nearer to the truth; the still part is as good as alone."""
+        alone, together = self.series(self.true, noise=2.5)
+        unmoved = blob((-6, 1, -1), 4.0) > 0.5
+        self.assertLess(self.error(together, self.moving), 0.9 * self.error(alone, self.moving))
+        self.assertLess(self.error(together, unmoved), 1.1 * self.error(alone, unmoved))
+
+    def test_noise_alone_is_not_believed_of_many_maps(self):
+        empty = [np.zeros((BOX,) * 3, np.float32)] * 6
+        _, together = self.series(empty, noise=2.5, seed=2)
+        for found in together:
+            self.assertEqual(found.bandwidths, [])
+            self.assertLess(np.square(found.density).sum(), 1e-4 * 2.5**2 / 200 * BOX**3)
+
+    def test_one_map_is_no_evidence(self):
+        """Of a single map no more is believed than without a series."""
+        alone, together = self.series(self.true[:1], noise=2.5)
+        np.testing.assert_allclose(together[0].density, alone[0].density, atol=1e-5)
+
+    def test_estimates_from_files(self):
+        found, evidence = decompose([Particles(4, 1.0).ring(n, self.true[0]) for n in (10_000, 100)], BOX)
+        with tempfile.TemporaryDirectory() as folder:
+            stem = Path(folder) / "point_3"
+            for estimate in found:
+                estimate.write(stem)
+            read = [Estimate.read(stem, e.number, e.n, BOX) for e in found]
+            np.testing.assert_array_equal(compose(read, evidence, BOX).density, compose(found, evidence, BOX).density)
+
+    def test_maps_that_share_particles_count_as_fewer(self):
+        """Windows of half of the particles are as good as two maps, however many there are; one map is none."""
+        def needed(maps):
+            wide, near = Particles(6, 1.0).ring(10_000, self.true[0]), Particles(7, 1.0).ring(5_000, self.true[1])
+            evidence = decompose([wide, near], BOX)[1]
+            total = sum((evidence for _ in range(maps - 1)), evidence)
+            return [np.min(total.needed(1, band, index)) for index, band in enumerate(bands_of(BOX))]
+        plain = [band.anywhere for band in bands_of(BOX)]
+        np.testing.assert_array_equal(needed(1), plain)
+        np.testing.assert_allclose(needed(6), needed(2), rtol=1e-3)
+        self.assertLess(needed(6)[4], 0.5 * plain[4])
