@@ -1,11 +1,12 @@
 """A mixture of Gaussians of what the coordinates are, from measurements that are each uncertain in their own way.
 
 Expectation-maximisation of extreme deconvolution (Bovy, Hogg and Roweis 2011): component c has mean m and covariance S,
-particle i measures a place x drawn from it with variances V_i. A cluster is then as wide as its particles differ, not
+particle i measures a place x drawn from it with covariance V_i. A cluster is then as wide as its particles differ, not
 as they are uncertain, and a particle of which little is known goes where most are.
 """
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +23,45 @@ _AT_ONCE = 20_000  # particles
 Array = NDArray[np.float64]
 
 
-def mixture_labels(coordinates: Array, deviations: Array, components: int, seed: int) -> NDArray[np.int64]:
+def mixture_labels(coordinates: Array, uncertainty: NDArray[np.floating[Any]], components: int, seed: int,
+                   ) -> NDArray[np.int64]:
     """[n] the likeliest component of every particle, from 0.
 
     Args:
-        coordinates, deviations: [n, K] posterior means and standard deviations, under a prior of mean 0 and the
-            variance that both together have; deviations of 0: exact.
+        coordinates: [n, K] posterior means, under a prior of mean 0 and the variances that means and posteriors
+            together have. uncertainty: the posterior covariances [n, K, K], or standard deviations [n, K] where no
+            more is known; 0: exact.
     """
-    places, variances = _measurements(coordinates, deviations)
-    return _labels(places, variances, *deconvolved_mixture(coordinates, deviations, components, seed))
+    places, covariances = _measurements(coordinates, uncertainty)
+    return _labels(places, covariances, *deconvolved_mixture(coordinates, uncertainty, components, seed))
 
 
-def _measurements(coordinates: Array, deviations: Array) -> tuple[Array, Array]:
-    """[n, K] what the data alone say, and its variances."""
-    prior = np.maximum(np.square(coordinates).mean(axis=0) + np.square(deviations).mean(axis=0), 1e-12)
-    share = np.minimum(np.square(deviations) / prior, _VAGUE)
-    return coordinates / (1 - share), prior * share / (1 - share)
+def _measurements(coordinates: Array, uncertainty: NDArray[np.floating[Any]]) -> tuple[Array, NDArray[np.float32]]:
+    """What the data alone say, [n, K], and its covariances, [n, K, K].
+
+    With prior P and posterior M, the data's own precision is M^-1 - P^-1; in units in which P is 1, that divides each
+    principal variance m of M by 1 - m.
+    """
+    n, modes = coordinates.shape
+    variances = np.square(uncertainty) if uncertainty.ndim == 2 else np.einsum("nkk->nk", uncertainty)
+    scale = np.sqrt(np.maximum(np.square(coordinates).mean(axis=0) + variances.mean(axis=0, dtype=np.float64), 1e-12))
+    places, covariances = np.empty((n, modes)), np.empty((n, modes, modes), np.float32)
+    for start in range(0, n, _AT_ONCE):
+        span = slice(start, start + _AT_ONCE)
+        own = (uncertainty[span] if uncertainty.ndim == 3 else variances[span, :, None] * np.eye(modes))
+        shares, axes = np.linalg.eigh(own / np.multiply.outer(scale, scale))
+        shares = np.clip(shares, 0, _VAGUE)
+        along = np.einsum("nkl,nk->nl", axes, coordinates[span] / scale) / (1 - shares)
+        places[span] = scale * np.einsum("nkl,nl->nk", axes, along)
+        covariances[span] = np.einsum("nkl,nl,nml->nkm", axes, shares / (1 - shares), axes) * np.multiply.outer(scale,
+                                                                                                            scale)
+    return places, covariances
 
 
-def deconvolved_mixture(coordinates: Array, deviations: Array, components: int, seed: int,
+def deconvolved_mixture(coordinates: Array, uncertainty: NDArray[np.floating[Any]], components: int, seed: int,
                         ) -> tuple[Array, Array, Array]:
     """Weights [C], means [C, K] and covariances [C, K, K] of the components; arguments as of mixture_labels."""
-    places, variances = _measurements(coordinates, deviations)
+    places, measured = _measurements(coordinates, uncertainty)
     with warnings.catch_warnings():  # of fewer places than components; who needs all of them tells that some are empty
         warnings.simplefilter("ignore", ConvergenceWarning)
         first = GaussianMixture(components, random_state=seed, reg_covar=_LEAST).fit(coordinates)
@@ -53,7 +71,7 @@ def deconvolved_mixture(coordinates: Array, deviations: Array, components: int, 
         total, sums = 0.0, _Sums(components, coordinates.shape[1])
         for start in range(0, len(places), _AT_ONCE):
             span = slice(start, start + _AT_ONCE)
-            parts = [_of_component(places[span], variances[span], means[c], covariances[c]) for c in range(components)]
+            parts = [_of_component(places[span], measured[span], means[c], covariances[c]) for c in range(components)]
             joint = np.log(weights) + np.stack([p[0] for p in parts], axis=1)
             top = joint.max(axis=1)
             evidence = top + np.log(np.exp(joint - top[:, None]).sum(axis=1))
@@ -68,20 +86,22 @@ def deconvolved_mixture(coordinates: Array, deviations: Array, components: int, 
     return weights, means, covariances
 
 
-def _labels(places: Array, variances: Array, weights: Array, means: Array, covariances: Array) -> NDArray[np.int64]:
+def _labels(places: Array, measured: NDArray[np.float32], weights: Array, means: Array, covariances: Array,
+            ) -> NDArray[np.int64]:
     found = [np.zeros(0, np.int64)]
     for start in range(0, len(places), _AT_ONCE):
         span = slice(start, start + _AT_ONCE)
-        joint = np.log(weights) + np.stack([_of_component(places[span], variances[span], m, s)[0]
+        joint = np.log(weights) + np.stack([_of_component(places[span], measured[span], m, s)[0]
                                             for m, s in zip(means, covariances, strict=True)], axis=1)
         found.append(joint.argmax(axis=1))
     return np.concatenate(found)
 
 
-def _of_component(places: Array, variances: Array, mean: Array, covariance: Array) -> tuple[Array, Array, Array]:
+def _of_component(places: Array, measured: NDArray[np.float32], mean: Array, covariance: Array,
+                  ) -> tuple[Array, Array, Array]:
     """Log-density [b] of the measurements under a component; expected true place [b, K], its covariance [b, K, K]."""
     modes = len(mean)
-    total = covariance + variances[:, :, None] * np.eye(modes)
+    total = covariance + measured
     gain = np.swapaxes(np.linalg.solve(total, np.broadcast_to(covariance, total.shape)), 1, 2)
     offset = places - mean
     solved = np.linalg.solve(total, offset[:, :, None])[:, :, 0]

@@ -1,6 +1,7 @@
 """Which particles make which map."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,19 +53,19 @@ def equal_bins(coordinate: NDArray[np.float64] | None, n_particles: int, bins: i
     return _disjoint(values, np.array_split(np.argsort(values, kind="stable"), bins))
 
 
-def mixture_clusters(coordinates: NDArray[np.float64], deviations: NDArray[np.float64], mode: int, clusters: int,
+def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: NDArray[np.floating[Any]], mode: int, clusters: int,
                      seed: int) -> Selection:
     """Clusters in the space of all modes, each particle in its likeliest one, in order along a mode.
 
     Args:
-        coordinates, deviations: [n, K] posterior means and standard deviations. mode: from 0. clusters: Gaussians of
-            full covariance in the mixture.
+        coordinates: [n, K] posterior means. uncertainty: [n, K, K] posterior covariances, or [n, K] standard
+            deviations. mode: from 0. clusters: Gaussians of full covariance in the mixture.
     Raises:
         InputError: one particle, or a cluster without particles.
     """
     if len(coordinates) < 2:
         raise InputError("--by is clusters, and there is 1 particle; expected at least 2, or --by bins")
-    found = mixture_labels(coordinates, deviations, clusters, seed)
+    found = mixture_labels(coordinates, uncertainty, clusters, seed)
     parts = [np.flatnonzero(found == i) for i in range(clusters)]
     held = sum(len(rows) > 0 for rows in parts)
     if held < clusters:

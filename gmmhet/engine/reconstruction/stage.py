@@ -95,7 +95,9 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
         return equal_bins(None, n, 1)
     k = config.mode - 1
     if config.by == "clusters":
-        return mixture_clusters(placed.coordinates, placed.deviations, k, config.n, config.seed)
+        own = _posteriors(placed, _covariance(analysis, modes))
+        uncertainty = placed.deviations if own is None or not np.isfinite(own).all() else own
+        return mixture_clusters(placed.coordinates, uncertainty, k, config.n, config.seed)
     if config.by == "kernel":
         points = (points_along(placed.coordinates, k, config.n) if config.points is None else
                   read_points(config.points, modes))
@@ -106,14 +108,18 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
 def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analysis: Path) -> Windows:
     """Windows around points [M, K], with what analysis.npz says of the posteriors where it is about as many modes."""
     covariance = _covariance(analysis, points.shape[1])
-    mean, own = None, np.square(placed.deviations)
+    mean, own = None, _posteriors(placed, covariance)
     if covariance is not None:
         mean = covariance.mean(axis=0, dtype=np.float64)
         mean = mean if np.isfinite(mean).all() and np.linalg.eigvalsh(mean)[0] > 0 else None
-        if len(covariance) == len(placed.latents):  # else it is of whole particles, and these are subunits, or a subset
-            own = covariance[placed.row]
-    populated = Population(placed.coordinates, own).populated(points)
+    populated = Population(placed.coordinates, np.square(placed.deviations) if own is None else own).populated(points)
     return nested_windows(placed.coordinates, placed.deviations, points, mode, populated, mean)
+
+
+def _posteriors(placed: Placed, covariance: NDArray[np.floating[Any]] | None) -> NDArray[np.floating[Any]] | None:
+    """[n, K, K] of the particles; None where those of analysis.npz are of others: whole particles, and these are
+    subunits, or a subset."""
+    return None if covariance is None or len(covariance) != len(placed.latents) else covariance[placed.row]
 
 
 def _covariance(analysis: Path, modes: int) -> NDArray[np.floating[Any]] | None:

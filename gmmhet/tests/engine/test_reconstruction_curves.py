@@ -187,6 +187,31 @@ class TestClusters(unittest.TestCase):
         np.testing.assert_allclose(means[order, 0], [-0.65, 1.5], atol=0.05)
         np.testing.assert_allclose(np.sqrt(covariances[:, 0, 0]), 0.2, rtol=0.15)
 
+    def test_errors_of_two_coordinates_that_go_together(self):
+        """Two planted groups, every particle measured well along one of two diagonals only: with whole covariances the
+        groups' spread comes out, and particles go where Bayes' rule with the planted mixture puts them; with standard
+        deviations alone the groups seem narrower."""
+        rng = np.random.default_rng(2)
+        n = 3000
+        means, spread = np.array([[-0.8, 0.0], [0.8, 0.0]]), 0.2**2 * np.eye(2)
+        group = (rng.random(n) < 0.4).astype(int)
+        tied = rng.choice([-0.97, 0.97], n)
+        error = np.stack([np.ones(n), tied, tied, np.ones(n)], axis=1).reshape(n, 2, 2)
+        measured = (means[group] + 0.2 * rng.normal(size=(n, 2))
+                    + np.einsum("nkl,nl->nk", np.linalg.cholesky(error), rng.normal(size=(n, 2))))
+        prior = np.diag(0.6 * means[0] ** 2 + 0.4 * means[1] ** 2) + spread
+        posterior = np.linalg.inv(np.linalg.inv(error) + np.linalg.inv(prior))
+        z = np.einsum("nkl,nl->nk", posterior @ np.linalg.inv(error), measured)
+        away = [np.einsum("nk,nkl,nl->n", measured - m, np.linalg.inv(spread + error), measured - m) for m in means]
+        best = np.mean((away[0] - away[1] > 2 * np.log(0.6 / 0.4)) == (group == 1))
+        self.assertGreater(np.mean(mixture_clusters(z, posterior, 0, 2, seed=0).classes - 1 == group), best - 0.01)
+        along = {}  # mean variance of the components along the diagonals
+        for name, known in (("whole", posterior), ("deviations", np.sqrt(np.einsum("nkk->nk", posterior)))):
+            weights, _, covariances = deconvolved_mixture(z, known, 2, seed=0)
+            along[name] = float(weights @ np.trace(covariances, axis1=1, axis2=2)) / 2
+        self.assertAlmostEqual(along["whole"], 0.2**2, delta=0.004)
+        self.assertLess(along["deviations"], 0.03)
+
     def test_more_clusters_than_places(self):
         """One line says so, and scikit-learn says nothing beside it."""
         for z, clusters, words in (
