@@ -15,6 +15,7 @@ from measures import (
     share_in_right_half,
     turn_read_out,
 )
+from noisy_maps import noisy_maps
 from oracle import coordinate_posteriors, share_right
 from ring import ring
 from stages import Analysis, Bench, DataSet
@@ -177,7 +178,7 @@ ROWS: dict[str, Callable[[Bench, int], Iterable[Figure]]] = {
     "turning": turning, "turning-off": turning_off, "hinge-off": hinge_off,
     "two": _several("twomotions", "two motions, SNR 0.1"),
     "hinge+domain": _several("hingedomain", "hinge and missing domain, SNR 0.1"),
-    "turning-maps": turning_maps, "ring": ring, "composition": composition,
+    "turning-maps": turning_maps, "noisy-maps": noisy_maps, "ring": ring, "composition": composition,
     "nulls": null_modes, "coverage": covered, "number": number_of_modes,
     "adk": adenylate_kinase,
 }

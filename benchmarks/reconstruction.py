@@ -3,14 +3,16 @@
     python benchmarks/reconstruction.py                 # 3,000 particles of 64 px: one map, and 5 bins of a hinge
     python benchmarks/reconstruction.py --sets large    # 10,000 particles of 128 px, SNR 0.05: some minutes
     python benchmarks/reconstruction.py --sets many     # 100,000 rows of 2,000 images of 128 px: memory
+    python benchmarks/reconstruction.py --sets edges    # no particle, one, all in one half: what is said
 
 Area: mean of the correlation over shells 1 .. Nyquist, of the whole map and inside a soft mask around the true one.
 Seconds are wall-clock and processor seconds of the whole program, reading and writing included. cryodrgn's
 backproject_voxel runs on the same files where it is installed; beside its whole cost stands that of backproject_voxel
-without the conversion of poses and CTF. Ratios are ours over the latter.
+without the conversion of poses and CTF. Ratios are ours over the latter. Lines with floor and goal follow.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -22,10 +24,11 @@ from pathlib import Path
 
 import numpy as np
 from bins import fsc_resolution, shell_correlation
+from figures import HEADER, Figure, at_least, at_most
 from numpy.typing import NDArray
 
 from gmmhet.engine.config import SimulateConfig
-from gmmhet.engine.io import DensityMap, read_map, read_particles, read_star, write_particles
+from gmmhet.engine.io import DensityMap, read_map, read_particles, read_star, write_particles, write_selection
 from gmmhet.engine.maps import soft_mask
 from gmmhet.engine.simulate import simulate
 
@@ -69,6 +72,9 @@ SETS = {
     "large": Set("null", 10000, 128, 3.0, 0.05, 1),
     "many": Set("null", 2000, 128, 3.0, 0.05, 1, repeats=50),
 }
+
+
+EDGES = {"no particle": [], "one particle": [0], "40 particles, all in half 1": range(40)}
 
 
 @dataclass(frozen=True)
@@ -153,9 +159,41 @@ def row(name: str, program: str, *figures: float) -> None:
           f"{resolution:9.2f}", flush=True)
 
 
+def asked(name: str, own: NDArray[np.float64], ratio: NDArray[np.float64] | None) -> Iterator[Figure]:
+    """Figures of a set that something is asked of; ratio: over cryodrgn's, where it ran."""
+    if name == "large" and ratio is not None:
+        yield Figure("10,000 particles of 128 px: area / cryodrgn's", f"{own[3]:.3f}", f"{own[3] / ratio[3]:.3f}",
+                     ratio[3], at_least(1.0), at_least(1.02))
+        yield Figure("the same: processor seconds / cryodrgn's", f"{own[1]:.1f}", f"{own[1] / ratio[1]:.1f}", ratio[1],
+                     at_most(1.0), at_most(0.3))
+    if name == "many":
+        yield Figure("100,000 particles of 128 px: peak memory, GB", f"{own[2] / 1000:.2f}", "", own[2] / 1000,
+                     at_most(3.0), at_most(1.5))
+
+
+def edges(work: Path) -> None:
+    """Print what comes of nearly nothing: exit status, and the map's note or the message."""
+    data = SETS["small"].make(work)
+    table = read_particles(data / "particles.star")
+    for name, rows in EDGES.items():
+        few, out = data / "few.star", data / "few"
+        chosen = np.asarray(rows or [0], np.int64)
+        write_selection(few, table, chosen, columns={"rlnRandomSubset": ["1"] * len(chosen)})
+        if not rows:
+            few.write_text("".join(line for line in few.read_text().splitlines(keepends=True) if "@" not in line))
+        shutil.rmtree(out, ignore_errors=True)
+        run = subprocess.run([sys.executable, "-m", "gmmhet.engine", "reconstruct", str(few), "--latents", str(few),
+                              "--n", "1", "-o", str(out)], capture_output=True, text=True)
+        summary = out / "summary.json"
+        told = (json.loads(summary.read_text())["maps"][0]["note"] if summary.is_file() else
+                run.stderr.strip().splitlines()[-1])
+        maps = [bool(read_map(p).data.any()) for p in sorted(out.glob("map_01*.mrc"))]
+        print(f"{name}: exit {run.returncode}, maps that are not empty (map, half 1, half 2): {maps or 'none'}; {told}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=["small", "bins"])
+    parser.add_argument("--sets", nargs="+", choices=[*SETS, "edges"], default=["small", "bins"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("reconstruction-work"), help="folder for data and results")
     options = parser.parse_args()
@@ -166,14 +204,22 @@ def main() -> None:
         print("cryodrgn is not on PATH: no comparison")
     print(f"{'set':<48} {'program':<17} {'seconds':>8} {'processor':>10} {'MB':>8} {'area':>8} {'masked':>8} "
           f"{'A at 0.5':>9}")
+    figures: list[Figure] = []
     for name in options.sets:
+        if name == "edges":
+            edges(options.work)
+            continue
         what = SETS[name]
         data = what.make(options.work)
-        own = report("gmmhet", what, data, *ours(data, what, options.threads))
+        own, ratio = report("gmmhet", what, data, *ours(data, what, options.threads)), None
         if other and what.maps == what.repeats == 1:
             whole, alone, maps = cryodrgn(data, options.threads)
             report("cryodrgn, all", what, data, whole, maps)
-            row(what.name, "gmmhet / cryodrgn", *own / report("cryodrgn", what, data, alone, maps))
+            ratio = own / report("cryodrgn", what, data, alone, maps)
+            row(what.name, "gmmhet / cryodrgn", *ratio)
+        figures += asked(name, own, ratio)
+    if figures:
+        print(HEADER.replace("  oracle", "cryodrgn"), *figures, sep="\n")
 
 
 if __name__ == "__main__":

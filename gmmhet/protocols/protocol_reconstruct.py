@@ -9,7 +9,7 @@ from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes, SetOfVolumesFl
 from pwem.protocols import ProtFlexBase, ProtReconstruct3D
 from pyworkflow.constants import BETA
 from pyworkflow.protocol.constants import LEVEL_ADVANCED
-from pyworkflow.protocol.params import GE, EnumParam, IntParam, PointerParam, StringParam
+from pyworkflow.protocol.params import GE, EnumParam, FileParam, IntParam, PointerParam, StringParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
@@ -23,6 +23,7 @@ from gmmhet.convert import (
     write_set_of_particles,
 )
 from gmmhet.engine.config import ReconstructConfig
+from gmmhet.engine.io.points import read_points
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 from gmmhet.protocols.map_lines import map_lines
@@ -69,6 +70,10 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
                       help="bins: stretches of the coordinate with equal numbers of particles.\nclusters: of all "
                            "coordinates together, in order along the mode.\nkernel: around points along the "
                            "mode, each part of the molecule made of as few particles as its motion asks for.")
+        form.addParam("pointsFile", FileParam, allowsNull=True, condition=f"by=={_CHOICES.index('kernel')}",
+                      label="Points", help="Table (.csv) with columns latent1, latent2, ..., as 'gmmhet path' writes "
+                                           "it: a map at each, whatever the number of maps above. Empty: at even "
+                                           "places along the mode.")
         form.addParam("inputMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Mask",
                       help="Soft mask for the Fourier shell correlation. Empty: made from the map.")
         form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
@@ -86,11 +91,17 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
             self._insertFunctionStep(step, arguments, inputs, needsGPU=False)
 
     def _reconstructArguments(self) -> list[str]:
-        arguments = ["--by", _CHOICES[self.by.get()], "--mode", str(self.mode.get()), "--n", str(self.nMaps.get()),
-                     "--symmetry", self.symmetry.get(), "--seed", str(self.seed.get()),
+        points = self._points()
+        places = ["--points", points] if points else ["--n", str(self.nMaps.get())]
+        arguments = ["--by", _CHOICES[self.by.get()], "--mode", str(self.mode.get()), *places, "--symmetry",
+                     self.symmetry.get(), "--seed", str(self.seed.get()),
                      f"--sharpen={(self.sharpen.get() or 'none').strip()}"]
         mask = self.inputMask.get()
         return arguments + (["--mask", mask.getFileName()] if mask is not None else [])
+
+    def _points(self) -> str:
+        """The table of points; empty where none counts."""
+        return (self.pointsFile.get() or "").strip() if _CHOICES[self.by.get()] == "kernel" else ""
 
     def getReport(self) -> str:
         """The page about the analysis."""
@@ -154,6 +165,8 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         if not os.path.isdir(analysis):
             return [*errors, f"{analysis}: no such folder; expected the analysis that these coordinates come from"]
         known = count_modes(particles.getFirstItem())
+        if self._points():
+            errors += messages_of(lambda: read_points(self._points(), known))
         if self.mode.get() > known:
             errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")
         return errors

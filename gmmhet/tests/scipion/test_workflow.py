@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 from gmmhet.convert import matrices_to_poses
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.io import read_particles, read_star
+from gmmhet.engine.io import read_map, read_particles, read_star
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase
@@ -106,6 +106,26 @@ class TestWorkflow(ProjectCase):
         planted = [self.truth[p.getObjId()] for p in particles]
         # The exact posterior mean reaches well over 0.9 here; chance is 0.05.
         self.assertGreater(abs(spearmanr(found, planted).statistic), 0.8)
+
+    def test_maps_at_points_of_a_table(self):
+        """A map at each, in the order of the file, on the ranks that there are; a bad table is told on the form."""
+        table = self.data / "points.csv"
+        table.write_text("latent1\n0.8\n-0.8\n0.1\n")
+        maps = self.protocol(ProtGmmHetReconstruct, {"inputParticles": (self.motion, "outputParticles")}, by=2, nMaps=7,
+                             pointsFile=str(table), numberOfThreads=1, numberOfMpi=RANKS)
+        self.assertEqual(maps.validate(), [])
+        launch(self.project, maps)
+        found = [v.getZFlex()[0] for v in maps.outputVolumesFlex.iterItems(orderBy="id")]
+        np.testing.assert_allclose(found, [0.8, -0.8, 0.1])
+        densities = [read_map(v.getFileName().split(":")[0]).data for v in maps.outputVolumes.iterItems(orderBy="id")]
+        self.assertEqual({d.shape for d in densities}, {(BOX, BOX, BOX)})
+        away = [float(np.linalg.norm(densities[0] - d)) for d in densities]
+        self.assertGreater(away[1], away[2])
+        table.write_text("latent1,latent2\n0.8,0\n")
+        (message,) = maps.validate()
+        self.assertIn("column latent2; expected at most latent1", message)
+        maps.by.set(0)  # the table does not count
+        self.assertEqual(maps.validate(), [])
 
     def test_a_selection_goes_back_to_where_it_came_from(self):
         """A half of the motion, two of three classes: the same particles in the set, in selected.star and in the rows
