@@ -1,5 +1,7 @@
 """Gaussians as a map."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ from gmmhet.engine.symmetry import symmetric_copies
 
 __all__ = ["gaussian_density"]
 
+_TILE = 48  # edge of what is made at once, of whole rows along x, by the Gaussians that reach it
+_NOTHING = 1e-7  # of a Gaussian's height
 _ROWS_AT_ONCE = 2**24  # floats of the largest intermediate: 64 MB
 
 
@@ -28,12 +32,27 @@ def gaussian_density(model: GaussianModel, box: int | None = None, pixel_size: f
     x, y, z = (_profiles(whole.centers[:, axis], whole.sigmas, box, pixel_size) for axis in range(3))
     along_x = (whole.weights[:, None] / pixel_size**3 * x).astype(np.float32)  # [N, box]
     y, z = y.astype(np.float32), z.astype(np.float32)
-    data = np.empty((box, box, box), np.float32)
-    step = max(1, _ROWS_AT_ONCE // (box * len(whole)))
-    for start in range(0, box, step):
-        planes = z[:, start:start + step, None] * y[:, None, :]  # [N, planes, box]
-        data[start:start + step] = np.tensordot(planes, along_x, axes=(0, 0))
+    data = np.zeros((box, box, box), np.float32)
+    tiles = [slice(start, start + _TILE) for start in range(0, box, _TILE)]
+    reaches_y = _reaches(y, tiles)
+    for planes, near_z in zip(tiles, _reaches(z, tiles), strict=True):
+        for rows, near_y in zip(tiles, reaches_y, strict=True):
+            for some in _parts(np.flatnonzero(near_z & near_y)):
+                profiles = z[some, planes, None] * y[some, None, rows]
+                data[planes, rows] += np.tensordot(profiles, along_x[some], axes=(0, 0))
     return DensityMap(data, pixel_size)
+
+
+def _reaches(profiles: NDArray[np.floating[Any]], tiles: list[slice]) -> list[NDArray[np.bool_]]:
+    """Of each tile, [N] whether Gaussians are more than nothing there; narrow ones ripple through the whole box."""
+    height = np.abs(profiles)
+    least = _NOTHING * height.max(axis=1)
+    return [height[:, tile].max(axis=1) > least for tile in tiles]
+
+
+def _parts(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    step = _ROWS_AT_ONCE // _TILE**2
+    return [rows[start:start + step] for start in range(0, len(rows), step)]
 
 
 def _profiles(centers: NDArray[np.float64], sigmas: NDArray[np.float64], box: int, pixel_size: float,
