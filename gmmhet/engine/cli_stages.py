@@ -59,6 +59,8 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--local-pose", action=argparse.BooleanOptionalAction, default=False,
                      help="with --focus: the part in focus also shifts and turns as a rigid body in every particle; "
                      "modes are what it does beside that")
+    sub.add_argument("--smoothness", type=float, metavar="ANGSTROM",
+                     help="distance over which movements and changes are alike (default: twice the resolution)")
     sub.add_argument("--poses", choices=POSES, default="auto",
                      help="errors of the given poses are integrated out (auto), not looked at (exact), or integrated "
                      "out and corrected poses written (refine)")
@@ -83,7 +85,8 @@ def add_analyze(sub: argparse.ArgumentParser) -> None:
 def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
     return AnalyzeConfig(options.method, count_or_auto(options.modes, "--modes"), options.resolution, options.motion,
                          options.occupancy, options.poses, options.focus, options.local_pose,
-                         _analysed_symmetry(options), seed=options.seed, resume=options.resume, scratch=options.scratch)
+                         _analysed_symmetry(options), seed=options.seed, resume=options.resume, scratch=options.scratch,
+                         smoothness=options.smoothness)
 
 
 def _analysed_symmetry(options: argparse.Namespace) -> str:

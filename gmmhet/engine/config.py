@@ -127,6 +127,7 @@ class AnalyzeConfig:
     """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES.
     focus: mask of the Gaussians that may move; None: all. local_pose: these also move together as a rigid body, which
     the modes are then beside. symmetry: of the model; not C1: by asymmetric unit.
+    smoothness: Angstrom over which movements are alike; None: twice the resolution.
     scratch: folder for the cropped images; None: the output."""
 
     method: str = "likelihood"
@@ -141,6 +142,7 @@ class AnalyzeConfig:
     seed: int = 0
     resume: bool = False
     scratch: Path | None = None
+    smoothness: float | None = None
 
     def __post_init__(self) -> None:
         _seed(self.seed)
@@ -152,6 +154,7 @@ class AnalyzeConfig:
         if self.modes is not None and self.modes > MOST_MODES:
             raise InputError(f"--modes is {self.modes}; expected at most {MOST_MODES}")
         _positive("resolution", self.resolution)
+        _positive("smoothness", self.smoothness)
         object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
         if self.symmetry != "C1" and (self.method != "likelihood" or self.local_pose):
             other = "--local-pose" if self.local_pose else f"--method {self.method}"
@@ -160,12 +163,18 @@ class AnalyzeConfig:
         if self.local_pose and self.focus is None:
             raise InputError("--local-pose is given without --focus; expected the mask of the part that moves as "
                              "a body")
-        if self.method == "gradient-pca" and (self.focus is not None or self.poses == "refine"):
-            other = "--focus" if self.focus is not None else "--poses refine"
+        refused = {"--focus": self.focus is not None, "--poses refine": self.poses == "refine",
+                   "--smoothness": self.smoothness is not None}
+        if self.method == "gradient-pca" and any(refused.values()):
+            other = next(name for name, given in refused.items() if given)
             raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "
                              "method alone can do that")
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
+
+    def correlation_length(self, resolution: float) -> float:
+        """Of the smooth fields, Angstrom; resolution: of the analysis."""
+        return 2.0 * resolution if self.smoothness is None else self.smoothness
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         form.addParam("symmetry", StringParam, default="C1", label="Analyse by subunit",
                       help="The symmetry that the Gaussian model was made with (such as D7): every asymmetric unit of "
                            "every particle gets its own coordinates. C1: the molecule as a whole.")
+        form.addParam("smoothness", FloatParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Smoothness (Å)",
+                      help="Distance over which movements and changes are alike. Empty: twice the resolution.")
         form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
                       help="Stop before any work where orientations, shifts and model make no sense together.")
         form.addParam("scratch", FolderParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Scratch folder",
@@ -101,7 +103,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         if self.focusMask.get() is not None:
             arguments += ["--focus", self.focusMask.get().getFileName()]
             arguments += ["--local-pose"] if self.localPose else []
-        return arguments + (["--resolution", str(self.resolution.get())] if self.resolution.get() else [])
+        given = (("--resolution", self.resolution.get()), ("--smoothness", self.smoothness.get()))
+        return arguments + [word for name, value in given if value for word in (name, str(value))]
 
     def _analysisPath(self, name: str) -> str:
         return self._getExtraPath(ANALYSIS_DIR, name)
@@ -155,7 +158,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         AnalyzeConfig(_METHODS[self.method.get()], count_or_auto(self.nModes.get(), "Number of modes"),
                       motion=self.motion.get(), resolution=self.resolution.get() or None,
                       occupancy=self.occupancy.get(), symmetry=self.symmetry.get() or "C1",
-                      poses=POSES[self.poses.get()],
+                      poses=POSES[self.poses.get()], smoothness=self.smoothness.get() or None,
                       local_pose=self.localPose.get() and self.focusMask.get() is not None,
                       focus=None if self.focusMask.get() is None else Path(self.focusMask.get().getFileName()))
 

@@ -92,7 +92,8 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
         model.weights, displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
         np.diag(found.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
         min(evidence.significant, k), final.history,
-        {"correlation_length": 2.0 * estimator.observer.grid.resolution, "coefficients_per_mode": estimator.basis.size,
+        {"correlation_length": config.correlation_length(estimator.observer.grid.resolution),
+         "coefficients_per_mode": estimator.basis.size,
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
@@ -136,7 +137,7 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstim
 def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
           ) -> tuple[FieldBasis, FieldBasis]:
     """Smooth fields of the modes, over the Gaussians inside alone, and of the changes of the consensus, over all."""
-    length = 2.0 * resolution
+    length = config.correlation_length(resolution)
     scalar = smooth_basis(centers, length, seed=config.seed)
     sizes = {"position": _POSITION_PRIOR * config.motion, "amplitude": _AMPLITUDE_PRIOR * config.occupancy}
     consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
@@ -170,8 +171,8 @@ def _tell_kept(scalar: NDArray[np.float64], length: float) -> None:
     if kept.mean() < _LEAST_KEPT:
         _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks "
                      "for (%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
-                     "--resolution, or --focus on a part", scalar.shape[1], len(scalar), 100 * kept.mean(), length,
-                     100 * kept.min())
+                     "--resolution, a longer --smoothness, or --focus on a part", scalar.shape[1], len(scalar),
+                     100 * kept.mean(), length, 100 * kept.min())
 
 
 def _halves(table: ParticleTable) -> NDArray[np.int64]:

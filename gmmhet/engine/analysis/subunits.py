@@ -81,7 +81,7 @@ def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> 
     """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
     estimator, start = _estimator(prepared, config)
     final, evidence, reference = search(estimator, start, config, journal)
-    result = _result(estimator, final, evidence, reference)
+    result = _result(estimator, final, evidence, reference, config)
     return result, _subunits(estimator, final, config.symmetry, result.significant)
 
 
@@ -124,7 +124,8 @@ def _subunits(estimator: SubunitEstimator, final: Fit, group: str, significant: 
                     asymmetry(coordinates[..., :significant], deviations[..., :significant]))
 
 
-def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, reference: float) -> AnalysisResult:
+def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
+            ) -> AnalysisResult:
     """The whole molecule: all subunits move together along a mode, by the mean of their coordinates."""
     model, found = final.model, final.ensemble
     rotations = estimator.rotations
@@ -139,7 +140,8 @@ def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, ref
         np.asarray(modes.centers, np.float64), np.tile(model.weights, copies), position,
         np.tile(fields[..., 3], (1, copies)), np.average(model.noise, axis=0, weights=groups), information,
         evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,
-        {"correlation_length": 2.0 * estimator.observer.grid.resolution, "coefficients_per_mode": estimator.basis.size,
+        {"correlation_length": config.correlation_length(estimator.observer.grid.resolution),
+         "coefficients_per_mode": estimator.basis.size,
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.tile(np.sqrt(model.variances), copies), noise_by_group=model.noise,

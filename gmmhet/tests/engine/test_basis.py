@@ -28,6 +28,9 @@ class TestSmoothBasis(unittest.TestCase):
         self.assertIn(f"over 2500 Gaussians hold {100 * kept:.0f} %", logs.output[0])
         with self.assertNoLogs("gmmhet", "WARNING"):
             bases(centers, np.ones(2500, bool), AnalyzeConfig(), 40.0)
+            longer, _ = bases(centers, np.ones(2500, bool), AnalyzeConfig(smoothness=80.0), 10.0)
+        kernel = np.exp(-0.5 * ((centers[:40, None] - centers[:40]) ** 2).sum(-1) / 80.0**2)
+        np.testing.assert_allclose(longer.scalar[:40] @ longer.scalar[:40].T, kernel, atol=0.03)
 
     def test_interpolation_from_a_subset_reproduces_it_too(self) -> None:
         centers = np.random.default_rng(1).normal(size=(1800, 3)) * 20
