@@ -3,6 +3,7 @@
 First, windows around up to 16 of the points tell where the molecule moves at all; then every map is made with that.
 """
 
+import dataclasses
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -71,7 +72,19 @@ class KernelSeries(Series):
             told |= dict(found)
             total = evidence if total is None else total + evidence
         assert total is not None
-        return told, total
+        return told, dataclasses.replace(total, distinct=self._distinct(looked))
+
+    def _distinct(self, points: list[int]) -> dict[int, int]:
+        """Different particles in the windows around points, by the window's number: from 1, wide ones first."""
+        windows = self.selection
+        assert isinstance(windows, Windows)
+        used = self.contrast != 0
+        seen = np.zeros((len(windows.sizes), len(self.table)), bool)
+        for nearest in map(windows.nearest, points):
+            for mark, size in zip(seen, windows.sizes, strict=True):
+                mark[nearest[:size]] = True
+        narrower = [int((mark & used).sum()) for mark, n in zip(seen, windows.sizes, strict=True) if n < len(used)]
+        return dict(enumerate(reversed(narrower), 1))
 
     def _look(self, threads: int, base: Window, spool: Path, index: int, kept: bool,
               ) -> tuple[list[tuple[int, dict[int, int]]], Evidence]:

@@ -14,7 +14,7 @@ Kernel regression of RECOVAR (Gilles and Singer 2025) chooses one of several win
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -130,17 +130,17 @@ class Evidence(Replicated):
     stand out of the noise of a single map.
 
     Attributes:
-        n: particles of the widest window, of all maps. maps, particles: how many had each narrower window (by number),
-            and the sum of its particles over them. agreements: of each window, by band.
+        maps, particles: how many had each window but the widest (by number), and the sum of its particles over them.
+        agreements: of each window, by band. distinct: how many different particles those are, where known.
     """
 
-    n: int
     maps: dict[int, int]
     particles: dict[int, int]
     agreements: dict[int, list[Agreement]]
+    distinct: dict[int, int] = field(default_factory=dict)
 
     def __add__(self, other: "Evidence") -> "Evidence":
-        return Evidence(self.n, _merged(self.maps, other.maps), _merged(self.particles, other.particles), {
+        return Evidence(_merged(self.maps, other.maps), _merged(self.particles, other.particles), {
             k: [a + b for a, b in zip(self.agreements[k], other.agreements[k], strict=True)]
             if k in self.agreements and k in other.agreements else (self.agreements | other.agreements)[k]
             for k in sorted(self.agreements | other.agreements)})
@@ -152,7 +152,8 @@ class Evidence(Replicated):
         """
         if number not in self.maps:
             return band.anywhere
-        apart = min(self.maps[number], self.n * self.maps[number] / self.particles[number])
+        share = self.distinct.get(number, self.particles[number]) / self.particles[number]
+        apart = self.maps[number] * min(1.0, share)
         if apart < _FEWEST_APART:
             return band.anywhere
         least = band.chance(_CERTAIN, apart)
@@ -247,8 +248,7 @@ class _Sum:
     def evidence(self, estimates: list[Estimate]) -> Evidence:
         """Of the windows added, but the widest."""
         narrower = {e.number: e.n for e in estimates if e.number}
-        return Evidence(max((e.n for e in estimates), default=0), dict.fromkeys(narrower, 1), narrower,
-                        {k: self._agreements[k] for k in narrower})
+        return Evidence(dict.fromkeys(narrower, 1), narrower, {k: self._agreements[k] for k in narrower})
 
     def combined(self) -> Combined:
         first, second = self.maps

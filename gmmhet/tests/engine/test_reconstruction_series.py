@@ -112,6 +112,31 @@ class TestCoordinates(Workspace):
         np.testing.assert_array_equal(read_map(found / "map_02.mrc").data, read_map(expected / "map_02.mrc").data)
         self.assertEqual(sorted(p.name for p in found.iterdir()), sorted(p.name for p in expected.iterdir()))
 
+    def test_kernels_of_a_resumed_run(self):
+        """What the points tell of each other is found again: the same map, bit for bit, of points that are looked at
+        first and of others."""
+        data = self.particles(n=200, noise=0.5)
+        extra = {"gmmhetLatent1": np.arange(200.0)}
+        with mock.patch.object(kernel_series, "_LOOKED_AT", 3):
+            output = self.run_stage(data, extra=extra, n=4, by="kernel")
+            expected = {name: read_map(output / name).data for name in ("map_02.mrc", "map_03.mrc")}
+            for name in expected:
+                (output / name).unlink()
+            self.run_stage(data, extra=extra, n=4, by="kernel", resume=True)
+        for name, before in expected.items():
+            np.testing.assert_array_equal(read_map(output / name).data, before)
+        self.assertEqual(list(output.glob(".windows*")), [])
+
+    def test_a_point_three_times_tells_no_more_than_once(self):
+        data = self.particles(n=200, noise=3.0)
+        extra = {"gmmhetLatent1": np.arange(200.0)}
+        maps = []
+        for times in (1, 3):
+            (self.folder / "points.csv").write_text("latent1\n" + "60\n" * times)
+            output = self.run_stage(data, extra=extra, by="kernel", points=self.folder / "points.csv")
+            maps.append(read_map(output / "map_01.mrc").data)
+        np.testing.assert_allclose(maps[1], maps[0], atol=1e-5 * maps[0].max())
+
     def test_what_a_killed_run_left_is_removed(self):
         (self.folder / "out" / ".windowsabc").mkdir(parents=True)
         output = self.run_stage(self.particles(n=20, noise=0.5))
