@@ -4,6 +4,7 @@ import json
 import os
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes, SetOfVolumesFlex
 from pwem.protocols import ProtFlexBase, ProtReconstruct3D
@@ -40,6 +41,12 @@ class ReconstructOutputs(Enum):
     outputVolumesFlex = SetOfVolumesFlex
     outputClasses = SetOfClasses3D
     outputFSCs = SetOfFSCs
+
+
+def _where(summary: dict[str, Any]) -> str:
+    """What the maps of a summary follow."""
+    points = summary["parameters"]["points"]
+    return f"at points of {os.path.basename(points)}" if points else f"along mode {summary['mode']}"
 
 
 def _link(target: str, link: Path) -> None:
@@ -172,7 +179,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         return errors
 
     def _warnings(self):
-        if self.inputParticles.get() is None:
+        if self.inputParticles.get() is None or self._points():
             return []
         summary = Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"), "summary.json")
         if not summary.is_file():
@@ -187,14 +194,13 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):
             return ["No maps yet."]
         found = self._readSummary(MAPS_DIR)
-        return [f"*{len(found['maps'])}* maps along mode {found['mode']}; page: {self.getReport()}",
-                *map_lines(found)]
+        return [f"*{len(found['maps'])}* maps {_where(found)}; page: {self.getReport()}", *map_lines(found)]
 
     def _methods(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):
             return []
         found = self._readSummary(MAPS_DIR)
-        return [f"{len(found['maps'])} maps were reconstructed from the particles along mode {found['mode']} with "
+        return [f"{len(found['maps'])} maps were reconstructed from the particles {_where(found)} with "
                 "non-uniform Fourier transforms [Barnett2019]; resolutions are by Fourier shell correlation between "
                 "half-sets [Rosenthal2003]."]
 

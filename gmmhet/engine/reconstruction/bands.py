@@ -164,6 +164,6 @@ def bands_of(box: int) -> list[Band]:
     """From one wave per third of the box to Nyquist."""
     last = box / 2
     number = max(1, round(np.log(last / _FIRST) / np.log(_RATIO)))
-    shells = [float(s) for s in np.geomspace(min(_FIRST, last), last, number + 1)]
+    shells = [float(s) for s in np.unique(np.geomspace(min(_FIRST, last), last, number + 1))]
     around = [0.0, *shells, 0.0]
     return [Band(box, shell, around[i], around[i + 2]) for i, shell in enumerate(shells)]

@@ -1,6 +1,8 @@
 """A series of maps at points of latent space, each from nested windows of particles.
 
 First, windows around up to 16 of the points tell where the molecule moves at all; then every map is made with that.
+What the windows say is on disk between the two, at most 16 points' at a time; maps on grids of more than 160 voxels,
+for which that would be much, are made one by one.
 """
 
 import dataclasses
@@ -9,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,18 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.maps import soft_mask
 from gmmhet.engine.parallel import communicator
-from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.curves import compare_halves
-from gmmhet.engine.reconstruction.multiscale import Combined, Estimate, Evidence, Window, compose, decompose
+from gmmhet.engine.reconstruction.multiscale import (
+    FEWEST_APART,
+    Combined,
+    Estimate,
+    Evidence,
+    Window,
+    combine,
+    compose,
+    decompose,
+    maps_apart,
+)
 from gmmhet.engine.reconstruction.results import SPOOL, MapResult
 from gmmhet.engine.reconstruction.selection import Windows
 from gmmhet.engine.reconstruction.series import COARSE_ABOVE, GOES_ON, Series, at_once, half_equations, near_limit
@@ -36,7 +48,7 @@ _LOOKED_AT = 16  # points, at most, that tell where the molecule moves
 class KernelSeries(Series):
     """Maps around points: see :mod:`~gmmhet.engine.reconstruction.multiscale`. selection: a Windows."""
 
-    def make(self, threads: int) -> Iterator[MapResult]:
+    def make(self, threads: int) -> Iterator[MapResult | None]:
         """Make the maps that are missing. The window of all particles is made once, for all of them."""
         missing = [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
         if not missing:
@@ -49,52 +61,65 @@ class KernelSeries(Series):
             base = self._widest(threads)
             if self._size(base) > COARSE_ABOVE:
                 base = base.spooled(Path(spool))
-            told, evidence = self._looked_around(threads, base, Path(spool), missing)
-            yield from communicator().each(self._around, (threads, base, evidence, Path(spool)),
-                                           [(i, told.get(i)) for i in missing])
+            ranks, evidence = communicator(), Evidence({})
+            told: dict[int, dict[int, int]] = {}
+            for some in self._rounds(base):
+                shares = [(i, i in missing) for i in some]
+                found, more = ranks.total(self._look, (threads, base, Path(spool)), shares)
+                told |= dict(found)
+                evidence += more
+                yield None
+            evidence = dataclasses.replace(evidence, apart=self._apart)
+            yield from ranks.each(self._around, (threads, base, evidence, Path(spool)),
+                                  [(i, told.get(i)) for i in missing])
 
-    def _looked_around(self, threads: int, base: Window, spool: Path, missing: list[int],
-                       ) -> tuple[dict[int, dict[int, int]], Evidence]:
-        """Evidence of the motion from some points, evenly taken from all, so that a resumed run has the same.
+    @property
+    def steps(self) -> int:
+        missing = super().steps
+        return missing + (len(self._rounds()) if missing else 0)
 
-        Returns:
-            by point that is missing, particles of every window whose estimate is in a file. the evidence.
-        """
+    @cached_property
+    def _looked_at(self) -> list[int]:
+        """Points that tell where the molecule moves, evenly taken from all, so that a resumed run has the same."""
         number = len(self.selection)
-        looked = np.unique(np.linspace(0, number - 1, min(number, _LOOKED_AT)).astype(int)).tolist()
-        ranks = communicator()
-        told: dict[int, dict[int, int]] = {}
-        total: Evidence | None = None
-        rounds = [looked[i:i + ranks.size] for i in range(0, len(looked), ranks.size)]
-        for some in progress((ranks.total(self._look, (threads, base, spool), [(i, i in missing) for i in part])
-                              for part in rounds), "where it moves", len(rounds)):
-            found, evidence = some
-            told |= dict(found)
-            total = evidence if total is None else total + evidence
-        assert total is not None
-        return told, dataclasses.replace(total, distinct=self._distinct(looked))
+        return [int(i) for i in np.unique(np.linspace(0, number - 1, min(number, _LOOKED_AT)).astype(int))]
 
-    def _distinct(self, points: list[int]) -> dict[int, int]:
-        """Different particles in the windows around points, by the window's number: from 1, wide ones first."""
-        windows = self.selection
+    def _rounds(self, base: Window | None = None) -> list[list[int]]:
+        """The points looked at, as many at a time as there are ranks; none where they would not help, or (base: the
+        widest window) are too large to be kept."""
+        windows, ranks = self.selection, communicator().size
         assert isinstance(windows, Windows)
-        used = self.contrast != 0
-        seen = np.zeros((len(windows.sizes), len(self.table)), bool)
-        for nearest in map(windows.nearest, points):
-            for mark, size in zip(seen, windows.sizes, strict=True):
-                mark[nearest[:size]] = True
-        narrower = [int((mark & used).sum()) for mark, n in zip(seen, windows.sizes, strict=True) if n < len(used)]
-        return dict(enumerate(reversed(narrower), 1))
+        if max(self._apart.values(), default=0.0) < FEWEST_APART:
+            return []
+        if base is not None and self._size(base) > COARSE_ABOVE:
+            return []
+        return [self._looked_at[i:i + ranks] for i in range(0, len(self._looked_at), ranks)]
+
+    @cached_property
+    def _apart(self) -> dict[int, float]:
+        """As how many maps the windows around the points looked at count, by number: from 1, wide ones first."""
+        windows, n = self.selection, len(self.table)
+        assert isinstance(windows, Windows)
+        order = [windows.nearest(i) for i in self._looked_at]
+        found = {}
+        for number, size in enumerate(reversed([size for size in windows.sizes if size < n]), 1):
+            members = np.zeros((len(order), n), np.float32)
+            for row, nearest in zip(members, order, strict=True):
+                row[nearest[:size]] = 1
+            found[number] = maps_apart(members @ members.T / size, size / n)
+        return found
 
     def _look(self, threads: int, base: Window, spool: Path, index: int, kept: bool,
               ) -> tuple[list[tuple[int, dict[int, int]]], Evidence]:
         """What the windows around a point agree on; what they say goes to files, where it is needed later."""
-        found, evidence = self._decomposed(threads, base, index)
-        if not kept:
-            return [], evidence
-        for estimate in found:
-            estimate.write(self._stem(spool, index))
-        return [(index, {estimate.number: estimate.n for estimate in found})], evidence
+        found: dict[int, int] = {}
+
+        def keep(estimate: Estimate) -> None:
+            if kept:
+                estimate.write(self._stem(spool, index))
+                found[estimate.number] = estimate.n
+        evidence = decompose(self._windows(threads, base, index), self._size(base), threads, keep=keep)
+        return [(index, found)] if kept else [], evidence
 
     @staticmethod
     def _stem(spool: Path, index: int) -> Path:
@@ -129,8 +154,8 @@ class KernelSeries(Series):
             first, second = pool.map(half, (1, 2))
         return Window(len(used), (first, second))
 
-    def _decomposed(self, threads: int, base: Window, index: int) -> tuple[list[Estimate], Evidence]:
-        """The windows around a point, made of its particles."""
+    def _windows(self, threads: int, base: Window, index: int) -> Iterator[Window]:
+        """Around a point, wide ones first; made of its particles, narrow ones first."""
         windows = self.selection
         assert isinstance(windows, Windows)
         size = self._size(base)
@@ -141,7 +166,9 @@ class KernelSeries(Series):
                 ring = self._window(size, threads, nearest[inner:outer])
                 window = ring if not nested else nested[-1] + ring
                 nested.append(window if size <= COARSE_ABOVE else window.spooled(Path(spool)))
-            return decompose([base, *reversed(nested)], size, threads)
+            yield base
+            while nested:
+                yield nested.pop()
 
     def _around(self, threads: int, base: Window, evidence: Evidence, spool: Path,
                 item: tuple[int, dict[int, int] | None]) -> MapResult:
@@ -149,10 +176,16 @@ class KernelSeries(Series):
         index, told = item
         windows = self.selection
         assert isinstance(windows, Windows)
-        size = self._size(base)
-        estimates = (self._decomposed(threads, base, index)[0] if told is None else
-                     [Estimate.read(self._stem(spool, index), number, n, size) for number, n in told.items()])
-        found = compose(estimates, evidence, size, threads)
+        size, stem = self._size(base), self._stem(spool, index)
+        if not evidence.agreements:
+            found = combine(self._windows(threads, base, index), size, threads)
+        else:
+            if told is None:
+                told = dict(self._look(threads, base, spool, index, True)[0])[index]
+            found = compose([Estimate.read(stem, number, n, size) for number, n in told.items()], evidence, size,
+                            threads)
+            for path in spool.glob(f"{stem.name}_*"):
+                path.unlink()
         maps = {"file": found.density, "half1": found.halves[0], "half2": found.halves[1]}
         pixel = self._pixel(size)
         mask = soft_mask(DensityMap(found.density, pixel)) if self.mask is None else self._masks[size]

@@ -32,8 +32,8 @@ def mixture_labels(coordinates: Array, uncertainty: NDArray[np.floating[Any]], c
             together have. uncertainty: the posterior covariances [n, K, K], or standard deviations [n, K] where no
             more is known; 0: exact.
     """
-    places, covariances = _measurements(coordinates, uncertainty)
-    return _labels(places, covariances, *deconvolved_mixture(coordinates, uncertainty, components, seed))
+    places, measured = _measurements(coordinates, uncertainty)
+    return _labels(places, measured, *_fitted(coordinates, places, measured, components, seed))
 
 
 def _measurements(coordinates: Array, uncertainty: NDArray[np.floating[Any]]) -> tuple[Array, NDArray[np.float32]]:
@@ -61,7 +61,12 @@ def _measurements(coordinates: Array, uncertainty: NDArray[np.floating[Any]]) ->
 def deconvolved_mixture(coordinates: Array, uncertainty: NDArray[np.floating[Any]], components: int, seed: int,
                         ) -> tuple[Array, Array, Array]:
     """Weights [C], means [C, K] and covariances [C, K, K] of the components; arguments as of mixture_labels."""
-    places, measured = _measurements(coordinates, uncertainty)
+    return _fitted(coordinates, *_measurements(coordinates, uncertainty), components, seed)
+
+
+def _fitted(coordinates: Array, places: Array, measured: NDArray[np.float32], components: int, seed: int,
+            ) -> tuple[Array, Array, Array]:
+    """Expectation-maximisation from a mixture of the posterior means."""
     with warnings.catch_warnings():  # of fewer places than components; who needs all of them tells that some are empty
         warnings.simplefilter("ignore", ConvergenceWarning)
         first = GaussianMixture(components, random_state=seed, reg_covar=_LEAST).fit(coordinates)

@@ -13,7 +13,7 @@ one map need to agree less to be believed: see :class:`Evidence`.
 Kernel regression of RECOVAR (Gilles and Singer 2025) chooses one of several windows by cross-validation instead.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,16 +26,17 @@ from gmmhet.engine.reconstruction.bands import Agreement, Band, Wave, bands_of
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
 from gmmhet.engine.reconstruction.solver import ball, convolved, solve
 
-__all__ = ["Bandwidth", "Combined", "Estimate", "Evidence", "Window", "combine", "compose", "decompose"]
+__all__ = ["FEWEST_APART", "Bandwidth", "Combined", "Estimate", "Evidence", "Window", "combine", "compose", "decompose",
+           "maps_apart"]
 
+FEWEST_APART = 1.5  #: maps of particles of their own that are evidence
 _WEAK_PRIOR = 0.05  # of the widest window, over the mean weight of a shell
 _ITERATIONS = 3  # of the solver, for it
-_LEAST_PRIOR, _STRONGEST_PRIOR = 0.3, 10.0  # the same of increments
+_LEAST_PRIOR, _STRONGEST_PRIOR = 0.3, 3.0  # the same of increments
 _FILLED = 0.1  # share of the box in which a molecule moves, about
 _SHELLS = 0.15  # of a shell, by which others may differ of which its signal and noise are measured, and one more
 _LEAST_LEFT = 0.02  # of a shell, by a prior
 _CERTAIN = 2.5  # deviations of chance, beyond which the maps of a series count as agreeing
-_FEWEST_APART = 1.5  # maps, of particles of their own, that are evidence
 _STILL_NEEDED = 0.3  # of the agreement otherwise needed, where they do
 _BELIEVED = 0.5  # share of an increment that counts as using its window
 
@@ -130,39 +131,41 @@ class Evidence(Replicated):
     stand out of the noise of a single map.
 
     Attributes:
-        maps, particles: how many had each window but the widest (by number), and the sum of its particles over them.
-        agreements: of each window, by band. distinct: how many different particles those are, where known.
+        agreements: of each window but the widest (by number), by band.
+        apart: as how many maps of particles of their own those of each window count; not told: none.
     """
 
-    maps: dict[int, int]
-    particles: dict[int, int]
     agreements: dict[int, list[Agreement]]
-    distinct: dict[int, int] = field(default_factory=dict)
+    apart: dict[int, float] = field(default_factory=dict)
 
     def __add__(self, other: "Evidence") -> "Evidence":
-        return Evidence(_merged(self.maps, other.maps), _merged(self.particles, other.particles), {
-            k: [a + b for a, b in zip(self.agreements[k], other.agreements[k], strict=True)]
-            if k in self.agreements and k in other.agreements else (self.agreements | other.agreements)[k]
-            for k in sorted(self.agreements | other.agreements)})
+        return Evidence({k: [a + b for a, b in zip(self.agreements[k], other.agreements[k], strict=True)]
+                         if k in self.agreements and k in other.agreements else (self.agreements | other.agreements)[k]
+                         for k in sorted(self.agreements | other.agreements)})
 
     def needed(self, number: int, band: Band, index: int) -> Field | float:
         """Correlation of a single map's increments up to which nothing is believed, [coarse] * 3; of a band (from 0).
 
-        Windows of different maps that share particles count as fewer maps. No map is evidence of itself alone.
+        No map is evidence of itself alone.
         """
-        if number not in self.maps:
-            return band.anywhere
-        share = self.distinct.get(number, self.particles[number]) / self.particles[number]
-        apart = self.maps[number] * min(1.0, share)
-        if apart < _FEWEST_APART:
+        apart = self.apart.get(number, 0.0)
+        if apart < FEWEST_APART or number not in self.agreements:
             return band.anywhere
         least = band.chance(_CERTAIN, apart)
         beyond = (self.agreements[number][index].correlation - least) / min(least, (1 - least) / 2)
         return np.asarray(band.anywhere * (1 - (1 - _STILL_NEEDED) * np.clip(beyond, 0, 1)), np.float32)
 
 
-def _merged(first: dict[int, int], second: dict[int, int]) -> dict[int, int]:
-    return {k: first.get(k, 0) + second.get(k, 0) for k in sorted(first | second)}
+def maps_apart(shared: NDArray[np.float64], part: float) -> float:
+    """As how many maps of particles of their own windows of equal size count.
+
+    Agreement over M windows varies as over M^2 / sum_ij s_ij^2 independent ones (s: shares of particles in common), and
+    of windows that together are all particles one follows from the others, since changes are those from the mean.
+
+    Args:
+        shared: [M, M] s. part: of all particles, that is in a window.
+    """
+    return float(min(len(shared) ** 2 / np.square(shared).sum(), 1 / part - 1))
 
 
 def combine(windows: Iterable[Window], box: int, workers: int = 1) -> Combined:
@@ -177,10 +180,16 @@ def combine(windows: Iterable[Window], box: int, workers: int = 1) -> Combined:
     return sum_.combined()
 
 
-def decompose(windows: Iterable[Window], box: int, workers: int = 1) -> tuple[list[Estimate], Evidence]:
-    """What every window says, and what their half-sets agree on; see :func:`combine` for the arguments."""
-    found = list(_estimates(windows, sum_ := _Sum(box, workers)))
-    return found, sum_.evidence(found)
+def decompose(windows: Iterable[Window], box: int, workers: int = 1, *, keep: Callable[[Estimate], object]) -> Evidence:
+    """What the half-sets of the windows agree on; see :func:`combine` for the arguments.
+
+    Args:
+        keep: called with what every window says, for :func:`compose`.
+    """
+    sum_ = _Sum(box, workers, agreements={})
+    for estimate in _estimates(windows, sum_):
+        keep(estimate)
+    return Evidence(sum_.agreements)
 
 
 def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers: int = 1) -> Combined:
@@ -216,26 +225,33 @@ class _Sum:
     """Increments added one after the other, each as far as it is believed.
 
     Attributes:
-        maps: of the half-sets.
+        maps: of the half-sets. agreements: of the windows but the widest, where they are to be kept.
     """
 
-    def __init__(self, box: int, workers: int, evidence: Evidence | None = None) -> None:
-        self.box, self.workers, self._evidence = box, workers, evidence
+    def __init__(self, box: int, workers: int, evidence: Evidence | None = None,
+                 agreements: dict[int, list[Agreement]] | None = None) -> None:
+        self.box, self.workers, self._evidence, self._kept = box, workers, evidence, agreements
         self._bands = bands_of(box)
         self.maps = [np.zeros((box,) * 3, np.float32) for _ in range(2)]
         self._left_out = [np.zeros((box,) * 3, np.float32) for _ in range(2)]  # of the widest window's maps
         self._narrowest = [_Narrowest(band) for band in self._bands]
-        self._agreements: dict[int, list[Agreement]] = {}
+
+    @property
+    def agreements(self) -> dict[int, list[Agreement]]:
+        return self._kept or {}
 
     def add(self, number: int, n: int, asked: list[Wave]) -> None:
         """Add what is believed of a window's increments (their transforms)."""
         believed: list[Wave] = [np.zeros((self.box, self.box, self.box // 2 + 1), np.complex64) for _ in range(2)]
-        told = self._agreements[number] = []
+        if self._kept is not None and number:
+            self._kept[number] = []
         for index, (band, narrowest) in enumerate(zip(self._bands, self._narrowest, strict=True)):
             parts = band.parts(asked, self.workers)
-            told.append(band.agreement(parts, self.workers))
+            told = band.agreement(parts, self.workers)
+            if self._kept is not None and number:
+                self._kept[number].append(told)
             needed = self._evidence.needed(number, band, index) if self._evidence and number else band.anywhere
-            share = band.believed(told[-1], needed, self.workers)
+            share = band.believed(told, needed, self.workers)
             narrowest.note(n, share)
             for wave, part in zip(believed, parts, strict=True):
                 band.add(wave, share * part, self.workers)
@@ -244,11 +260,6 @@ class _Sum:
         if number == 0:
             self._left_out = [ball(self.box) * _unmasked(wave, self.box, self.workers) - density
                               for wave, density in zip(asked, self.maps, strict=True)]
-
-    def evidence(self, estimates: list[Estimate]) -> Evidence:
-        """Of the windows added, but the widest."""
-        narrower = {e.number: e.n for e in estimates if e.number}
-        return Evidence(dict.fromkeys(narrower, 1), narrower, {k: self._agreements[k] for k in narrower})
 
     def combined(self) -> Combined:
         first, second = self.maps

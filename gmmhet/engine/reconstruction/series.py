@@ -75,8 +75,14 @@ class Series(Replicated):
     seed: int
     folder: ResultFolder
 
-    def make(self, threads: int) -> Iterator[MapResult]:
+    @property
+    def steps(self) -> int:
+        """What make will give."""
+        return len(self.selection) - len(self.folder.done)
+
+    def make(self, threads: int) -> Iterator[MapResult | None]:
         """Make the maps that are missing, half maps some way ahead in other threads; or each rank of the run a map.
+        Gives None after other work that takes about as long.
 
         A large box is tried at 128 voxels first: where the half maps stop agreeing before its Nyquist frequency, the
         full size would only add noise.

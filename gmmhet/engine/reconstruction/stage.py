@@ -69,8 +69,9 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     series = kind(table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed,
                   folder)
     prepared = time.monotonic()
-    for result in progress(series.make(_threads()), "reconstruct", len(selection) - len(folder.done)):
-        folder.finish_map(result)
+    for result in progress(series.make(_threads()), "reconstruct", series.steps):
+        if result is not None:
+            folder.finish_map(result)
     classes = np.zeros(len(placed.latents), np.int64)
     classes[placed.row] = selection.classes
     for i, result in folder.done.items():

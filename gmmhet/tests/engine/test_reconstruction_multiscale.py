@@ -10,7 +10,15 @@ import numpy as np
 from gmmhet.engine.maps import fourier_shell_correlation
 from gmmhet.engine.reconstruction.bands import bands_of
 from gmmhet.engine.reconstruction.equations import NormalEquations
-from gmmhet.engine.reconstruction.multiscale import Estimate, Window, combine, compose, decompose
+from gmmhet.engine.reconstruction.multiscale import (
+    Estimate,
+    Evidence,
+    Window,
+    combine,
+    compose,
+    decompose,
+    maps_apart,
+)
 from gmmhet.engine.reconstruction.solver import ball, convolved, solve
 
 BOX = 48
@@ -156,9 +164,11 @@ class TestSeries(unittest.TestCase):
         particles = Particles(seed, noise)
         wide = particles.ring(10_000, np.mean(true, axis=0))
         windows = [[wide, particles.ring(200, density)] for density in true]
-        told = [decompose(w, BOX) for w in windows]
-        evidence = sum((e for _, e in told[1:]), told[0][1])
-        return [combine(w, BOX) for w in windows], [compose(found, evidence, BOX) for found, _ in told]
+        told = [[] for _ in windows]
+        evidence = sum((decompose(w, BOX, keep=kept.append) for w, kept in zip(windows, told, strict=True)),
+                       Evidence({}))
+        evidence = replace(evidence, apart={1: maps_apart(np.eye(len(true)), 0.02)})
+        return [combine(w, BOX) for w in windows], [compose(found, evidence, BOX) for found in told]
 
     def error(self, maps, region):
         return float(np.sqrt(np.mean([np.square(m.density - t)[region].mean()
@@ -184,7 +194,8 @@ class TestSeries(unittest.TestCase):
         np.testing.assert_allclose(together[0].density, alone[0].density, atol=1e-5)
 
     def test_estimates_from_files(self):
-        found, evidence = decompose([Particles(4, 1.0).ring(n, self.true[0]) for n in (10_000, 100)], BOX)
+        found = []
+        evidence = decompose([Particles(4, 1.0).ring(n, self.true[0]) for n in (10_000, 100)], BOX, keep=found.append)
         with tempfile.TemporaryDirectory() as folder:
             stem = Path(folder) / "point_3"
             for estimate in found:
@@ -193,15 +204,18 @@ class TestSeries(unittest.TestCase):
             np.testing.assert_array_equal(compose(read, evidence, BOX).density, compose(found, evidence, BOX).density)
 
     def test_maps_that_share_particles_count_as_fewer(self):
-        """Six windows of 5,000 particles, 10,000 different ones in all, are as good as two maps; the same particles six
-        times over, or one map, are no evidence."""
-        def needed(maps, distinct):
-            wide, near = Particles(6, 1.0).ring(10_000, self.true[0]), Particles(7, 1.0).ring(5_000, self.true[1])
-            evidence = decompose([wide, near], BOX)[1]
-            total = replace(sum((evidence for _ in range(maps - 1)), evidence), distinct={1: distinct})
-            return [np.min(total.needed(1, band, index)) for index, band in enumerate(bands_of(BOX))]
+        """Closed forms: windows apart from each other; one particle set M times; k groups of equal windows; all
+        particles in halves, of which the second change is the first's opposite."""
+        for shared, part, expected in ((np.eye(5), 0.1, 5), (np.ones((5, 5)), 0.1, 1),
+                                       (np.kron(np.eye(3), np.ones((2, 2))), 0.01, 3), (np.eye(2), 0.5, 1),
+                                       (np.eye(4), 0.25, 3)):
+            self.assertAlmostEqual(maps_apart(shared, part), expected)
+        windows = [Particles(6, 1.0).ring(10_000, self.true[0]), Particles(7, 1.0).ring(1_000, self.true[1])]
+        evidence = decompose(windows, BOX, keep=lambda _: None)
         plain = [band.anywhere for band in bands_of(BOX)]
-        np.testing.assert_array_equal(needed(1, 5_000), plain)
-        np.testing.assert_array_equal(needed(6, 5_000), plain)
-        np.testing.assert_allclose(needed(6, 10_000), needed(2, 10_000), rtol=1e-3)
-        self.assertLess(needed(6, 10_000)[4], 0.5 * plain[4])
+        for apart, share in ((1.0, 1.0), (4.0, 0.31)):
+            told = replace(evidence, apart={1: apart})
+            needed = [np.min(told.needed(1, band, index)) for index, band in enumerate(bands_of(BOX))]
+            self.assertLessEqual(needed[4], share * plain[4] + 1e-6)
+        np.testing.assert_array_equal([replace(evidence, apart={1: 1.0}).needed(1, band, index)
+                                       for index, band in enumerate(bands_of(BOX))], plain)

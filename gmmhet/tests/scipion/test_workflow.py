@@ -121,6 +121,7 @@ class TestWorkflow(ProjectCase):
         self.assertEqual({d.shape for d in densities}, {(BOX, BOX, BOX)})
         away = [float(np.linalg.norm(densities[0] - d)) for d in densities]
         self.assertGreater(away[1], away[2])
+        self.assertIn("*3* maps at points of points.csv", maps.summary()[0])
         table.write_text("latent1,latent2\n0.8,0\n")
         (message,) = maps.validate()
         self.assertIn("column latent2; expected at most latent1", message)
