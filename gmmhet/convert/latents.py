@@ -11,8 +11,9 @@ from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTIC
 from gmmhet.convert.to_star import latent_columns
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import StarTable, read_star
+from gmmhet.engine.io.points import read_points
 
-__all__ = ["fill_flexible_set", "read_classes", "read_latents"]
+__all__ = ["check_points", "fill_flexible_set", "read_classes", "read_latents"]
 
 _CLASS = "rlnClassNumber"
 
@@ -85,3 +86,12 @@ def _ids(table: StarTable) -> list[int]:
     if (counts > 1).any():
         raise InputError(f"{table.path}: {PARTICLE_ID} {values[counts > 1][0]} stands more than once")
     return [int(i) for i in ids]
+
+
+def check_points(path: str, modes: int) -> None:
+    """Read a table of points of an analysis of so many modes.
+
+    Raises:
+        InputError: what the engine would say of it.
+    """
+    read_points(path, modes)

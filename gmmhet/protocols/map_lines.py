@@ -1,9 +1,10 @@
 """The maps of a reconstruction in a few lines, from its summary.json."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["map_lines"]
+__all__ = ["map_lines", "map_places"]
 
 _KERNELS = ("Maps at points: their half-maps hold the map of all particles. Resolutions tell what repeats, not how far "
             "parts that move are still blurred; compare with bins.")
@@ -15,6 +16,12 @@ def map_lines(summary: Mapping[str, Any]) -> list[str]:
     lines = [_of_map(k, m, kernels) for k, m in enumerate(summary["maps"], 1)]
     lines += [f"Map {k}: {m['note']}." for k, m in enumerate(summary["maps"], 1) if m.get("note")]
     return lines + ([_KERNELS] if kernels else []) + _sharpening(summary["sharpening"])
+
+
+def map_places(summary: Mapping[str, Any]) -> str:
+    """What the maps follow, in words."""
+    points = summary["parameters"]["points"]
+    return f"at points of {os.path.basename(points)}" if points else f"along mode {summary['mode']}"
 
 
 def _of_map(number: int, record: Mapping[str, Any], kernels: bool) -> str:

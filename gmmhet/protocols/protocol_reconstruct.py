@@ -4,7 +4,6 @@ import json
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes, SetOfVolumesFlex
 from pwem.protocols import ProtFlexBase, ProtReconstruct3D
@@ -15,6 +14,7 @@ from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
 from gmmhet.convert import (
+    check_points,
     count_modes,
     fill_classes,
     fill_curve_set,
@@ -24,10 +24,9 @@ from gmmhet.convert import (
     write_set_of_particles,
 )
 from gmmhet.engine.config import ReconstructConfig
-from gmmhet.engine.io.points import read_points
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
-from gmmhet.protocols.map_lines import map_lines
+from gmmhet.protocols.map_lines import map_lines, map_places
 
 __all__ = ["ProtGmmHetReconstruct"]
 
@@ -41,12 +40,6 @@ class ReconstructOutputs(Enum):
     outputVolumesFlex = SetOfVolumesFlex
     outputClasses = SetOfClasses3D
     outputFSCs = SetOfFSCs
-
-
-def _where(summary: dict[str, Any]) -> str:
-    """What the maps of a summary follow."""
-    points = summary["parameters"]["points"]
-    return f"at points of {os.path.basename(points)}" if points else f"along mode {summary['mode']}"
 
 
 def _link(target: str, link: Path) -> None:
@@ -172,8 +165,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         if not os.path.isdir(analysis):
             return [*errors, f"{analysis}: no such folder; expected the analysis that these coordinates come from"]
         known = count_modes(particles.getFirstItem())
-        if self._points():
-            errors += messages_of(lambda: read_points(self._points(), known))
+        errors += messages_of(lambda: check_points(self._points(), known)) if self._points() else []
         if self.mode.get() > known:
             errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")
         return errors
@@ -194,13 +186,13 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):
             return ["No maps yet."]
         found = self._readSummary(MAPS_DIR)
-        return [f"*{len(found['maps'])}* maps {_where(found)}; page: {self.getReport()}", *map_lines(found)]
+        return [f"*{len(found['maps'])}* maps {map_places(found)}; page: {self.getReport()}", *map_lines(found)]
 
     def _methods(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):
             return []
         found = self._readSummary(MAPS_DIR)
-        return [f"{len(found['maps'])} maps were reconstructed from the particles {_where(found)} with "
+        return [f"{len(found['maps'])} maps were reconstructed from the particles {map_places(found)} with "
                 "non-uniform Fourier transforms [Barnett2019]; resolutions are by Fourier shell correlation between "
                 "half-sets [Rosenthal2003]."]
 
