@@ -70,7 +70,7 @@ class KernelSeries(Series):
                 evidence += more
                 yield None
             evidence = dataclasses.replace(evidence, apart=self._apart)
-            yield from ranks.each(self._around, (threads, base, evidence, Path(spool)),
+            yield from ranks.each(self._around, (threads, base, self._whole(base, threads), evidence, Path(spool)),
                                   [(i, told.get(i)) for i in missing])
 
     @property
@@ -170,7 +170,20 @@ class KernelSeries(Series):
             while nested:
                 yield nested.pop()
 
-    def _around(self, threads: int, base: Window, evidence: Evidence, spool: Path,
+    def _whole(self, base: Window, threads: int) -> NDArray[np.float32]:
+        """The map of all particles, as bins are made."""
+        halves = [half for half in base.halves if half is not None]
+        size = self._size(base)
+        first, second = (self._plain(half) for half in halves)
+        mask = self._mask_of(first + second, size)
+        curves = compare_halves(first, second, mask, self._pixel(size), self.seed)
+        return self._enveloped(halves[0] + halves[1], (first, second), curves, mask, threads)
+
+    def _mask_of(self, density: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+        """The user's mask, or one made from the map."""
+        return self._masks[size] if self.mask is not None else soft_mask(DensityMap(density, self._pixel(size)))
+
+    def _around(self, threads: int, base: Window, whole: NDArray[np.float32], evidence: Evidence, spool: Path,
                 item: tuple[int, dict[int, int] | None]) -> MapResult:
         """A map and its files; item: its number, and which windows' estimates are in files, where that is so."""
         index, told = item
@@ -178,18 +191,16 @@ class KernelSeries(Series):
         assert isinstance(windows, Windows)
         size, stem = self._size(base), self._stem(spool, index)
         if not evidence.agreements:
-            found = combine(self._windows(threads, base, index), size, threads)
+            found = combine(self._windows(threads, base, index), size, threads, whole)
         else:
             if told is None:
                 told = dict(self._look(threads, base, spool, index, True)[0])[index]
             found = compose([Estimate.read(stem, number, n, size) for number, n in told.items()], evidence, size,
-                            threads)
+                            threads, whole)
             for path in spool.glob(f"{stem.name}_*"):
                 path.unlink()
         maps = {"file": found.density, "half1": found.halves[0], "half2": found.halves[1]}
-        pixel = self._pixel(size)
-        mask = soft_mask(DensityMap(found.density, pixel)) if self.mask is None else self._masks[size]
-        curves = compare_halves(*found.halves, mask, pixel, self.seed + index)
+        curves = compare_halves(*found.halves, self._mask_of(found.density, size), self._pixel(size), self.seed + index)
         return self._write(index, maps, curves, threads, self._described(windows, index, found, size))
 
     def _described(self, windows: Windows, index: int, found: Combined, size: int) -> dict[str, Any]:

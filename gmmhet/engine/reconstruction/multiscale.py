@@ -168,16 +168,17 @@ def maps_apart(shared: NDArray[np.float64], part: float) -> float:
     return float(min(len(shared) ** 2 / np.square(shared).sum(), 1 / part - 1))
 
 
-def combine(windows: Iterable[Window], box: int, workers: int = 1) -> Combined:
+def combine(windows: Iterable[Window], box: int, workers: int = 1, whole: Field | None = None) -> Combined:
     """The map of nested windows around a point, without regard to others.
 
     Args:
-        windows: widest first. box: of the map. workers: threads of the transforms.
+        windows: widest first. box: of the map. workers: threads of the transforms. whole: [box] * 3 a better map of
+            the widest window, which takes its place in the map (not in the half maps) in bands without change.
     """
     sum_ = _Sum(box, workers)
     for _ in _estimates(windows, sum_):
         pass
-    return sum_.combined()
+    return sum_.combined(whole)
 
 
 def decompose(windows: Iterable[Window], box: int, workers: int = 1, *, keep: Callable[[Estimate], object]) -> Evidence:
@@ -192,8 +193,9 @@ def decompose(windows: Iterable[Window], box: int, workers: int = 1, *, keep: Ca
     return Evidence(sum_.agreements)
 
 
-def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers: int = 1) -> Combined:
-    """The map at a point of a series.
+def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers: int = 1,
+            whole: Field | None = None) -> Combined:
+    """The map at a point of a series; see :func:`combine` for the other arguments.
 
     Args:
         estimates: of :func:`decompose`. evidence: of all maps of the series, or enough of them.
@@ -203,7 +205,7 @@ def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers
         waves = [scipy.fft.rfftn(own - so_far, norm="forward", workers=workers)
                  for own, so_far in zip(told.halves, sum_.maps, strict=True)]
         sum_.add(told.number, told.n, waves)
-    return sum_.combined()
+    return sum_.combined(whole)
 
 
 def _estimates(windows: Iterable[Window], so_far: "_Sum") -> Iterator[Estimate]:
@@ -234,6 +236,8 @@ class _Sum:
         self._bands = bands_of(box)
         self.maps = [np.zeros((box,) * 3, np.float32) for _ in range(2)]
         self._left_out = [np.zeros((box,) * 3, np.float32) for _ in range(2)]  # of the widest window's maps
+        self._changed = [False] * len(self._bands)  # whether narrower windows were believed
+        self._widest = np.zeros((box,) * 3, np.float32)
         self._narrowest = [_Narrowest(band) for band in self._bands]
 
     @property
@@ -253,18 +257,32 @@ class _Sum:
             needed = self._evidence.needed(number, band, index) if self._evidence and number else band.anywhere
             share = band.believed(told, needed, self.workers)
             narrowest.note(n, share)
+            self._changed[index] |= bool(number and (share > _BELIEVED).any())
             for wave, part in zip(believed, parts, strict=True):
                 band.add(wave, share * part, self.workers)
         for density, wave in zip(self.maps, believed, strict=True):
             density += ball(self.box) * _unmasked(wave, self.box, self.workers)
         if number == 0:
+            self._widest = (self.maps[0] + self.maps[1]) / 2
             self._left_out = [ball(self.box) * _unmasked(wave, self.box, self.workers) - density
                               for wave, density in zip(asked, self.maps, strict=True)]
 
-    def combined(self) -> Combined:
+    def _unchanged(self, density: Field) -> Field:
+        """What of a map is in bands for which no narrower window was believed anywhere."""
+        given = scipy.fft.rfftn(density, norm="forward", workers=self.workers)
+        kept = np.zeros_like(given)
+        for band, changed in zip(self._bands, self._changed, strict=True):
+            if not changed:
+                band.add(kept, band.parts([given], self.workers)[0], self.workers)
+        return ball(self.box) * _unmasked(kept, self.box, self.workers)
+
+    def combined(self, whole: Field | None) -> Combined:
         first, second = self.maps
         halves = (first + self._left_out[0], second + self._left_out[1])
-        return Combined((first + second) / 2, halves,
+        density = (first + second) / 2
+        if whole is not None:
+            density += self._unchanged(whole - self._widest)
+        return Combined(density, halves,
                         [n.bandwidth() for n in self._narrowest if n.signal is not None])
 
 

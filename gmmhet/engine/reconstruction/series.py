@@ -158,15 +158,21 @@ class Series(Replicated):
             return self._finish(self.table.box, index, again, threads)
         total = given[0] + given[1] if len(given) == 2 else given[0]
         if len(given) == 2:
-            width = (curves.resolution(0.143) or _UNRESOLVED * pixel) / pixel
-            envelope = signal_envelope(first_map, second_map, curves.unmasked, width)
-            density = solve_within_envelope(total, half_map_signal(curves), envelope, mask, workers=threads)
+            density = self._enveloped(total, (first_map, second_map), curves, mask, threads)
         else:
             weights = total.shell_weights()
             signal = power_signal(both, weights, radial_power(both))
             density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
         return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves, threads,
                            self._particles(index))
+
+    def _enveloped(self, total: NormalEquations, halves: tuple[NDArray[np.float32], NDArray[np.float32]],
+                   curves: HalfMapCurves, mask: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+        """The map of both half-sets, within the envelope of the signal that their maps agree on."""
+        pixel = self._pixel(len(mask))
+        width = (curves.resolution(0.143) or _UNRESOLVED * pixel) / pixel
+        envelope = signal_envelope(*halves, curves.unmasked, width)
+        return solve_within_envelope(total, half_map_signal(curves), envelope, mask, workers=threads)
 
     def _pixel(self, size: int) -> float:
         return self.table.pixel_size * self.table.box / size

@@ -119,6 +119,21 @@ class TestCombine(unittest.TestCase):
         np.testing.assert_allclose(told, expected, atol=0.1)
         self.assertLess(np.abs(told[14:]).max(), 0.25)
 
+    def test_a_better_map_of_all_particles(self):
+        """It stands in the map in bands without change, here all or the finest, and never in the half maps."""
+        windows = self.nested()
+        whole = (self.blurred * ball(BOX)).astype(np.float32)
+        alone, with_whole = (combine(windows[:1], BOX, whole=w) for w in (None, whole))
+        np.testing.assert_allclose(with_whole.density, whole, atol=0.02)
+        np.testing.assert_array_equal(with_whole.halves[0], alone.halves[0])
+        moved = combine(windows, BOX, whole=whole)
+        plain = combine(windows, BOX)
+        _, told = fourier_shell_correlation(moved.density, self.at_point, 1.0)
+        _, before = fourier_shell_correlation(plain.density, self.at_point, 1.0)
+        np.testing.assert_allclose(told[:8], before[:8], atol=0.01)
+        self.assertLess(abs(self.error(moved.density, self.at_point, (7, 3, 0))
+                            - self.error(plain.density, self.at_point, (7, 3, 0))), 0.02)
+
     def test_window_with_an_empty_half(self):
         """A narrow window of one half alone adds nothing."""
         wide = self.nested()[0]
