@@ -28,7 +28,6 @@ from gmmhet.engine.reconstruction.multiscale import (
     Combined,
     Estimate,
     Evidence,
-    Window,
     combine,
     compose,
     decompose,
@@ -38,6 +37,7 @@ from gmmhet.engine.reconstruction.results import SPOOL, MapResult
 from gmmhet.engine.reconstruction.selection import Windows
 from gmmhet.engine.reconstruction.series import COARSE_ABOVE, GOES_ON, Series, at_once, half_equations, near_limit
 from gmmhet.engine.reconstruction.slices import SliceReader
+from gmmhet.engine.reconstruction.windows import Window
 
 __all__ = ["KernelSeries"]
 
@@ -63,7 +63,10 @@ class KernelSeries(Series):
                 base = base.spooled(Path(spool))
             ranks, evidence = communicator(), Evidence({})
             told: dict[int, dict[int, int]] = {}
-            for some in self._rounds(base):
+            for some in self._rounds:
+                if self._size(base) > COARSE_ABOVE:
+                    yield None
+                    continue
                 shares = [(i, i in missing) for i in some]
                 found, more = ranks.total(self._look, (threads, base, Path(spool)), shares)
                 told |= dict(found)
@@ -76,7 +79,7 @@ class KernelSeries(Series):
     @property
     def steps(self) -> int:
         missing = super().steps
-        return missing + (len(self._rounds()) if missing else 0)
+        return missing + (len(self._rounds) if missing else 0)
 
     @cached_property
     def _looked_at(self) -> list[int]:
@@ -84,15 +87,12 @@ class KernelSeries(Series):
         number = len(self.selection)
         return [int(i) for i in np.unique(np.linspace(0, number - 1, min(number, _LOOKED_AT)).astype(int))]
 
-    def _rounds(self, base: Window | None = None) -> list[list[int]]:
-        """The points looked at, as many at a time as there are ranks; none where they would not help, or (base: the
-        widest window) are too large to be kept."""
-        windows, ranks = self.selection, communicator().size
-        assert isinstance(windows, Windows)
+    @property
+    def _rounds(self) -> list[list[int]]:
+        """The points looked at, as many at a time as there are ranks; none where they would not help."""
         if max(self._apart.values(), default=0.0) < FEWEST_APART:
             return []
-        if base is not None and self._size(base) > COARSE_ABOVE:
-            return []
+        ranks = communicator().size
         return [self._looked_at[i:i + ranks] for i in range(0, len(self._looked_at), ranks)]
 
     @cached_property
@@ -136,7 +136,7 @@ class KernelSeries(Series):
         size = self._first_size
         window = communicator().total(self._window, (size, threads), shares)
         if size < self.table.box:
-            first, second = (self._plain(half) for half in window.halves if half is not None)
+            first, second = window.maps
             mask = soft_mask(DensityMap(first + second, self._pixel(size)))
             if near_limit(compare_halves(first, second, mask, self._pixel(size), self.seed)) > GOES_ON:
                 window = self._window(self.table.box, threads, rows)
@@ -172,12 +172,11 @@ class KernelSeries(Series):
 
     def _whole(self, base: Window, threads: int) -> NDArray[np.float32]:
         """The map of all particles, as bins are made."""
-        halves = [half for half in base.halves if half is not None]
-        size = self._size(base)
-        first, second = (self._plain(half) for half in halves)
+        size, (first, second) = self._size(base), base.maps
         mask = self._mask_of(first + second, size)
         curves = compare_halves(first, second, mask, self._pixel(size), self.seed)
-        return self._enveloped(halves[0] + halves[1], (first, second), curves, mask, threads)
+        equations = [half for half in base.halves if half is not None]
+        return self._enveloped(equations[0] + equations[1], (first, second), curves, mask, threads)
 
     def _mask_of(self, density: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         """The user's mask, or one made from the map."""

@@ -13,7 +13,7 @@ one map need to agree less to be believed: see :class:`Evidence`.
 Kernel regression of RECOVAR (Gilles and Singer 2025) chooses one of several windows by cross-validation instead.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,49 +23,18 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.messages import Replicated
 from gmmhet.engine.reconstruction.bands import Agreement, Band, Wave, bands_of
-from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
-from gmmhet.engine.reconstruction.solver import ball, convolved, solve
+from gmmhet.engine.reconstruction.solver import ball
+from gmmhet.engine.reconstruction.windows import Window, increments
 
-__all__ = ["FEWEST_APART", "Bandwidth", "Combined", "Estimate", "Evidence", "Window", "combine", "compose", "decompose",
+__all__ = ["FEWEST_APART", "Bandwidth", "Combined", "Estimate", "Evidence", "combine", "compose", "decompose",
            "maps_apart"]
 
 FEWEST_APART = 1.5  #: maps of particles of their own that are evidence
-_WEAK_PRIOR = 0.05  # of the widest window, over the mean weight of a shell
-_ITERATIONS = 3  # of the solver, for it
-_LEAST_PRIOR, _STRONGEST_PRIOR = 0.3, 3.0  # the same of increments
-_FILLED = 0.1  # share of the box in which a molecule moves, about
-_SHELLS = 0.15  # of a shell, by which others may differ of which its signal and noise are measured, and one more
-_LEAST_LEFT = 0.02  # of a shell, by a prior
 _CERTAIN = 2.5  # deviations of chance, beyond which the maps of a series count as agreeing
 _STILL_NEEDED = 0.3  # of the agreement otherwise needed, where they do
 _BELIEVED = 0.5  # share of an increment that counts as using its window
 
 Field = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Window(Replicated):
-    """Particles around a point: how many, and the equations of each half-set, None where it has no particle there."""
-
-    n: int
-    halves: tuple[NormalEquations | None, NormalEquations | None]
-
-    def spooled(self, folder: Path) -> "Window":
-        """The same, with its largest arrays in files of a folder instead of in memory."""
-        halves: list[NormalEquations | None] = []
-        for number, half in enumerate(self.halves):
-            if half is not None:
-                path = folder / f"window_{self.n}_{number}.raw"
-                with open(path, "wb") as out:
-                    out.write(np.ascontiguousarray(half.transfer).data)
-                half = NormalEquations(half.data, np.memmap(path, np.float32, "r", shape=half.transfer.shape))
-            halves.append(half)
-        return Window(self.n, (halves[0], halves[1]))
-
-    def __add__(self, other: "Window") -> "Window":
-        first, second = (a if b is None else b if a is None else a + b
-                         for a, b in zip(self.halves, other.halves, strict=True))
-        return Window(self.n + other.n, (first, second))
 
 
 @dataclass(frozen=True)
@@ -187,10 +156,12 @@ def decompose(windows: Iterable[Window], box: int, workers: int = 1, *, keep: Ca
     Args:
         keep: called with what every window says, for :func:`compose`.
     """
-    sum_ = _Sum(box, workers, agreements={})
-    for estimate in _estimates(windows, sum_):
+    agreements: dict[int, list[Agreement]] = {}
+    for estimate, told in _estimates(windows, _Sum(box, workers)):
         keep(estimate)
-    return Evidence(sum_.agreements)
+        if estimate.number:
+            agreements[estimate.number] = told
+    return Evidence(agreements)
 
 
 def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers: int = 1,
@@ -208,31 +179,29 @@ def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers
     return sum_.combined(whole)
 
 
-def _estimates(windows: Iterable[Window], so_far: "_Sum") -> Iterator[Estimate]:
-    """Of windows whose increments are added one after the other."""
+def _estimates(windows: Iterable[Window], so_far: "_Sum",
+               ) -> Iterator[tuple[Estimate, list[Agreement]]]:
+    """Of windows whose increments are added one after the other, and how these agree."""
     for number, window in enumerate(windows):
-        halves = [half for half in window.halves if half is not None]
-        if len(halves) < 2:
+        if None in window.halves:
             continue  # nothing to compare
         if any(density.any() for density in so_far.maps):
-            waves = _increments(halves, so_far.maps, so_far.workers)
+            waves = increments(window, so_far.maps, so_far.workers)
         else:
-            waves = [_first(half, so_far.workers) for half in halves]
+            waves = [scipy.fft.rfftn(m, norm="forward", workers=so_far.workers) for m in window.maps]
         first, second = (m + _unmasked(w, so_far.box, so_far.workers) for m, w in zip(so_far.maps, waves, strict=True))
-        so_far.add(number, window.n, waves)
-        yield Estimate(number, window.n, (first, second))
+        yield Estimate(number, window.n, (first, second)), so_far.add(number, window.n, waves)
 
 
 class _Sum:
     """Increments added one after the other, each as far as it is believed.
 
     Attributes:
-        maps: of the half-sets. agreements: of the windows but the widest, where they are to be kept.
+        maps: of the half-sets.
     """
 
-    def __init__(self, box: int, workers: int, evidence: Evidence | None = None,
-                 agreements: dict[int, list[Agreement]] | None = None) -> None:
-        self.box, self.workers, self._evidence, self._kept = box, workers, evidence, agreements
+    def __init__(self, box: int, workers: int, evidence: Evidence | None = None) -> None:
+        self.box, self.workers, self._evidence = box, workers, evidence
         self._bands = bands_of(box)
         self.maps = [np.zeros((box,) * 3, np.float32) for _ in range(2)]
         self._left_out = [np.zeros((box,) * 3, np.float32) for _ in range(2)]  # of the widest window's maps
@@ -240,22 +209,15 @@ class _Sum:
         self._widest = np.zeros((box,) * 3, np.float32)
         self._narrowest = [_Narrowest(band) for band in self._bands]
 
-    @property
-    def agreements(self) -> dict[int, list[Agreement]]:
-        return self._kept or {}
-
-    def add(self, number: int, n: int, asked: list[Wave]) -> None:
-        """Add what is believed of a window's increments (their transforms)."""
+    def add(self, number: int, n: int, asked: list[Wave]) -> list[Agreement]:
+        """Add what is believed of a window's increments (their transforms); how they agree, by band."""
         believed: list[Wave] = [np.zeros((self.box, self.box, self.box // 2 + 1), np.complex64) for _ in range(2)]
-        if self._kept is not None and number:
-            self._kept[number] = []
+        told: list[Agreement] = []
         for index, (band, narrowest) in enumerate(zip(self._bands, self._narrowest, strict=True)):
             parts = band.parts(asked, self.workers)
-            told = band.agreement(parts, self.workers)
-            if self._kept is not None and number:
-                self._kept[number].append(told)
+            told.append(band.agreement(parts, self.workers))
             needed = self._evidence.needed(number, band, index) if self._evidence and number else band.anywhere
-            share = band.believed(told, needed, self.workers)
+            share = band.believed(told[-1], needed, self.workers)
             narrowest.note(n, share)
             self._changed[index] |= bool(number and (share > _BELIEVED).any())
             for wave, part in zip(believed, parts, strict=True):
@@ -266,6 +228,7 @@ class _Sum:
             self._widest = (self.maps[0] + self.maps[1]) / 2
             self._left_out = [ball(self.box) * _unmasked(wave, self.box, self.workers) - density
                               for wave, density in zip(asked, self.maps, strict=True)]
+        return told
 
     def _unchanged(self, density: Field) -> Field:
         """What of a map is in bands for which no narrower window was believed anywhere."""
@@ -288,56 +251,6 @@ class _Sum:
 
 def _unmasked(wave: Wave, box: int, workers: int) -> Field:
     return np.asarray(scipy.fft.irfftn(wave, s=(box,) * 3, norm="forward", workers=workers), np.float32)
-
-
-def _first(equations: NormalEquations, workers: int) -> Wave:
-    """The map of a window, v that solves T v = b, 0 where no view looked; transformed."""
-    found = solve(equations, _WEAK_PRIOR * equations.shell_weights(), iterations=_ITERATIONS, workers=workers)
-    return np.asarray(scipy.fft.rfftn(found, norm="forward", workers=workers))
-
-
-def _increments(halves: Sequence[NormalEquations], maps: Sequence[Field], workers: int) -> list[Wave]:
-    """What a window's half-sets add to their maps so far, v that solves T v = r = b - T (map); transformed.
-
-    Each wave of r is divided by T + R, and by what R leaves of its shell on average. R is the inverse power of the
-    signal where there is some, so weak signal is summed over the views as a matched filter does, and strong signal
-    is freed of their unevenness.
-    """
-    box = halves[0].box
-    missing = [scipy.fft.rfftn(ball(box) * (half.data - convolved(half.transfer, density, workers)), norm="forward",
-                               workers=workers) for half, density in zip(halves, maps, strict=True)]
-    prior = _prior(missing, box)
-    return [wave * _inverse(half, prior) for wave, half in zip(missing, halves, strict=True)]
-
-
-def _inverse(equations: NormalEquations, prior: NDArray[np.float64]) -> Field:
-    """[box, box, box // 2 + 1] 1 / (T + R), times what makes the mean of T / (T + R) 1 in every shell; 0 in corners.
-
-    Args:
-        prior: [box // 2 + 1] R over the mean of T.
-    """
-    shell = shell_of_grid(equations.box, equations.box)
-    within = np.minimum(shell, equations.box // 2)
-    added = (prior * equations.shell_weights()).astype(np.float32)[within]
-    inverse = 1 / (equations.circulant + added)
-    left = np.bincount(shell.ravel(), (equations.circulant * inverse).ravel()) / np.bincount(shell.ravel())
-    left[0] = left[1]  # a CTF is 0 at the origin
-    left = np.where(np.arange(len(left)) > equations.box // 2, np.inf, np.maximum(left, _LEAST_LEFT))
-    return np.asarray(inverse / left.astype(np.float32)[shell], np.float32)
-
-
-def _prior(missing: Sequence[Wave], box: int) -> NDArray[np.float64]:
-    """[box // 2 + 1] noise over signal in the shells of two half-sets, over the share of the box that signal fills."""
-    shells = shell_of_grid(box, box).ravel()
-    first, second = (wave.ravel() for wave in missing)
-    common, power = (np.bincount(shells, values)[:box // 2 + 1] for values in (
-        (first * second.conj()).real, (abs(first) ** 2 + abs(second) ** 2) / 2))
-    low, high = (np.rint(np.arange(box // 2 + 1) * (1 + s * _SHELLS) + s).astype(int) for s in (-1, 1))
-    common, power = (np.subtract(*np.append(0, np.cumsum(values))[[np.minimum(high, box // 2) + 1, np.maximum(low, 0)]])
-                     for values in (common, power))
-    signal = np.maximum(common, 1e-3 * power)
-    ratio = _FILLED * (power - signal) / np.maximum(signal, 1e-30)
-    return np.asarray(np.clip(ratio, _LEAST_PRIOR, _STRONGEST_PRIOR))
 
 
 class _Narrowest:

@@ -22,13 +22,12 @@ from gmmhet.engine.reconstruction.local_resolution import local_resolution
 from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, described_local, number_or_none
 from gmmhet.engine.reconstruction.selection import Selection
 from gmmhet.engine.reconstruction.slices import SliceReader
-from gmmhet.engine.reconstruction.solver import solve
+from gmmhet.engine.reconstruction.solver import half_map, solve
 
 __all__ = ["COARSE_ABOVE", "GOES_ON", "Series", "at_once", "half_equations", "near_limit"]
 
 _POINTS_AT_ONCE = 1 << 21
-_WEAK_PRIOR = 0.05  # of the half maps, over the mean weight of a shell: fills what no view saw, costs 5% of the scale
-_HALF_ITERATIONS, _ITERATIONS = 3, 4
+_ITERATIONS = 4  # of the map of a single half
 _UNRESOLVED = 10.0  # voxels, neighbourhood of the envelope where half maps agree at no resolution
 _COARSE, COARSE_ABOVE = 128, 160  # larger boxes are tried at this size first
 GOES_ON = 0.143  # correlation near the coarse map's Nyquist frequency that asks for the full one
@@ -135,12 +134,7 @@ class Series(Replicated):
         equations = half_equations(reader, rows, self.selection.weights[index, rows], self.symmetry)
         if equations is None:
             return None, np.zeros((size,) * 3, np.float32)
-        return equations, self._plain(equations)
-
-    @staticmethod
-    def _plain(equations: NormalEquations) -> NDArray[np.float32]:
-        """The map of a half-set as the data alone make it."""
-        return solve(equations, _WEAK_PRIOR * equations.shell_weights(), iterations=_HALF_ITERATIONS)
+        return equations, half_map(equations)
 
     def _finish(self, size: int, index: int, halves: list[Future[_Half]], threads: int) -> MapResult:
         (first, first_map), (second, second_map) = (half.result() for half in halves)

@@ -6,10 +6,12 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
 
-__all__ = ["ball", "convolved", "solve"]
+__all__ = ["ball", "convolved", "half_map", "solve"]
 
 _LEAST = 0.05  # of a shell's mean weight, that the preconditioner takes for granted
 _LEVELS = (1.0, 0.1, 0.01, 0.001)  # of e^2 in the preconditioner, between which it goes over in the logarithm
+_WEAK_PRIOR = 0.05  # of half maps, over the mean weight of a shell: fills what no view saw, costs 5% of the scale
+_HALF_ITERATIONS = 3
 _EDGE = 3.0  # voxels, fall of the ball's edge
 
 
@@ -64,6 +66,11 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
         product, previous = float(np.vdot(residual, solved)), product
         search = solved + np.float32(product / previous) * search
     return np.asarray(mask * result, np.float32)
+
+
+def half_map(equations: NormalEquations) -> NDArray[np.float32]:
+    """[box] * 3 the map of a half-set as the data alone make it, without regard to the other half."""
+    return solve(equations, _WEAK_PRIOR * equations.shell_weights(), iterations=_HALF_ITERATIONS)
 
 
 def convolved(transfer: NDArray[np.float32], density: NDArray[np.float32], workers: int = 1) -> NDArray[np.float32]:

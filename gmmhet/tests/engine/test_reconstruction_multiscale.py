@@ -13,13 +13,13 @@ from gmmhet.engine.reconstruction.equations import NormalEquations
 from gmmhet.engine.reconstruction.multiscale import (
     Estimate,
     Evidence,
-    Window,
     combine,
     compose,
     decompose,
     maps_apart,
 )
 from gmmhet.engine.reconstruction.solver import ball, convolved, solve
+from gmmhet.engine.reconstruction.windows import Window
 
 BOX = 48
 
