@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/landscape.py [PARTICLES]
 
-For boxes of 64, 128 and 256 px and 128, 400 and 1024 Gaussians: the map alone, and the whole of ``gmmhet map`` with one
-point, that is reading an analysis of PARTICLES (default 10,000) in four modes, judging the point, the map, its files.
+For boxes of 64, 128 and 256 px and 128, 400, 1024 and 4096 Gaussians: the map alone, and the whole of ``gmmhet map`` with
+one point, that is reading an analysis of PARTICLES (default 10,000) in four modes, judging the point, the map, its files.
 Processor seconds, medians of three; the start of the interpreter (about half a second) is not in them.
 """
 
@@ -48,7 +48,7 @@ def main() -> None:
     logging.getLogger("gmmhet").setLevel(logging.ERROR)
     print(f"{'box':>4} {'Gaussians':>9} {'map, s':>8} {'gmmhet map, s':>14}")
     for box in (64, 128, 256):
-        for gaussians in (128, 400, 1024):
+        for gaussians in (128, 400, 1024, 4096):
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 _write_analysis(folder / "analysis", particles, box, gaussians)
