@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/landscape.py [PARTICLES]
 
-For boxes of 64, 128 and 256 px and 128, 400, 1024 and 4096 Gaussians: the map alone, and the whole of ``gmmhet map`` with
-one point, that is reading an analysis of PARTICLES (default 10,000) in four modes, judging the point, the map, its files.
-Processor seconds, medians of three; the start of the interpreter (about half a second) is not in them.
+For boxes of 64, 128 and 256 px and 128, 400, 1024 and 4096 Gaussians: the map alone, and the whole of ``gmmhet map``
+with one point, that is reading an analysis of PARTICLES (default 10,000) in four modes, judging the point, the map, its
+files. Processor seconds, medians of three; the start of the interpreter (about half a second) is not in them.
 """
 
 import logging
