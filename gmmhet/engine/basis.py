@@ -10,7 +10,10 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-__all__ = ["FieldBasis", "smooth_basis"]
+__all__ = ["ANGSTROM_PER_WEIGHT", "FieldBasis", "smooth_basis"]
+
+#: what a relative weight of 1 counts as where displacements and weights are measured together: the ratio of the priors
+ANGSTROM_PER_WEIGHT = 13.0
 
 _LARGEST_EXACT = 1500
 

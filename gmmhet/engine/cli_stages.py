@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from gmmhet.engine.cli_options import add_brief, add_common
-from gmmhet.engine.config import POSES, AnalyzeConfig, FitConfig, ReconstructConfig, count_or_auto
+from gmmhet.engine.config import FOLLOW, POSES, SELECTIONS, AnalyzeConfig, FitConfig, ReconstructConfig, count_or_auto
 from gmmhet.engine.errors import InputError
 
 __all__ = ["add_analyze", "add_fit", "add_reconstruct", "add_report", "add_run"]
@@ -61,6 +61,9 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
                      "modes are what it does beside that")
     sub.add_argument("--smoothness", type=float, metavar="ANGSTROM",
                      help="distance over which movements and changes are alike (default: twice the resolution)")
+    sub.add_argument("--follow", choices=FOLLOW, default="auto",
+                     help="large movements: conformations are followed from place to place, and modes are theirs: yes, "
+                     "no, or where held-out particles prefer that (auto; tried where two modes are supported)")
     sub.add_argument("--poses", choices=POSES, default="auto",
                      help="errors of the given poses are integrated out (auto), not looked at (exact), or integrated "
                      "out and corrected poses written (refine)")
@@ -86,7 +89,7 @@ def _analyze_config(options: argparse.Namespace) -> AnalyzeConfig:
     return AnalyzeConfig(options.method, count_or_auto(options.modes, "--modes"), options.resolution, options.motion,
                          options.occupancy, options.poses, options.focus, options.local_pose,
                          _analysed_symmetry(options), seed=options.seed, resume=options.resume, scratch=options.scratch,
-                         smoothness=options.smoothness)
+                         smoothness=options.smoothness, follow=options.follow)
 
 
 def _analysed_symmetry(options: argparse.Namespace) -> str:
@@ -121,9 +124,10 @@ def add_reconstruct(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_reconstruct_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--by", choices=("bins", "clusters", "kernel"), default="bins",
-                     help="equal bins along the mode; clusters of all coordinates; or kernels: a map around each of "
-                     "points along it, of as few particles as every part and band of frequencies needs (default bins)")
+    sub.add_argument("--by", choices=SELECTIONS, default="bins",
+                     help="equal bins along the mode; clusters of all coordinates; kernels: a map around each of "
+                     "points along it, of as few particles as every part and band of frequencies needs; or motion: a "
+                     "map at each of points along it, of all particles with their motion undone (default bins)")
     sub.add_argument("--mode", type=int, default=1, help="mode to go along, from 1 (default 1)")
     sub.add_argument("--n", type=int, help=f"number of maps (default {ReconstructConfig.n})")
     sub.add_argument("--sharpen", default="none", metavar="none|auto|B",

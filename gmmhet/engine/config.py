@@ -20,6 +20,11 @@ MOST_MODES = 32
 MOST_TRIED = 8
 #: what is done about errors of the given poses: integrated out; nothing, they are exact; corrected poses written too
 POSES = ("auto", "exact", "refine")
+#: whether large movements are followed: where held-out particles prefer it; always; never
+FOLLOW = ("auto", "yes", "no")
+#: how particles make maps: bins along a mode, clusters, kernels around points, all of them with their motion undone
+SELECTIONS = ("bins", "clusters", "kernel", "motion")
+AT_POINTS = ("kernel", "motion")
 PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions")
 
 
@@ -128,6 +133,7 @@ class AnalyzeConfig:
     focus: mask of the Gaussians that may move; None: all. local_pose: these also move together as a rigid body, which
     the modes are then beside. symmetry: of the model; not C1: by asymmetric unit.
     smoothness: Angstrom over which movements are alike; None: twice the resolution.
+    follow: one of FOLLOW, whether large movements are followed from place to place.
     scratch: folder for the cropped images; None: the output."""
 
     method: str = "likelihood"
@@ -143,9 +149,12 @@ class AnalyzeConfig:
     resume: bool = False
     scratch: Path | None = None
     smoothness: float | None = None
+    follow: str = "auto"
 
     def __post_init__(self) -> None:
         _seed(self.seed)
+        if self.follow not in FOLLOW:
+            raise InputError(f"--follow is {self.follow!r}; expected one of {', '.join(FOLLOW)}")
         if self.poses not in POSES:
             raise InputError(f"--poses is {self.poses!r}; expected one of {', '.join(POSES)}")
         if self.method not in ("likelihood", "gradient-pca"):
@@ -164,11 +173,17 @@ class AnalyzeConfig:
             raise InputError("--local-pose is given without --focus; expected the mask of the part that moves as "
                              "a body")
         refused = {"--focus": self.focus is not None, "--poses refine": self.poses == "refine",
-                   "--smoothness": self.smoothness is not None}
+                   "--smoothness": self.smoothness is not None, "--follow yes": self.follow == "yes"}
         if self.method == "gradient-pca" and any(refused.values()):
             other = next(name for name, given in refused.items() if given)
             raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "
                              "method alone can do that")
+        others = {f"--symmetry {self.symmetry}": self.symmetry != "C1", "--local-pose": self.local_pose,
+                  "--no-motion": not self.motion}
+        if self.follow == "yes" and any(others.values()):
+            other = next(name for name, given in others.items() if given)
+            raise InputError(f"--follow yes and {other} are both given; expected one of them: movements of the whole "
+                             "or of a part in focus are followed")
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
 
@@ -180,7 +195,7 @@ class AnalyzeConfig:
 @dataclass(frozen=True)
 class ReconstructConfig:
     """gmmhet reconstruct. n: number of bins (or clusters, or kernel centres) along the mode (counted from 1).
-    points: table of points for kernels, in place of n along the mode.
+    points: table of points for kernels and motion, in place of n along the mode.
     sharpen: none, auto or a negative B factor in square Angstrom; see :func:`sharpening_b`."""
 
     by: str = "bins"
@@ -195,13 +210,16 @@ class ReconstructConfig:
 
     def __post_init__(self) -> None:
         _seed(self.seed)
-        if self.points is not None and self.by != "kernel":
-            raise InputError(f"--points is given and --by is {self.by}; expected --by kernel, maps around points")
+        if self.points is not None and self.by not in AT_POINTS:
+            raise InputError(f"--points is given and --by is {self.by}; expected --by kernel or motion, maps at points")
         object.__setattr__(self, "sharpen", self.sharpen.strip() or "none")
         if self.sharpen not in ("none", "auto"):
             sharpening_b(self.sharpen)
-        if self.by not in ("bins", "clusters", "kernel"):
-            raise InputError(f"--by is {self.by!r}; expected bins, clusters or kernel")
+        if self.by not in SELECTIONS:
+            raise InputError(f"--by is {self.by!r}; expected one of {', '.join(SELECTIONS)}")
         _positive("mode", self.mode)
         _positive("n", self.n)
         object.__setattr__(self, "symmetry", check_symmetry(self.symmetry))
+        if self.by == "motion" and self.symmetry != "C1":
+            raise InputError(f"--symmetry is {self.symmetry} and --by is motion; expected C1: parts that move apart "
+                             "have no symmetry")

@@ -14,7 +14,7 @@ from gmmhet.engine.maximise import normalise, update_contrast, update_modes, upd
 from gmmhet.engine.start import first_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["PIECES", "Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total"]
+__all__ = ["PIECES", "Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total", "log_likelihoods"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
@@ -38,13 +38,21 @@ class Fit:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def log_likelihood_total(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble) -> float:
-    """Marginal log-likelihood per particle with the noise's own normalisation, so that passes compare."""
+def log_likelihoods(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble) -> Array:
+    """[n] marginal log-likelihoods with the noise's own normalisation, so that models compare."""
     grid = estimator.observer.grid
     weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
     groups = estimator.cache.table.optics_index[ensemble.rows]
-    normalisation = (weight * np.log(model.noise)).sum(1)[groups]
-    total = float(np.mean(ensemble.log_likelihood - 0.5 * normalisation))
+    return np.asarray(ensemble.log_likelihood - 0.5 * (weight * np.log(model.noise)).sum(1)[groups])
+
+
+def log_likelihood_total(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble) -> float:
+    """Mean of log_likelihoods.
+
+    Raises:
+        InputError: it is no number.
+    """
+    total = float(np.mean(log_likelihoods(estimator, model, ensemble)))
     if not math.isfinite(total):
         bad = int(np.argmin(np.isfinite(ensemble.log_likelihood)))
         table = estimator.cache.table
@@ -175,7 +183,7 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, *,
                  reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
-                 warm: bool = False, page: Page = _NOWHERE) -> Fit:
+                 warm: Ensemble | None = None, page: Page = _NOWHERE) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
     Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference``; the
@@ -183,7 +191,8 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
 
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
-        reference: log-likelihood per particle without motion. warm: start from the modes in the model instead.
+        reference: log-likelihood per particle without motion.
+        warm: start from the modes in the model instead, with the particles at these coordinates.
         page: what every pass leaves, to go on from, and in the end the fit.
     """
     state: Fit | _Passes = page.read() or _Passes(passes)
@@ -192,7 +201,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     climb = state.climb
     while state.left:
         if climb.best is None:
-            current, ensemble, state.eigenvalues = _begun(estimator, model, still, None if warm else n_modes)
+            current, ensemble, state.eigenvalues = _begun(estimator, model, still, n_modes, warm)
         else:
             current, ensemble, state.history[-1]["gradient"] = climb.step(estimator, modes=True)
             _log_step(label, state, ensemble, current)
@@ -213,12 +222,14 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     return fit
 
 
-def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int | None,
+def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, warm: Ensemble | None,
            ) -> tuple[SubspaceModel, Ensemble, Array]:
-    """First modes (None: those of the model), the particles' place on them, and the eigenvalues of Fit."""
-    current, eigenvalues = (model, np.zeros(0)) if n_modes is None else first_modes(estimator, model, still, n_modes)
-    ensemble = still.with_modes_of(current)
-    return current, infer(estimator, current, still.rows, steps=1, start=ensemble), eigenvalues
+    """First modes, the particles' place on them, and the eigenvalues of Fit."""
+    current, eigenvalues = model, np.zeros(0)
+    if warm is None:
+        current, eigenvalues = first_modes(estimator, model, still, n_modes)
+        warm = still.with_modes_of(current)
+    return current, infer(estimator, current, still.rows, steps=1, start=warm), eigenvalues
 
 
 def _log_step(label: str, state: _Passes, ensemble: Ensemble, model: SubspaceModel) -> None:

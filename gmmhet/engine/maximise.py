@@ -1,5 +1,6 @@
 """The M step: modes, consensus, noise, contrast and poses from the sums of one pass, and the choice of latent axes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,12 @@ from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.fourier import HalfPlane
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["normalise", "update_contrast", "update_modes", "update_noise", "update_spread"]
+__all__ = ["bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise", "update_spread"]
 
 Array = NDArray[np.float64]
 _SMALLEST_SIGMA = 0.08  # of the resolution: narrower Gaussians look the same
+_FIRST_ADDED = 1e-3  # of the median curvature
+_LARGEST_RELATIVE, _MOST_GAUSSIANS = 0.5, 0.95  # of a bounded step
 _SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
 
 
@@ -23,7 +26,8 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
 
     With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
     (n (1 + damping) <t t^T> (x) B^T J^T Q J B + 1) du = gradient - u; 1 is the unit prior of the coefficients, Q see
-    gmmhet.engine.curvature.
+    gmmhet.engine.curvature. Where the estimator has a largest step, l is added to the 1 (Levenberg) until the step is
+    no longer.
 
     Args:
         modes: False: the consensus alone.
@@ -37,15 +41,44 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
     hessian = n * (1 + damping) * estimator.curvature(model, ensemble) + np.eye(len(right))
     step = np.zeros_like(right)
     free = slice(0 if modes else own.size, None)
-    step[free] = scipy.linalg.solve(hessian[free, free], right[free], assume_a="pos")
+
+    def fields(found: Array) -> Array:
+        every = np.zeros_like(right)
+        every[free] = found
+        of_modes = estimator.basis.fields(every[:own.size].reshape(own.shape))
+        return np.concatenate([of_modes, estimator.consensus_basis.fields(every[own.size:])[np.newaxis]])
+
+    step[free] = bounded_step(hessian[free, free], right[free], fields, estimator.largest_step)
+    of_modes, change = step[:own.size].reshape(own.shape), estimator.consensus_basis.fields(step[own.size:])
     remaining = float(np.sqrt(np.sum(right * step) / len(right[free])))
-    changed = _moved(model, estimator.consensus_basis.fields(step[own.size:]), estimator.observer.grid)
-    promised = float(0.5 * np.sum(right * step) / n)
-    coefficients = model.coefficients + step[:own.size].reshape(own.shape)
-    return replace(changed, coefficients=coefficients), remaining, promised
+    promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / n)
+    changed = moved(model, change, estimator.observer.grid)
+    return replace(changed, coefficients=model.coefficients + of_modes), remaining, promised
 
 
-def _moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:
+def bounded_step(hessian: Array, right: Array, fields: Callable[[Array], Array], largest: float | None) -> Array:
+    """(hessian + l)^-1 right, with the least l of a row from 0 under which most Gaussians move no further than a number
+    of Angstrom, and change their weights and widths little.
+
+    Args:
+        fields: of a step, to [F, N, 5]: one unit along each of the modes, the change of the consensus.
+        largest: Angstrom; None: however far.
+    """
+    added = 0.0
+    while True:
+        step = scipy.linalg.solve(hessian + added * np.eye(len(right)), right, assume_a="pos")
+        if largest is None or _within(largest, np.abs(fields(step))):
+            return np.asarray(step)
+        added = max(4 * added, _FIRST_ADDED * float(np.median(np.diag(hessian))))
+
+
+def _within(largest: float, sizes: Array) -> bool:
+    limits = ((np.sqrt((sizes[..., :3] ** 2).sum(-1)), largest), (sizes[..., 3], _LARGEST_RELATIVE),
+              (sizes[..., 4], _LARGEST_RELATIVE))
+    return all(np.quantile(of, _MOST_GAUSSIANS, axis=-1).max() <= most for of, most in limits)
+
+
+def moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:
     """The consensus changed by fields [N, 5]."""
     variances = model.variances * np.exp(np.clip(change[:, 4], -0.5, 0.5))
     weights = model.weights * np.maximum(1 + change[:, 3], 0.05)
@@ -62,7 +95,7 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     """
     k, z = model.n_modes, model.coordinates(ensemble.z)
     mean = z.mean(0)
-    centred = _moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
+    centred = moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
     second = np.cov(z.T, bias=True).reshape(k, k) + model.of_modes(ensemble.mean_covariance)
     root: Array = np.real(scipy.linalg.sqrtm(second))
     root = (root + root.T) / 2

@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.agreement import coordinate_correlation, principal_angles
+from gmmhet.engine.basis import ANGSTROM_PER_WEIGHT
 from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
 from gmmhet.engine.config import MOST_TRIED
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
-from gmmhet.engine.likelihood import Fit, fit_subspace, infer
+from gmmhet.engine.likelihood import Fit, fit_subspace, infer, log_likelihoods
 from gmmhet.engine.local_pose import LocalPoseModel
 from gmmhet.engine.rigid import rigid_part
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["ModeEvidence", "held_out_gain_of_body", "held_out_gains", "real", "select_modes"]
+__all__ = ["ModeEvidence", "evidence_of", "held_out_gain_of_body", "held_out_gains", "real", "select_modes"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
@@ -25,7 +26,6 @@ _SMALLEST_GAIN = 0.02
 _LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
 _NULL_PARTICLES = 750
 _MOSTLY = 0.5
-_ANGSTROM_PER_WEIGHT = 13.0  # the ratio of the modes' priors
 
 
 @dataclass
@@ -35,6 +35,7 @@ class ModeEvidence:
         null: 0.95 quantile of the gains where residuals got random signs. correlation: [K] of the coordinates of the
         same particles under the two half-sets' models; angles: [K] degrees between the two spaces of displacements.
         significant: number of leading modes that are real. models: of the two half-sets.
+        held_out: [n] log-likelihood of every particle under the model of the half-set that it is not in.
     """
 
     gain: Array
@@ -44,6 +45,7 @@ class ModeEvidence:
     angles: Array
     significant: int
     models: tuple[SubspaceModel, SubspaceModel]
+    held_out: Array
 
 
 def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble], *,
@@ -94,13 +96,14 @@ def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, numb
 
 
 def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, halves: NDArray[np.int64],
-                 fixed: int | None, *, reference: float, seed: int, journal: Journal = NO_JOURNAL) -> ModeEvidence:
+                 fixed: int | None, *, reference: float, seed: int, journal: Journal = NO_JOURNAL,
+                 most: int = MOST_TRIED) -> ModeEvidence:
     """Fit both half-sets, growing the number of modes while the last one is real.
 
     Args:
         model, still: calibrated model and all particles. halves: [n] 1 or 2. fixed: a number of modes to keep to.
         reference: log-likelihood per particle without motion. seed: of the null's random signs.
-        journal: for the fits and what is found with them.
+        journal: for the fits and what is found with them. most: modes that are tried.
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
     null = journal.page("null").once(
@@ -113,7 +116,7 @@ def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         significant = levels[-1].significant
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes, ", ".join(
             f"{g:.3f} +- {e:.3f}" for g, e in zip(levels[-1].gain, levels[-1].error, strict=True)), null)
-        if fixed or significant < n_modes or n_modes + 2 > min(MOST_TRIED, estimator.seek.shape[1]):
+        if fixed or significant < n_modes or n_modes + 2 > min(most, estimator.seek.shape[1]):
             break
         n_modes += 2
     # the fits of no more modes than are real, with what was found of all that were tried
@@ -144,12 +147,24 @@ def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensembl
         lambda: held_out_gains(estimator, fits, found, first=known))
     if before is not None:
         gain, error = np.concatenate([before.gain, gain]), np.concatenate([before.error, error])
+    return evidence_of(estimator, fits, found, gain, error, null)
+
+
+def evidence_of(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble], gain: Array,
+                error: Array, null: float) -> ModeEvidence:
+    """What the fits of both half-sets, and the particles of the other one under each, tell of the modes.
+
+    Args:
+        gain, error: of held_out_gains. null: of ModeEvidence.
+    """
     agreement = _agreement(fits, found)
     significant = int(np.argmin(np.append(real(gain, error, null) & (agreement >= _LEAST_AGREEMENT), False)))
     fields = [estimator.basis.fields(f.model.coefficients)[..., :4] for f in fits]
-    scale = np.array([1.0, 1.0, 1.0, _ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
-    angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(model.weights))
-    return ModeEvidence(gain, error, null, agreement, angles, significant, (fits[0].model, fits[1].model))
+    scale = np.array([1.0, 1.0, 1.0, ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
+    angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(fits[0].model.weights))
+    held_out = np.concatenate([log_likelihoods(estimator, f.model, others)
+                               for f, others in zip(fits, found, strict=True)])
+    return ModeEvidence(gain, error, null, agreement, angles, significant, (fits[0].model, fits[1].model), held_out)
 
 
 def real(gain: Array, error: Array, null: float) -> NDArray[np.bool_]:

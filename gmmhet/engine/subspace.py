@@ -33,10 +33,12 @@ class SubspaceEstimator(Replicated):
         basis: of the modes. consensus_basis: of the changes of the consensus; both on the same scalar fields.
         seek: [R, R'] directions among which the first modes are sought.
         rigid: [6, N, 5] movements that a mode must do more than, when the poses may be in error.
+        largest_step: Angstrom that Gaussians move in one M step; None: as far as it takes them.
     """
 
     def __init__(self, cache: ParticleCache, observer: Observer, basis: FieldBasis, consensus_basis: FieldBasis, *,
-                 batch_size: int, seed: int = 0, seek: Array | None = None, rigid: Array | None = None) -> None:
+                 batch_size: int, seed: int = 0, seek: Array | None = None, rigid: Array | None = None,
+                 largest_step: float | None = None) -> None:
         self.cache = cache
         self.observer = observer
         self.basis = basis
@@ -45,6 +47,7 @@ class SubspaceEstimator(Replicated):
         self.seed = seed
         self.seek = np.eye(basis.size) if seek is None else seek
         self.rigid = rigid
+        self.largest_step = largest_step
         self.n_groups = int(cache.table.optics_index.max()) + 1
         self._flips: tuple[SubspaceEstimator, int, SubspaceModel, Ensemble] | None = None
         self._compile()

@@ -17,6 +17,7 @@ from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict, pose_errors
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.density import gaussian_density
+from gmmhet.engine.frames import along_axis, through_particles
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import (
     DensityMap,
@@ -35,7 +36,6 @@ __all__ = ["write_results"]
 _LOG = logging.getLogger("gmmhet")
 _FRAMES = 9
 _SMALLEST_COARSE = 64  # voxels
-_RANGE = (2.0, 98.0)  # percentiles of the coordinates between which frames run
 
 
 def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult,
@@ -69,7 +69,7 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
         "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history,
         "pose_errors": pose_errors(result, prepared.observer.grid.resolution, refine),
         "local_pose": result.local.entry() if result.local else None,
-        "halfset_angles": result.halfset_angles, "modes": modes,
+        "followed": result.followed, "halfset_angles": result.halfset_angles, "modes": modes,
         "leakage": _leakage(prepared, result), **(more or {}),
     }
     with replacing(folder / "summary.json") as temporary:
@@ -110,18 +110,20 @@ def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -
 
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
     table, grid = prepared.cache.table, prepared.observer.grid
-    optional = {name: getattr(result, name) for name in ("noise_by_group", "pose", "pose_deviations")
+    optional = {name: getattr(result, name) for name in ("noise_by_group", "pose", "pose_deviations", "modes_given")
                 if getattr(result, name) is not None}
     if result.local is not None:
         local = result.local
         optional |= {"local_pose": local.pose, "local_pose_deviations": local.deviations,
                      "local_pose_center": local.center, "in_focus": local.inside}
     sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
+    source = np.arange(len(sigmas)) if result.source is None else result.source
     write_arrays(path, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
                  contrast=result.contrast, log_likelihood=result.log_likelihood, score=scores.score, half=table.halves,
                  centers=result.centers, weights=result.weights, sigmas=sigmas, box=table.box,
                  pixel_size=table.pixel_size, resolution=grid.resolution, modes_position=result.modes_position,
-                 modes_amplitude=result.modes_amplitude, flexibility=scores.flexibility, occupancy=scores.occupancy,
+                 modes_amplitude=result.modes_amplitude, flexibility=scores.flexibility[source],
+                 occupancy=scores.occupancy[source],
                  noise_frequency=grid.frequencies, noise_variance=result.noise, spectrum=result.spectrum, **optional)
 
 
@@ -173,16 +175,16 @@ def _write_density(path: Path, model: GaussianModel) -> None:
 def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k: int) -> dict[str, Any]:
     motion = folder / f"motion_{k + 1:02d}"
     motion.mkdir()
-    z = (result.coordinates if result.span is None else result.span)[:, k]
+    z = result.coordinates if result.span is None else result.span
     size = float(np.sqrt((result.modes_position[k] ** 2).sum(-1)).max())
     frames = []
-    low, high = (float(v) for v in np.percentile(z, _RANGE))
-    for number, value in enumerate(np.linspace(low, high, _FRAMES), 1):
-        weights = model.weights * (1 + value * result.modes_amplitude[k])
-        frame = _with(model, model.centers + value * result.modes_position[k], weights)
+    places = (along_axis if result.followed is None else through_particles)(z, k, _FRAMES)
+    for number, place in enumerate(places, 1):
+        weights = model.weights * (1 + place @ result.modes_amplitude)
+        frame = _with(model, model.centers + np.tensordot(place, result.modes_position, 1), weights)
         name = f"frame_{number:02d}.mrc"
         _write_density(motion / name, frame)
-        frames.append({"file": f"{motion.name}/{name}", "coordinate": float(value)})
+        frames.append({"file": f"{motion.name}/{name}", "coordinate": float(place[k]), "place": place.tolist()})
     return {
         "variance": float(result.spectrum[k]), "heldout_gain": float(result.gain[k]), "null_quantile": result.null,
         "halfset_correlation": float(result.correlation[k]),

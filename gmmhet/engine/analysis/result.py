@@ -59,6 +59,10 @@ class AnalysisResult:
     sigmas, noise_by_group, halfset_angles, spread, pose, pose_deviations: of the likelihood method, None without.
     span: [m, K] coordinates that motions are shown over, where these are not those of the particles.
     local: of the part in focus, where it has a pose of its own.
+    followed: summary.json's entry, where the modes are those of conformations that were followed; source: [N] the
+    Gaussian of the fitted model that each of them was a part of.
+    modes_given: [K, N, 3] modes_position in the frame of the given poses, where that is another one: modes_position is
+    seen from the part of the molecule that is still.
     rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole, or of that part.
     """
 
@@ -88,6 +92,9 @@ class AnalysisResult:
     pose_deviations: Array | None = None
     span: Array | None = None
     local: LocalMotion | None = None
+    followed: dict[str, Any] | None = None
+    source: NDArray[np.int64] | None = None
+    modes_given: Array | None = None
 
     @property
     def n_modes(self) -> int:
@@ -139,6 +146,8 @@ def overall_verdict(result: AnalysisResult, n_particles: int, inverted: bool, po
     else:
         plural = "motion is" if result.significant == 1 else "motions are"
         words.append(f"{result.significant} {plural} supported by {n_particles} particles.")
+    if result.followed is not None:
+        words.append(result.followed["words"])
     return " ".join(words)
 
 

@@ -2,49 +2,78 @@
 
 import dataclasses
 import logging
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.analysis.preparation import Prepared, first_noise
+from gmmhet.engine.analysis.estimators import with_first_model
+from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
+from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult, LocalMotion
-from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.checkpoint import Journal
-from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel
-from gmmhet.engine.errors import InputError
+from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel
+from gmmhet.engine.frames import typical_place
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
-from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
-from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part, scaling_field
+from gmmhet.engine.local_pose import LOCAL_POSE, LocalPoseEstimator, LocalPoseModel
+from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part
 from gmmhet.engine.selection import ModeEvidence, held_out_gain_of_body, real, select_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["bases", "by_likelihood", "first_model", "first_spread", "search"]
+__all__ = ["by_likelihood", "search"]
 
-_POSITION_PRIOR = 4.0  # Angstrom
-_AMPLITUDE_PRIOR = 0.3
-_WIDTH_PRIOR = 0.5  # of the logarithm of the squared width
-_FIRST_LOCAL = 0.15  # of the resolution: how far a part with a pose of its own moves, to start from
-_FIRST_SHIFT, _FIRST_ANGLE = 0.1, 1.5  # of the resolution; degrees
 _NULL_SEED = 1
 _SMALLEST_HALF = 0.2
-_LEAST_KEPT = 0.95
+_BEFORE_FOLLOWING = 4  # modes that are tried before large movements are followed
+_LEAST_FACTOR = 0.02  # of a weight that others are told relative to
 _CALIBRATION = (6, 3)  # passes, with poses in error and without
 _LOG = logging.getLogger("gmmhet")
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
-    estimator, start = _estimator(prepared, config)
-    final, evidence, reference = search(estimator, start, config, journal)
+    estimator, start = with_first_model(prepared, config)
+    final, evidence, reference, large = _searched(prepared, config, journal, estimator, start)
     body = None
     if isinstance(estimator, LocalPoseEstimator):
         gain = journal.page("gain of the body").once(
             lambda: held_out_gain_of_body(estimator, evidence.models, _halves(estimator.cache.table)))
         body = _local_motion(estimator, final, *gain, evidence.null)
-    return _result(estimator, final, evidence, reference, config, body)
+    if large is None:
+        return _result(estimator, final, evidence, reference, config, body)
+    result = _result(large.estimator, large.final, large.evidence, reference, config, body)
+    return dataclasses.replace(_about_particles(result), followed=large.entry(), source=large.source)
+
+
+def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator: SubspaceEstimator,
+              start: SubspaceModel) -> tuple[Fit, ModeEvidence, float, Followed | None]:
+    """What search gives, and what following large movements makes of it.
+
+    Large movements take many modes about the average, and few that follow: so few are tried at first, and more where
+    these do not do.
+    """
+    few = _BEFORE_FOLLOWING if may_follow(config) and config.modes is None else MOST_TRIED
+    halves = _halves(estimator.cache.table)
+    while True:
+        final, evidence, reference = search(estimator, start, config, journal, most=few)
+        large = followed(prepared, config, journal, estimator, final, evidence, halves, reference)
+        enough = evidence.significant < few or (large is not None and large.final.model.n_modes < few)
+        if enough or few == MOST_TRIED:
+            return final, evidence, reference, large
+        few = MOST_TRIED
+
+
+def _about_particles(result: AnalysisResult) -> AnalysisResult:
+    """The same with coordinates from a place where particles are: the mean of conformations far apart is none."""
+    place = typical_place(result.coordinates)
+    given = result.modes_position if result.modes_given is None else result.modes_given
+    factor = 1 + place @ result.modes_amplitude
+    factor = np.where(np.abs(factor) < _LEAST_FACTOR, _LEAST_FACTOR, factor)
+    return dataclasses.replace(
+        result, coordinates=result.coordinates - place,
+        centers=result.centers + np.tensordot(place, given, 1),
+        weights=result.weights * factor, modes_amplitude=result.modes_amplitude / factor)
 
 
 def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error: float, null: float) -> LocalMotion:
@@ -59,10 +88,13 @@ def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error:
 
 
 def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeConfig, journal: Journal,
-           ) -> tuple[Fit, ModeEvidence, float]:
+           most: int = MOST_TRIED) -> tuple[Fit, ModeEvidence, float]:
     """From a first model to modes: the fit of all particles, what half-sets say, and the log-likelihood at rest.
 
     What is in the journal is not done again.
+
+    Args:
+        most: modes that are tried, where their number is to be found.
     """
     cache = estimator.cache
     calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"],
@@ -70,7 +102,7 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeCo
     reference = log_likelihood_total(estimator, calibrated, still)
     still = still.without_spread()
     evidence = select_modes(estimator, calibrated, still, _halves(cache.table), config.modes, reference=reference,
-                            seed=config.seed + _NULL_SEED, journal=journal)
+                            seed=config.seed + _NULL_SEED, journal=journal, most=most)
     return _all_particles(estimator, evidence, still, config, reference, journal), evidence, reference
 
 
@@ -98,81 +130,8 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        pose_deviations=np.sqrt(found.pose_variance), local=body)
-
-
-def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
-    """Estimator, and the first model."""
-    model, resolution = prepared.model, prepared.observer.grid.resolution
-    inside = prepared.in_focus
-    basis, consensus = bases(model.centers, inside, config, resolution)
-    size = np.abs(model.weights)
-    consensus = consensus.mixed(consensus.complement(scaling_field(len(model)), size))  # this is the contrast's
-    spread, seek, rigid = None, None, None
-    if config.poses != "exact":
-        spread = first_spread(resolution)
-        whole = rigid_fields(model.centers, size)  # these are the poses'
-        consensus = consensus.mixed(consensus.complement(whole, size))
-        if inside.all():  # a part that moves alone does not move the whole
-            rigid, seek = whole, basis.complement(whole, size)
-    if config.local_pose:
-        body = Body.of(model.centers, model.weights, inside)
-        rigid = body.fields(model.centers)
-        seek = basis.complement(rigid, size)
-    free = basis.size if seek is None else seek.shape[1]
-    if (config.modes or 1) > free:
-        raise InputError(f"--modes is {config.modes or 'auto'}; the smooth fields of {inside.sum()} Gaussians have "
-                         f"{free} degrees of freedom beside the poses'; expected no more modes than that, at least one")
-    options: dict[str, Any] = {"batch_size": prepared.batch_size, "seed": config.seed, "seek": seek, "rigid": rigid}
-    if not config.local_pose:
-        estimator = SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, **options)
-        return estimator, first_model(prepared, estimator, spread)
-    estimator = LocalPoseEstimator(prepared.cache, prepared.observer, basis, consensus, body=body, **options)
-    first = first_model(prepared, estimator, spread)
-    attributes = {f.name: getattr(first, f.name) for f in dataclasses.fields(first)}
-    local = (_FIRST_LOCAL * resolution) ** 2 * np.eye(LOCAL_POSE)
-    return estimator, LocalPoseModel(**attributes, local=local, radius=body.radius)
-
-
-def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
-          ) -> tuple[FieldBasis, FieldBasis]:
-    """Smooth fields of the modes, over the Gaussians inside alone, and of the changes of the consensus, over all."""
-    length = config.correlation_length(resolution)
-    scalar = smooth_basis(centers, length, seed=config.seed)
-    sizes = {"position": _POSITION_PRIOR * config.motion, "amplitude": _AMPLITUDE_PRIOR * config.occupancy}
-    consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
-    if inside.all():
-        _tell_kept(scalar, length)
-        return FieldBasis.of(scalar, **sizes), consensus
-    focused = smooth_basis(centers[inside], length, seed=config.seed)
-    _tell_kept(focused, length)
-    local = np.zeros((len(centers), focused.shape[1]))
-    local[inside] = focused
-    consensus, basis = FieldBasis.side_by_side(consensus, FieldBasis.of(local, **sizes))
-    return basis, consensus
-
-
-def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSpread | None) -> SubspaceModel:
-    """The Gaussians as fitted, with noise and contrast by regression, and no modes."""
-    model = prepared.model
-    noise, contrast = first_noise(prepared)
-    return SubspaceModel(model.centers, model.weights, model.sigmas**2, np.zeros((1, estimator.basis.size)),
-                         np.tile(noise, (estimator.n_groups, 1)), contrast, 0.3 * abs(contrast), spread)
-
-
-def first_spread(resolution: float) -> PoseSpread:
-    """Errors of the poses to start from."""
-    return PoseSpread(_FIRST_SHIFT * resolution, *np.deg2rad([_FIRST_ANGLE] * 2))
-
-
-def _tell_kept(scalar: NDArray[np.float64], length: float) -> None:
-    """Warn where fields [N, A] of unit prior variance were cut to so few that much of it is missing."""
-    kept = (scalar**2).sum(1)
-    if kept.mean() < _LEAST_KEPT:
-        _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks "
-                     "for (%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
-                     "--resolution, a longer --smoothness, or --focus on a part", scalar.shape[1], len(scalar),
-                     100 * kept.mean(), length, 100 * kept.min())
+        pose_deviations=np.sqrt(found.pose_variance), local=body,
+        modes_given=fields[..., :3])
 
 
 def _halves(table: ParticleTable) -> NDArray[np.int64]:
@@ -190,5 +149,5 @@ def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: 
     k = config.modes or max(1, evidence.significant)
     half = evidence.models[0]
     start = estimator.with_coefficients(half, half.coefficients[:k])
-    return fit_subspace(estimator, start, still, k, reference=reference, passes=16, label="all particles", warm=True,
-                        page=journal.page("all particles"))
+    return fit_subspace(estimator, start, still, k, reference=reference, passes=16, label="all particles",
+                        warm=still.with_modes_of(start), page=journal.page(f"all particles, {k} modes"))

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.broken import Asymmetry, asymmetry
+from gmmhet.engine.analysis.estimators import bases, first_model, first_spread
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
-from gmmhet.engine.analysis.subspace_method import bases, first_model, first_spread, search
+from gmmhet.engine.analysis.subspace_method import search
 from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.io import DensityMap, write_map
-from gmmhet.engine.landscape.analysis import Analysis
 from gmmhet.engine.landscape.points import surroundings
 from gmmhet.engine.landscape.series import contour_level
 from gmmhet.engine.landscape.surface import surface_picture
+from gmmhet.engine.latent_space import Analysis
 
 __all__ = ["Chart", "Place"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.points import read_points
-from gmmhet.engine.landscape.analysis import Analysis
+from gmmhet.engine.latent_space import Analysis
 from gmmhet.engine.population import OUTSIDE, Population, listed
 
 __all__ = ["REST", "Surroundings", "given_points", "looks_closed", "rule", "surroundings"]

@@ -16,11 +16,11 @@ from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import made_by, output_folder, remove_files, replacing, write_map
 from gmmhet.engine.io.points import write_points
-from gmmhet.engine.landscape.analysis import Analysis, read_analysis
 from gmmhet.engine.landscape.movie import check_movie, write_movie
 from gmmhet.engine.landscape.paths import path_along_mode, path_between, principal_path
 from gmmhet.engine.landscape.points import Surroundings, given_points, looks_closed, rule, surroundings
 from gmmhet.engine.landscape.series import read_series, write_chimerax
+from gmmhet.engine.latent_space import Analysis, read_analysis
 from gmmhet.engine.progress import progress
 from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
 

@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
+from gmmhet.engine.latent_space import read_analysis
+from gmmhet.engine.reconstruction.undone import Deforming
+from gmmhet.engine.rigid_parts import rigid_parts
 
-__all__ = ["Placed", "read_mask", "read_placed"]
+__all__ = ["Placed", "read_deforming", "read_mask", "read_placed"]
 
+_CONFORMATIONS = 128  # that parts are found from
+_RIGID = 0.15  # of the resolution: parts are rigid to within that
 _LOG = logging.getLogger("gmmhet")
 
 
@@ -70,6 +75,35 @@ def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
     if not np.any(contrast != 0):
         raise InputError(f"{latents}: gmmhetContrast is 0 for every particle; expected the contrast of the images")
     return Placed(_with_refined_poses(table, star, rows), placed, rows, contrast, coordinates, deviations)
+
+
+def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np.float64]]:
+    """How the particles move, by the analysis beside latents.star.
+
+    Returns:
+        the Gaussians and their rigid parts; [K, N, 3] movements as maps are to show them, Angstrom per unit.
+    Raises:
+        InputError: no analysis there; one of subunits, or of a part with a pose of its own, or without modes.
+    """
+    found = read_analysis(latents.parent)
+    path = found.folder / "analysis.npz"
+    with np.load(path, allow_pickle=False) as data:
+        given = np.asarray(data["modes_given"]) if "modes_given" in data else found.position
+        refused = "local_pose" in data
+    if found.subunits > 1 or refused:
+        what = "subunits" if found.subunits > 1 else "a part with a pose of its own"
+        raise InputError(f"{path}: an analysis of {what}; --by motion expects one of whole particles along modes")
+    if found.modes != placed.coordinates.shape[1]:
+        raise InputError(f"{path}: {found.modes} modes; expected the {placed.coordinates.shape[1]} of {latents}")
+    some = np.unique(np.linspace(0, len(placed.coordinates) - 1, _CONFORMATIONS).astype(np.int64))
+    conformations = found.model.centers + np.tensordot(placed.coordinates[some], given, 1)
+    parts = rigid_parts(conformations, found.model.centers, found.model.weights,
+                        _RIGID * found.model.resolution)
+    misfit = parts.misfit(conformations)
+    _LOG.info("%d part%s that move as rigid bodies to within %.1f A (root mean square), of %s Gaussians", len(parts),
+              "s"[:len(parts) != 1], np.sqrt(np.average(misfit**2, weights=parts.weights)),
+              ", ".join(str(count) for count in np.bincount(parts.part)))
+    return Deforming(found.model, given, found.amplitude, placed.coordinates, parts), found.position
 
 
 def _with_refined_poses(table: ParticleTable, star: StarTable, rows: NDArray[np.int64]) -> ParticleTable:

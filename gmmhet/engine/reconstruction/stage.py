@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.config import ReconstructConfig
+from gmmhet.engine.config import AT_POINTS, ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.population import Population
 from gmmhet.engine.progress import progress
-from gmmhet.engine.reconstruction.inputs import Placed, read_mask, read_placed
+from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_mask, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
+from gmmhet.engine.reconstruction.motion_series import MotionSeries
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
 from gmmhet.engine.reconstruction.results import COMMAND, ResultFolder, fingerprint
 from gmmhet.engine.reconstruction.selection import (
@@ -63,11 +64,13 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     if folder.done:
         _LOG.info("%s: %d of %d maps are there already", output, len(folder.done), len(selection))
     noise = with_residual_noise(image_noise(table), table, analysis)
-    kind = KernelSeries if isinstance(selection, Windows) else Series
-    for line in selection.warnings() if isinstance(selection, Windows) else ():
+    common = (table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed, folder)
+    if config.by == "motion":
+        series: Series = MotionSeries(*common, *read_deforming(placed, latents))
+    else:
+        series = (KernelSeries if isinstance(selection, Windows) else Series)(*common)
+    for line in selection.warnings() if isinstance(series, KernelSeries) and isinstance(selection, Windows) else ():
         _LOG.warning("%s", line)
-    series = kind(table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed,
-                  folder)
     prepared = time.monotonic()
     for result in progress(series.make(_threads()), "reconstruct", series.steps):
         if result is not None:
@@ -99,7 +102,7 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
         own = _posteriors(placed, _covariance(analysis, modes))
         uncertainty = placed.deviations if own is None or not np.isfinite(own).all() else own
         return mixture_clusters(placed.coordinates, uncertainty, k, config.n, config.seed)
-    if config.by == "kernel":
+    if config.by in AT_POINTS:
         points = (points_along(placed.coordinates, k, config.n) if config.points is None else
                   read_points(config.points, modes))
         return _around_points(placed, points, k, analysis)

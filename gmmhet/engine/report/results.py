@@ -21,10 +21,12 @@ TOO_FEW = FEWEST_PARTICLES
 
 @dataclass(frozen=True)
 class Frame:
-    """A map of the motion movie and its coordinate (in units of the mode's spread)."""
+    """A map of the motion movie and its coordinate (in units of the mode's spread); place: on all modes, or empty where
+    the others are 0."""
 
     path: Path
     coordinate: float
+    place: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,8 @@ def _mode(number: int, record: dict[str, Any], analysis: Path, path: Path) -> Mo
         raise InputError(f"{path}: {where}significant is {significant!r}; expected true or false")
     if gain is None and null is None and not significant:
         significant = None  # a method without a test
-    frames = tuple(Frame(_named(analysis, f, path, where), number_in(f, "coordinate", path, where) or 0.0)
+    frames = tuple(Frame(_named(analysis, f, path, where), number_in(f, "coordinate", path, where) or 0.0,
+                         numbers_in(f, "place", path))
                    for f in records_in(record, "frames", path))
     return Mode(number, variance, gain, null, halves, sd, significant, str(record.get("verdict", "")), frames, rigid)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import read_map
-from gmmhet.engine.report.results import Mode, Results
+from gmmhet.engine.report.results import Frame, Mode, Results
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack, pack_series
 from gmmhet.engine.report.words import number
 
@@ -187,6 +187,13 @@ def shown_bins(results: Results) -> bool:
         bool(results.bins) and results.bins_mode in {m.number for m in results.significant})
 
 
+def _places(frames: list[Frame], modes: list[Mode]) -> list[list[float]] | None:
+    """Of frames on all modes that are shown; None where the other modes are at 0."""
+    if not all(f.place for f in frames):
+        return None
+    return [[f.place[m.number - 1] for m in modes] for f in frames]
+
+
 def _evenly(count: int) -> NDArray[np.int64]:
     """Which frames to show: all, or MOST_FRAMES of them with the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(np.int64))
@@ -214,6 +221,7 @@ def _series(results: Results, modes: list[Mode], low: Floats, high: Floats) -> d
         places = [f.coordinate for f in frames]
         series[f"mode{mode.number}"] = pack_series([f.path for f in frames], grid(frames[0].path), centers) | {
             "mode": mode.number, "coordinates": places, "span": places[-1] - places[0],
+            "places": _places(frames, modes),
             "labels": [f"coordinate {number(z, 2)}" for z in places]}
     if bins:
         places = [b.coordinate or 0.0 for b in bins]

@@ -248,9 +248,16 @@ class MovieView extends View {
     this.refresh();
   }
 
+  // [mode, coordinate] of a frame, for all modes that it is not at 0 of.
+  along(frame) {
+    const {places, coordinates} = this.series;
+    return places ? this.data.modes.map((mode, k) => [mode, places[frame][k]]) : [[this.mode, coordinates[frame]]];
+  }
+
   centres(frame) {
-    const z = this.series.coordinates[frame], {position} = this.data.gaussians, out = Float32Array.from(position);
-    for (let i = 0; i < out.length; i++) out[i] += z * this.mode.position[i];
+    const out = Float32Array.from(this.data.gaussians.position);
+    for (const [mode, z] of this.along(frame))
+      for (let i = 0; i < out.length; i++) out[i] += z * mode.position[i];
     return out;
   }
 
@@ -282,8 +289,9 @@ class MovieView extends View {
   }
 
   gaussians(frame) {
-    const z = this.series.coordinates[frame], {radius} = this.data.gaussians, n = radius.length;
-    const sizes = radius.map((r, j) => r * Math.cbrt(Math.max(0, 1 + z * this.mode.amplitude[j])));
+    const {radius} = this.data.gaussians, n = radius.length, along = this.along(frame);
+    const change = j => along.reduce((sum, [mode, z]) => sum + z * mode.amplitude[j], 1);
+    const sizes = radius.map((r, j) => r * Math.cbrt(Math.max(0, change(j))));
     const colour = new Uint8Array(3 * n);
     for (let j = 0; j < n; j++)
       colour.set(this.colouring.selectedIndex ? this.colourOf(this.quantity[j]) : PLAIN, 3 * j);

@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 
-from gmmhet.engine.analysis.subspace_method import bases
+from gmmhet.engine.analysis.estimators import bases
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.rigid import rigid_fields, scaling_field

@@ -16,11 +16,11 @@ from gmmhet.engine.cli import main
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import write_map
 from gmmhet.engine.io.points import read_points
-from gmmhet.engine.landscape.analysis import read_analysis
 from gmmhet.engine.landscape.points import given_points, looks_closed
 from gmmhet.engine.landscape.series import read_series
 from gmmhet.engine.landscape.stage import PathChoice, map_points, movie_of, write_path
 from gmmhet.engine.landscape.surface import VIEWS, surface_picture
+from gmmhet.engine.latent_space import read_analysis
 from gmmhet.tests.engine.planted_landscape import ring, with_posteriors, write_analysis
 
 POINT = (0.7, -1.1)

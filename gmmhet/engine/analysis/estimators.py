@@ -1,0 +1,127 @@
+"""Estimators of the likelihood subspace, and the first model, from prepared input."""
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.analysis.preparation import Prepared, first_noise
+from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.ensemble import PoseSpread, SubspaceModel
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
+from gmmhet.engine.rigid import rigid_fields, scaling_field
+from gmmhet.engine.subspace import SubspaceEstimator
+
+__all__ = ["PLAIN", "Detail", "bases", "first_model", "first_spread", "whole_estimator", "with_first_model"]
+
+_POSITION_PRIOR = 4.0  # Angstrom
+_AMPLITUDE_PRIOR = 0.3
+_WIDTH_PRIOR = 0.5  # of the logarithm of the squared width
+_FIRST_LOCAL = 0.15  # of the resolution: how far a part with a pose of its own moves, to start from
+_FIRST_SHIFT, _FIRST_ANGLE = 0.1, 1.5  # of the resolution; degrees
+_LEAST_KEPT = 0.95
+_LOG = logging.getLogger("gmmhet")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How fine the fields are: correlation length of the modes' fields and of the consensus', as a share of the usual
+    one. largest_step: of the estimator, as a share of the resolution."""
+
+    modes: float = 1.0
+    consensus: float = 1.0
+    largest_step: float | None = None
+
+
+#: of the whole molecule or a part in focus, without knowledge of the motion
+PLAIN = Detail()
+
+
+def whole_estimator(prepared: Prepared, config: AnalyzeConfig, detail: Detail = PLAIN) -> SubspaceEstimator:
+    """For the whole molecule, or its part in focus.
+
+    Raises:
+        InputError: fewer degrees of freedom than modes are asked for.
+    """
+    model, inside, resolution = prepared.model, prepared.in_focus, prepared.observer.grid.resolution
+    basis, consensus = bases(model.centers, inside, config, resolution, detail)
+    size = np.abs(model.weights)
+    consensus = consensus.mixed(consensus.complement(scaling_field(len(model)), size))  # this is the contrast's
+    seek, rigid = None, None
+    if config.poses != "exact":
+        whole = rigid_fields(model.centers, size)  # these are the poses'
+        consensus = consensus.mixed(consensus.complement(whole, size))
+        if inside.all():  # a part that moves alone does not move the whole
+            rigid, seek = whole, basis.complement(whole, size)
+    body = Body.of(model.centers, model.weights, inside) if config.local_pose else None
+    if body is not None:
+        rigid = body.fields(model.centers)
+        seek = basis.complement(rigid, size)
+    free = basis.size if seek is None else seek.shape[1]
+    if (config.modes or 1) > free:
+        raise InputError(f"--modes is {config.modes or 'auto'}; the smooth fields of {inside.sum()} Gaussians have "
+                         f"{free} degrees of freedom beside the poses'; expected no more modes than that, at least one")
+    largest = None if detail.largest_step is None else detail.largest_step * resolution
+    options: dict[str, Any] = {"batch_size": prepared.batch_size, "seed": config.seed, "seek": seek, "rigid": rigid,
+                               "largest_step": largest}
+    if body is None:
+        return SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, **options)
+    return LocalPoseEstimator(prepared.cache, prepared.observer, basis, consensus, body=body, **options)
+
+
+def with_first_model(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
+    """Estimator, and the first model."""
+    estimator = whole_estimator(prepared, config)
+    resolution = prepared.observer.grid.resolution
+    first = first_model(prepared, estimator, None if config.poses == "exact" else first_spread(resolution))
+    if not isinstance(estimator, LocalPoseEstimator):
+        return estimator, first
+    attributes = {f.name: getattr(first, f.name) for f in dataclasses.fields(first)}
+    local = (_FIRST_LOCAL * resolution) ** 2 * np.eye(LOCAL_POSE)
+    return estimator, LocalPoseModel(**attributes, local=local, radius=estimator.body.radius)
+
+
+def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
+          detail: Detail = PLAIN) -> tuple[FieldBasis, FieldBasis]:
+    """Smooth fields of the modes, over the Gaussians inside alone, and of the changes of the consensus, over all."""
+    length = config.correlation_length(resolution)
+    scalar = smooth_basis(centers, length * detail.consensus, seed=config.seed)
+    sizes = {"position": _POSITION_PRIOR * config.motion, "amplitude": _AMPLITUDE_PRIOR * config.occupancy}
+    consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
+    if inside.all() and detail.modes == detail.consensus:
+        _tell_kept(scalar, length)
+        return FieldBasis.of(scalar, **sizes), consensus
+    focused = smooth_basis(centers[inside], length * detail.modes, seed=config.seed)
+    _tell_kept(focused, length * detail.modes)
+    local = np.zeros((len(centers), focused.shape[1]))
+    local[inside] = focused
+    consensus, basis = FieldBasis.side_by_side(consensus, FieldBasis.of(local, **sizes))
+    return basis, consensus
+
+
+def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSpread | None) -> SubspaceModel:
+    """The Gaussians as fitted, with noise and contrast by regression, and no modes."""
+    model = prepared.model
+    noise, contrast = first_noise(prepared)
+    return SubspaceModel(model.centers, model.weights, model.sigmas**2, np.zeros((1, estimator.basis.size)),
+                         np.tile(noise, (estimator.n_groups, 1)), contrast, 0.3 * abs(contrast), spread)
+
+
+def first_spread(resolution: float) -> PoseSpread:
+    """Errors of the poses to start from."""
+    return PoseSpread(_FIRST_SHIFT * resolution, *np.deg2rad([_FIRST_ANGLE] * 2))
+
+
+def _tell_kept(scalar: NDArray[np.float64], length: float) -> None:
+    """Warn where fields [N, A] of unit prior variance were cut to so few that much of it is missing."""
+    kept = (scalar**2).sum(1)
+    if kept.mean() < _LEAST_KEPT:
+        _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks "
+                     "for (%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
+                     "--resolution, a longer --smoothness, or --focus on a part", scalar.shape[1], len(scalar),
+                     100 * kept.mean(), length, 100 * kept.min())

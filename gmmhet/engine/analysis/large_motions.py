@@ -1,0 +1,163 @@
+"""Modes of large movements: conformations followed from place to place, where held-out particles prefer them."""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.analysis.estimators import Detail, whole_estimator
+from gmmhet.engine.analysis.preparation import Prepared
+from gmmhet.engine.basis import ANGSTROM_PER_WEIGHT
+from gmmhet.engine.checkpoint import Journal, Page
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel
+from gmmhet.engine.following import Stations, Track, conformation, follow, modes_along, stations_along
+from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.likelihood import Fit, fit_subspace, infer
+from gmmhet.engine.selection import ModeEvidence, evidence_of, held_out_gains, real
+from gmmhet.engine.subspace import SubspaceEstimator
+
+__all__ = ["Followed", "followed", "may_follow"]
+
+_LOG = logging.getLogger("gmmhet")
+Array = NDArray[np.float64]
+_LEAST_MODES = 2  # a movement that one straight line describes is not large
+_LEAST_SHARE = 0.05  # of the squares of all movements: a component that is a mode
+#: the fields are finer than those of a first search: what moves as one, and the Gaussians themselves, are known better
+_DETAIL = Detail(modes=2 / 3, consensus=0.5, largest_step=0.2)
+_PASSES, _TOLERANCE = (12, 20), 0.003  # of a half-set, of all particles
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What takes the place of the first search's results.
+
+    Attributes:
+        source: [N] the Gaussian of the model that each was. stations: number of places.
+        gain, error: of the held-out log-likelihood per particle over the first search's, and its standard error.
+    """
+
+    estimator: SubspaceEstimator
+    final: Fit
+    evidence: ModeEvidence
+    source: NDArray[np.int64]
+    stations: int
+    gain: float
+    error: float
+
+    def entry(self) -> dict[str, Any]:
+        """summary.json's ``followed``."""
+        words = (f"The movements are large: conformations were followed over {self.stations} places, and the modes are "
+                 f"theirs (held-out particles gain {self.gain:.2f} in log-likelihood each over modes about the average "
+                 "map). Coordinates are counted from a place where many particles are.")
+        return {"stations": self.stations, "heldout_gain": self.gain, "heldout_gain_error": self.error, "words": words}
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What every fit starts from: estimators for following and for modes, the root, the places; first: number of modes
+    of the first search."""
+
+    plain: SubspaceEstimator
+    fine: SubspaceEstimator
+    root: SubspaceModel
+    stations: Stations
+    particles: Ensemble
+    journal: Journal
+    reference: float
+    first: int
+
+    def page(self, what: str, name: str) -> Page:
+        return self.journal.page(f"{what} from {self.first}, {name}")
+
+    def track(self, rows: NDArray[np.int64], name: str) -> Track:
+        found = self.page("followed", name).once(lambda: self._followed(rows))
+        return Track(*found)
+
+    def _followed(self, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+        track = follow(self.plain, self.root, self.stations, self.particles.at(rows))
+        return track.centers, track.weights
+
+    def fit(self, rows: NDArray[np.int64], name: str, n_modes: int, passes: int) -> Fit:
+        """From the conformations of some particles to their modes."""
+        of = self.stations.of[rows]
+        counts = np.bincount(of, minlength=len(self.stations.places)).astype(np.float64)
+        model, places, _ = modes_along(self.fine, self.root, self.track(rows, name), counts, n_modes)
+        start = replace(self.particles.at(rows), z=places[of])
+        return fit_subspace(self.fine, model, start, n_modes, reference=self.reference, passes=passes, warm=start,
+                            tolerance=_TOLERANCE, label=f"{name}, followed", page=self.page("modes", name))
+
+    def others(self, fit: Fit, rows: NDArray[np.int64], name: str) -> Ensemble:
+        """Particles that a fit has not seen, from the mean coordinates of their station."""
+        own = self.stations.of[fit.ensemble.rows]
+        counts = np.bincount(own, minlength=len(self.stations.places))
+        sums = np.stack([np.bincount(own, z, len(counts)) for z in fit.ensemble.z.T], axis=1)
+        places = sums / np.maximum(counts, 1)[:, None]  # zero, the mean, where there are none
+        start = replace(self.particles.at(rows), z=places[self.stations.of[rows]])
+        return infer(self.fine, fit.model, rows, start=start, page=self.page("others", name))
+
+
+def may_follow(config: AnalyzeConfig) -> bool:
+    """Whether movements are followed at all, if there are any that ask for it."""
+    return config.follow != "no" and config.motion and not config.local_pose and config.symmetry == "C1"
+
+
+def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator: SubspaceEstimator, final: Fit,
+             evidence: ModeEvidence, halves: NDArray[np.int64], reference: float) -> Followed | None:
+    """Modes that start from conformations followed along those of a first search (see gmmhet.engine.following).
+
+    Each half-set follows on its own, from one root and over the same places.
+
+    Args:
+        estimator, final, evidence, reference: of the first search. halves: [n] 1 or 2.
+    Returns:
+        None where that was not asked for, does not apply, or does not explain held-out particles better.
+    """
+    if not may_follow(config) or (config.follow == "auto" and evidence.significant < _LEAST_MODES):
+        return None
+    way, source = _way(prepared, config, journal, estimator, final, reference)
+    every = np.arange(len(halves))
+    rows = np.flatnonzero(halves == 1), np.flatnonzero(halves == 2)
+    k = config.modes or _number(way, every, evidence)
+    fits = tuple(way.fit(rows[i], f"half-set {i + 1}", k, _PASSES[0]) for i in (0, 1))
+    fits = fits[0], fits[1]
+    found = way.others(fits[0], rows[1], "half-set 2 by 1"), way.others(fits[1], rows[0], "half-set 1 by 2")
+    gains = way.page("gains", "both half-sets").once(lambda: held_out_gains(way.fine, fits, found))
+    shown = evidence_of(way.fine, fits, found, *gains, evidence.null)
+    rise = shown.held_out - evidence.held_out
+    gain, error = float(rise.mean()), float(rise.std() / np.sqrt(len(rise)))
+    better = bool(real(np.array([gain]), np.array([error]), 0.0)[0])
+    _LOG.info("followed over %d places: %d modes, held-out log-likelihood per particle %+.2f +- %.2f%s",
+              len(way.stations.places), k, gain, error, "" if better else ": not better than modes about the average")
+    if not better and config.follow == "auto":
+        return None
+    last = way.fit(every, "all particles", config.modes or max(1, shown.significant), _PASSES[1])
+    return Followed(way.fine, last, shown, source, len(way.stations.places), gain, error)
+
+
+def _number(way: _Way, every: NDArray[np.int64], evidence: ModeEvidence) -> int:
+    """Of components that are more than a small part of the movements; not more than modes of the first search."""
+    counts = np.bincount(way.stations.of, minlength=len(way.stations.places)).astype(np.float64)
+    shares = modes_along(way.fine, way.root, way.track(every, "all particles"), counts, 1)[2]
+    return int(np.clip((shares > _LEAST_SHARE).sum(), 1, max(1, evidence.significant)))
+
+
+def _way(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator: SubspaceEstimator, final: Fit,
+         reference: float) -> tuple[_Way, NDArray[np.int64]]:
+    """The places and the root, and of which Gaussian of the model each of its Gaussians was a part."""
+    model, particles = final.model, final.ensemble
+    fields = estimator.basis.fields(model.coefficients)
+    mass = np.abs(model.weights) / np.abs(model.weights).sum()
+    sized = fields[..., :4] * np.array([1, 1, 1, ANGSTROM_PER_WEIGHT]) * np.sqrt(mass)[:, None]
+    sized = sized.reshape(len(fields), -1)
+    stations = stations_along(particles.z, sized @ sized.T, seed=config.seed)
+    first, source = conformation(model, fields, stations.places[stations.order[0]])
+    old = prepared.model
+    gaussians = GaussianModel(first.centers, first.weights, np.sqrt(first.variances), old.box, old.pixel_size,
+                              old.resolution)
+    there = replace(prepared, model=gaussians, in_focus=prepared.in_focus[source])
+    plain, fine = whole_estimator(there, config), whole_estimator(there, config, _DETAIL)
+    root = plain.without_modes(first)
+    return _Way(plain, fine, root, stations, particles, journal, reference, final.model.n_modes), source

@@ -1,0 +1,115 @@
+"""Equations of one rigid part of the molecule, from particles whose motion is undone.
+
+A part p that in particle i is at R x + t (x in the reference conformation) gives the slice
+exp(-2 pi i k.(A t)) F_p((A R)^T (kx, ky, 0)): as if the part alone had been seen from the view A R, with its image
+moved. What the other parts make of the image, as far as their Gaussians tell, is taken off before.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
+from gmmhet.engine.reconstruction.slices import SliceReader
+from gmmhet.engine.rigid_parts import Placement, RigidParts
+
+__all__ = ["Deforming", "part_equations"]
+
+_POINTS_AT_ONCE = 1 << 20
+_PARTICLES_PLACED = 256  # conformations at once
+
+
+@dataclass(frozen=True)
+class Deforming:
+    """Gaussians that move with the coordinates of the particles.
+
+    Attributes:
+        model: at coordinates 0. position: [K, N, 3] Angstrom, amplitude: [K, N] relative, per unit of each coordinate.
+        coordinates: [n, K] of the particles. parts: rigid, nearly.
+    """
+
+    model: GaussianModel
+    position: NDArray[np.float64]
+    amplitude: NDArray[np.float64]
+    coordinates: NDArray[np.float64]
+    parts: RigidParts
+
+    def centers(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[m, N, 3] at coordinates [m, K]."""
+        return np.asarray(self.model.centers + np.tensordot(coordinates, self.position, 1))
+
+    def weights(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[m, N]."""
+        return np.asarray(self.model.weights * (1 + coordinates @ self.amplitude))
+
+    def placed(self, coordinates: NDArray[np.float64]) -> Placement:
+        """The parts at coordinates [m, K]."""
+        some = [self.parts.place(self.centers(coordinates[i:i + _PARTICLES_PLACED]))
+                for i in range(0, len(coordinates), _PARTICLES_PLACED)]
+        return Placement(np.concatenate([p.turns for p in some]), np.concatenate([p.shifts for p in some]))
+
+    @cached_property
+    def placements(self) -> Placement:
+        """Of the particles."""
+        return self.placed(self.coordinates)
+
+
+def part_equations(reader: SliceReader, deforming: Deforming, part: int, rows: NDArray[np.int64],
+                   ) -> NormalEquations | None:
+    """Normal equations of the map of one part in the reference conformation; None for no particles.
+
+    Args:
+        rows: [b] of the particles.
+    """
+    equations = Accumulator(reader.disc.size)
+    table, others = reader.table, np.flatnonzero(deforming.parts.part != part)
+    slices = _GaussianSlices(reader, deforming.model, others)
+    at = deforming.placements
+    batch = max(1, _POINTS_AT_ONCE // len(reader.disc.shell))
+    for start in range(0, len(rows), batch):
+        some = rows[start:start + batch]
+        values, shares = reader.read(some, np.ones(len(some), np.float32))
+        z, views = deforming.coordinates[some], table.views[some]
+        if len(others):
+            beside = slices.of(views, deforming.centers(z)[:, others], deforming.weights(z)[:, others])
+            values -= shares * beside.ravel()
+        moved = np.einsum("nab,nb->na", views[:, :2], at.shifts[some, part]) / table.pixel_size
+        turns = np.einsum("na,am->nm", moved / table.box, reader.disc.index)
+        values *= np.exp(2j * np.pi * turns).astype(np.complex64).ravel()
+        equations.add(reader.points(views @ at.turns[some, part]), values, shares)
+    return equations.finish()
+
+
+class _GaussianSlices:
+    """Central slices of Gaussians at the frequencies of a reader, as of the discrete Fourier transform of their map.
+
+    exp(-2 pi i k.x) exp(-2 pi^2 sigma^2 k^2) is a product of a factor of kx and one of ky.
+    """
+
+    def __init__(self, reader: SliceReader, model: GaussianModel, chosen: NDArray[np.int64]) -> None:
+        index = reader.disc.index
+        field = reader.table.box * reader.table.pixel_size
+        self._x, self._columns = np.unique(index[0], return_inverse=True)
+        self._y, self._rows = np.unique(index[1], return_inverse=True)
+        self._x, self._y = self._x / field, self._y / field
+        self._voxel = reader.table.pixel_size**3
+        spread = -2 * np.pi**2 * np.square(model.sigmas[chosen])[:, None]
+        self._along_x, self._along_y = (np.exp(spread * np.square(k)).astype(np.float32) for k in (self._x, self._y))
+
+    def of(self, views: NDArray[np.float64], centers: NDArray[np.float64], weights: NDArray[np.float64],
+           ) -> NDArray[np.complex64]:
+        """[b, m] from views [b, 3, 3] of centres [b, N, 3] with weights [b, N]."""
+        seen = centers @ np.swapaxes(views[:, :2], 1, 2)  # [b, N, 2]
+        x, y = (self._waves(seen[..., axis], k) for axis, k in enumerate((self._x, self._y)))
+        x *= self._along_x * (weights / self._voxel).astype(np.float32)[..., None]
+        y *= self._along_y
+        return np.asarray((np.swapaxes(y, 1, 2) @ x)[:, self._rows, self._columns])
+
+    @staticmethod
+    def _waves(place: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.complex64]:
+        phase = (-2 * np.pi * place[..., None] * frequency).astype(np.float32)
+        return np.asarray(np.cos(phase) + 1j * np.sin(phase), np.complex64)
+

@@ -1,0 +1,152 @@
+"""Conformations followed from place to place: planted circles and turns."""
+
+import unittest
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel
+from gmmhet.engine.following import Track, conformation, follow, modes_along, stations_along
+from gmmhet.engine.frames import along_axis, through_particles, typical_place
+from gmmhet.engine.subspace import SubspaceEstimator
+from gmmhet.tests.engine.scene import Scene
+
+
+def circle(n: int, noise: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """n angles around the circle and points [n, 2] of unit variance near it."""
+    rng = np.random.default_rng(seed)
+    angles = rng.uniform(0, 2 * np.pi, n)
+    points = np.sqrt(2) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return angles, points + noise * rng.normal(size=(n, 2))
+
+
+def model_of(centers: np.ndarray, weights: np.ndarray, modes: int = 1) -> SubspaceModel:
+    return SubspaceModel(centers, weights, np.full(len(centers), 9.0), np.zeros((modes, 5)), np.ones((1, 8)), 1.0, 0.1)
+
+
+class TestStations(unittest.TestCase):
+
+    def test_they_go_around_a_circle(self) -> None:
+        angles, points = circle(2400, 0.1)
+        stations = stations_along(points, np.eye(2))
+        self.assertEqual(len(stations.places), 16)  # 150 particles each
+        middle = np.angle([np.exp(1j * angles[stations.of == s]).mean() for s in range(16)])
+        rank = np.argsort(np.argsort(middle))
+        steps = [abs(int(rank[s] - rank[stations.before[s]])) for s in stations.order[1:]]
+        self.assertTrue(all(step in (1, 15) for step in steps))  # from neighbour to neighbour
+        lengths = np.zeros(16)
+        for s in stations.order[1:]:
+            lengths[s] = lengths[stations.before[s]] + 1
+        self.assertLessEqual(lengths.max(), 9)  # half of the way around at most, not all of it
+        np.testing.assert_array_equal(stations.before[stations.order[0]], -1)
+
+    def test_the_metric_decides_what_is_far(self) -> None:
+        rng = np.random.default_rng(1)
+        points = np.column_stack([rng.uniform(-1, 1, 1800), rng.normal(size=1800)])
+        stations = stations_along(points, np.diag([1.0, 0.0]))
+        spread = [np.ptp(points[stations.of == s, 0]) for s in range(len(stations.places))]
+        self.assertLess(max(spread), 0.5)
+
+    def test_few_particles_make_few_stations(self) -> None:
+        self.assertEqual(len(stations_along(circle(100)[1], np.eye(2)).places), 3)
+        self.assertEqual(len(stations_along(circle(7)[1], np.eye(2)).places), 1)
+
+
+class TestConformation(unittest.TestCase):
+
+    def test_gaussians_that_are_not_there_help_the_heaviest(self) -> None:
+        centers = np.array([[0.0, 0, 0], [10, 0, 0], [50, 0, 0], [60, 0, 0]])
+        model = model_of(centers, np.array([1.0, 4.0, 1.0, 1.0]))
+        fields = np.zeros((1, 4, 5))
+        fields[0, 2, 3], fields[0, 3, 0] = -1.0, 5.0  # the third fades, the fourth moves
+        found, source = conformation(model, fields, np.array([1.0]))
+        np.testing.assert_array_equal(source, [0, 1, 1, 3])
+        self.assertAlmostEqual(found.weights.sum(), 6.0)
+        np.testing.assert_allclose(found.weights, [1, 2, 2, 1])
+        np.testing.assert_allclose(found.centers[[1, 2]].mean(0), [10, 0, 0])
+        self.assertAlmostEqual(float(np.linalg.norm(found.centers[1] - found.centers[2])), 3.0)
+        np.testing.assert_allclose(found.centers[3], [65, 0, 0])
+
+    def test_nothing_changes_where_all_are_there(self) -> None:
+        model = model_of(np.random.default_rng(0).normal(size=(5, 3)), np.ones(5))
+        found, source = conformation(model, np.zeros((2, 5, 5)), np.array([1.0, -1.0]))
+        np.testing.assert_array_equal(found.centers, model.centers)
+        np.testing.assert_array_equal(source, np.arange(5))
+
+
+class TestModes(unittest.TestCase):
+
+    def test_a_full_turn_is_two_modes(self) -> None:
+        rng = np.random.default_rng(2)
+        still, arm, along = rng.normal(size=(6, 3)), rng.normal(size=(4, 3)) * 20, np.array([0.6, 0.0, 0.8])
+        angles = np.arange(12) * np.pi / 6
+        turned = np.stack([Rotation.from_rotvec(a * along).apply(arm) for a in angles])
+        centers = np.concatenate([np.tile(still, (12, 1, 1)), turned], axis=1)
+        track = Track(centers, np.ones((12, 10)))
+        basis = FieldBasis.of(np.eye(10), position=1.0, amplitude=1.0)
+        estimator: Any = SimpleNamespace(basis=basis)
+        model, places, shares = modes_along(estimator, model_of(centers[0], np.ones(10)), track, np.ones(12), 2)
+        self.assertAlmostEqual(shares[:2].sum(), 1.0)
+        np.testing.assert_allclose(np.linalg.norm(places, axis=1), np.sqrt(2), rtol=1e-6)
+        fields = basis.fields(model.coefficients)
+        again = model.centers + np.tensordot(places, fields[..., :3], 1)
+        np.testing.assert_allclose(again, centers, atol=1e-3)
+
+
+class TestFollow(unittest.TestCase):
+
+    def test_a_turn_far_beyond_the_size_of_the_gaussians(self) -> None:
+        """Four of eight Gaussians of 3 A turn by 90 degrees, 25 A away from the axis, over 7 stations."""
+        n, count = 210, 7
+        scene = Scene(n=n, gaussians=8, modes=1, box=32, seed=4)
+        rng = np.random.default_rng(5)
+        scene.centers = np.concatenate([rng.normal(size=(4, 3)) * 6, rng.normal(size=(4, 3)) * 4 + [25, 0, 0]])
+        scene.weights, scene.sigmas = np.full(8, 2e3), np.full(8, 3.0)
+        of = np.arange(n) % count
+        noise = 50.0 * np.ones((1, scene.grid.n_shells))
+        conformations = []
+        for a in np.arange(count) * np.deg2rad(90) / (count - 1):
+            moved = scene.centers.copy()
+            moved[4:] = Rotation.from_rotvec([0, 0, a]).apply(moved[4:])
+            conformations.append(moved)
+        for i in range(n):
+            decoder = scene.own._replace(centers=conformations[of[i]])
+            deviation = np.sqrt(noise[0][scene.grid.clipped_shell])
+            scene.planes[i] = scene.image(i, np.zeros(1), decoder=decoder) + rng.normal(
+                size=scene.planes[i].shape) * deviation
+        basis = FieldBasis.of(smooth_basis(scene.centers, 12.0), position=4.0, amplitude=0.3)
+        estimator = SubspaceEstimator(scene.cache, scene.observer, basis, basis, batch_size=30)
+        root = estimator.without_modes(replace(model_of(scene.centers, scene.weights), noise=noise))
+        stations: Any = SimpleNamespace(places=np.zeros((count, 1)), of=of, order=np.arange(count),
+                                        before=np.arange(count) - 1)
+        track = follow(estimator, root, stations, Ensemble.blank(np.arange(n), root))
+        errors = np.linalg.norm(track.centers - np.stack(conformations), axis=2)
+        self.assertLess(errors.max(), 5.0)  # of a way of 39 A
+        self.assertLess(np.sqrt(np.mean(errors**2)), 2.0)
+
+
+class TestFrames(unittest.TestCase):
+
+    def test_frames_go_along_a_circle(self) -> None:
+        _, points = circle(4000, 0.05)
+        places = through_particles(points, 0, 9)
+        np.testing.assert_allclose(np.linalg.norm(places, axis=1), np.sqrt(2), atol=0.15)
+        self.assertEqual(len(set(np.sign(places[2:7, 1]))), 1)  # one side, all the way
+        np.testing.assert_allclose(places[:, 0], along_axis(points, 0, 9)[:, 0])
+
+    def test_frames_of_a_cloud_stay_near_the_axis(self) -> None:
+        points = np.random.default_rng(0).normal(size=(4000, 3))
+        self.assertLess(np.abs(np.delete(through_particles(points, 1, 9), 1, axis=1)).max(), 0.5)
+
+    def test_a_typical_place_has_particles(self) -> None:
+        _, points = circle(3000, 0.05)
+        self.assertAlmostEqual(float(np.linalg.norm(typical_place(points))), np.sqrt(2), delta=0.15)
+        self.assertEqual(typical_place(points[:1]).shape, (2,))
+
+
+if __name__ == "__main__":
+    unittest.main()
