@@ -25,22 +25,21 @@ __all__ = ["UNMASKED", "fill_classes", "fill_curve_set", "fill_flexible_map_set"
 UNMASKED = ", no mask"
 
 
-def fill_motion_sets(plain: SetOfVolumes, flexible: SetOfVolumesFlex, frames: Sequence[tuple[str, float]],
+def fill_motion_sets(plain: SetOfVolumes, flexible: SetOfVolumesFlex, frames: Sequence[tuple[str, Sequence[float]]],
                      mode: int) -> None:
-    """Fill two empty sets with the frames of one mode: plain volumes, and volumes with their coordinate in zFlex.
+    """Fill two empty sets with the frames of one mode: plain volumes, and volumes with their coordinates in zFlex.
 
     Args:
-        frames: file and coordinate of each.
-        mode: its number from 1; the coordinates along the modes before it are 0.
+        frames: file and coordinates of each. mode: its number from 1.
     """
-    for number, (path, coordinate) in enumerate(frames, 1):
+    for number, (path, place) in enumerate(frames, 1):
         volume = read_volume(path)
         moved = read_volume(path, volume=VolumeFlex(progName=PROGRAM_NAME))
-        moved.setZFlex([0.0] * (mode - 1) + [float(coordinate)])
+        moved.setZFlex([float(z) for z in place])
         for item, target in ((volume, plain), (moved, flexible)):
             target.setSamplingRate(item.getSamplingRate())
             item.setObjId(number)
-            item.setObjLabel(f"mode {mode}, coordinate {coordinate:.2f}")
+            item.setObjLabel(f"mode {mode}, coordinate {place[mode - 1]:.2f}")
             target.append(item)
 
 

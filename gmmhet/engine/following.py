@@ -33,7 +33,7 @@ _PER_STATION, _FEWEST_AT_ONE, _STATIONS = 150, 30, (12, 48)
 _ROUNDS = 50  # of k-means
 _FINEST, _HARDLY = (0.4, 0.4, 0.7, 1.0), 1e6  # frequencies that steps see; noise of others, over their own
 _LARGEST_STEP = 0.25  # of the resolution that a step sees
-_SAMPLE = 64  # particles whose curvature is looked at
+_SAMPLE = 48  # particles whose curvature is looked at
 _DAMPING = 0.1
 _FAINT = 0.1  # of the median weight: a Gaussian that is not there
 _APART = 0.5  # of its width: the halves of a Gaussian that is split
@@ -137,10 +137,14 @@ def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) 
     change, current = np.zeros(basis.size), start
     ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="station")
     best = float(ensemble.log_likelihood.sum()), start
+    seen_before, curvature = 0.0, np.zeros((0, 0))
     for number, share in enumerate(_FINEST, 1):
         seen = replace(current, noise=_coarser(estimator, start.noise, share))
         there, sums = estimator.pass_over(seen, ensemble, gradient=True, label="station", number=number)
-        hessian = len(some.rows) * (1 + _DAMPING) * estimator.still_curvature(seen, there, sample=_SAMPLE)
+        if share != seen_before:
+            curvature = estimator.still_curvature(seen, there, sample=_SAMPLE)
+        seen_before = share
+        hessian = len(some.rows) * (1 + _DAMPING) * curvature
         largest = _LARGEST_STEP * estimator.observer.grid.resolution / share
         change = change + bounded_step(hessian + np.eye(basis.size), basis.adjoint(sums.gradient[-1]) - change,
                                        lambda step: basis.fields(step)[np.newaxis], largest)

@@ -9,13 +9,17 @@ __all__ = ["map_lines", "map_places"]
 _KERNELS = ("Maps at points: their half-maps hold the map of all particles. Resolutions tell what repeats, not how far "
             "parts that move are still blurred; compare with bins.")
 
+_MOTION = ("Maps of all particles with their motion undone: the density is the particles', where parts are put is what "
+           "the Gaussians say, alike for both half-maps.")
+_OF_KIND = {"kernel": [_KERNELS], "motion": [_MOTION]}
+
 
 def map_lines(summary: Mapping[str, Any]) -> list[str]:
     """A line a map, what is to be known of them, and of their sharpening."""
     kernels = summary["by"] == "kernel"
     lines = [_of_map(k, m, kernels) for k, m in enumerate(summary["maps"], 1)]
     lines += [f"Map {k}: {m['note']}." for k, m in enumerate(summary["maps"], 1) if m.get("note")]
-    return lines + ([_KERNELS] if kernels else []) + _sharpening(summary["sharpening"])
+    return lines + _OF_KIND.get(summary["by"], []) + _sharpening(summary["sharpening"])
 
 
 def map_places(summary: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
 from gmmhet.convert import check_set, fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
-from gmmhet.engine.config import POSES, AnalyzeConfig, count_or_auto
+from gmmhet.engine.config import FOLLOW, POSES, AnalyzeConfig, count_or_auto
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 
@@ -21,6 +21,7 @@ __all__ = ["ProtGmmHetAnalyze"]
 
 _METHODS = ("likelihood", "gradient-pca")
 _POSE_WORDS = ("integrate out", "none, they are exact", "integrate out and correct")  # in the order of POSES
+_FOLLOW_WORDS = ("where held-out particles prefer it", "always", "never")  # in the order of FOLLOW
 
 
 class AnalyzeOutputs(Enum):
@@ -77,6 +78,11 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                            "every particle gets its own coordinates. C1: the molecule as a whole.")
         form.addParam("smoothness", FloatParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Smoothness (Å)",
                       help="Distance over which movements and changes are alike. Empty: twice the resolution.")
+        form.addParam("follow", EnumParam, choices=_FOLLOW_WORDS, default=0, expertLevel=LEVEL_ADVANCED,
+                      label="Follow large movements",
+                      help="Conformations are followed from place to place, and the modes are theirs: a part that "
+                           "turns by any angle needs two. Tried where two modes are supported, and kept where "
+                           "particles that were left out prefer it; takes two to three times as long.")
         form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
                       help="Stop before any work where orientations, shifts and model make no sense together.")
         form.addParam("scratch", FolderParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Scratch folder",
@@ -99,7 +105,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         arguments = ["--method", _METHODS[self.method.get()], "--modes", self.nModes.get().strip(),
                      "--motion" if self.motion else "--no-motion",
                      "--occupancy" if self.occupancy else "--no-occupancy", "--seed", str(self.seed.get()),
-                     "--poses", POSES[self.poses.get()], "--symmetry", (self.symmetry.get() or "C1").strip()]
+                     "--poses", POSES[self.poses.get()], "--follow", FOLLOW[self.follow.get()],
+                     "--symmetry", (self.symmetry.get() or "C1").strip()]
         if self.focusMask.get() is not None:
             arguments += ["--focus", self.focusMask.get().getFileName()]
             arguments += ["--local-pose"] if self.localPose else []
@@ -151,7 +158,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
     def _motionSets(self, number: int, frames: list[dict[str, Any]]) -> dict[str, Any]:
         plain = self._createSetOfVolumes(suffix=f"_motion{number}")
         flexible = self._createSetOfVolumesFlex(suffix=f"_motion{number}", progName=PROGRAM_NAME)
-        fill_motion_sets(plain, flexible, [(self._analysisPath(f["file"]), f["coordinate"]) for f in frames], number)
+        fill_motion_sets(plain, flexible, [(self._analysisPath(f["file"]), f["place"]) for f in frames], number)
         return {f"motion{number}": plain, f"motionFlex{number}": flexible}
 
     def _checkOptions(self) -> None:
@@ -159,6 +166,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                       motion=self.motion.get(), resolution=self.resolution.get() or None,
                       occupancy=self.occupancy.get(), symmetry=self.symmetry.get() or "C1",
                       poses=POSES[self.poses.get()], smoothness=self.smoothness.get() or None,
+                      follow=FOLLOW[self.follow.get()],
                       local_pose=self.localPose.get() and self.focusMask.get() is not None,
                       focus=None if self.focusMask.get() is None else Path(self.focusMask.get().getFileName()))
 

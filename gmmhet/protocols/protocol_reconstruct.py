@@ -23,14 +23,13 @@ from gmmhet.convert import (
     read_classes,
     write_set_of_particles,
 )
-from gmmhet.engine.config import ReconstructConfig
+from gmmhet.engine.config import AT_POINTS, SELECTIONS, ReconstructConfig
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 from gmmhet.protocols.map_lines import map_lines, map_places
 
 __all__ = ["ProtGmmHetReconstruct"]
 
-_CHOICES = ("bins", "clusters", "kernel")
 
 
 class ReconstructOutputs(Enum):
@@ -66,14 +65,15 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
                       help="The motion to go along, counted from 1.")
         form.addParam("nMaps", IntParam, default=5, validators=[GE(1, error="Expected at least one map")],
                       label="Number of maps")
-        form.addParam("by", EnumParam, choices=_CHOICES, default=0, label="Particles of a map",
+        form.addParam("by", EnumParam, choices=SELECTIONS, default=0, label="Particles of a map",
                       help="bins: stretches of the coordinate with equal numbers of particles.\nclusters: of all "
                            "coordinates together, in order along the mode.\nkernel: around points along the "
-                           "mode, each part of the molecule made of as few particles as its motion asks for.")
-        form.addParam("pointsFile", FileParam, allowsNull=True, condition=f"by=={_CHOICES.index('kernel')}",
-                      label="Points", help="Table (.csv) with columns latent1, latent2, ..., as 'gmmhet path' writes "
-                                           "it: a map at each, whatever the number of maps above. Empty: at even "
-                                           "places along the mode.")
+                           "mode, each part of the molecule made of as few particles as its motion asks for.\nmotion: "
+                           "at such points, of all particles, their motion undone as the Gaussians say.")
+        points = " or ".join(f"by=={SELECTIONS.index(by)}" for by in AT_POINTS)
+        form.addParam("pointsFile", FileParam, allowsNull=True, condition=points,
+                      label="Points", help="Table (.csv) with columns latent1, latent2, ..., as 'gmmhet path' writes: "
+                                           "a map at each, whatever the number above. Empty: at places along the mode.")
         form.addParam("inputMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Mask",
                       help="Soft mask for the Fourier shell correlation. Empty: made from the map.")
         form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
@@ -93,7 +93,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
     def _reconstructArguments(self) -> list[str]:
         points = self._points()
         places = ["--points", points] if points else ["--n", str(self.nMaps.get())]
-        arguments = ["--by", _CHOICES[self.by.get()], "--mode", str(self.mode.get()), *places, "--symmetry",
+        arguments = ["--by", SELECTIONS[self.by.get()], "--mode", str(self.mode.get()), *places, "--symmetry",
                      self.symmetry.get(), "--seed", str(self.seed.get()),
                      f"--sharpen={(self.sharpen.get() or 'none').strip()}"]
         mask = self.inputMask.get()
@@ -101,7 +101,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
 
     def _points(self) -> str:
         """The table of points; empty where none counts."""
-        return (self.pointsFile.get() or "").strip() if _CHOICES[self.by.get()] == "kernel" else ""
+        return (self.pointsFile.get() or "").strip() if SELECTIONS[self.by.get()] in AT_POINTS else ""
 
     def getReport(self) -> str:
         """The page about the analysis."""
@@ -154,7 +154,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
             self._defineSourceRelation(self.inputParticles, output)
 
     def _validate(self):
-        errors = messages_of(lambda: ReconstructConfig(_CHOICES[self.by.get()], self.mode.get(), self.nMaps.get(),
+        errors = messages_of(lambda: ReconstructConfig(SELECTIONS[self.by.get()], self.mode.get(), self.nMaps.get(),
                                                        symmetry=self.symmetry.get(), sharpen=self.sharpen.get() or ""))
         particles = self.inputParticles.get()
         if particles is None:

@@ -42,7 +42,7 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -
         body = _local_motion(estimator, final, *gain, evidence.null)
     if large is None:
         return _result(estimator, final, evidence, reference, config, body)
-    result = _result(large.estimator, large.final, large.evidence, reference, config, body)
+    result = _result(large.estimator, large.final, large.evidence, reference, config, body, as_given=True)
     return dataclasses.replace(_about_particles(result), followed=large.entry(), source=large.source)
 
 
@@ -67,12 +67,11 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estim
 def _about_particles(result: AnalysisResult) -> AnalysisResult:
     """The same with coordinates from a place where particles are: the mean of conformations far apart is none."""
     place = typical_place(result.coordinates)
-    given = result.modes_position if result.modes_given is None else result.modes_given
     factor = 1 + place @ result.modes_amplitude
     factor = np.where(np.abs(factor) < _LEAST_FACTOR, _LEAST_FACTOR, factor)
     return dataclasses.replace(
         result, coordinates=result.coordinates - place,
-        centers=result.centers + np.tensordot(place, given, 1),
+        centers=result.centers + np.tensordot(place, result.modes_position, 1),
         weights=result.weights * factor, modes_amplitude=result.modes_amplitude / factor)
 
 
@@ -107,7 +106,8 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeCo
 
 
 def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
-            body: LocalMotion | None) -> AnalysisResult:
+            body: LocalMotion | None, *, as_given: bool = False) -> AnalysisResult:
+    """What is reported; displacements are seen from the still part of the molecule, or as the poses were given."""
     model, found, k = final.model, final.ensemble, final.model.n_modes
     fields = estimator.basis.fields(model.coefficients)
     weights = np.abs(model.weights)
@@ -116,7 +116,8 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
     moving = rigid if body is None or estimator.rigid is None else estimator.rigid
     shares = np.array([rigid_part(f[:, :3], moving, weights)[1] for f in fields])
     displacement = fields[..., :3]
-    if model.spread is not None and config.focus is None:
+    still = model.spread is not None and config.focus is None and not as_given
+    if still:
         displacement = np.stack([in_still_frame(d, rigid, weights) for d in displacement])
     groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
     return AnalysisResult(
@@ -131,7 +132,7 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
         pose_deviations=np.sqrt(found.pose_variance), local=body,
-        modes_given=fields[..., :3])
+        modes_given=fields[..., :3] if still else None)
 
 
 def _halves(table: ParticleTable) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import AT_POINTS, ReconstructConfig
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.frames import through_particles
 from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.population import Population
@@ -103,9 +104,13 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
         uncertainty = placed.deviations if own is None or not np.isfinite(own).all() else own
         return mixture_clusters(placed.coordinates, uncertainty, k, config.n, config.seed)
     if config.by in AT_POINTS:
-        points = (points_along(placed.coordinates, k, config.n) if config.points is None else
-                  read_points(config.points, modes))
-        return _around_points(placed, points, k, analysis)
+        if config.points is not None:
+            return _around_points(placed, read_points(config.points, modes), k, analysis)
+        found = _around_points(placed, points_along(placed.coordinates, k, config.n), k, analysis)
+        if found.populated.all():
+            return found
+        # the middle of a curve that particles lie on: along it instead
+        return _around_points(placed, through_particles(placed.coordinates, k, config.n), k, analysis)
     return equal_bins(placed.coordinates[:, k], n, config.n)
 
 
@@ -159,6 +164,6 @@ def _log_map(record: dict[str, Any]) -> None:
     found = record["resolution_fsc143"]
     kernel = "bandwidth" in record
     count = round(record["n_effective"]) if kernel else record["n_particles"]
-    why = None if kernel else record["note"]  # of kernels it was told before the maps were made
+    why = None if kernel or "parts" in record else record["note"]  # of kernels it was told before the maps were made
     _LOG.info("%s: %s%d particle%s, %s", record["file"], "effectively " if kernel else "", count, "s"[:count != 1],
               f"{found:.1f} A (FSC 0.143)" if found else why or "half maps do not agree at any resolution")

@@ -127,12 +127,12 @@ def histogram(results: Results, mode: Mode) -> str:
     if true is not None:
         plot.line((edges[:-1] + edges[1:]) / 2, true, "#20262e", label="with the uncertainty taken out")
     if results.bins_mode == mode.number:
-        # the windows of kernels overlap: they have a middle, and no border
-        kernels = any(b.kernel for b in results.bins)
-        marks = [b.coordinate for b in results.bins] if kernels else [b.low for b in results.bins[1:]]
+        # maps at points have a middle, and no border
+        points = any(b.at_point for b in results.bins)
+        marks = [b.coordinate for b in results.bins] if points else [b.low for b in results.bins[1:]]
         for i, value in enumerate(sorted({v for v in marks if v is not None})):
             plot.line([value, value], [0, top], "#5b6470", dash="5 4", width=1.4,
-                      label="" if i else "places of the maps" if kernels else "borders between the maps")
+                      label="" if i else "places of the maps" if points else "borders between the maps")
     sd, middle = mode.median_posterior_sd, (edges[0] + edges[-1]) / 2
     if sd is None:
         return plot.figure("How well a single particle's place is known is not told.")
@@ -238,7 +238,7 @@ def bin_counts(bins: tuple[MapBin, ...]) -> str:
     plot = Plot("Particles each map is made of" if kernels else "Particles behind each map",
                 _counting_axis("map", len(values)),
                 Axis("effective particles" if kernels else "particles", 0, _top(values, 1.0)))
-    tips = [f"map {b.number}: {number(v)} particles, " + (f"at {number(b.coordinate)}" if kernels else
+    tips = [f"map {b.number}: {number(v)} particles, " + (f"at {number(b.coordinate)}" if b.at_point else
             f"from {number(b.low)} to {number(b.high)}") for b, v in zip(bins, told, strict=True)]
     plot.bars(places - 0.38, places + 0.38, values, [along_colour(i, len(bins)) for i in range(len(bins))], tips=tips)
     if len(bins) <= 12:
@@ -248,6 +248,8 @@ def bin_counts(bins: tuple[MapBin, ...]) -> str:
     if kernels:
         return plot.figure("The mean over bands of frequencies. Every map starts from all particles; where the "
                            "molecule moves, fewer take part, those nearest to the map's point.")
+    if any(b.parts for b in bins):
+        return plot.figure("Every map is of all particles, whose motion is undone part by part.")
     return plot.figure("Maps of fewer particles are noisier and reach less resolution, however real the motion.")
 
 
@@ -280,8 +282,8 @@ def fit_fsc(results: Results, curve: Curve) -> str:
                        "1: that is the part the analysis uses.")
 
 
-def bin_fsc(curves: tuple[Curve, ...], *, masked: bool, kernels: bool = False) -> str:
-    """Half-map FSC of every map that has two halves; kernels: the maps are of nested windows."""
+def bin_fsc(curves: tuple[Curve, ...], halves: str, *, masked: bool) -> str:
+    """Half-map FSC of every map that has two halves; halves: what these are of, in words."""
     shown = {i: Curve(c.name, c.frequency, v) for i, c in enumerate(curves)
              if (v := c.masked if masked else c.values) is not None and np.nan_to_num(v).any()}
     if not shown:
@@ -289,7 +291,5 @@ def bin_fsc(curves: tuple[Curve, ...], *, masked: bool, kernels: bool = False) -
     plot = _fsc_plot(f"Half-maps of each map, {'masked' if masked else 'no mask'}", tuple(shown.values()))
     for i, curve in shown.items():
         plot.line(curve.frequency, curve.values, along_colour(i, len(curves)), label=f"map {curve.name}")
-    halves = ("halves of all particles, with the same filters: what repeats, not how far motion is still blurred"
-              if kernels else "halves of the particles of each map")
     return plot.figure(f"Agreement of two maps from independent {halves}. Dotted: 0.5 and 0.143; a map's resolution is "
                        "where its curve falls below 0.143.")

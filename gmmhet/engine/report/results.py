@@ -61,6 +61,7 @@ class MapBin:
 
     Attributes:
         coordinates: mean of its particles along every mode; empty where not told. kernel: made of nested windows.
+        parts: that move as rigid bodies, of a map of all particles with their motion undone; 0 of another map.
         note: what it does not show, in words, or empty.
     """
 
@@ -68,6 +69,7 @@ class MapBin:
     path: Path
     coordinates: tuple[float, ...]
     kernel: bool
+    parts: int
     note: str
     n_particles: float | None
     n_effective: float | None
@@ -79,6 +81,11 @@ class MapBin:
     local_median: float | None
     local_10: float | None
     local_90: float | None
+
+    @property
+    def at_point(self) -> bool:
+        """Whether the map stands for a point, not for a stretch of the mode."""
+        return self.kernel or self.parts > 0
 
 
 @dataclass(frozen=True)
@@ -241,7 +248,8 @@ def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
             "local_resolution_median", "local_resolution_10", "local_resolution_90")
     return MapBin(number, _named(maps, record, path, where), numbers_in(record, "coordinates", path),
-                  bool(record.get("bandwidth")), str(record.get("note") or ""),
+                  bool(record.get("bandwidth")), int(number_in(record, "parts", path, where) or 0),
+                  str(record.get("note") or ""),
                   *(number_in(record, k, path, where) for k in keys))
 
 
