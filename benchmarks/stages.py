@@ -163,11 +163,11 @@ class Bench:
             self._done.add(out)
         return out
 
-    def maps_at(self, data: DataSet, found: Analysis, points: Path) -> Path:
-        """Maps around the points of a table."""
-        out = data.folder / "kernels"
+    def maps_at(self, data: DataSet, found: Analysis, points: Path, by: str = "kernel") -> Path:
+        """Maps at the points of a table: kernel or motion."""
+        out = data.folder / f"maps-{by}"
         self._command("reconstruct", data.folder / "particles.star", "--latents", found.folder / "latents.star", "--by",
-                      "kernel", "--points", points, "--seed", data.seed, "-o", _fresh(out))
+                      by, "--points", points, "--seed", data.seed, "-o", _fresh(out))
         return out
 
     def one_map(self, particles: Path, found: Analysis, out: Path) -> Path:

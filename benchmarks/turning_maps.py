@@ -18,8 +18,6 @@ from gmmhet.engine.io.points import write_points
 
 __all__ = ["conformation_area", "turning_maps"]
 
-_LATENTS = ("--modes", "6", "--resolution", "15")
-
 
 def conformation_area(found: NDArray[np.float32], true: NDArray[np.float32]) -> float:
     """Area under the correlation of two maps [box] * 3."""
@@ -41,24 +39,26 @@ def conformation_area(found: NDArray[np.float32], true: NDArray[np.float32]) -> 
 
 def turning_maps(work: Bench, seed: int) -> Iterator[Figure]:
     data = work.simulate("turning", 0.04, seed)
-    found = work.analyze(data, "likelihood", *_LATENTS)
+    found = work.analyze(data, "likelihood")
     state, latents = data.truth().state, found.latents(significant=False)
     true = {int(path.stem.split("_")[1]): read_map(path).data for path in (data.folder / "truth").glob("state_*.mrc")}
     shown = sorted(true)
     points = data.folder / "states.csv"
     write_points(points, [latents[state == s].mean(0) for s in shown], np.ones(len(shown)), np.ones(len(shown), bool))
-    maps = work.maps_at(data, found, points)
-    ours = _mean_area((maps / f"map_{i:02d}.mrc", true[s]) for i, s in enumerate(shown, 1))
+    made = [work.maps_at(data, found, points, by) for by in ("motion", "kernel")]
+    ours, near = (_mean_area((folder / f"map_{i:02d}.mrc", true[s]) for i, s in enumerate(shown, 1)) for folder in made)
     own = _mean_area((_one_map(work, data, found, state == s, f"own_{s:02d}"), true[s]) for s in shown)
     counts = np.bincount(state)[shown]
-    yield Figure(f"turning, {len(shown)} states: FSC area at their mean latents / from their own {counts.min()}-"
-                 f"{counts.max()} particles", f"{ours:.3f}", f"{own:.3f}", ours / own, at_least(1.5), at_least(1.8))
+    yield Figure(f"turning, {len(shown)} states: FSC area at their mean latents, motion undone / from their own "
+                 f"{counts.min()}-{counts.max()} particles", f"{ours:.3f}", f"{own:.3f}", ours / own, at_least(1.5),
+                 at_least(1.8))
+    yield Figure("by kernels, the particles near them / from their own", f"{near:.3f}", f"{own:.3f}", near / own)
     plain = float(np.mean([conformation_area(_plain(data.folder / f"own_{s:02d}"), true[s]) for s in shown]))
-    yield Figure("the same / from them by plain least squares (mean of the half maps)", f"{ours:.3f}", f"{plain:.3f}",
-                 ours / plain)
+    yield Figure("motion undone / from them by plain least squares (mean of the half maps)", f"{ours:.3f}",
+                 f"{plain:.3f}", ours / plain)
     whole = _one_map(work, data, found, np.ones(len(state), bool), "own_all")
     blurred = _mean_area((whole, t) for t in true.values())
-    yield Figure("the same / from all particles without regard to the motion", f"{ours:.3f}", f"{blurred:.3f}",
+    yield Figure("motion undone / from all particles without regard to the motion", f"{ours:.3f}", f"{blurred:.3f}",
                  ours / blurred)
 
 

@@ -1,17 +1,29 @@
 """Conformations followed from place to place: planted circles and turns."""
 
+import json
+import tempfile
 import unittest
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from gmmhet.engine.analysis import analyze
+from gmmhet.engine.analysis.large_motions import may_follow
 from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.config import AnalyzeConfig, FitConfig, SimulateConfig
+from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.fitting import fit
 from gmmhet.engine.following import Track, conformation, follow, modes_along, stations_along
 from gmmhet.engine.frames import along_axis, through_particles, typical_place
+from gmmhet.engine.latent_space import read_analysis
+from gmmhet.engine.simulate import density_map, preset, simulate
 from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
@@ -127,6 +139,68 @@ class TestFollow(unittest.TestCase):
         errors = np.linalg.norm(track.centers - np.stack(conformations), axis=2)
         self.assertLess(errors.max(), 5.0)  # of a way of 39 A
         self.assertLess(np.sqrt(np.mean(errors**2)), 2.0)
+
+
+class TestAnalysis(unittest.TestCase):
+    """A domain of an elongated molecule that turns by any angle: 400 particles of 32 px of 12 A."""
+
+    folder: ClassVar[Path]
+    summary: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        holder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(holder.cleanup)
+        cls.folder = Path(holder.name)
+        simulate(SimulateConfig("turning", 400, 32, 12.0, 0.5, seed=4), cls.folder)
+        fit(cls.folder / "consensus.mrc", FitConfig(resolution=36.0), cls.folder / "model.npz")
+        analyze(cls.folder / "particles.star", cls.folder / "model.npz", AnalyzeConfig(modes=2, poses="exact"),
+                cls.folder / "out")
+        cls.summary = json.loads((cls.folder / "out" / "summary.json").read_text())
+
+    def test_held_out_particles_prefer_it(self) -> None:
+        told = self.summary["followed"]
+        self.assertEqual(told["stations"], 12)
+        self.assertGreater(told["heldout_gain"], 8 * told["heldout_gain_error"])
+        self.assertIn("conformations were followed over 12 places", self.summary["verdict"])
+        self.assertEqual(self.summary["n_significant_modes"], 2)
+
+    def test_gaussians_are_where_the_domain_is(self) -> None:
+        """Around the whole circle, at the particles' own coordinates: much nearer to the true map than to that of the
+        domain a quarter turn away."""
+        found = read_analysis(self.folder / "out")
+        angles = np.loadtxt(self.folder / "truth.csv", delimiter=",", skiprows=1)[:, 2]
+        molecule, correlations = preset("turning").molecule, []
+        for row in range(0, 400, 40):
+            ours = gaussian_density(found.gaussians_at(found.coordinates[row])).data
+            placed = molecule.place([[angles[row]], [angles[row] + 90]])
+            true = [density_map(c, w, 12.0, box=32, pixel_size=12.0) for c, w in zip(*placed, strict=True)]
+            correlations.append([float(np.corrcoef(ours.ravel(), t.ravel())[0, 1]) for t in true])
+        here, there = np.array(correlations).T
+        self.assertGreater(np.median(here), 0.88)
+        self.assertTrue((here > there + 0.05).all(), correlations)
+
+    def test_frames_go_where_particles_are(self) -> None:
+        found = read_analysis(self.folder / "out")
+        for mode in self.summary["modes"]:
+            places = np.array([frame["place"] for frame in mode["frames"]])
+            self.assertLess(cKDTree(found.coordinates).query(places)[0].max(), 0.6)
+        self.assertLess(cKDTree(found.coordinates).query(np.zeros(2))[0], 0.3)
+
+    def test_where_movements_are_not_followed(self) -> None:
+        self.assertTrue(may_follow(AnalyzeConfig()))
+        for options in ({"follow": "no"}, {"motion": False}, {"symmetry": "D7"},
+                        {"focus": Path("m.mrc"), "local_pose": True}):
+            self.assertFalse(may_follow(AnalyzeConfig(**options)), options)
+
+    def test_what_cannot_be_followed_is_said(self) -> None:
+        for other, name in (({"motion": False}, "--no-motion"), ({"symmetry": "D7"}, "--symmetry D7"),
+                            ({"focus": Path("m.mrc"), "local_pose": True}, "--local-pose"),
+                            ({"method": "gradient-pca"}, "--method gradient-pca")):
+            with self.assertRaisesRegex(InputError, f"{name} .*expected one"):
+                AnalyzeConfig(follow="yes", **other)
+        with self.assertRaisesRegex(InputError, "--follow is 'often'; expected one of auto, yes, no"):
+            AnalyzeConfig(follow="often")
 
 
 class TestFrames(unittest.TestCase):
