@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from gmmhet.engine.observation import Batch, Observer
 
-__all__ = ["Posterior", "Prior", "State", "posterior_step", "sign_flips"]
+__all__ = ["Posterior", "Prior", "State", "misfit", "posterior_step", "sign_flips"]
 
 Tensor = Any
 _LARGEST_STEP = 1.5
@@ -95,6 +95,11 @@ def _point(observer: Observer, batch: Batch, decoder: Any, white: Tensor, state:
     data = posed.planes * observer.whitening_of(posed, white)
     residual = _flat(data - state.contrast[:, None, None, None, None] * base, 1)
     return _Point(posed, factors, centers, weights, transfer, base, residual)
+
+
+def misfit(observer: Observer, batch: Batch, decoder: Any, white: Tensor, state: State) -> Tensor:
+    """[n] squared length of the whitened residual at a state."""
+    return tf.reduce_sum(_point(observer, batch, decoder, white, state).residual**2, 1)
 
 
 def _columns(observer: Observer, decoder: Any, state: State, at: _Point) -> Tensor:

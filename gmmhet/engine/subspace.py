@@ -14,7 +14,7 @@ from gmmhet.engine.cache import ParticleCache
 from gmmhet.engine.curvature import FOLLOWING, curvature_sums
 from gmmhet.engine.decoder import LinearModes
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel, Sums
-from gmmhet.engine.latent import Posterior, Prior, State, posterior_step, sign_flips
+from gmmhet.engine.latent import Posterior, Prior, State, misfit, posterior_step, sign_flips
 from gmmhet.engine.messages import Replicated
 from gmmhet.engine.observation import Batch, Observer, batches, whitening
 from gmmhet.engine.parallel import communicator
@@ -54,6 +54,7 @@ class SubspaceEstimator(Replicated):
 
     def _compile(self) -> None:
         self._step = tf.function(self._posterior, autograph=False)
+        self._misfit = tf.function(self._misfit_of, autograph=False)
         self._flip = tf.function(self._flipped, autograph=False)
         self._statistics = tf.function(self._gradient_statistics, autograph=False)
         self._curvature = tf.function(self._curvature_of, autograph=False)
@@ -63,7 +64,7 @@ class SubspaceEstimator(Replicated):
         if self._flips is not None:
             origin, *flips = self._flips
             return _with_flips, (origin, *flips)
-        traced = ("_step", "_flip", "_statistics", "_curvature", "_tied")
+        traced = ("_step", "_misfit", "_flip", "_statistics", "_curvature", "_tied")
         return _revived, (type(self), {k: v for k, v in self.__dict__.items() if k not in traced})
 
     def with_flips(self, seed: int, model: SubspaceModel, ensemble: Ensemble) -> "SubspaceEstimator":
@@ -122,6 +123,28 @@ class SubspaceEstimator(Replicated):
         out.mean_covariance /= max(n, 1)
         out.contrast_variance /= max(n, 1)
         return out, sums
+
+    def best_places(self, model: SubspaceModel, ensemble: Ensemble, places: Array) -> NDArray[np.int64]:
+        """[n] which of some coordinates [S, D] explain each particle best, at its pose and contrast."""
+        ranks = communicator()
+        shares = [(ensemble.at(part),) for part in ranks.parts(len(ensemble.rows), self.batch_size)]
+        return np.concatenate(ranks.spread(self._best_places_of_some, (model, places), shares))
+
+    @smaller_batches
+    def _best_places_of_some(self, model: SubspaceModel, places: Array, ensemble: Ensemble) -> NDArray[np.int64]:
+        modes, white, prior = self.constants(model)
+        inner = prior.precision.numpy().astype(np.float64)
+        penalty = np.einsum("sk,kl,sl->s", places, inner, places)
+        found = np.zeros(len(ensemble.rows), np.int64)
+        for span, batch in self._batches(ensemble.rows, "places"):
+            state = self._state(ensemble, span)
+            misfits = [self._misfit(batch, modes, white, state._replace(z=self._filled(place[np.newaxis]))).numpy()
+                       for place in places]
+            found[span] = np.argmin(np.array(misfits) + penalty[:, np.newaxis], axis=0)[:span.stop - span.start]
+        return found
+
+    def _misfit_of(self, batch: Batch, modes: LinearModes, white: Any, state: State) -> Any:
+        return misfit(self.observer, batch, modes, white, state)
 
     def _posterior(self, batch: Batch, modes: LinearModes, white: Any, state: State, prior: Prior, draws: Any,
                    gradient: bool) -> Posterior:

@@ -27,6 +27,7 @@ _LEAST_MODES = 2  # a movement that one straight line describes is not large
 _LEAST_SHARE = 0.05  # of the squares of all movements: a component that is a mode
 #: the fields are finer than those of a first search: what moves as one, and the Gaussians themselves, are known better
 _DETAIL = Detail(modes=2 / 3, consensus=0.5, largest_step=0.2)
+_BETTER = 0.1  # of a log-likelihood: another place is better
 _PASSES, _TOLERANCE = (12, 20), 0.003  # of a half-set, of all particles
 
 
@@ -85,18 +86,42 @@ class _Way:
         of = self.stations.of[rows]
         counts = np.bincount(of, minlength=len(self.stations.places)).astype(np.float64)
         model, places, _ = modes_along(self.fine, self.root, self.track(rows, name), counts, n_modes)
-        start = replace(self.particles.at(rows), z=places[of])
+        start = self.page("start", name).once(lambda: self._seated(model, self.particles.at(rows), places))
         return fit_subspace(self.fine, model, start, n_modes, reference=self.reference, passes=passes, warm=start,
                             tolerance=_TOLERANCE, label=f"{name}, followed", page=self.page("modes", name))
 
+    def _seated(self, model: SubspaceModel, particles: Ensemble, places: Array) -> Ensemble:
+        """Particles at the place that explains each best, whatever the first search said of it."""
+        middle = replace(particles, contrast=np.full(len(particles.rows), model.contrast_mean))
+        return replace(particles, z=places[self.fine.best_places(model, middle, places)])
+
     def others(self, fit: Fit, rows: NDArray[np.int64], name: str) -> Ensemble:
-        """Particles that a fit has not seen, from the mean coordinates of their station."""
-        own = self.stations.of[fit.ensemble.rows]
-        counts = np.bincount(own, minlength=len(self.stations.places))
-        sums = np.stack([np.bincount(own, z, len(counts)) for z in fit.ensemble.z.T], axis=1)
-        places = sums / np.maximum(counts, 1)[:, None]  # zero, the mean, where there are none
-        start = replace(self.particles.at(rows), z=places[self.stations.of[rows]])
+        """Particles that a fit has not seen, from the best of the places that those it has seen are at."""
+        start = self.page("other starts", name).once(
+            lambda: self._seated(fit.model, self.particles.at(rows), self._places(fit)))
         return infer(self.fine, fit.model, rows, start=start, page=self.page("others", name))
+
+    def seated_again(self, fit: Fit, name: str) -> Fit:
+        """The same fit with particles at the best coordinates that are reached from where they are and from the best
+        place for each."""
+        model, here = fit.model, fit.ensemble
+
+        def again() -> Ensemble:
+            there = infer(self.fine, model, here.rows, start=self._seated(model, here, self._places(fit)))
+            better = there.log_likelihood > here.log_likelihood + _BETTER
+            chosen = replace(here.at(slice(None)), z=np.where(better[:, None], there.z, here.z),
+                             pose=np.where(better[:, None], there.pose, here.pose),
+                             contrast=np.where(better, there.contrast, here.contrast))
+            _LOG.info("%.1f %% of the particles are at a better place than where they were", 100 * better.mean())
+            return infer(self.fine, model, here.rows, steps=1, start=chosen)
+
+        return replace(fit, ensemble=self.page("seated", name).once(again))
+
+    def _places(self, fit: Fit) -> Array:
+        """Mean coordinates at the stations, of the particles of a fit."""
+        of = self.stations.of[fit.ensemble.rows]
+        there = np.unique(of)
+        return np.stack([np.median(fit.ensemble.z[of == s], axis=0) for s in there])
 
 
 def may_follow(config: AnalyzeConfig) -> bool:
@@ -134,6 +159,7 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
     if not better and config.follow == "auto":
         return None
     last = way.fit(every, "all particles", config.modes or max(1, shown.significant), _PASSES[1])
+    last = way.seated_again(last, "all particles")
     return Followed(way.fine, last, shown, source, len(way.stations.places), gain, error)
 
 
