@@ -38,14 +38,15 @@ def noisy_maps(work: Bench, seed: int) -> Iterator[Figure]:
     def area(path: Path, true: NDArray[np.float32]) -> float:
         return float(shell_correlation(read_map(path).data * moves, true * moves)[1:].mean())
 
-    def at(points: NDArray[np.float64]) -> list[Path]:
+    def at(points: NDArray[np.float64], by: str = "kernel") -> list[Path]:
         table = data.folder / "places.csv"
         write_points(table, points, np.ones(len(points)), np.ones(len(points), bool))
-        folder = work.maps_at(data, found, table)
+        folder = work.maps_at(data, found, table, by)
         return [folder / f"map_{i:02d}.mrc" for i in range(1, len(points) + 1)]
 
     together = np.mean([area(path, every[s]) for path, s in zip(at(places), _STATES, strict=True)])
     alone = np.mean([area(at(place[None])[0], every[s]) for place, s in zip(places, _STATES, strict=True)])
+    undone = np.mean([area(path, every[s]) for path, s in zip(at(places, "motion"), _STATES, strict=True)])
     bins = work.reconstruct(data, found)
     order = np.argsort(z[:, 0], kind="stable")
     own = np.mean([area(bins / f"map_{i:02d}.mrc", every[state[rows]].mean(axis=0))
@@ -56,5 +57,6 @@ def noisy_maps(work: Bench, seed: int) -> Iterator[Figure]:
     name = f"hinge11 SNR {_SNR:g}, moving part, 6 states: mean correlation with the truth"
     yield Figure(f"{name}, together", f"{together:.3f}", "", together)
     yield Figure("the same, one by one", f"{alone:.3f}", "", alone)
+    yield Figure("the same, all particles with their motion undone", f"{undone:.3f}", "", undone)
     yield Figure("the same, the nearest of 5 bins", f"{blurred:.3f}", "", blurred)
     yield Figure("the 5 bins against the mean of the true maps in them", f"{own:.3f}", "", own)

@@ -175,11 +175,12 @@ def modes_along(estimator: SubspaceEstimator, root: SubspaceModel, track: Track,
     mean, middle = (np.average(a, axis=0, weights=shares) for a in (track.centers, track.weights))
     changes = np.concatenate([track.centers - mean, ANGSTROM_PER_WEIGHT * (track.weights / middle - 1)[..., None]], -1)
     size = np.sqrt(np.abs(middle) / np.abs(middle).sum())[:, None]
-    each = np.sqrt(shares / shares.sum())[:, None]
-    left, values, right = np.linalg.svd(each * (changes * size).reshape(len(shares), -1), full_matrices=False)
+    sized = (changes * size).reshape(len(shares), -1)
+    _, values, right = np.linalg.svd(np.sqrt(shares / shares.sum())[:, None] * sized, full_matrices=False)
     fields = np.zeros((n_modes, len(middle), 5))
     fields[..., :4] = (values[:n_modes, None] * right[:n_modes]).reshape(n_modes, -1, 4) / size
     fields[..., 3] /= ANGSTROM_PER_WEIGHT
     coefficients = np.stack([estimator.basis.coefficients_of(field, np.abs(middle)) for field in fields])
     model = replace(root, centers=mean, weights=middle, coefficients=coefficients)
-    return model, left[:, :n_modes] / each, values**2 / np.sum(values**2)
+    places = sized @ right[:n_modes].T / np.maximum(values[:n_modes], 1e-12)  # of stations without particles too
+    return model, places, values**2 / np.sum(values**2)

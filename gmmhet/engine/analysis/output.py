@@ -124,7 +124,8 @@ def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: Ana
                  pixel_size=table.pixel_size, resolution=grid.resolution, modes_position=result.modes_position,
                  modes_amplitude=result.modes_amplitude, flexibility=scores.flexibility[source],
                  occupancy=scores.occupancy[source],
-                 noise_frequency=grid.frequencies, noise_variance=result.noise, spectrum=result.spectrum, **optional)
+                 noise_frequency=grid.frequencies, noise_variance=result.noise, spectrum=result.spectrum,
+                 followed=result.followed is not None, **optional)
 
 
 def _leakage(prepared: Prepared, result: AnalysisResult) -> list[dict[str, Any]]:

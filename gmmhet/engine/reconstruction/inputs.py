@@ -89,12 +89,16 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
     path = found.folder / "analysis.npz"
     with np.load(path, allow_pickle=False) as data:
         given = np.asarray(data["modes_given"]) if "modes_given" in data else found.position
-        refused = "local_pose" in data
+        refused, followed = "local_pose" in data, bool(data["followed"]) if "followed" in data else False
     if found.subunits > 1 or refused:
         what = "subunits" if found.subunits > 1 else "a part with a pose of its own"
         raise InputError(f"{path}: an analysis of {what}; --by motion expects one of whole particles along modes")
     if found.modes != placed.coordinates.shape[1]:
         raise InputError(f"{path}: {found.modes} modes; expected the {placed.coordinates.shape[1]} of {latents}")
+    if not followed:
+        _LOG.warning("%s: modes about the average map, which let density fade and appear where a part goes far: it is "
+                     "put too near the middle, and blurred; expected an analysis whose movements were followed "
+                     "(--follow)", path)
     some = np.unique(np.linspace(0, len(placed.coordinates) - 1, _CONFORMATIONS).astype(np.int64))
     conformations = found.model.centers + np.tensordot(placed.coordinates[some], given, 1)
     parts = rigid_parts(conformations, found.model.centers, found.model.weights,

@@ -92,6 +92,16 @@ class TestConformation(unittest.TestCase):
 
 class TestModes(unittest.TestCase):
 
+    def test_stations_without_particles_have_places_too(self) -> None:
+        """Of a half-set: the conformation before it."""
+        centers = np.random.default_rng(3).normal(size=(4, 6, 3))
+        centers[3] = centers[2]
+        estimator: Any = SimpleNamespace(basis=FieldBasis.of(np.eye(6), position=1.0, amplitude=1.0))
+        _, places, _ = modes_along(estimator, model_of(centers[0], np.ones(6)), Track(centers, np.ones((4, 6))),
+                                   np.array([5.0, 9.0, 7.0, 0.0]), 2)
+        np.testing.assert_allclose(places[3], places[2])
+        np.testing.assert_allclose(np.average(places**2, axis=0, weights=[5, 9, 7, 0]), 1.0)
+
     def test_a_full_turn_is_two_modes(self) -> None:
         rng = np.random.default_rng(2)
         still, arm, along = rng.normal(size=(6, 3)), rng.normal(size=(4, 3)) * 20, np.array([0.6, 0.0, 0.8])
