@@ -1,7 +1,6 @@
 """Commands of the analysis itself: fit, analyze, reconstruct, report, and run, which is all of them."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 from gmmhet.engine.cli_options import add_brief, add_common
@@ -179,6 +178,6 @@ def add_run(sub: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     from gmmhet.engine.run import run
     # mask and symmetry are the map's; a motion seldom has the symmetry of the molecule
-    along = dataclasses.replace(_reconstruct_config(options), mask=None, symmetry="C1")
+    along = _reconstruct_config(argparse.Namespace(**{**vars(options), "mask": None, "symmetry": "C1"}))
     run(options.particles, options.map, _fit_config(options), _analyze_config(options), along, options.output,
         root=options.root, check=options.check)

@@ -34,8 +34,8 @@ _ROUNDS = 50  # of k-means
 _FINEST, _HARDLY = (0.4, 0.4, 0.7, 1.0), 1e6  # frequencies that steps see; noise of others, over their own
 _LARGEST_STEP = 0.25  # of the resolution that a step sees
 _SAMPLE = 48  # particles whose curvature is looked at
-_DAMPING = 0.1
-_FAINT = 0.1  # of the median weight: a Gaussian that is not there
+_DAMPING, _SETTLING = 0.1, 2
+_FAINT, _FADED = 0.1, 0.3  # of the median weight, and of its own: a Gaussian that is not there
 _APART = 0.5  # of its width: the halves of a Gaussian that is split
 
 
@@ -98,7 +98,8 @@ def conformation(model: SubspaceModel, fields: Array, place: Array) -> tuple[Sub
     weights = model.weights * (1 + place @ fields[..., 3])
     variances, source = model.variances.copy(), np.arange(len(weights))
     sign = 1.0 if model.weights.sum() >= 0 else -1.0
-    faint = np.flatnonzero(sign * weights < _FAINT * np.median(np.abs(model.weights)))
+    faint = np.flatnonzero((sign * weights < _FAINT * np.median(np.abs(model.weights)))
+                           & (1 + place @ fields[..., 3] < _FADED))
     for free in faint:
         there = np.setdiff1d(np.arange(len(weights)), faint[faint >= free])
         heavy = there[np.argmax(sign * weights[there])]
@@ -135,7 +136,8 @@ def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) 
     first. Movements are smooth and small at first (unit prior of the coefficients in the estimator's basis)."""
     basis, ensemble = estimator.basis, some.with_modes_of(start)
     change, current = np.zeros(basis.size), start
-    ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="station")
+    for _ in range(_SETTLING):
+        ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="station")
     best = float(ensemble.log_likelihood.sum()), start
     seen_before, curvature = 0.0, np.zeros((0, 0))
     for number, share in enumerate(_FINEST, 1):

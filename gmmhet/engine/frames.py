@@ -1,8 +1,11 @@
 """Where in latent space the frames that show a mode are."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+
+from gmmhet.engine.population import Population
 
 __all__ = ["along_axis", "through_particles", "typical_place"]
 
@@ -10,8 +13,7 @@ Array = NDArray[np.float64]
 _RANGE = (2.0, 98.0)  # percentiles of the coordinates between which frames run
 _NEAR, _FEWEST_NEAR = 0.04, 24  # share of the particles around a frame's coordinate, at least so many
 _FOLLOWED = 0.25  # of these: the ones next to the frame before
-_NEIGHBOURS = 20
-_LOOKED_AT = 20_000
+_LOOKED_AT = 1000
 
 
 def along_axis(coordinates: Array, mode: int, frames: int) -> Array:
@@ -42,8 +44,11 @@ def through_particles(coordinates: Array, mode: int, frames: int) -> Array:
     return places
 
 
-def typical_place(coordinates: Array) -> Array:
-    """[K] a place with many particles: the mean of the closest neighbours that any particle has."""
+def typical_place(coordinates: Array, covariance: NDArray[Any]) -> Array:
+    """[K] the particle's place at which the density of all posteriors is highest.
+
+    Args:
+        coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: images that say nothing are spread out.
+    """
     some = coordinates[np.unique(np.linspace(0, len(coordinates) - 1, _LOOKED_AT).astype(np.int64))]
-    distances, near = cKDTree(some).query(some, min(_NEIGHBOURS, len(some)))
-    return np.asarray(some[near[np.argmin(distances.reshape(len(some), -1)[:, -1])]].reshape(-1, some.shape[1]).mean(0))
+    return np.asarray(some[np.argmax(Population(coordinates, covariance).density(some))])

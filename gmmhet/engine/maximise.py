@@ -73,6 +73,7 @@ def bounded_step(hessian: Array, right: Array, fields: Callable[[Array], Array],
 
 
 def _within(largest: float, sizes: Array) -> bool:
+    sizes = sizes[:, (sizes > 0).any(axis=(0, 2))]  # Gaussians that may move at all
     limits = ((np.sqrt((sizes[..., :3] ** 2).sum(-1)), largest), (sizes[..., 3], _LARGEST_RELATIVE),
               (sizes[..., 4], _LARGEST_RELATIVE))
     return all(np.quantile(of, _MOST_GAUSSIANS, axis=-1).max() <= most for of, most in limits)

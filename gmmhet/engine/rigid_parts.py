@@ -76,17 +76,19 @@ def rigid_parts(conformations: Array, reference: Array, weights: Array, toleranc
         misfit = found.misfit(conformations)
         if mass[misfit <= tolerance].sum() >= _MOVED_ENOUGH or len(found) == _MOST:
             return found
-        more = _settled(_split(found, misfit, near), conformations, near)
-        if len(more) <= len(found):
+        around = misfit[near].mean(1)
+        worst_first = dict.fromkeys(found.part[np.argsort(-around)].tolist())
+        tried = (_settled(_split(found, part, around), conformations, near) for part in worst_first)
+        more = next((parts for parts in tried if len(parts) > len(found)), None)
+        if more is None:
             return found
         found = more
 
 
-def _split(parts: RigidParts, misfit: Array, near: NDArray[np.int64]) -> RigidParts:
-    """The worst quarter of the part with the worst neighbourhood becomes another part."""
-    around = misfit[near].mean(1)
-    worst = parts.part == parts.part[np.argmax(around)]
-    some = worst & (around >= np.quantile(around[worst], 0.75))
+def _split(parts: RigidParts, part: int, around: Array) -> RigidParts:
+    """The quarter of a part with the worst neighbourhoods, around [N], becomes another part."""
+    own = parts.part == part
+    some = own & (around >= np.quantile(around[own], 0.75))
     return RigidParts(np.where(some, len(parts), parts.part), parts.reference, parts.weights)
 
 

@@ -36,7 +36,8 @@ class Followed:
     """What takes the place of the first search's results.
 
     Attributes:
-        source: [N] the Gaussian of the model that each was. stations: number of places.
+        source: [N] the Gaussian of the model that each was. stations: number of places. before: modes of the first
+        search. better: whether the gain is real.
         gain, error: of the held-out log-likelihood per particle over the first search's, and its standard error.
     """
 
@@ -47,19 +48,25 @@ class Followed:
     stations: int
     gain: float
     error: float
+    before: int
+    better: bool
 
     def entry(self) -> dict[str, Any]:
         """summary.json's ``followed``."""
-        words = (f"The movements are large: conformations were followed over {self.stations} places, and the modes are "
-                 f"theirs (held-out particles gain {self.gain:.2f} in log-likelihood each over modes about the average "
-                 "map). Coordinates are counted from a place where many particles are.")
-        return {"stations": self.stations, "heldout_gain": self.gain, "heldout_gain_error": self.error, "words": words}
+        modes = f"{self.before} mode{'s'[:self.before != 1]} about the average map"
+        words = f"Conformations were followed over {self.stations} places, and modes are theirs: held-out particles "
+        words += (f"gain {self.gain:.2f} in log-likelihood each over {modes}." if self.better else
+                  f"are explained no better than by {modes} ({self.gain:+.2f} in log-likelihood each).")
+        words += " Coordinates are counted from a place where many particles are."
+        return {"better": self.better, "stations": self.stations, "heldout_gain": self.gain,
+                "heldout_gain_error": self.error, "words": words}
 
 
 @dataclass(frozen=True)
 class _Way:
-    """What every fit starts from: estimators for following and for modes, the root, the places; first: number of modes
-    of the first search."""
+    """What every fit starts from: estimators for following and for modes, the root, the stations, the particles as the
+    first search left them; reference: log-likelihood per particle at rest; first: number of modes of the first search.
+    """
 
     plain: SubspaceEstimator
     fine: SubspaceEstimator
@@ -118,7 +125,7 @@ class _Way:
         return replace(fit, ensemble=self.page("seated", name).once(again))
 
     def _places(self, fit: Fit) -> Array:
-        """Mean coordinates at the stations, of the particles of a fit."""
+        """[S', K] median coordinates of the particles of a fit at each station that has some."""
         of = self.stations.of[fit.ensemble.rows]
         there = np.unique(of)
         return np.stack([np.median(fit.ensemble.z[of == s], axis=0) for s in there])
@@ -146,6 +153,10 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
     every = np.arange(len(halves))
     rows = np.flatnonzero(halves == 1), np.flatnonzero(halves == 2)
     k = config.modes or _number(way, every, evidence)
+    if len(way.stations.places) <= k:
+        _LOG.info("%d places are too few to follow %d mode%s: the modes about the average are kept",
+                  len(way.stations.places), k, "s"[:k != 1])
+        return None
     fits = tuple(way.fit(rows[i], f"half-set {i + 1}", k, _PASSES[0]) for i in (0, 1))
     fits = fits[0], fits[1]
     found = way.others(fits[0], rows[1], "half-set 2 by 1"), way.others(fits[1], rows[0], "half-set 1 by 2")
@@ -160,7 +171,8 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
         return None
     last = way.fit(every, "all particles", config.modes or max(1, shown.significant), _PASSES[1])
     last = way.seated_again(last, "all particles")
-    return Followed(way.fine, last, shown, source, len(way.stations.places), gain, error)
+    return Followed(way.fine, last, shown, source, len(way.stations.places), gain, error,
+                    final.model.n_modes, better)
 
 
 def _number(way: _Way, every: NDArray[np.int64], evidence: ModeEvidence) -> int:

@@ -133,8 +133,9 @@ def _leakage(prepared: Prepared, result: AnalysisResult) -> list[dict[str, Any]]
     if result.looked_for_none:
         return []
     deviations = result.deviations if np.isfinite(result.gain).all() else np.zeros_like(result.coordinates)
+    from_mean = result.coordinates - (0.0 if result.followed is None else result.coordinates.mean(0))
     table = prepared.cache.table
-    return leakage(table, table.halves, result.coordinates, deviations, prepared.observer.grid.resolution)
+    return leakage(table, table.halves, from_mean, deviations, prepared.observer.grid.resolution)
 
 
 def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refine: bool) -> None:

@@ -146,7 +146,7 @@ def overall_verdict(result: AnalysisResult, n_particles: int, inverted: bool, po
     else:
         plural = "motion is" if result.significant == 1 else "motions are"
         words.append(f"{result.significant} {plural} supported by {n_particles} particles.")
-    if result.followed is not None:
+    if result.followed is not None and result.significant:
         words.append(result.followed["words"])
     return " ".join(words)
 

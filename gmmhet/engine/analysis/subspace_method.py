@@ -66,7 +66,7 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estim
 
 def _about_particles(result: AnalysisResult) -> AnalysisResult:
     """The same with coordinates from a place where particles are: the mean of conformations far apart is none."""
-    place = typical_place(result.coordinates)
+    place = typical_place(result.coordinates, result.covariance)
     factor = 1 + place @ result.modes_amplitude
     factor = np.where(np.abs(factor) < _LEAST_FACTOR, _LEAST_FACTOR, factor)
     return dataclasses.replace(

@@ -93,6 +93,8 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
     if found.subunits > 1 or refused:
         what = "subunits" if found.subunits > 1 else "a part with a pose of its own"
         raise InputError(f"{path}: an analysis of {what}; --by motion expects one of whole particles along modes")
+    if given.shape != found.position.shape or not np.isfinite(given).all():
+        raise InputError(f"{path}: modes_given is {given.shape}; expected finite numbers, {found.position.shape}")
     if found.modes != placed.coordinates.shape[1]:
         raise InputError(f"{path}: {found.modes} modes; expected the {placed.coordinates.shape[1]} of {latents}")
     if not followed:

@@ -3,18 +3,21 @@
 The molecule is taken to be of a few parts that move as rigid bodies (gmmhet.engine.rigid_parts). Every part gets a map
 of its own from all particles, in which they are turned and moved back part by part (see
 :mod:`~gmmhet.engine.reconstruction.undone`), and half maps. At a point, the maps of the parts are put where the
-Gaussians say that the parts are, each within a soft mask around its own Gaussians; the heaviest part fills the
-solvent.
+Gaussians say that the parts are, each with a share that is 1 within a soft mask around its own Gaussians; the heaviest
+part fills the solvent. Where masks overlap they share, and each map is given back there what was taken off the images
+for the other parts, so that the sum holds all density once: sum_p a_p (v_p + sum_(q != p) G_q), sum_p a_p = 1.
 """
 
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import affine_transform
 
 from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.errors import InputError
@@ -24,7 +27,7 @@ from gmmhet.engine.maps import soft_mask
 from gmmhet.engine.parallel import communicator
 from gmmhet.engine.reconstruction.curves import compare_halves
 from gmmhet.engine.reconstruction.equations import NormalEquations
-from gmmhet.engine.reconstruction.results import MapResult
+from gmmhet.engine.reconstruction.results import SPOOL, MapResult
 from gmmhet.engine.reconstruction.selection import Windows
 from gmmhet.engine.reconstruction.series import GOES_ON, Series, at_once, near_limit
 from gmmhet.engine.reconstruction.slices import SliceReader
@@ -41,11 +44,21 @@ _NO_MOVE = 0.02  # voxels at the edge of the box
 @dataclass(frozen=True)
 class _PartMap:
     """In the reference conformation: the map from both half-sets, those of the halves, and where the part is; [box] *
-    3 each."""
+    3 each, in files."""
 
     density: Map
     halves: tuple[Map, Map]
     mask: Map
+
+    @classmethod
+    def kept(cls, stem: Path, density: Map, halves: tuple[Map, Map], mask: Map) -> "_PartMap":
+        """Put into files, which other ranks of a run read too."""
+        found = []
+        for name, data in zip(("map", "half1", "half2", "mask"), (density, *halves, mask), strict=True):
+            path = stem.with_name(f"{stem.name}_{name}.npy")
+            np.save(path, data)
+            found.append(np.load(path, mmap_mode="r"))
+        return cls(found[0], (found[1], found[2]), found[3])
 
 
 @dataclass(frozen=True)
@@ -73,21 +86,22 @@ class MotionSeries(Series):
                 raise InputError(f"{self.table.source}: no particle in half {half} (of contrast other than 0); "
                                  "expected both half-sets, whose agreement filters the map of each part")
         self.deforming.placements  # noqa: B018 - computed once, before threads ask for it
-        size = self._first_size
-        parts: list[_PartMap] = []
-        while len(parts) < len(self.deforming.parts):
-            part, finer = self._part(size, len(parts), threads)
-            if finer and size < self.table.box:
-                size, parts = self.table.box, []
-                continue
-            parts.append(part)
-            yield None
-        yield from communicator().each(self._composed, (threads, size, parts), missing)
+        with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
+            size = self._first_size
+            parts: list[_PartMap] = []
+            while len(parts) < len(self.deforming.parts):
+                part, finer = self._part(size, len(parts), threads, Path(spool))
+                if finer and not parts and size < self.table.box:  # the heaviest part decides
+                    size = self.table.box
+                    continue
+                parts.append(part)
+                yield None
+            yield from communicator().each(self._composed, (threads, size, parts), missing)
 
     def _particles_of(self, half: int) -> NDArray[np.int64]:
         return np.flatnonzero((self.table.halves == half) & (self.contrast != 0))
 
-    def _part(self, size: int, number: int, threads: int) -> tuple[_PartMap, bool]:
+    def _part(self, size: int, number: int, threads: int, spool: Path) -> tuple[_PartMap, bool]:
         """A part's maps, and whether its half maps agree up to the end of the grid."""
         every, ranks = np.arange(len(self.table)), communicator()
         shares = [(every[some],) for some in ranks.parts(len(every))]
@@ -97,10 +111,13 @@ class MotionSeries(Series):
         assert second is not None
         with ThreadPoolExecutor(min(2, at_once(size, threads))) as pool:
             maps = tuple(pool.map(half_map, (first, second)))
-        pixel, mask = self._pixel(size), self._mask(self._gaussians_of(number), size)
+        pixel = self._pixel(size)
+        own = self._own(number, self.deforming.model.centers, self.deforming.model.weights, size)
+        mask = soft_mask(own, max(self.deforming.model.resolution, 3 * pixel))
         curves = compare_halves(maps[0], maps[1], mask, pixel, self.seed)
         density = self._enveloped(first + second, (maps[0], maps[1]), curves, mask, threads)
-        return _PartMap(density, (maps[0], maps[1]), mask), near_limit(curves) > GOES_ON
+        kept = _PartMap.kept(spool / f"part_{number + 1}", density, (maps[0], maps[1]), mask)
+        return kept, near_limit(curves) > GOES_ON
 
     def _equations(self, size: int, number: int, threads: int, rows: NDArray[np.int64]) -> "_Halves":
         """Of a rank's particles."""
@@ -113,34 +130,36 @@ class MotionSeries(Series):
             first, second = pool.map(half, (1, 2))
         return _Halves((first, second))
 
-    def _gaussians_of(self, number: int) -> GaussianModel:
+    def _own(self, number: int, centers: NDArray[np.float64], weights: NDArray[np.float64], size: int) -> DensityMap:
+        """The Gaussians of a part as a map, in the scale of maps of that size."""
         model, own = self.deforming.model, self.deforming.parts.part == number
-        return GaussianModel(model.centers[own], model.weights[own], model.sigmas[own], model.box, model.pixel_size,
+        some = GaussianModel(centers[own], weights[own], model.sigmas[own], model.box, model.pixel_size,
                              model.resolution)
-
-    def _mask(self, model: GaussianModel, size: int) -> Map:
-        density = gaussian_density(model, size, self._pixel(size))
-        return soft_mask(density, max(model.resolution, 3 * self._pixel(size)))
+        return gaussian_density(some, size, self._pixel(size))
 
     def _composed(self, threads: int, size: int, parts: list[_PartMap], index: int) -> MapResult:
         """The map at a point and its files."""
-        windows = self.selection
+        windows, deforming, pixel = self.selection, self.deforming, self._pixel(size)
         assert isinstance(windows, Windows)
         point = windows.points[index]
-        centers = self.deforming.model.centers + np.tensordot(point, self.shown, 1)
-        at = self.deforming.parts.place(centers[np.newaxis])
-        placed = [_moved(part, at.turns[0, p], at.shifts[0, p] / self._pixel(size)) for p, part in enumerate(parts)]
-        others = np.sum([part.mask for part in placed[1:]], axis=0, dtype=np.float32)
-        shares = [np.maximum(placed[0].mask, np.clip(1 - others, 0, 1)), *(part.mask for part in placed[1:])]
-
-        def together(maps: list[Map]) -> Map:
-            return np.asarray(sum(share * data for share, data in zip(shares, maps, strict=True)), np.float32)
-
-        density = together([part.density for part in placed])
-        halves = [together([part.halves[half] for part in placed]) for half in (0, 1)]
-        mask = (self._masks[size] if self.mask is not None else soft_mask(DensityMap(density, self._pixel(size))))
-        curves = compare_halves(halves[0], halves[1], mask, self._pixel(size), self.seed + index)
-        maps = {"file": density, "half1": halves[0], "half2": halves[1]}
+        centers = deforming.model.centers + np.tensordot(point, self.shown, 1)
+        weights = deforming.weights(point[np.newaxis])[0]
+        at = deforming.parts.place(centers[np.newaxis])
+        moves = [_Move(at.turns[0, p], at.shifts[0, p] / pixel) for p in range(len(parts))]
+        shares = [np.clip(move.of(part.mask, order=1), 0, 1) for move, part in zip(moves, parts, strict=True)]
+        total = np.sum(shares, axis=0, dtype=np.float32)
+        shares = [share / np.maximum(total, 1) for share in shares]
+        shares[0] += np.maximum(1 - total, 0)
+        scale = np.float32((self.table.box / size) ** 3)  # of what a coarse map's voxels are, see _on_particle_grid
+        own = [scale * self._own(p, centers, weights, size).data for p in range(len(parts))]
+        whole = np.sum(own, axis=0, dtype=np.float32)
+        given_back = sum(share * (whole - density) for share, density in zip(shares, own, strict=True))
+        maps = {name: np.asarray(given_back, np.float32).copy() for name in ("file", "half1", "half2")}
+        for part, move, share in zip(parts, moves, shares, strict=True):
+            for total_map, data in zip(maps.values(), (part.density, *part.halves), strict=True):
+                total_map += share * move.of(data)
+        mask = self._masks[size] if self.mask is not None else soft_mask(DensityMap(maps["file"], pixel))
+        curves = compare_halves(maps["half1"], maps["half2"], mask, pixel, self.seed + index)
         return self._write(index, maps, curves, threads, self._described(windows, index))
 
     def _described(self, windows: Windows, index: int) -> dict[str, Any]:
@@ -162,20 +181,19 @@ class _Halves:
         return _Halves((first, second))
 
 
-def _moved(part: _PartMap, turn: NDArray[np.float64], shift: NDArray[np.float64]) -> _PartMap:
-    """A part turned about the middle voxel and shifted by voxels (x, y, z), by splines."""
-    box = len(part.mask)
-    reach = np.abs(turn - np.eye(3)).sum() * box / 2 + np.abs(shift).sum()
-    if reach < _NO_MOVE:
-        return part
-    axis = np.arange(box, dtype=np.float64) - box // 2
-    back = turn.T[::-1, ::-1]  # in the order z, y, x
-    start = -back @ shift[::-1]
-    grid = (back[:, 0, None, None, None] * axis[:, None, None] + back[:, 1, None, None, None] * axis[:, None]
-            + back[:, 2, None, None, None] * axis + (start + box // 2)[:, None, None, None])
+@dataclass(frozen=True)
+class _Move:
+    """A turn about the middle voxel, and a shift by voxels (x, y, z)."""
 
-    def moved(data: Map, order: int) -> Map:
-        return np.asarray(map_coordinates(data, grid, order=order, mode="constant", output=np.float32))
+    turn: NDArray[np.float64]
+    shift: NDArray[np.float64]
 
-    return _PartMap(moved(part.density, _SPLINE), (moved(part.halves[0], _SPLINE), moved(part.halves[1], _SPLINE)),
-                    np.clip(moved(part.mask, 1), 0, 1))
+    def of(self, data: Map, order: int = _SPLINE) -> Map:
+        """The map [box] * 3 moved, by splines."""
+        middle = len(data) // 2
+        reach = np.abs(self.turn - np.eye(3)).sum() * middle + np.abs(self.shift).sum()
+        if reach < _NO_MOVE:
+            return np.array(data)
+        back = self.turn.T[::-1, ::-1]  # in the order z, y, x
+        offset = middle - back @ (middle + self.shift[::-1])
+        return np.asarray(affine_transform(data, back, offset, order=order, mode="constant", output=np.float32))

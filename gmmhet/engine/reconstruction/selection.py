@@ -54,18 +54,19 @@ def equal_bins(coordinate: NDArray[np.float64] | None, n_particles: int, bins: i
 
 
 def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: NDArray[np.floating[Any]], mode: int, clusters: int,
-                     seed: int) -> Selection:
+                     seed: int, prior_mean: NDArray[np.float64] | float = 0.0) -> Selection:
     """Clusters in the space of all modes, each particle in its likeliest one, in order along a mode.
 
     Args:
         coordinates: [n, K] posterior means. uncertainty: [n, K, K] posterior covariances, or [n, K] standard
-            deviations. mode: from 0. clusters: Gaussians of full covariance in the mixture.
+            deviations. mode: from 0. clusters: Gaussians of full covariance in the mixture. prior_mean: [K] that the
+            posteriors were made with.
     Raises:
         InputError: one particle, or a cluster without particles.
     """
     if len(coordinates) < 2:
         raise InputError("--by is clusters, and there is 1 particle; expected at least 2, or --by bins")
-    found = mixture_labels(coordinates, uncertainty, clusters, seed)
+    found = mixture_labels(coordinates - prior_mean, uncertainty, clusters, seed)
     parts = [np.flatnonzero(found == i) for i in range(clusters)]
     held = sum(len(rows) > 0 for rows in parts)
     if held < clusters:

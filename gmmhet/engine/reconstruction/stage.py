@@ -14,7 +14,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.frames import through_particles
 from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
-from gmmhet.engine.population import Population
+from gmmhet.engine.population import Population, listed
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_mask, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
@@ -102,14 +102,15 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
     if config.by == "clusters":
         own = _posteriors(placed, _covariance(analysis, modes))
         uncertainty = placed.deviations if own is None or not np.isfinite(own).all() else own
-        return mixture_clusters(placed.coordinates, uncertainty, k, config.n, config.seed)
+        return mixture_clusters(placed.coordinates, uncertainty, k, config.n, config.seed, _prior_mean(analysis, modes))
     if config.by in AT_POINTS:
         if config.points is not None:
             return _around_points(placed, read_points(config.points, modes), k, analysis)
         found = _around_points(placed, points_along(placed.coordinates, k, config.n), k, analysis)
         if found.populated.all():
             return found
-        # the middle of a curve that particles lie on: along it instead
+        _LOG.info("no particles are at the mean coordinates of map%s %s: points follow the particles instead",
+                  "s"[:(~found.populated).sum() != 1], listed(~found.populated))
         return _around_points(placed, through_particles(placed.coordinates, k, config.n), k, analysis)
     return equal_bins(placed.coordinates[:, k], n, config.n)
 
@@ -138,6 +139,15 @@ def _covariance(analysis: Path, modes: int) -> NDArray[np.floating[Any]] | None:
     with np.load(analysis, allow_pickle=False) as data:
         found = np.asarray(data["covariance"]) if "covariance" in data else np.zeros(0)
     return found if found.shape[1:] == (modes, modes) and len(found) else None
+
+
+def _prior_mean(analysis: Path, modes: int) -> NDArray[np.float64]:
+    """[K] of the coordinates: their mean over all particles of an analysis whose movements were followed, else 0."""
+    if analysis.is_file():
+        with np.load(analysis, allow_pickle=False) as data:
+            if "followed" in data and bool(data["followed"]) and data["coordinates"].shape[1:] == (modes,):
+                return np.asarray(data["coordinates"].mean(axis=0))
+    return np.zeros(modes)
 
 
 def _mean_coordinates(placed: Placed, selection: Selection, index: int) -> list[float]:

@@ -19,6 +19,8 @@ from gmmhet.engine.rigid_parts import Placement, RigidParts
 __all__ = ["Deforming", "part_equations"]
 
 _POINTS_AT_ONCE = 1 << 20
+_WAVES_AT_ONCE = 1 << 24  # complex numbers, 128 MiB
+_NOTHING = 1e-4  # of a Gaussian's transform: beyond that it is taken for 0
 _PARTICLES_PLACED = 256  # conformations at once
 
 
@@ -68,7 +70,7 @@ def part_equations(reader: SliceReader, deforming: Deforming, part: int, rows: N
     table, others = reader.table, np.flatnonzero(deforming.parts.part != part)
     slices = _GaussianSlices(reader, deforming.model, others)
     at = deforming.placements
-    batch = max(1, _POINTS_AT_ONCE // len(reader.disc.shell))
+    batch = max(1, min(_POINTS_AT_ONCE // len(reader.disc.shell), _WAVES_AT_ONCE // max(1, slices.waves)))
     for start in range(0, len(rows), batch):
         some = rows[start:start + batch]
         values, shares = reader.read(some, np.ones(len(some), np.float32))
@@ -86,18 +88,25 @@ def part_equations(reader: SliceReader, deforming: Deforming, part: int, rows: N
 class _GaussianSlices:
     """Central slices of Gaussians at the frequencies of a reader, as of the discrete Fourier transform of their map.
 
-    exp(-2 pi i k.x) exp(-2 pi^2 sigma^2 k^2) is a product of a factor of kx and one of ky.
+    exp(-2 pi i k.x) exp(-2 pi^2 sigma^2 k^2) is a product of a factor of kx and one of ky. Frequencies at which even
+    the narrowest Gaussian is nothing are left out. k is that of the image: where it is magnified, so are
+    the Gaussians.
+
+    Attributes:
+        waves: numbers that a particle takes.
     """
 
     def __init__(self, reader: SliceReader, model: GaussianModel, chosen: NDArray[np.int64]) -> None:
-        index = reader.disc.index
-        field = reader.table.box * reader.table.pixel_size
-        self._x, self._columns = np.unique(index[0], return_inverse=True)
-        self._y, self._rows = np.unique(index[1], return_inverse=True)
-        self._x, self._y = self._x / field, self._y / field
+        self._size = len(reader.disc.shell)
         self._voxel = reader.table.pixel_size**3
         spread = -2 * np.pi**2 * np.square(model.sigmas[chosen])[:, None]
+        frequency = reader.disc.index / np.float32(reader.table.box * reader.table.pixel_size)
+        least = spread.max(initial=-np.inf)  # of the narrowest
+        self._seen = np.flatnonzero(least * np.square(frequency).sum(0) > np.log(_NOTHING))
+        self._x, self._columns = np.unique(frequency[0, self._seen], return_inverse=True)
+        self._y, self._rows = np.unique(frequency[1, self._seen], return_inverse=True)
         self._along_x, self._along_y = (np.exp(spread * np.square(k)).astype(np.float32) for k in (self._x, self._y))
+        self.waves = len(chosen) * (len(self._x) + len(self._y))
 
     def of(self, views: NDArray[np.float64], centers: NDArray[np.float64], weights: NDArray[np.float64],
            ) -> NDArray[np.complex64]:
@@ -106,10 +115,13 @@ class _GaussianSlices:
         x, y = (self._waves(seen[..., axis], k) for axis, k in enumerate((self._x, self._y)))
         x *= self._along_x * (weights / self._voxel).astype(np.float32)[..., None]
         y *= self._along_y
-        return np.asarray((np.swapaxes(y, 1, 2) @ x)[:, self._rows, self._columns])
+        out = np.zeros((len(views), self._size), np.complex64)
+        out[:, self._seen] = (np.swapaxes(y, 1, 2) @ x)[:, self._rows, self._columns]
+        return out
 
     @staticmethod
-    def _waves(place: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.complex64]:
-        phase = (-2 * np.pi * place[..., None] * frequency).astype(np.float32)
-        return np.asarray(np.cos(phase) + 1j * np.sin(phase), np.complex64)
-
+    def _waves(place: NDArray[np.float64], frequency: NDArray[np.float32]) -> NDArray[np.complex64]:
+        phase = (-2 * np.pi * place).astype(np.float32)[..., None] * frequency
+        out = np.empty(phase.shape, np.complex64)
+        out.real, out.imag = np.cos(phase), np.sin(phase)
+        return out

@@ -156,6 +156,9 @@ def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> F
     if variance.min() <= 1e-8 or np.median(variance[:, -1]) > 0.5:
         return None
     means = np.asarray(results.arrays["coordinates"][:, index], dtype=np.float64)
+    if results.summary.get("followed"):  # coordinates are not counted from the mean of their prior
+        middle = means.mean(0)
+        means, edges = means - middle, [e - m for e, m in zip(edges, middle, strict=True)]
     return deconvolved_density(means, covariance, edges, most=20_000 if len(index) == 1 else 5_000) * len(means)
 
 
