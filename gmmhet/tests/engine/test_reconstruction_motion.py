@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.config import ReconstructConfig
@@ -150,6 +151,47 @@ class TestMaps(unittest.TestCase):
         self.write_analysis(z)
         with self.assertRaisesRegex(InputError, "--symmetry is C2"):
             ReconstructConfig(by="motion", symmetry="C2")
+
+
+class TestInterface(unittest.TestCase):
+    """Two parts that touch, described by Gaussians twice as wide as their atoms: what is finer is there once."""
+
+    def test_detail_where_parts_meet(self) -> None:
+        rng, n, middle = np.random.default_rng(5), 500, 14
+        centers = np.concatenate([rng.uniform(-5, 5, (40, 3)) * [0.5, 0.8, 0.8] + [side * 2.4, 0, 0]
+                                  for side in (-1, 1)])
+        second, weights = np.repeat([False, True], 40), rng.uniform(20, 60, 80)
+        angles = rng.uniform(-50, 50, n)
+
+        def at(angle: float) -> Array:
+            out = centers.copy()
+            out[second] = Rotation.from_rotvec([np.deg2rad(angle), 0, 0]).apply(centers[second])
+            return out
+
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            data = ParticleSet(folder, box=_BOX, pixel_size=_PIXEL, n=n, noise=2.0,
+                               atoms=[(at(a), weights, _SIGMA) for a in angles]).write()
+            turns = np.deg2rad(angles)
+            z = np.stack([np.cos(turns) - 1, np.sin(turns)], axis=1)
+            data.write_star("latents.star", {"gmmhetLatent1": z[:, 0], "gmmhetLatent2": z[:, 1]})
+            modes = np.zeros((2, 80, 3))
+            y, x3 = centers[second, 1] * _PIXEL, centers[second, 2] * _PIXEL
+            modes[0, second, 1], modes[0, second, 2], modes[1, second, 1], modes[1, second, 2] = y, x3, -x3, y
+            np.savez(folder / "analysis.npz", coordinates=z, covariance=np.tile(1e-4 * np.eye(2), (n, 1, 1)),
+                     centers=centers * _PIXEL, weights=weights * _PIXEL**3, sigmas=np.full(80, 2 * _SIGMA * _PIXEL),
+                     modes_position=modes, modes_amplitude=np.zeros((2, 80)), box=_BOX, pixel_size=_PIXEL,
+                     resolution=9.0)
+            write_points(folder / "points.csv", [[0.0, 0.0]], [1.0], [True])
+            reconstruct(folder / "particles.star", folder / "latents.star",
+                        ReconstructConfig(by="motion", points=folder / "points.csv"), folder / "maps")
+            found = read_map(folder / "maps" / "map_01.mrc").data
+        true = density((centers, weights, _SIGMA), _BOX)
+        ours, fine = (m - gaussian_filter(m, 2 * _SIGMA) for m in (found, true))
+        near = (slice(middle - 4, middle + 5),) * 2 + (slice(middle - 1, middle + 2),)  # z, y, x: around the interface
+        slope = float((ours[near] * fine[near]).sum() / (fine[near] ** 2).sum())
+        self.assertAlmostEqual(slope, 1.0, delta=0.25)
+        self.assertGreater(np.corrcoef(ours[near].ravel(), fine[near].ravel())[0, 1], 0.9)
 
 
 if __name__ == "__main__":
