@@ -129,7 +129,7 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
          "coefficients_per_mode": estimator.basis.size,
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
-        sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=shares,
+        sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=None if as_given else shares,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
         pose_deviations=np.sqrt(found.pose_variance), local=body,
         modes_given=fields[..., :3] if still else None)

@@ -18,6 +18,7 @@ MOST_FRAMES = 21  # of one movie
 MOST_VOXELS = 5_000_000  # bytes of all volumes together, before they are packed
 LARGEST_SIDE = 64
 MOST_ARROWS = 140
+_WIDEST = 2.0  # of the median width, as balls are drawn
 HEAT = ("#3a5f95", "#9fb3cc", "#e6e2d8", "#eba067", "#b8291f")  # rigid to flexible, as B factors are coloured
 CHANGE = ("#7b3294", "#c2a5cf", "#ececec", "#93c9a0", "#12763a")  # less density to more density
 
@@ -51,10 +52,12 @@ def scene(results: Results) -> dict[str, Any]:
 
 
 def _radii(results: Results) -> Floats:
-    """Radius of the ball that stands for a Gaussian, Angstrom: its width, larger for heavier ones."""
+    """Radius of the ball that stands for a Gaussian, Angstrom: its width, larger for heavier ones; of the few that are
+    as wide as a domain, and faint, no more than the rest of the picture bears."""
     weights = np.abs(np.asarray(results.arrays["weights"], dtype=np.float64))
     share = np.cbrt(weights / max(float(np.median(weights)), 1e-30))
-    return np.asarray(np.asarray(results.arrays["sigmas"], dtype=np.float64) * np.clip(share, 0.5, 1.5))
+    sigmas = np.asarray(results.arrays["sigmas"], dtype=np.float64)
+    return np.asarray(np.minimum(sigmas, _WIDEST * float(np.median(sigmas))) * np.clip(share, 0.5, 1.5))
 
 
 def _coordinates(mode: Mode) -> list[float]:
