@@ -63,8 +63,8 @@ class AnalysisResult:
     Gaussian of the fitted model that each of them was a part of.
     modes_given: [K, N, 3] modes_position in the frame of the given poses, where that is another one: modes_position is
     seen from the part of the molecule that is still.
-    rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole, or of that part; None where
-    movements were followed, which one straight line does not tell.
+    rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole, or of that part; None
+    where movements were followed, which one straight line does not tell.
     """
 
     coordinates: Array
