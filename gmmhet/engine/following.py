@@ -137,12 +137,12 @@ def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) 
     basis, ensemble = estimator.basis, some.with_modes_of(start)
     change, current = np.zeros(basis.size), start
     for _ in range(_SETTLING):
-        ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="station")
+        ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="")
     best = float(ensemble.log_likelihood.sum()), start
     seen_before, curvature = 0.0, np.zeros((0, 0))
     for number, share in enumerate(_FINEST, 1):
         seen = replace(current, noise=_coarser(estimator, start.noise, share))
-        there, sums = estimator.pass_over(seen, ensemble, gradient=True, label="station", number=number)
+        there, sums = estimator.pass_over(seen, ensemble, gradient=True, label="", number=number)
         if share != seen_before:
             curvature = estimator.still_curvature(seen, there, sample=_SAMPLE)
         seen_before = share
@@ -151,7 +151,7 @@ def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) 
         change = change + bounded_step(hessian + np.eye(basis.size), basis.adjoint(sums.gradient[-1]) - change,
                                        lambda step: basis.fields(step)[np.newaxis], largest)
         current = moved(start, basis.fields(change), estimator.observer.grid)
-        ensemble, _ = estimator.pass_over(current, ensemble, gradient=False, label="station")
+        ensemble, _ = estimator.pass_over(current, ensemble, gradient=False, label="")
         value = float(ensemble.log_likelihood.sum() - 0.5 * change @ change)
         if value > best[0]:
             best = value, current

@@ -84,7 +84,8 @@ class SubspaceEstimator(Replicated):
         """E step for every particle of the ensemble, and the sums that the M step needs.
 
         Args:
-            number: of the pass; each draws other poses from their posterior.
+            label: of the progress that is shown; empty: none. number: of the pass; each draws other poses from their
+                posterior.
         """
         n, ranks = len(ensemble.rows), communicator()
         signs = np.array([-1, 1], np.int8)
@@ -155,8 +156,8 @@ class SubspaceEstimator(Replicated):
 
     def _batches(self, rows: NDArray[np.int64], label: str) -> Iterator[tuple[slice, Batch]]:
         total = -(-len(rows) // self.batch_size)
-        done = 0
-        for chosen, batch in progress(batches(self.cache, rows, self.batch_size), label, total):
+        done, every = 0, batches(self.cache, rows, self.batch_size)
+        for chosen, batch in progress(every, label, total) if label else every:
             if self._flips is not None:
                 _, seed, model, still = self._flips
                 place = np.searchsorted(still.rows, np.resize(chosen, self.batch_size))

@@ -154,8 +154,9 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
     rows = np.flatnonzero(halves == 1), np.flatnonzero(halves == 2)
     k = config.modes or _number(way, every, evidence)
     if len(way.stations.places) <= k:
-        _LOG.info("%d places are too few to follow %d mode%s: the modes about the average are kept",
-                  len(way.stations.places), k, "s"[:k != 1])
+        _LOG.log(logging.WARNING if config.follow == "yes" else logging.INFO,
+                 "%d places are too few to follow %d mode%s: the modes about the average are kept",
+                 len(way.stations.places), k, "s"[:k != 1])
         return None
     fits = tuple(way.fit(rows[i], f"half-set {i + 1}", k, _PASSES[0]) for i in (0, 1))
     fits = fits[0], fits[1]

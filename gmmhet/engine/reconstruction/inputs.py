@@ -89,8 +89,8 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
     path = found.folder / "analysis.npz"
     with np.load(path, allow_pickle=False) as data:
         given = np.asarray(data["modes_given"]) if "modes_given" in data else found.position
-        refused, followed = "local_pose" in data, bool(data["followed"]) if "followed" in data else False
-    if found.subunits > 1 or refused:
+        has_body, followed = "local_pose" in data, "followed" in data and bool(data["followed"])
+    if found.subunits > 1 or has_body:
         what = "subunits" if found.subunits > 1 else "a part with a pose of its own"
         raise InputError(f"{path}: an analysis of {what}; --by motion expects one of whole particles along modes")
     if given.shape != found.position.shape or not np.isfinite(given).all():

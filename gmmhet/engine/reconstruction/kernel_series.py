@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.maps import soft_mask
 from gmmhet.engine.parallel import communicator
@@ -50,13 +49,10 @@ class KernelSeries(Series):
 
     def make(self, threads: int) -> Iterator[MapResult | None]:
         """Make the maps that are missing. The window of all particles is made once, for all of them."""
-        missing = [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
+        missing = self.missing
         if not missing:
             return
-        for half in (1, 2):
-            if not np.any((self.table.halves == half) & (self.contrast != 0)):
-                raise InputError(f"{self.table.source}: no particle in half {half} (of contrast other than 0); "
-                                 "expected both half-sets, which the widths of kernels are found from")
+        self._require_halves("which the widths of kernels are found from")
         with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
             base = self._widest(threads)
             if self._size(base) > COARSE_ABOVE:
@@ -75,6 +71,10 @@ class KernelSeries(Series):
             evidence = dataclasses.replace(evidence, apart=self._apart)
             yield from ranks.each(self._around, (threads, base, self._whole(base, threads), evidence, Path(spool)),
                                   [(i, told.get(i)) for i in missing])
+
+    def warnings(self) -> list[str]:
+        assert isinstance(self.selection, Windows)
+        return self.selection.warnings()
 
     @property
     def steps(self) -> int:
@@ -178,10 +178,6 @@ class KernelSeries(Series):
         equations = [half for half in base.halves if half is not None]
         return self._enveloped(equations[0] + equations[1], (first, second), curves, mask, threads)
 
-    def _mask_of(self, density: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-        """The user's mask, or one made from the map."""
-        return self._masks[size] if self.mask is not None else soft_mask(DensityMap(density, self._pixel(size)))
-
     def _around(self, threads: int, base: Window, whole: NDArray[np.float32], evidence: Evidence, spool: Path,
                 item: tuple[int, dict[int, int] | None]) -> MapResult:
         """A map and its files; item: its number, and which windows' estimates are in files, where that is so."""
@@ -206,7 +202,7 @@ class KernelSeries(Series):
         """Of a map: particles, and how many of them every band was made of."""
         field = size * self._pixel(size)
         medians = [b.median for b in found.bandwidths]
-        counts = [int(((self.table.halves == h) & (self.contrast != 0)).sum()) for h in (1, 2)]
+        counts = [len(self._used(half)) for half in (1, 2)]
         return {"n_particles": sum(counts), "n_half1": counts[0], "n_half2": counts[1], "note": windows.note(index),
                 "populated": bool(windows.populated[index]),
                 "n_effective": float(np.exp(np.mean(np.log(medians)))) if medians else 0.0,

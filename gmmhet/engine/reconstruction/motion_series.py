@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from gmmhet.engine.density import gaussian_density
-from gmmhet.engine.errors import InputError
 from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.maps import soft_mask
 from gmmhet.engine.parallel import communicator
+from gmmhet.engine.population import listed
 from gmmhet.engine.reconstruction.curves import compare_halves
 from gmmhet.engine.reconstruction.equations import NormalEquations
 from gmmhet.engine.reconstruction.results import SPOOL, MapResult
@@ -38,6 +38,7 @@ __all__ = ["MotionSeries"]
 
 Map = NDArray[np.float32]
 _SPLINE = 3
+_SHOWN = "what is shown is where the Gaussians put the parts there"
 _NO_MOVE = 0.02  # voxels at the edge of the box
 
 
@@ -71,6 +72,12 @@ class MotionSeries(Series):
     deforming: Deforming
     shown: NDArray[np.float64]
 
+    def warnings(self) -> list[str]:
+        assert isinstance(self.selection, Windows)
+        empty = ~self.selection.populated
+        more = "s"[:int(empty.sum()) > 1]
+        return [f"no particles are at the point{more} of map{more} {listed(empty)}: {_SHOWN}"] if empty.any() else []
+
     @property
     def steps(self) -> int:
         missing = super().steps
@@ -78,13 +85,10 @@ class MotionSeries(Series):
 
     def make(self, threads: int) -> Iterator[MapResult | None]:
         """Make the maps that are missing; the parts are reconstructed once, for all of them."""
-        missing = [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
+        missing = self.missing
         if not missing:
             return
-        for half in (1, 2):
-            if not len(self._particles_of(half)):
-                raise InputError(f"{self.table.source}: no particle in half {half} (of contrast other than 0); "
-                                 "expected both half-sets, whose agreement filters the map of each part")
+        self._require_halves("whose agreement filters the map of each part")
         self.deforming.placements  # noqa: B018 - computed once, before threads ask for it
         with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
             size = self._first_size
@@ -97,9 +101,6 @@ class MotionSeries(Series):
                 parts.append(part)
                 yield None
             yield from communicator().each(self._composed, (threads, size, parts), missing)
-
-    def _particles_of(self, half: int) -> NDArray[np.int64]:
-        return np.flatnonzero((self.table.halves == half) & (self.contrast != 0))
 
     def _part(self, size: int, number: int, threads: int, spool: Path) -> tuple[_PartMap, bool]:
         """A part's maps, and whether its half maps agree up to the end of the grid."""
@@ -124,7 +125,7 @@ class MotionSeries(Series):
         reader = SliceReader(self.table, self.contrast, self.noise, size)
 
         def half(which: int) -> NormalEquations | None:
-            return part_equations(reader, self.deforming, number, np.intersect1d(rows, self._particles_of(which)))
+            return part_equations(reader, self.deforming, number, np.intersect1d(rows, self._used(which)))
 
         with ThreadPoolExecutor(min(2, at_once(size, threads))) as pool:
             first, second = pool.map(half, (1, 2))
@@ -158,14 +159,13 @@ class MotionSeries(Series):
         for part, move, share in zip(parts, moves, shares, strict=True):
             for total_map, data in zip(maps.values(), (part.density, *part.halves), strict=True):
                 total_map += share * move.of(data)
-        mask = self._masks[size] if self.mask is not None else soft_mask(DensityMap(maps["file"], pixel))
+        mask = self._mask_of(maps["file"], size)
         curves = compare_halves(maps["half1"], maps["half2"], mask, pixel, self.seed + index)
         return self._write(index, maps, curves, threads, self._described(windows, index))
 
     def _described(self, windows: Windows, index: int) -> dict[str, Any]:
-        counts = [len(self._particles_of(half)) for half in (1, 2)]
-        note = None if windows.populated[index] else ("no particles are at the point: what is shown is where the "
-                                                      "Gaussians put the parts there")
+        counts = [len(self._used(half)) for half in (1, 2)]
+        note = None if windows.populated[index] else f"no particles are at the point: {_SHOWN}"
         return {"n_particles": sum(counts), "n_half1": counts[0], "n_half2": counts[1], "n_effective": sum(counts),
                 "note": note, "populated": bool(windows.populated[index]), "parts": len(self.deforming.parts)}
 

@@ -75,9 +75,18 @@ class Series(Replicated):
     folder: ResultFolder
 
     @property
+    def missing(self) -> list[int]:
+        """Maps, from 0, that are not made yet."""
+        return [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
+
+    @property
     def steps(self) -> int:
         """What make will give."""
-        return len(self.selection) - len(self.folder.done)
+        return len(self.missing)
+
+    def warnings(self) -> list[str]:
+        """What there is to warn of before the maps are made, one line each."""
+        return []
 
     def make(self, threads: int) -> Iterator[MapResult | None]:
         """Make the maps that are missing, half maps some way ahead in other threads; or each rank of the run a map.
@@ -89,7 +98,7 @@ class Series(Replicated):
         Raises:
             InputError: a map would have no particles, or images cannot be read.
         """
-        missing = [i for i in range(len(self.selection)) if i + 1 not in self.folder.done]
+        missing = self.missing
         for i in missing:
             if not len(self._rows(i, 1)) and not len(self._rows(i, 2)):
                 raise InputError(f"gmmhetContrast is 0 for every particle of map {i + 1}; expected the contrast of the "
@@ -124,8 +133,19 @@ class Series(Replicated):
         return [pool.submit(self._half, size, index, half) for half in (1, 2)]
 
     def _rows(self, index: int, half: int) -> NDArray[np.int64]:
-        """Particles without contrast tell nothing."""
-        return np.flatnonzero((self.selection.weights[index] > 0) & (self.table.halves == half) & (self.contrast != 0))
+        rows = self._used(half)
+        return np.asarray(rows[self.selection.weights[index, rows] > 0])
+
+    def _used(self, half: int) -> NDArray[np.int64]:
+        """Particles of a half; those without contrast tell nothing."""
+        return np.flatnonzero((self.table.halves == half) & (self.contrast != 0))
+
+    def _require_halves(self, reason: str) -> None:
+        """Raise InputError where a half has no particle at all; reason: what both are needed for."""
+        for half in (1, 2):
+            if not len(self._used(half)):
+                raise InputError(f"{self.table.source}: no particle in half {half} (of contrast other than 0); "
+                                 f"expected both half-sets, {reason}")
 
     def _half(self, size: int, index: int, half: int) -> _Half:
         """Equations of a half-set and its map, without regard to the other half."""
@@ -141,7 +161,7 @@ class Series(Replicated):
         halves.clear()
         both = first_map + second_map
         pixel = self._pixel(size)
-        mask = soft_mask(DensityMap(both, pixel)) if self.mask is None else self._masks[size]
+        mask = self._mask_of(both, size)
         given = [e for e in (first, second) if e is not None]
         curves = (compare_halves(first_map, second_map, mask, pixel, self.seed + index) if len(given) == 2 else
                   HalfMapCurves.of_one_half(size, pixel))
@@ -170,6 +190,10 @@ class Series(Replicated):
 
     def _pixel(self, size: int) -> float:
         return self.table.pixel_size * self.table.box / size
+
+    def _mask_of(self, density: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+        """The user's mask, or one made from the map."""
+        return self._masks[size] if self.mask is not None else soft_mask(DensityMap(density, self._pixel(size)))
 
     @cached_property
     def _masks(self) -> dict[int, NDArray[np.float32]]:

@@ -70,7 +70,7 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         series: Series = MotionSeries(*common, *read_deforming(placed, latents))
     else:
         series = (KernelSeries if isinstance(selection, Windows) else Series)(*common)
-    for line in selection.warnings() if isinstance(series, KernelSeries) and isinstance(selection, Windows) else ():
+    for line in series.warnings():
         _LOG.warning("%s", line)
     prepared = time.monotonic()
     for result in progress(series.make(_threads()), "reconstruct", series.steps):
@@ -110,7 +110,7 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
         if found.populated.all():
             return found
         _LOG.info("no particles are at the mean coordinates of map%s %s: points follow the particles instead",
-                  "s"[:(~found.populated).sum() != 1], listed(~found.populated))
+                  "s"[:int((~found.populated).sum()) != 1], listed(~found.populated))
         return _around_points(placed, through_particles(placed.coordinates, k, config.n), k, analysis)
     return equal_bins(placed.coordinates[:, k], n, config.n)
 

@@ -47,16 +47,12 @@ class Deforming:
         """[m, N]."""
         return np.asarray(self.model.weights * (1 + coordinates @ self.amplitude))
 
-    def placed(self, coordinates: NDArray[np.float64]) -> Placement:
-        """The parts at coordinates [m, K]."""
-        some = [self.parts.place(self.centers(coordinates[i:i + _PARTICLES_PLACED]))
-                for i in range(0, len(coordinates), _PARTICLES_PLACED)]
-        return Placement(np.concatenate([p.turns for p in some]), np.concatenate([p.shifts for p in some]))
-
     @cached_property
     def placements(self) -> Placement:
-        """Of the particles."""
-        return self.placed(self.coordinates)
+        """The parts in the particles."""
+        some = [self.parts.place(self.centers(self.coordinates[i:i + _PARTICLES_PLACED]))
+                for i in range(0, len(self.coordinates), _PARTICLES_PLACED)]
+        return Placement(np.concatenate([p.turns for p in some]), np.concatenate([p.shifts for p in some]))
 
 
 def part_equations(reader: SliceReader, deforming: Deforming, part: int, rows: NDArray[np.int64],
@@ -68,14 +64,16 @@ def part_equations(reader: SliceReader, deforming: Deforming, part: int, rows: N
     """
     equations = Accumulator(reader.disc.size)
     table, others = reader.table, np.flatnonzero(deforming.parts.part != part)
-    slices = _GaussianSlices(reader, deforming.model, others)
+    slices = _GaussianSlices(reader, deforming.model, others) if len(others) else None
     at = deforming.placements
-    batch = max(1, min(_POINTS_AT_ONCE // len(reader.disc.shell), _WAVES_AT_ONCE // max(1, slices.waves)))
+    batch = max(1, _POINTS_AT_ONCE // len(reader.disc.shell))
+    if slices is not None:
+        batch = max(1, min(batch, _WAVES_AT_ONCE // slices.waves))
     for start in range(0, len(rows), batch):
         some = rows[start:start + batch]
         values, shares = reader.read(some, np.ones(len(some), np.float32))
         z, views = deforming.coordinates[some], table.views[some]
-        if len(others):
+        if slices is not None:
             beside = slices.of(views, deforming.centers(z)[:, others], deforming.weights(z)[:, others])
             values -= shares * beside.ravel()
         moved = np.einsum("nab,nb->na", views[:, :2], at.shifts[some, part]) / table.pixel_size
@@ -101,12 +99,12 @@ class _GaussianSlices:
         self._voxel = reader.table.pixel_size**3
         spread = -2 * np.pi**2 * np.square(model.sigmas[chosen])[:, None]
         frequency = reader.disc.index / np.float32(reader.table.box * reader.table.pixel_size)
-        least = spread.max(initial=-np.inf)  # of the narrowest
+        least = spread.max()  # of the narrowest
         self._seen = np.flatnonzero(least * np.square(frequency).sum(0) > np.log(_NOTHING))
         self._x, self._columns = np.unique(frequency[0, self._seen], return_inverse=True)
         self._y, self._rows = np.unique(frequency[1, self._seen], return_inverse=True)
         self._along_x, self._along_y = (np.exp(spread * np.square(k)).astype(np.float32) for k in (self._x, self._y))
-        self.waves = len(chosen) * (len(self._x) + len(self._y))
+        self.waves = max(1, len(chosen) * (len(self._x) + len(self._y)))
 
     def of(self, views: NDArray[np.float64], centers: NDArray[np.float64], weights: NDArray[np.float64],
            ) -> NDArray[np.complex64]:

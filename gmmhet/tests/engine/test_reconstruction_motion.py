@@ -62,7 +62,7 @@ class TestMaps(unittest.TestCase):
         return np.stack([np.cos(np.deg2rad(angles)) - 1, np.sin(np.deg2rad(angles))], axis=1)
 
     @classmethod
-    def write_analysis(cls, z: Array, **more: Any) -> None:
+    def write_analysis(cls, z: Array, *, still: bool = False, **more: Any) -> None:
         n = len(cls.centers)
         modes = np.zeros((2, n, 3))
         modes[0, cls.arm, :2] = cls.centers[cls.arm, :2] * _PIXEL
@@ -70,8 +70,8 @@ class TestMaps(unittest.TestCase):
                                                       for k, f in enumerate((-1, 1)))
         np.savez(cls.folder / "analysis.npz", coordinates=z, covariance=np.tile(0.0025 * np.eye(2), (400, 1, 1)),
                  centers=cls.centers * _PIXEL, weights=cls.weights * _PIXEL**3, sigmas=np.full(n, _SIGMA * _PIXEL),
-                 modes_position=modes, modes_amplitude=np.zeros((2, n)), box=_BOX, pixel_size=_PIXEL, resolution=9.0,
-                 **more)
+                 modes_position=modes * (not still), modes_amplitude=np.zeros((2, n)), box=_BOX, pixel_size=_PIXEL,
+                 resolution=9.0, **more)
 
     def make(self, name: str, **config: Any) -> tuple[Path, dict[str, Any]]:
         out = self.folder / name
@@ -129,6 +129,16 @@ class TestMaps(unittest.TestCase):
         record = summary["maps"][0]
         self.assertEqual((record["n_particles"], record["n_half1"], record["n_half2"], record["parts"]),
                          (400, 200, 200, 2))
+
+    def test_what_does_not_move_is_one_part(self) -> None:
+        """And its map that of all particles."""
+        self.addCleanup(self.write_analysis, self.place(self.angles))
+        self.write_analysis(self.place(self.angles), still=True)
+        out, summary = self.make("still", by="motion", points=self.folder / "points.csv")
+        one, _ = self.make("one", n=1)
+        self.assertEqual(summary["maps"][0]["parts"], 1)
+        ours, plain = (read_map(folder / "map_01.mrc").data for folder in (out, one))
+        self.assertGreater(np.corrcoef(ours.ravel(), plain.ravel())[0, 1], 0.99)
 
     def test_maps_that_are_there_are_kept(self) -> None:
         out, _ = self.motion()
