@@ -60,14 +60,15 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     mask = read_mask(config, table)
     analysis = latents.parent / "analysis.npz"
     selection = _select(placed, config, latents, analysis)
+    deforming = read_deforming(placed, latents) if config.by == "motion" else None
     files = [particles, latents, analysis, *(f for f in (config.mask, config.points) if f is not None)]
     folder = ResultFolder(output, fingerprint(config, table, files), resume=config.resume)
     if folder.done:
         _LOG.info("%s: %d of %d maps are there already", output, len(folder.done), len(selection))
     noise = with_residual_noise(image_noise(table), table, analysis)
     common = (table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed, folder)
-    if config.by == "motion":
-        series: Series = MotionSeries(*common, *read_deforming(placed, latents))
+    if deforming is not None:
+        series: Series = MotionSeries(*common, *deforming)
     else:
         series = (KernelSeries if isinstance(selection, Windows) else Series)(*common)
     for line in series.warnings():

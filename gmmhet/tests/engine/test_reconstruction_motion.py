@@ -158,6 +158,7 @@ class TestMaps(unittest.TestCase):
         (self.folder / "analysis.npz").unlink()
         with self.assertRaisesRegex(InputError, r"analysis\.npz"):
             self.make("refused", by="motion", points=self.folder / "points.csv")
+        self.assertFalse((self.folder / "refused").exists())
         self.write_analysis(z)
         with self.assertRaisesRegex(InputError, "--symmetry is C2"):
             ReconstructConfig(by="motion", symmetry="C2")
