@@ -28,7 +28,7 @@ _WIDER, _EDGE = 3, 1.5  # voxels
 def noisy_maps(work: Bench, seed: int) -> Iterator[Figure]:
     data = work.simulate("hinge11", _SNR, seed)
     found = work.analyze(data, "likelihood", "--modes", 1)
-    state, z = data.truth().state, found.latents(significant=False)
+    state, z = data.truth().state, found.latents(significant=False, normal=True)
     every = np.stack([read_map(path).data for path in sorted((data.folder / "truth").glob("state_*.mrc"))])
     spread = every.std(axis=0)
     near = binary_dilation(spread > _MOVES * spread.max(), iterations=_WIDER)

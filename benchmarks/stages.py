@@ -67,14 +67,22 @@ class Analysis:
             raise StageError(f"no column {name} in {self.folder / 'latents.star'}")
         return table.floats(name)
 
-    def coordinate(self) -> NDArray[np.float64]:
-        return self.column("gmmhetLatent1")
+    def coordinate(self, *, normal: bool = False) -> NDArray[np.float64]:
+        """[n] of mode 1: under the particles' own population where the analysis found that to be better, and not the
+        normal one asked for."""
+        return self.column(f"{self._stem(normal)}1")
 
-    def latents(self, *, significant: bool = True) -> NDArray[np.float64]:
-        """[n, K] coordinates of the significant modes; of all modes where there are none or all are asked for."""
+    def latents(self, *, significant: bool = True, normal: bool = False) -> NDArray[np.float64]:
+        """[n, K] such coordinates of the significant modes; of all modes where there are none or all are asked for."""
         summary = self.summary()
         count = int(summary["n_significant_modes"] or 0) if significant else 0
-        return np.stack([self.column(f"gmmhetLatent{k + 1}") for k in range(count or int(summary["n_modes"]))], axis=1)
+        stem = self._stem(normal or not significant)  # only significant modes are placed
+        names = [f"{stem}{k + 1}" for k in range(count or int(summary["n_modes"]))]
+        return np.stack([self.column(name) for name in names], axis=1)
+
+    def _stem(self, normal: bool) -> str:
+        population = self.summary().get("population") or {}
+        return "gmmhetPlaced" if population.get("better") and not normal else "gmmhetLatent"
 
     def summary(self) -> dict[str, Any]:
         return dict(json.loads((self.folder / "summary.json").read_text()))
@@ -150,7 +158,7 @@ class Bench:
         for name in ("gmmhetLatent1", "gmmhetLatentSd1"):
             values = found.column(name)
             dealt = np.empty_like(values)
-            dealt[order] = values[np.argsort(found.coordinate(), kind="stable")]
+            dealt[order] = values[np.argsort(found.coordinate(normal=True), kind="stable")]
             columns[name] = [f"{v:.6f}" for v in dealt]
         latents = data.folder / "true_latents.star"
         write_particles(latents, read_particles(data.folder / "particles.star"), columns)

@@ -40,7 +40,7 @@ def conformation_area(found: NDArray[np.float32], true: NDArray[np.float32]) -> 
 def turning_maps(work: Bench, seed: int) -> Iterator[Figure]:
     data = work.simulate("turning", 0.04, seed)
     found = work.analyze(data, "likelihood")
-    state, latents = data.truth().state, found.latents(significant=False)
+    state, latents = data.truth().state, found.latents(significant=False, normal=True)
     true = {int(path.stem.split("_")[1]): read_map(path).data for path in (data.folder / "truth").glob("state_*.mrc")}
     shown = sorted(true)
     points = data.folder / "states.csv"

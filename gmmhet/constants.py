@@ -2,8 +2,8 @@
 
 __all__ = [
     "ANALYSIS_DIR", "CONTRAST", "ENGINE_PACKAGE", "ENV_ACTIVATION_VAR", "ENV_NAME", "ENV_TENSORFLOW", "LATENT",
-    "LATENT_SD", "LOG_LIKELIHOOD", "MAPS_DIR", "MODEL_DIR", "MODEL_FILE", "PARTICLE_ID", "PROGRAM_NAME", "PYTHON_VAR",
-    "REPORT_FILE",
+    "LATENT_SD", "LOG_LIKELIHOOD", "MAPS_DIR", "MODEL_DIR", "MODEL_FILE", "PARTICLE_ID", "PLACED", "PLACED_SD",
+    "PROGRAM_NAME", "PYTHON_VAR", "REPORT_FILE",
 ]
 
 PYTHON_VAR = "GMMHET_PYTHON"
@@ -23,4 +23,5 @@ REPORT_FILE = "report.html"
 # Columns of the STAR files, and (with an underscore before) attributes of the particles.
 PARTICLE_ID = "gmmhetParticleId"
 LATENT, LATENT_SD = "gmmhetLatent", "gmmhetLatentSd"
+PLACED, PLACED_SD = "gmmhetPlaced", "gmmhetPlacedSd"
 CONTRAST, LOG_LIKELIHOOD = "gmmhetContrast", "gmmhetLogLikelihood"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pwem.objects import Float, Particle, ParticleFlex, SetOfParticlesFlex
 
-from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID
+from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID, PLACED
 from gmmhet.convert.to_star import latent_columns
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import StarTable, read_star
@@ -19,13 +19,14 @@ _CLASS = "rlnClassNumber"
 
 
 def read_latents(star: str | os.PathLike[str]) -> dict[int, dict[str, float]]:
-    """Columns gmmhetLatent1.., gmmhetLatentSd1.., gmmhetContrast, gmmhetLogLikelihood of each particle id.
+    """Columns gmmhetLatent1.., gmmhetLatentSd1.., gmmhetPlaced1.., gmmhetPlacedSd1.. (where they are), gmmhetContrast,
+    gmmhetLogLikelihood of each particle id.
 
     Raises:
         InputError: the file, the id column or a number is missing, or an id stands twice.
     """
     table = _particles(star)
-    names = [c for c in table.columns if c.startswith(LATENT) or c in (CONTRAST, LOG_LIKELIHOOD)]
+    names = [c for c in table.columns if c.startswith((LATENT, PLACED)) or c in (CONTRAST, LOG_LIKELIHOOD)]
     values = np.stack([table.floats(c) for c in names], axis=1)
     return {i: dict(zip(names, map(float, row), strict=True)) for i, row in zip(_ids(table), values, strict=True)}
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pwem.objects import Particle, SetOfParticles
 
-from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID
+from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID, PLACED, PLACED_SD
 from gmmhet.convert.alignment import matrices_to_poses
 from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet
 from gmmhet.engine.errors import InputError
@@ -78,7 +78,8 @@ def latent_columns(particle: Particle) -> list[str]:
     """The columns of an analysis that a particle carries as attributes, in the engine's order."""
     modes = range(1, count_modes(particle) + 1)
     names = [f"{prefix}{k}" for prefix in (LATENT, LATENT_SD) for k in modes]
-    return names + [name for name in (CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
+    placed = [f"{prefix}{k}" for prefix in (PLACED, PLACED_SD) for k in modes]
+    return names + [name for name in (*placed, CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
 
 
 def _carried(particle: Particle) -> dict[str, object]:

@@ -59,7 +59,8 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
                      help="with --focus: the part in focus also shifts and turns as a rigid body in every particle; "
                      "modes are what it does beside that")
     sub.add_argument("--smoothness", type=float, metavar="ANGSTROM",
-                     help="distance over which movements and changes are alike (default: twice the resolution)")
+                     help="distance over which movements and changes are alike (default: 4/3 of the resolution, "
+                     "up to twice in large molecules)")
     sub.add_argument("--follow", choices=FOLLOW, default="auto",
                      help="large movements: conformations are followed from place to place, and modes are theirs: yes, "
                      "no, or where held-out particles prefer that (auto; tried where two modes are supported)")

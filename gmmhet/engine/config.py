@@ -132,7 +132,7 @@ class AnalyzeConfig:
     """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES.
     focus: mask of the Gaussians that may move; None: all. local_pose: these also move together as a rigid body, which
     the modes are then beside. symmetry: of the model; not C1: by asymmetric unit.
-    smoothness: Angstrom over which movements are alike; None: twice the resolution.
+    smoothness: Angstrom over which movements are alike; None: 4/3 of the resolution, up to twice in large molecules.
     follow: one of FOLLOW, whether large movements are followed from place to place.
     scratch: folder for the cropped images; None: the output."""
 
@@ -187,9 +187,10 @@ class AnalyzeConfig:
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
 
-    def correlation_length(self, resolution: float) -> float:
-        """Of the smooth fields, Angstrom; resolution: of the analysis."""
-        return 2.0 * resolution if self.smoothness is None else self.smoothness
+    def correlation_lengths(self, resolution: float) -> tuple[float, ...]:
+        """Of the smooth fields, Angstrom, the one to be preferred first; resolution: of the analysis."""
+        return (4 / 3 * resolution, 5 / 3 * resolution, 2 * resolution) if self.smoothness is None else (
+            self.smoothness,)
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,12 @@ def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     that projection by -2 pi i times a component of the frequency, widening them by the squared frequency.
 
     Args:
-        scalar: [N, A]; B are its columns times each of the five components of gmmhet.engine.basis.FieldBasis.
+        scalar: [N, A]; B are its columns times each of the components of gmmhet.engine.basis.FieldBasis and (the sixth)
+            a change of weights relative to those of the conformation, as one of the consensus makes; the fourth, which
+            modes make, is relative to the consensus'.
         moments: [n, M] the weights m.
     Returns:
-        [M, 5 A, 5 A].
+        [M, 6 A, 6 A].
     """
     posed = observer.posed(batch, state.pose)
     centers, moved = decoder.gaussians(state.z)
@@ -45,7 +47,7 @@ def curvature_sums(observer: Observer, scalar: NDArray[np.float64], batch: Batch
         for w in (moved, consensus, moved * decoder.variances))
     turned = tf.stack([displaced[:, :, 1], -displaced[:, :, 0]], axis=2)  # times -i
     parts = [turned * _along(observer, posed, axis)[:, tf.newaxis, tf.newaxis] for axis in range(3)]
-    parts += [changed, widened * (-0.5 * tf.reduce_sum(observer.along**2, 0))]
+    parts += [changed, widened * (-0.5 * tf.reduce_sum(observer.along**2, 0)), displaced]
     columns = tf.concat(parts, axis=1)
     gram = _followed_gram(observer, posed, decoder, factors, centers, moved, transfer, base, state, prior, columns,
                           following)
@@ -58,7 +60,8 @@ def tied_curvature(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     J_i(m, a) = sum_g amounts_img times the derivative by field a of copy g, turned with it.
 
     Args:
-        scalar: [N / G, A] over the unit. decoder: gmmhet.engine.subunits.SubunitModes. amounts: [n, M, G].
+        scalar: [N / G, A] over the unit. decoder: gmmhet.engine.subunits.SubunitModes. amounts: [n, M, G], the last of
+            M the consensus', whose changes of weights are relative to those of the conformation.
     Returns:
         [5 A M, 5 A M], m by m.
     """
@@ -86,7 +89,7 @@ def tied_curvature(observer: Observer, scalar: NDArray[np.float64], batch: Batch
     parts = summed(tf.reshape(along, [-1, count * 6, copies]), turned)
     parts = tf.reshape(parts, [-1, count, 3, 2, *turned.shape[2:]])
     moving = tf.einsum("nmxvaqphw,vphw->nmxaqphw", parts, observer.along)
-    changed = summed(amounts, images(consensus))
+    changed = tf.concat([summed(amounts[:, :-1], images(consensus)), summed(amounts[:, -1:], displaced)], axis=1)
     widened = summed(amounts, images(moved * decoder.variances)) * (-0.5 * tf.reduce_sum(observer.along**2, 0))
     columns = tf.concat([moving, changed[:, :, tf.newaxis], widened[:, :, tf.newaxis]], axis=2) * s[:, :, tf.newaxis]
     columns = tf.reshape(columns, [-1, count * 5 * scalar.shape[1], *columns.shape[4:]])

@@ -14,14 +14,15 @@ import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree, shortest_path
 from scipy.spatial.distance import cdist
 
-from gmmhet.engine.basis import ANGSTROM_PER_WEIGHT
+from gmmhet.engine.basis import ANGSTROM_PER_WEIGHT, FieldBasis
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
-from gmmhet.engine.maximise import bounded_step, moved
+from gmmhet.engine.maximise import moved
 from gmmhet.engine.progress import progress
 from gmmhet.engine.subspace import SubspaceEstimator
 
@@ -33,6 +34,8 @@ _PER_STATION, _FEWEST_AT_ONE, _STATIONS = 150, 30, (12, 48)
 _ROUNDS = 50  # of k-means
 _FINEST, _HARDLY = (0.4, 0.4, 0.7, 1.0), 1e6  # frequencies that steps see; noise of others, over their own
 _LARGEST_STEP = 0.25  # of the resolution that a step sees
+_LARGEST_CHANGE, _MOST_GAUSSIANS = 0.5, 0.95  # of weights; of the Gaussians, that keep to both
+_FIRST_ADDED = 1e-3  # of the median curvature
 _SAMPLE = 48  # particles whose curvature is looked at
 _DAMPING, _SETTLING = 0.1, 2
 _FAINT, _FADED = 0.1, 0.3  # of the median weight, and of its own: a Gaussian that is not there
@@ -148,14 +151,30 @@ def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) 
         seen_before = share
         hessian = len(some.rows) * (1 + _DAMPING) * curvature
         largest = _LARGEST_STEP * estimator.observer.grid.resolution / share
-        change = change + bounded_step(hessian + np.eye(basis.size), basis.adjoint(sums.gradient[-1]) - change,
-                                       lambda step: basis.fields(step)[np.newaxis], largest)
+        change = change + _damped_step(hessian + np.eye(basis.size), basis.adjoint(sums.gradient[-1]) - change, basis,
+                                       largest)
         current = moved(start, basis.fields(change), estimator.observer.grid)
         ensemble, _ = estimator.pass_over(current, ensemble, gradient=False, label="")
         value = float(ensemble.log_likelihood.sum() - 0.5 * change @ change)
         if value > best[0]:
             best = value, current
     return best[1]
+
+
+def _damped_step(hessian: Array, right: Array, basis: FieldBasis, largest: float) -> Array:
+    """(hessian + l)^-1 right, with the least l of a row from 0 under which most Gaussians move no further than a number
+    of Angstrom, and change their weights little: all of a station's step is damped, so that neighbours stay together.
+    """
+    added = 0.0
+    while True:
+        step = scipy.linalg.solve(hessian + added * np.eye(len(right)), right, assume_a="pos")
+        sizes = basis.fields(step)
+        lengths, changes = np.sqrt((sizes[:, :3] ** 2).sum(1)), np.abs(sizes[:, 3:])
+        moving = (sizes != 0).any(axis=1)
+        if not moving.any() or (np.quantile(lengths[moving], _MOST_GAUSSIANS) <= largest and
+                                np.quantile(changes[moving], _MOST_GAUSSIANS, axis=0).max() <= _LARGEST_CHANGE):
+            return np.asarray(step)
+        added = max(4 * added, _FIRST_ADDED * float(np.median(np.diag(hessian))))
 
 
 def _coarser(estimator: SubspaceEstimator, noise: Array, share: float) -> Array:

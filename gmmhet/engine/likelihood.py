@@ -19,6 +19,8 @@ __all__ = ["PIECES", "Fit", "calibrate", "fit_subspace", "infer", "log_likelihoo
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
+_SHORTEST, _MOST_DAMPED = 8.0, 50.0  # of a step after one that lost, how much shorter; of any
+_WATCHED_STEPS = 10
 _NOWHERE = NO_JOURNAL.page("")
 
 
@@ -77,7 +79,8 @@ class _Climb:
     def after(self, total: float, model: SubspaceModel, ensemble: Ensemble, sums: Sums) -> float:
         """Take note of a pass; returns what it gained over the best.
 
-        Damping falls after a step that kept its promise, and rises after one that did not (Nielsen 1999).
+        Damping falls after a step that kept its promise, and rises after one that did not (Nielsen 1999); after one
+        that lost, to where the parabola through both values and the slope before, twice the promise, is highest.
         """
         if self.best is None:
             self.best = total, model, ensemble, sums
@@ -86,10 +89,13 @@ class _Climb:
         kept = gain / max(self.promised, _NOISE_OF_PASS)
         if gain > -_NOISE_OF_PASS:
             if self.promised > _NOISE_OF_PASS:
-                self.damping = float(np.clip(self.damping * max(1 / 3, 1 - (2 * kept - 1) ** 3), 0.05, 4.0))
+                changed = self.damping * max(1 / 3, 1 - (2 * kept - 1) ** 3)
+                self.damping = float(np.clip(changed, 0.05, max(4.0, self.damping)))
             self.best = total, model, ensemble, sums
         else:
-            self.damping = max(4 * self.damping, 0.5)
+            slope = 2 * max(self.promised, _NOISE_OF_PASS)
+            shorter = (1 + self.damping) * min(2 * (slope - gain) / slope, _SHORTEST)
+            self.damping = min(shorter - 1, _MOST_DAMPED)
         return gain
 
     def step(self, estimator: SubspaceEstimator, *, modes: bool) -> tuple[SubspaceModel, Ensemble, float]:
@@ -109,15 +115,26 @@ class _Passes:
 
     Attributes:
         left: passes that may still be made. made: their number so far. settled: of the last ones, how many changed
-        little. eigenvalues, history: of Fit.
+        little. at_rest, held_out: log-likelihood of particles that are only watched, without modes and now.
+        eigenvalues, history: of Fit.
     """
 
     left: int
     climb: _Climb = field(default_factory=_Climb)
     made: int = 0
     settled: int = 0
+    at_rest: float | None = None
+    held_out: float = 0.0
     eigenvalues: Array = field(default_factory=lambda: np.zeros(0))
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def watch(self, estimator: SubspaceEstimator, model: SubspaceModel, watched: Ensemble) -> tuple[float, float]:
+        """Rise of the log-likelihood of particles that the model was not fitted to: since the last pass, and in all."""
+        if self.at_rest is None:
+            self.at_rest = self.held_out = _held_out(estimator, estimator.without_modes(model), watched)
+        before, self.held_out = self.held_out, _held_out(estimator, model, watched)
+        _LOG.debug("held-out log-likelihood per particle %.4f", self.held_out)
+        return self.held_out - before, self.held_out - self.at_rest
 
 
 #: what the pages of a fit hold (gmmhet.engine.checkpoint)
@@ -165,15 +182,16 @@ def spread_words(model: SubspaceModel) -> str:
 
 
 def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 10,
-          start: Ensemble | None = None, page: Page = _NOWHERE) -> Ensemble:
+          start: Ensemble | None = None, page: Page = _NOWHERE, label: str = "coordinates") -> Ensemble:
     """Coordinates of particles under a fixed model: steps until the mean log-likelihood stays, at most so many.
 
     Args:
+        label: of the progress that is shown; empty: none.
         page: what every step leaves, to go on from.
     """
     ensemble, before, left = page.read() or (Ensemble.blank(rows, model) if start is None else start, -np.inf, steps)
     while left:
-        ensemble, _ = estimator.pass_over(model, ensemble, gradient=False, label="coordinates")
+        ensemble, _ = estimator.pass_over(model, ensemble, gradient=False, label=label)
         mean = float(ensemble.log_likelihood.mean())
         left = 0 if mean < before + _NOISE_OF_PASS / 4 else left - 1
         before = mean
@@ -183,16 +201,18 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
 
 def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, *,
                  reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
-                 warm: Ensemble | None = None, page: Page = _NOWHERE) -> Fit:
+                 warm: Ensemble | None = None, watched: Ensemble | None = None, page: Page = _NOWHERE) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
-    Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference``; the
+    Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference`` or,
+    where particles are watched, when theirs twice rises by less than that share of what it has gained over rest; the
     best pass is kept.
 
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
         reference: log-likelihood per particle without motion.
         warm: start from the modes in the model instead, with the particles at these coordinates.
+        watched: particles that are not fitted, as in ``still``.
         page: what every pass leaves, to go on from, and in the end the fit.
     """
     state: Fit | _Passes = page.read() or _Passes(passes)
@@ -208,9 +228,14 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label, number=state.made)
         total = log_likelihood_total(estimator, current, ensemble)
         gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
-        little = abs(gain) < max(tolerance * (total - reference), _NOISE_OF_PASS)
-        state.settled = state.settled + 1 if little else 0
         assert climb.best is not None
+        if watched is None:
+            little = abs(gain) < max(tolerance * (total - reference), _NOISE_OF_PASS)
+            state.settled = state.settled + 1 if little else 0
+        elif climb.best[0] == total:  # of a pass that was undone nothing is learnt
+            gain, risen = state.watch(estimator, climb.best[1], watched)
+            little = gain < max(tolerance * risen, _NOISE_OF_PASS) and state.made > 0
+            state.settled = state.settled + 1 if little else 0
         state.history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this was undone
         state.made += 1
         state.left = 0 if state.settled >= 2 else state.left - 1
@@ -220,6 +245,12 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     fit = Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), state.eigenvalues, state.history)
     page.write(fit)
     return fit
+
+
+def _held_out(estimator: SubspaceEstimator, model: SubspaceModel, watched: Ensemble) -> float:
+    """Mean log-likelihood of particles that the model was not fitted to."""
+    found = infer(estimator, model, watched.rows, steps=_WATCHED_STEPS, start=watched.with_modes_of(model), label="")
+    return log_likelihood_total(estimator, model, found)
 
 
 def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, warm: Ensemble | None,

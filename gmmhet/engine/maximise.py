@@ -1,22 +1,24 @@
 """The M step: modes, consensus, noise, contrast and poses from the sums of one pass, and the choice of latent axes."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from gmmhet.engine.basis import FieldBasis
 from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.fourier import HalfPlane
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise", "update_spread"]
+__all__ = ["bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise",
+           "update_spread"]
 
 Array = NDArray[np.float64]
 _SMALLEST_SIGMA = 0.08  # of the resolution: narrower Gaussians look the same
-_FIRST_ADDED = 1e-3  # of the median curvature
-_LARGEST_RELATIVE, _MOST_GAUSSIANS = 0.5, 0.95  # of a bounded step
+_LARGEST_STEP, _LARGEST_RELATIVE = 0.4, 0.25  # of a Gaussian: of the resolution; of weight and squared width
+_OVER, _STIFFENED = 1.1, 10  # of these bounds; how often a step is looked at
 _SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
 
 
@@ -26,8 +28,7 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
 
     With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
     (n (1 + damping) <t t^T> (x) B^T J^T Q J B + 1) du = gradient - u; 1 is the unit prior of the coefficients, Q see
-    gmmhet.engine.curvature. Where the estimator has a largest step, l is added to the 1 (Levenberg) until the step is
-    no longer.
+    gmmhet.engine.curvature; no Gaussian goes far (see bounded_step).
 
     Args:
         modes: False: the consensus alone.
@@ -40,43 +41,68 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
     right = np.concatenate([own.ravel(), estimator.consensus_basis.adjoint(sums.gradient[k])])
     hessian = n * (1 + damping) * estimator.curvature(model, ensemble) + np.eye(len(right))
     step = np.zeros_like(right)
-    free = slice(0 if modes else own.size, None)
-
-    def fields(found: Array) -> Array:
-        every = np.zeros_like(right)
-        every[free] = found
-        of_modes = estimator.basis.fields(every[:own.size].reshape(own.shape))
-        return np.concatenate([of_modes, estimator.consensus_basis.fields(every[own.size:])[np.newaxis]])
-
-    step[free] = bounded_step(hessian[free, free], right[free], fields, estimator.largest_step)
+    start = 0 if modes else own.size
+    ends = np.cumsum([0, *[estimator.basis.size] * (k * modes), estimator.consensus_basis.size])
+    bases = [estimator.basis] * (k * modes) + [estimator.consensus_basis]
+    blocks = [(slice(a, b), basis) for a, b, basis in zip(ends[:-1], ends[1:], bases, strict=True)]
+    shorter = 1 + damping
+    step[start:] = bounded_step(hessian[start:, start:], right[start:], blocks,
+                                _LARGEST_STEP * estimator.observer.grid.resolution / shorter,
+                                _LARGEST_RELATIVE / shorter)
     of_modes, change = step[:own.size].reshape(own.shape), estimator.consensus_basis.fields(step[own.size:])
-    remaining = float(np.sqrt(np.sum(right * step) / len(right[free])))
+    remaining = float(np.sqrt(np.sum(right * step) / len(right[start:])))
     promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / n)
     changed = moved(model, change, estimator.observer.grid)
     return replace(changed, coefficients=model.coefficients + of_modes), remaining, promised
 
 
-def bounded_step(hessian: Array, right: Array, fields: Callable[[Array], Array], largest: float | None) -> Array:
-    """(hessian + l)^-1 right, with the least l of a row from 0 under which most Gaussians move no further than a number
-    of Angstrom, and change their weights and widths little.
+def bounded_step(hessian: Array, right: Array, blocks: Sequence[tuple[slice, FieldBasis]], largest: float,
+                 relative: float) -> Array:
+    """hessian^-1 right, with stiffness added to Gaussians that would move further than they may: a step of a quadratic
+    model is to be believed near by only, and the least certain Gaussians, which go furthest, decide nothing.
+
+    A component that goes r times as far as it may stays there, were it alone, under a stiffness of r - 1 over its
+    compliance b^T hessian^-1 b. Neighbours move together: what goes too far shares that stiffness with those of them
+    that do so too, and gets more where that is not enough.
 
     Args:
-        fields: of a step, to [F, N, 5]: one unit along each of the modes, the change of the consensus.
-        largest: Angstrom; None: however far.
+        blocks: which unknowns are coefficients of which basis: a mode's (one unit along it) or the consensus' change.
+        largest: Angstrom that a Gaussian may move. relative: how much its relative weight and the logarithm of its
+            squared width may change.
     """
-    added = 0.0
-    while True:
-        step = scipy.linalg.solve(hessian + added * np.eye(len(right)), right, assume_a="pos")
-        if largest is None or _within(largest, np.abs(fields(step))):
-            return np.asarray(step)
-        added = max(4 * added, _FIRST_ADDED * float(np.median(np.diag(hessian))))
+    limits, stiff = np.array([largest] * 3 + [relative] * 2), hessian.copy()
+    for last in (*[False] * _STIFFENED, True):
+        factor = scipy.linalg.cho_factor(stiff)
+        step = scipy.linalg.cho_solve(factor, right)
+        ratios = [_ratios(basis.fields(step[within]) / limits) for within, basis in blocks]
+        if last or all(ratio.max(initial=0.0) <= _OVER for ratio in ratios):
+            break
+        inverse = scipy.linalg.cho_solve(factor, np.eye(len(right)))
+        for (within, basis), ratio in zip(blocks, ratios, strict=True):
+            stiff[within, within] += _stiffness(basis, ratio, limits, inverse[within, within])
+    return np.asarray(step)
 
 
-def _within(largest: float, sizes: Array) -> bool:
-    sizes = sizes[:, (sizes > 0).any(axis=(0, 2))]  # Gaussians that may move at all
-    limits = ((np.sqrt((sizes[..., :3] ** 2).sum(-1)), largest), (sizes[..., 3], _LARGEST_RELATIVE),
-              (sizes[..., 4], _LARGEST_RELATIVE))
-    return all(np.quantile(of, _MOST_GAUSSIANS, axis=-1).max() <= most for of, most in limits)
+def _ratios(shares: Array) -> Array:
+    """[N, 5] how far each component goes, of what it may: x, y and z together."""
+    ratio = np.abs(shares)
+    ratio[:, :3] = np.sqrt((shares[:, :3] ** 2).sum(1))[:, None] * (ratio[:, :3] > 0)
+    return ratio
+
+
+def _stiffness(basis: FieldBasis, ratio: Array, limits: Array, compliance: Array) -> Array:
+    """[R, R] of what goes too far; compliance: [R, R] of the coefficients."""
+    total = np.zeros_like(compliance)
+    for component, mixing in enumerate(np.split(basis.mixing, 5)):
+        far = np.flatnonzero(ratio[:, component] > _OVER)
+        if len(far):
+            fields = basis.scalar[far]
+            rows = fields @ mixing / limits[component]
+            alike = fields / np.sqrt((fields**2).sum(1))[:, None]
+            shared = np.abs(alike @ alike.T).sum(1)
+            strength = (ratio[far, component] - 1) / (shared * np.einsum("cr,cr->c", rows @ compliance, rows))
+            total += (rows * strength[:, None]).T @ rows
+    return total
 
 
 def moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:

@@ -25,6 +25,7 @@ _SIGMAS = 4.0
 _SMALLEST_GAIN = 0.02
 _LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
 _NULL_PARTICLES = 750
+_WATCHED = 500  # particles of the other half-set, whose likelihood tells when a half-set's fit has settled
 _MOSTLY = 0.5
 
 
@@ -35,7 +36,8 @@ class ModeEvidence:
         null: 0.95 quantile of the gains where residuals got random signs. correlation: [K] of the coordinates of the
         same particles under the two half-sets' models; angles: [K] degrees between the two spaces of displacements.
         significant: number of leading modes that are real. models: of the two half-sets.
-        held_out: [n] log-likelihood of every particle under the model of the half-set that it is not in.
+        held_out: [n] log-likelihood of every particle under the model of the half-set that it is not in; that of a
+            sample told when the fit of that model had settled.
     """
 
     gain: Array
@@ -134,7 +136,7 @@ def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensembl
     def fitted(i: int) -> Fit:
         name = f"half-set {i + 1}, {n_modes} modes"
         fit = fit_subspace(estimator, model, still.at(rows[i]), n_modes, reference=reference, passes=12, label=name,
-                           page=journal.page(name))
+                           watched=still.at(_evenly(rows[1 - i], _WATCHED)), page=journal.page(name))
         return replace(fit, ensemble=fit.ensemble.without_spread())
 
     def of_others(i: int) -> Ensemble:
@@ -201,9 +203,9 @@ def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemb
     return float(np.quantile(held_out_gains(estimator, (first, second), found)[0], 0.95))
 
 
-def _evenly(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """At most _NULL_PARTICLES of the rows, from all over the file."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, _NULL_PARTICLES).astype(np.int64))]
+def _evenly(rows: NDArray[np.int64], most: int = _NULL_PARTICLES) -> NDArray[np.int64]:
+    """At most so many of the rows, from all over the file."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, most).astype(np.int64))]
 
 
 def _agreement(fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble]) -> Array:

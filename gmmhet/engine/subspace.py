@@ -1,5 +1,6 @@
 """Passes over the particles: the posterior of every one, and the sums that the M step needs."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = ["SubspaceEstimator"]
 
 Array = NDArray[np.float64]
 _LARGEST_FEW = 64
+_UNKNOWNS_PER_PARTICLE, _CURVATURE_SAMPLE = 3, (128, 768)
 
 
 class SubspaceEstimator(Replicated):
@@ -33,12 +35,12 @@ class SubspaceEstimator(Replicated):
         basis: of the modes. consensus_basis: of the changes of the consensus; both on the same scalar fields.
         seek: [R, R'] directions among which the first modes are sought.
         rigid: [6, N, 5] movements that a mode must do more than, when the poses may be in error.
-        largest_step: Angstrom that Gaussians move in one M step; None: as far as it takes them.
+        length: correlation length of the fields, Angstrom.
     """
 
     def __init__(self, cache: ParticleCache, observer: Observer, basis: FieldBasis, consensus_basis: FieldBasis, *,
                  batch_size: int, seed: int = 0, seek: Array | None = None, rigid: Array | None = None,
-                 largest_step: float | None = None) -> None:
+                 length: float = math.nan) -> None:
         self.cache = cache
         self.observer = observer
         self.basis = basis
@@ -47,7 +49,7 @@ class SubspaceEstimator(Replicated):
         self.seed = seed
         self.seek = np.eye(basis.size) if seek is None else seek
         self.rigid = rigid
-        self.largest_step = largest_step
+        self.length = length
         self.n_groups = int(cache.table.optics_index.max()) + 1
         self._flips: tuple[SubspaceEstimator, int, SubspaceModel, Ensemble] | None = None
         self._compile()
@@ -213,21 +215,27 @@ class SubspaceEstimator(Replicated):
 
     # -- sums over particles ------------------------------------------------------------------------------------
 
-    def curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int = 128) -> Array:
+    def curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int | None = None) -> Array:
         """Mean over a sample of particles of the Gauss-Newton curvature by (modes, change of the consensus).
 
+        Args:
+            sample: particles at most; None: so many that they tell of all unknowns: of too few, some direction looks
+                far flatter than it is, and steps along it go too far.
         Returns:
             [K R + R', K R + R'], in the coefficients of the two bases.
         """
-        chosen = _sample(ensemble, sample)
         k = model.n_modes
+        if sample is None:
+            unknowns = k * self.basis.size + self.consensus_basis.size
+            sample = int(np.clip(unknowns // _UNKNOWNS_PER_PARTICLE, *_CURVATURE_SAMPLE))
+        chosen = _sample(ensemble, sample)
         t = np.concatenate([model.coordinates(ensemble.z[chosen]), np.ones((len(chosen), 1))], axis=1)
         moments = np.einsum("nk,nl->nkl", t, t)
         if len(ensemble.covariance):
             moments[:, :k, :k] += ensemble.covariance[chosen][:, :k, :k]
         upper = np.triu_indices(k + 1)
         raw = self._raw_curvature(model, ensemble.at(chosen), moments[:, upper[0], upper[1]])
-        bases = [self.basis.mixing] * k + [self.consensus_basis.mixing]
+        bases = [_of_modes(self.basis)] * k + [_of_consensus(self.consensus_basis)]
         blocks: list[list[Any]] = [[None] * (k + 1) for _ in range(k + 1)]
         for i, j, block in zip(*upper, raw, strict=True):
             blocks[i][j] = bases[i].T @ block @ bases[j]
@@ -239,11 +247,12 @@ class SubspaceEstimator(Replicated):
         contrast integrated out."""
         some = ensemble.at(_sample(ensemble, sample))
         raw = self._raw_curvature(model, some, np.ones((len(some.rows), 1)), following=1.0)[0]
-        return np.asarray(self.basis.mixing.T @ raw @ self.basis.mixing)
+        mixing = _of_modes(self.basis)
+        return np.asarray(mixing.T @ raw @ mixing)
 
     def _raw_curvature(self, model: SubspaceModel, some: Ensemble, moments: Array, following: float = FOLLOWING,
                        ) -> Array:
-        """[M, 5 A, 5 A] means of curvature_sums."""
+        """[M, 6 A, 6 A] means of curvature_sums."""
         shares = [(some.at(part), moments[part]) for part in communicator().parts(len(moments), self._few)]
         total = communicator().total(self._curvature_of_some, (model, following), shares)
         return np.asarray(total / len(moments))
@@ -251,7 +260,7 @@ class SubspaceEstimator(Replicated):
     @smaller_batches
     def _curvature_of_some(self, model: SubspaceModel, following: float, some: Ensemble, moments: Array) -> Array:
         modes, white, prior = self.constants(model)
-        raw = 5 * self.basis.scalar.shape[1]
+        raw = 6 * self.basis.scalar.shape[1]
         total = np.zeros((moments.shape[1], raw, raw))
         for batch, state, weights in self._few_at_once(some, moments):
             total += self._curvature(batch, modes, white, state, prior, weights, following).numpy()
@@ -310,6 +319,17 @@ class SubspaceEstimator(Replicated):
         relative = tf.concat([pulled[..., :3], pulled[..., 3:] * modes.weights[:, tf.newaxis],
                               tf.zeros_like(pulled[..., 3:])], -1)
         return relative * batch.real[:, tf.newaxis, tf.newaxis]
+
+
+def _of_modes(basis: FieldBasis) -> Array:
+    """[6 A, R] from coefficients to the components of curvature_sums."""
+    return np.pad(basis.mixing, [(0, basis.scalar.shape[1]), (0, 0)])
+
+
+def _of_consensus(basis: FieldBasis) -> Array:
+    """The same where changes of weights are relative to those of the conformation."""
+    x, y, z, weight, width = np.split(basis.mixing, 5)
+    return np.concatenate([x, y, z, np.zeros_like(weight), width, weight])
 
 
 def _sample(ensemble: Ensemble, size: int) -> NDArray[np.int64]:

@@ -213,10 +213,10 @@ class SubunitEstimator(SubspaceEstimator):
         values, vectors = np.linalg.eigh(over_the_group(second, self.rotations))
         return replace(model, prior=(vectors * np.maximum(values, _LEAST_EIGENVALUE)) @ vectors.T)
 
-    def curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int = _SAMPLE) -> Array:
+    def curvature(self, model: SubspaceModel, ensemble: Ensemble, *, sample: int | None = None) -> Array:
         """As of SubspaceEstimator, in the coefficients of one unit; the coordinates of every copy are drawn from their
         posterior, each on its own."""
-        chosen = _spread(len(ensemble.rows), sample)
+        chosen = _spread(len(ensemble.rows), sample or _SAMPLE)
         z = ensemble.z[chosen].reshape(len(chosen), -1, model.n_modes)
         if len(ensemble.covariance):
             signs = np.random.default_rng([self.seed, len(z)]).choice([-1.0, 1.0], z.shape)

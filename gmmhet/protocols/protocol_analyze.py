@@ -77,7 +77,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                       help="The symmetry that the Gaussian model was made with (such as D7): every asymmetric unit of "
                            "every particle gets its own coordinates. C1: the molecule as a whole.")
         form.addParam("smoothness", FloatParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Smoothness (Å)",
-                      help="Distance over which movements and changes are alike. Empty: twice the resolution.")
+                      help="Distance over which movements and changes are alike. Empty: 4/3 of the resolution, "
+                           "up to twice in large molecules.")
         form.addParam("follow", EnumParam, choices=_FOLLOW_WORDS, default=0, expertLevel=LEVEL_ADVANCED,
                       label="Follow large movements",
                       help="Conformations are followed from place to place, and the modes are theirs: a part that "

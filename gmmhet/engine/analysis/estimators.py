@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, Local
 from gmmhet.engine.rigid import rigid_fields, scaling_field
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["PLAIN", "Detail", "bases", "first_model", "first_spread", "whole_estimator", "with_first_model"]
+__all__ = ["bases", "first_model", "first_spread", "whole_estimator", "with_first_model"]
 
 _POSITION_PRIOR = 4.0  # Angstrom
 _AMPLITUDE_PRIOR = 0.3
@@ -28,28 +28,17 @@ _LEAST_KEPT = 0.95
 _LOG = logging.getLogger("gmmhet")
 
 
-@dataclass(frozen=True)
-class Detail:
-    """How fine the fields are: correlation length of the modes' fields and of the consensus', as a share of the usual
-    one. largest_step: of the estimator, as a share of the resolution."""
-
-    modes: float = 1.0
-    consensus: float = 1.0
-    largest_step: float | None = None
-
-
-#: of the whole molecule or a part in focus, without knowledge of the motion
-PLAIN = Detail()
-
-
-def whole_estimator(prepared: Prepared, config: AnalyzeConfig, detail: Detail = PLAIN) -> SubspaceEstimator:
+def whole_estimator(prepared: Prepared, config: AnalyzeConfig, coarser: float = 1.0) -> SubspaceEstimator:
     """For the whole molecule, or its part in focus.
+
+    Args:
+        coarser: times the usual correlation length.
 
     Raises:
         InputError: fewer degrees of freedom than modes are asked for.
     """
     model, inside, resolution = prepared.model, prepared.in_focus, prepared.observer.grid.resolution
-    basis, consensus = bases(model.centers, inside, config, resolution, detail)
+    basis, consensus, length = bases(model.centers, inside, config, resolution, coarser)
     size = np.abs(model.weights)
     consensus = consensus.mixed(consensus.complement(scaling_field(len(model)), size))  # this is the contrast's
     seek, rigid = None, None
@@ -66,9 +55,8 @@ def whole_estimator(prepared: Prepared, config: AnalyzeConfig, detail: Detail = 
     if (config.modes or 1) > free:
         raise InputError(f"--modes is {config.modes or 'auto'}; the smooth fields of {inside.sum()} Gaussians have "
                          f"{free} degrees of freedom beside the poses'; expected no more modes than that, at least one")
-    largest = None if detail.largest_step is None else detail.largest_step * resolution
     options: dict[str, Any] = {"batch_size": prepared.batch_size, "seed": config.seed, "seek": seek, "rigid": rigid,
-                               "largest_step": largest}
+                               "length": length}
     if body is None:
         return SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, **options)
     return LocalPoseEstimator(prepared.cache, prepared.observer, basis, consensus, body=body, **options)
@@ -87,21 +75,30 @@ def with_first_model(prepared: Prepared, config: AnalyzeConfig) -> tuple[Subspac
 
 
 def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
-          detail: Detail = PLAIN) -> tuple[FieldBasis, FieldBasis]:
-    """Smooth fields of the modes, over the Gaussians inside alone, and of the changes of the consensus, over all."""
-    length = config.correlation_length(resolution)
-    scalar = smooth_basis(centers, length * detail.consensus, seed=config.seed)
+          coarser: float = 1.0) -> tuple[FieldBasis, FieldBasis, float]:
+    """Smooth fields of the modes, over the Gaussians inside alone, and of the changes of the consensus, over all; and
+    their correlation length, Angstrom."""
+    over = centers if inside.all() else centers[inside]
+    length, fields = _fields(over, [coarser * a for a in config.correlation_lengths(resolution)], config.seed)
+    scalar = fields if inside.all() else smooth_basis(centers, length, seed=config.seed)
     sizes = {"position": _POSITION_PRIOR * config.motion, "amplitude": _AMPLITUDE_PRIOR * config.occupancy}
     consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
-    if inside.all() and detail.modes == detail.consensus:
-        _tell_kept(scalar, length)
-        return FieldBasis.of(scalar, **sizes), consensus
-    focused = smooth_basis(centers[inside], length * detail.modes, seed=config.seed)
-    _tell_kept(focused, length * detail.modes)
-    local = np.zeros((len(centers), focused.shape[1]))
-    local[inside] = focused
+    if inside.all():
+        return FieldBasis.of(scalar, **sizes), consensus, length
+    local = np.zeros((len(centers), fields.shape[1]))
+    local[inside] = fields
     consensus, basis = FieldBasis.side_by_side(consensus, FieldBasis.of(local, **sizes))
-    return basis, consensus
+    return basis, consensus, length
+
+
+def _fields(centers: NDArray[np.float64], lengths: Sequence[float], seed: int) -> tuple[float, NDArray[np.float64]]:
+    """The first correlation length that as many smooth fields as are kept do for, or the last; and the fields."""
+    for length in lengths:
+        scalar = smooth_basis(centers, length, seed=seed)
+        if (scalar**2).sum(1).mean() >= _LEAST_KEPT:
+            return length, scalar
+    _tell_kept(scalar, length)
+    return length, scalar
 
 
 def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSpread | None) -> SubspaceModel:
@@ -118,10 +115,9 @@ def first_spread(resolution: float) -> PoseSpread:
 
 
 def _tell_kept(scalar: NDArray[np.float64], length: float) -> None:
-    """Warn where fields [N, A] of unit prior variance were cut to so few that much of it is missing."""
+    """Warn that fields [N, A] of unit prior variance were cut to so few that much of it is missing."""
     kept = (scalar**2).sum(1)
-    if kept.mean() < _LEAST_KEPT:
-        _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks "
+    _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks "
                      "for (%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
                      "--resolution, a longer --smoothness, or --focus on a part", scalar.shape[1], len(scalar),
                      100 * kept.mean(), length, 100 * kept.min())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.analysis.estimators import Detail, whole_estimator
+from gmmhet.engine.analysis.estimators import whole_estimator
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.basis import ANGSTROM_PER_WEIGHT
 from gmmhet.engine.checkpoint import Journal, Page
@@ -25,8 +25,9 @@ _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _LEAST_MODES = 2  # a movement that one straight line describes is not large
 _LEAST_SHARE = 0.05  # of the squares of all movements: a component that is a mode
-#: the fields are finer than those of a first search: what moves as one, and the Gaussians themselves, are known better
-_DETAIL = Detail(modes=2 / 3, consensus=0.5, largest_step=0.2)
+#: of the usual correlation length: while following, when few particles tell of each step; and of modes afterwards, when
+#: each Gaussian is known to stay with its piece of the molecule
+_COARSER, _FINER = 1.5, 0.75
 _BETTER = 0.1  # of a log-likelihood: another place is better
 _PASSES, _TOLERANCE = (12, 20), 0.003  # of a half-set, of all particles
 
@@ -197,6 +198,6 @@ def _way(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator:
     gaussians = GaussianModel(first.centers, first.weights, np.sqrt(first.variances), old.box, old.pixel_size,
                               old.resolution)
     there = replace(prepared, model=gaussians, in_focus=prepared.in_focus[source])
-    plain, fine = whole_estimator(there, config), whole_estimator(there, config, _DETAIL)
+    plain, fine = (whole_estimator(there, config, share) for share in (_COARSER, _FINER))
     root = plain.without_modes(first)
     return _Way(plain, fine, root, stations, particles, journal, reference, final.model.n_modes), source

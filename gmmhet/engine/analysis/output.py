@@ -70,6 +70,7 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
         "pose_errors": pose_errors(result, prepared.observer.grid.resolution, refine),
         "local_pose": result.local.entry() if result.local else None,
         "followed": result.followed, "halfset_angles": result.halfset_angles, "modes": modes,
+        "population": result.placement.entry() if result.placement else None,
         "leakage": _leakage(prepared, result), **(more or {}),
     }
     with replacing(folder / "summary.json") as temporary:
@@ -140,7 +141,7 @@ def _leakage(prepared: Prepared, result: AnalysisResult) -> list[dict[str, Any]]
 
 def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refine: bool) -> None:
     extra: dict[str, Sequence[str]] = {}
-    for name, columns in (("gmmhetLatent", result.coordinates), ("gmmhetLatentSd", result.deviations)):
+    for name, columns in result.columns.items():
         extra |= {f"{name}{k + 1}": number_texts(values, "%.6f") for k, values in enumerate(columns.T)}
     extra["gmmhetContrast"] = number_texts(result.contrast, "%.6g")
     told = np.nan_to_num(result.log_likelihood, posinf=0.0, neginf=0.0)

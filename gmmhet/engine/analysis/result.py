@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.placement import Placement
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.ensemble import PoseSpread
 
@@ -63,6 +64,7 @@ class AnalysisResult:
     Gaussian of the fitted model that each of them was a part of.
     modes_given: [K, N, 3] modes_position in the frame of the given poses, where that is another one: modes_position is
     seen from the part of the molecule that is still.
+    placement: coordinates along the real modes under the particles' own population; None where there are none.
     rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole, or of that part; None
     where movements were followed, which one straight line does not tell.
     """
@@ -96,10 +98,20 @@ class AnalysisResult:
     followed: dict[str, Any] | None = None
     source: NDArray[np.int64] | None = None
     modes_given: Array | None = None
+    placement: Placement | None = None
 
     @property
     def n_modes(self) -> int:
         return int(self.coordinates.shape[1])
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """Coordinates and posterior standard deviations by the stem of their names in latents.star: [n, K], or [n, S]
+        of those that are placed."""
+        found = {"gmmhetLatent": self.coordinates, "gmmhetLatentSd": self.deviations}
+        if self.placement is not None and self.placement.better:
+            found |= {"gmmhetPlaced": self.placement.mean, "gmmhetPlacedSd": self.placement.deviation}
+        return found
 
     @property
     def deviations(self) -> Array:
@@ -149,6 +161,8 @@ def overall_verdict(result: AnalysisResult, n_particles: int, inverted: bool, po
         words.append(f"{result.significant} {plural} supported by {n_particles} particles.")
     if result.followed is not None and result.significant:
         words.append(result.followed["words"])
+    if result.placement is not None and result.placement.better:
+        words.append(result.placement.entry()["words"])
     return " ".join(words)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.estimators import with_first_model
 from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
+from gmmhet.engine.analysis.placement import placed
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult, LocalMotion
 from gmmhet.engine.checkpoint import Journal
@@ -41,9 +42,10 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -
             lambda: held_out_gain_of_body(estimator, evidence.models, _halves(estimator.cache.table)))
         body = _local_motion(estimator, final, *gain, evidence.null)
     if large is None:
-        return _result(estimator, final, evidence, reference, config, body)
+        return _placed(_result(estimator, final, evidence, reference, config, body), prepared, config)
     result = _result(large.estimator, large.final, large.evidence, reference, config, body, as_given=True)
-    return dataclasses.replace(_about_particles(result), followed=large.entry(), source=large.source)
+    result = dataclasses.replace(result, followed=large.entry(), source=large.source)
+    return _about_particles(_placed(result, prepared, config))
 
 
 def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator: SubspaceEstimator,
@@ -64,13 +66,27 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estim
         few = MOST_TRIED
 
 
+def _placed(result: AnalysisResult, prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
+    """The same with coordinates along the modes that are real under the particles' own population."""
+    real_ones, halves = result.significant, _halves(prepared.cache.table)
+    covariance = result.covariance[:, :real_ones, :real_ones]
+    if not real_ones or not np.isfinite(covariance).all():
+        return result
+    placement = placed(result.coordinates[:, :real_ones], covariance, halves, seed=config.seed)
+    _LOG.info("%s", placement.entry()["words"])
+    return dataclasses.replace(result, placement=placement)
+
+
 def _about_particles(result: AnalysisResult) -> AnalysisResult:
     """The same with coordinates from a place where particles are: the mean of conformations far apart is none."""
     place = typical_place(result.coordinates, result.covariance)
     factor = 1 + place @ result.modes_amplitude
     factor = np.where(np.abs(factor) < _LEAST_FACTOR, _LEAST_FACTOR, factor)
+    placement = result.placement
+    if placement is not None:
+        placement = dataclasses.replace(placement, mean=placement.mean - place[:placement.mean.shape[1]])
     return dataclasses.replace(
-        result, coordinates=result.coordinates - place,
+        result, coordinates=result.coordinates - place, placement=placement,
         centers=result.centers + np.tensordot(place, result.modes_position, 1),
         weights=result.weights * factor, modes_amplitude=result.modes_amplitude / factor)
 
@@ -125,7 +141,7 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
         model.weights, displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
         np.diag(found.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
         min(evidence.significant, k), final.history,
-        {"correlation_length": config.correlation_length(estimator.observer.grid.resolution),
+        {"correlation_length": estimator.length,
          "coefficients_per_mode": estimator.basis.size,
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},

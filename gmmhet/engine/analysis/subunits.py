@@ -94,7 +94,7 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstima
     unit = dataclasses.replace(whole, centers=whole.centers[:size], weights=whole.weights[:size],
                                sigmas=whole.sigmas[:size])
     inside = prepared.in_focus.reshape(len(rotations), size).any(0)  # in one copy or more
-    basis, consensus = bases(unit.centers, inside, config, resolution)
+    basis, consensus, length = bases(unit.centers, inside, config, resolution)
     mass, spread = np.abs(unit.weights), None
     fixed = scaling_field(size)  # this is the contrast's
     if config.poses != "exact":  # a unit may turn in the whole, but the whole only with the poses
@@ -105,7 +105,7 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstima
         raise InputError(f"--modes is {config.modes}; the smooth fields of the {size} Gaussians of a unit have "
                          f"{basis.size} degrees of freedom; expected no more")
     estimator = SubunitEstimator(prepared.cache, prepared.observer, basis, consensus, batch_size=prepared.batch_size,
-                                 seed=config.seed, rotations=rotations)
+                                 seed=config.seed, rotations=rotations, length=length)
     plain = first_model(prepared, estimator, spread)
     fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}
     fields |= {"centers": unit.centers, "weights": unit.weights, "variances": unit.sigmas**2}
@@ -141,7 +141,7 @@ def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, ref
         np.asarray(modes.centers, np.float64), np.tile(model.weights, copies), position,
         np.tile(fields[..., 3], (1, copies)), np.average(model.noise, axis=0, weights=groups), information,
         evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,
-        {"correlation_length": config.correlation_length(estimator.observer.grid.resolution),
+        {"correlation_length": estimator.length,
          "coefficients_per_mode": estimator.basis.size,
          "log_likelihood_without_motion": reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},

@@ -23,14 +23,26 @@ class TestSmoothBasis(unittest.TestCase):
         centers = rng.normal(size=(2500, 3))
         centers *= 110 * rng.uniform(size=(2500, 1)) ** (1 / 3) / np.linalg.norm(centers, axis=1, keepdims=True)
         with self.assertLogs("gmmhet", "WARNING") as logs:
-            basis, _ = bases(centers, np.ones(2500, bool), AnalyzeConfig(), 10.0)
+            basis, _, length = bases(centers, np.ones(2500, bool), AnalyzeConfig(), 10.0)
         kept = (basis.scalar**2).sum(1).mean()
+        self.assertEqual(length, 20.0)
         self.assertIn(f"over 2500 Gaussians hold {100 * kept:.0f} %", logs.output[0])
         with self.assertNoLogs("gmmhet", "WARNING"):
             bases(centers, np.ones(2500, bool), AnalyzeConfig(), 40.0)
-            longer, _ = bases(centers, np.ones(2500, bool), AnalyzeConfig(smoothness=80.0), 10.0)
+            longer, _, _ = bases(centers, np.ones(2500, bool), AnalyzeConfig(smoothness=80.0), 10.0)
         kernel = np.exp(-0.5 * ((centers[:40, None] - centers[:40]) ** 2).sum(-1) / 80.0**2)
         np.testing.assert_allclose(longer.scalar[:40] @ longer.scalar[:40].T, kernel, atol=0.03)
+
+    def test_fields_are_as_fine_as_so_few_can_be(self) -> None:
+        rng = np.random.default_rng(3)
+        directions = rng.normal(size=(1000, 3))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        for radius, expected in ((50, 4 / 3), (67, 5 / 3), (78, 2)):
+            centers = radius * rng.uniform(size=(1000, 1)) ** (1 / 3) * directions
+            with self.assertNoLogs("gmmhet", "WARNING"):
+                basis, _, length = bases(centers, np.ones(1000, bool), AnalyzeConfig(), 10.0)
+            self.assertAlmostEqual(length, expected * 10.0)
+            self.assertGreater((basis.scalar**2).sum(1).mean(), 0.95)
 
     def test_interpolation_from_a_subset_reproduces_it_too(self) -> None:
         centers = np.random.default_rng(1).normal(size=(1800, 3)) * 20

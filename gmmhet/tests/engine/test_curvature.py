@@ -28,7 +28,7 @@ def _followed(dense: Dense, i: int, t: np.ndarray) -> np.ndarray:
 
 
 class TestCurvatureSums(unittest.TestCase):
-    def test_matches_the_dense_jacobian_of_all_five_components(self) -> None:
+    def test_matches_the_dense_jacobian_of_all_components(self) -> None:
         for poses in (0, 5):
             scene = Scene(n=3, groups=2)
             scalar = smooth_basis(scene.centers, 6.0)
@@ -39,11 +39,12 @@ class TestCurvatureSums(unittest.TestCase):
                           deviation=0.2)
             got = curvature_sums(scene.observer, scalar, scene.batch._replace(real=float32([1.0, 1.0, 0.0])),
                                  scene.linear_modes, dense.white, dense.state(t), dense.prior, float32(moments)).numpy()
-            size = 5 * scalar.shape[1]
+            size = 6 * scalar.shape[1]
             expected = np.zeros((3, size, size))
             for i in range(2):  # the third only fills the batch up
                 by_gaussian = dense.by_gaussian(i, t[i])
                 # a mode changes weights in proportion to the consensus' weight, not to that of the conformation
+                by_gaussian = np.concatenate([by_gaussian, by_gaussian[..., 3:4]], axis=-1)  # the consensus' do that
                 by_gaussian[..., 3] /= 1 + t[i, :2] @ scene.amplitude
                 jacobian = np.einsum("pja,jr->par", by_gaussian, scalar).reshape(-1, size)
                 gram = jacobian.T @ _followed(dense, i, t[i]) @ jacobian
@@ -70,7 +71,7 @@ class TestStep(unittest.TestCase):
         t = _random_state(scene, 5, rng)
         roots = rng.normal(size=(5, 2, 2)) * 0.3
         ensemble = Ensemble(np.arange(5), t[:, :2], t[:, 2:7], t[:, 7], roots @ roots.transpose(0, 2, 1))
-        gradient = rng.normal(size=(3, scene.gaussians, 5)) * np.array([1, 1, 1, 10, 10])
+        gradient = 0.4 * rng.normal(size=(3, scene.gaussians, 5)) * np.array([1, 1, 1, 10, 10])
         sums = Sums(gradient, np.zeros(noise.shape), np.array([3.0, 2.0]))
         estimator = SubspaceEstimator(scene.cache, scene.observer, basis, consensus, batch_size=8)
         new, remaining, _ = update_modes(estimator, model, ensemble, sums, damping=0.5)
@@ -81,9 +82,9 @@ class TestStep(unittest.TestCase):
         hessian = np.zeros((2 * own + size, 2 * own + size))
         for i in range(5):
             by_gaussian = dense.by_gaussian(i, t[i])
+            by_consensus = np.einsum("pja,rja->pr", by_gaussian, consensus.fields(np.eye(size)))
             by_gaussian[..., 3] /= 1 + t[i, :2] @ scene.amplitude
             by_mode = np.einsum("pja,rja->pr", by_gaussian, basis.fields(np.eye(own)))
-            by_consensus = np.einsum("pja,rja->pr", by_gaussian, consensus.fields(np.eye(size)))
             left = _followed(dense, i, t[i])
             whole = np.hstack([t[i, 0] * by_mode, t[i, 1] * by_mode, by_consensus])
             hessian += whole.T @ left @ whole

@@ -156,6 +156,7 @@ class TestDecoder(unittest.TestCase):
         expected = np.zeros_like(got)
         for i in range(scene.n):
             by_gaussian = dense.by_gaussian(i, t[i])
+            by_gaussian = np.concatenate([by_gaussian, by_gaussian[..., 3:4]], axis=-1)
             by_gaussian[..., 3] /= 1 + t[i, :_MODES] @ scene.amplitude
             jacobian = np.einsum("pja,jr->par", by_gaussian, scalar).reshape(-1, len(got))
             rest = dense.columns(i, t[i])[:, _MODES:]

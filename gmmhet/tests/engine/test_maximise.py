@@ -11,7 +11,7 @@ from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.likelihood import log_likelihood_total
-from gmmhet.engine.maximise import normalise, update_contrast, update_noise, update_spread
+from gmmhet.engine.maximise import bounded_step, normalise, update_contrast, update_noise, update_spread
 from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
@@ -71,6 +71,58 @@ class TestSpread(unittest.TestCase):
 
     def test_exact_poses_stay_exact(self) -> None:
         self.assertIsNone(update_spread(_model(4), self._ensemble(self.true)).spread)
+
+
+class TestBoundedStep(unittest.TestCase):
+    """Gaussians with fields of their own: one unknown a component."""
+
+    def setUp(self) -> None:
+        self.basis = FieldBasis.of(np.eye(6), position=1.0, amplitude=1.0, width=1.0)
+        rng = np.random.default_rng(8)
+        self.hessian = np.diag(rng.uniform(0.5, 2.0, 30))
+        self.wanted = rng.normal(size=30) * 0.02
+        self.blocks = [(slice(0, 30), self.basis)]
+
+    def step(self, hessian: np.ndarray, largest: float = 1.5) -> np.ndarray:
+        return self.basis.fields(bounded_step(hessian, hessian @ self.wanted, self.blocks, largest, 0.25))
+
+    def test_is_the_whole_step_where_nothing_goes_far(self) -> None:
+        np.testing.assert_allclose(self.step(self.hessian), self.basis.fields(self.wanted))
+
+    def test_what_goes_too_far_stops_at_its_bound_and_the_rest_goes_on(self) -> None:
+        fields = self.basis.fields(self.wanted)
+        fields[2, :3], fields[4, 3], fields[5, 4] = [3.0, 0.0, 4.0], -2.0, 0.7
+        self.wanted = fields.T.ravel()
+        found = self.step(self.hessian)
+        np.testing.assert_allclose(found[2, :3], [0.9, 0.0, 1.2], atol=1e-9)
+        np.testing.assert_allclose([found[4, 3], found[5, 4]], [-0.25, 0.25])
+        for at in ((2, slice(0, 3)), (4, 3), (5, 4)):
+            found[at] = fields[at] = 0.0
+        np.testing.assert_allclose(found, fields, atol=1e-12)
+
+    def test_stays_in_bounds_where_everything_hangs_together(self) -> None:
+        rng = np.random.default_rng(9)
+        root = rng.normal(size=(30, 40))
+        self.wanted = rng.normal(size=30) * 2.0
+        found = self.step(root @ root.T)
+        self.assertLess(np.sqrt((found[:, :3] ** 2).sum(1)).max(), 1.2 * 1.5)
+        self.assertLess(np.abs(found[:, 3:]).max(), 1.2 * 0.25)
+        self.assertGreater((root.T @ found.T.ravel()) @ (root.T @ self.wanted), 0.0)  # uphill still
+
+    def test_a_domain_that_moves_as_one_goes_as_far_as_it_may(self) -> None:
+        rng = np.random.default_rng(10)
+        centers = rng.uniform(-40, 40, (200, 3))
+        basis = FieldBasis.of(smooth_basis(centers, 16.0), position=4.0, amplitude=0.3, width=0.5)
+        field, moving = np.zeros((200, 5)), centers[:, 0] > 0
+        jacobian = basis.fields(np.eye(basis.size)).reshape(basis.size, -1)
+        hessian = 3 * jacobian @ jacobian.T + np.eye(basis.size)
+        for far in (1.3, 2.0, 5.0, 20.0):
+            field[moving, 1] = far * 3.0
+            wanted = basis.coefficients_of(field, np.ones(200))
+            found = basis.fields(bounded_step(hessian, hessian @ wanted, [(slice(None), basis)], 3.0, 0.25))
+            inner = np.abs(found[centers[:, 0] > 10, 1]) / 3.0
+            self.assertTrue(0.95 < np.median(inner) < 1.3, (far, np.median(inner)))
+            self.assertLess(np.median(np.abs(found[centers[:, 0] < -10, 1])) / 3.0, 0.3)
 
 
 class TestNormalise(unittest.TestCase):

@@ -74,6 +74,17 @@ class TestPlantedMotion(unittest.TestCase):
             scene.planes[:] = moving
         self.assertLess(values[0], 2.0)
 
+    def test_passes_end_where_watched_particles_gain_nothing_more(self) -> None:
+        """Six modes of few particles: what they learn after the first passes is noise."""
+        rows = np.arange(_PARTICLES)
+        fitted, watched = self.still.at(rows[::8]), self.still.at(rows[1::2])
+        reference = log_likelihood_total(self.estimator, self.model, self.still)
+        alone, seen = (fit_subspace(self.estimator, self.model, fitted, 6, reference=reference, passes=8, tolerance=0.0,
+                                    watched=those) for those in (None, watched))
+        self.assertEqual(len(alone.history), 8)
+        self.assertGreater(alone.history[-1]["log_likelihood"], alone.history[4]["log_likelihood"] + 0.1)
+        self.assertLess(len(seen.history), 6)
+
     def test_fit_climbs_to_the_planted_mode_and_coordinates(self) -> None:
         reference = log_likelihood_total(self.estimator, self.model, self.still)
         fit = fit_subspace(self.estimator, self.model, self.still, 1, reference=reference, passes=5)

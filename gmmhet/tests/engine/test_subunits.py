@@ -102,9 +102,11 @@ class TestSubunitModes(unittest.TestCase):
         expected = np.zeros(got.shape)
         for i in range(2):  # the third only fills the batch up
             by_gaussian = dense.by_gaussian(i, t[i])
-            by_gaussian[..., 3] /= 1 + t[i, :6] @ self.scene.amplitude
-            copies = np.stack([self.turned_back(by_gaussian, g) for g in range(3)])
-            columns = np.einsum("mg,gpja,jr->pmar", amounts[i], copies, scalar).reshape(len(by_gaussian), -1)
+            by_modes = by_gaussian.copy()  # in proportion to the consensus' weight, not to that of the conformation
+            by_modes[..., 3] /= 1 + t[i, :6] @ self.scene.amplitude
+            columns = [np.einsum("mg,gpja,jr->pmar", shares, np.stack([self.turned_back(by, g) for g in range(3)]),
+                                 scalar) for shares, by in ((amounts[i, :2], by_modes), (amounts[i, 2:], by_gaussian))]
+            columns = np.concatenate(columns, axis=1).reshape(len(by_gaussian), -1)
             rest = dense.columns(i, t[i])[:, 6:]
             inner = rest.T @ rest + dense.precision[6:, 6:]
             followed = columns - 0.5 * rest @ np.linalg.solve(inner, rest.T @ columns)  # half, see curvature_sums

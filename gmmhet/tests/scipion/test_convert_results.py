@@ -28,11 +28,13 @@ from gmmhet.tests.scipion.cases import ConvertCase
 
 class TestLatents(ConvertCase):
 
-    def latents(self, ids, modes=2, name="latents.star"):
+    def latents(self, ids, modes=2, name="latents.star", placed=0):
         columns = {"gmmhetParticleId": ids}
         for k in range(1, modes + 1):
             columns[f"gmmhetLatent{k}"] = [i + k / 10 for i in ids]
             columns[f"gmmhetLatentSd{k}"] = [0.5 / i for i in ids]
+        for k in range(1, placed + 1):
+            columns |= {f"gmmhetPlaced{k}": [2.0 * i + k for i in ids], f"gmmhetPlacedSd{k}": [0.1 * i for i in ids]}
         columns |= {"gmmhetContrast": [1.0 + i / 100 for i in ids], "gmmhetLogLikelihood": [-10.0 * i for i in ids]}
         path = self.folder / name
         write_star(path, [table_from("particles", columns)])
@@ -66,6 +68,15 @@ class TestLatents(ConvertCase):
         item = second.getFirstItem()
         self.assertEqual(len(item.getZFlex()), 1)
         self.assertFalse(item.hasAttribute("_gmmhetLatent2"))
+
+    def test_coordinates_under_the_population_go_with_them(self):
+        first = self.flexible(self.by_hand(), self.latents([9, 5, 2], placed=1))
+        item = first[5]
+        self.assertEqual(item.getAttributeValue("_gmmhetPlaced1"), 11.0)
+        self.assertEqual(item.getAttributeValue("_gmmhetPlacedSd1"), 0.5)
+        self.assertEqual(len(item.getZFlex()), 2)
+        again = self.flexible(first, self.latents([2, 5, 9], name="again.star"))
+        self.assertFalse(again.getFirstItem().hasAttribute("_gmmhetPlaced1"))
 
     def test_coordinates_are_written_for_the_engine(self):
         write_set_of_particles(self.flexible(self.by_hand(), self.latents([2, 5, 9])), self.folder / "out.star")
