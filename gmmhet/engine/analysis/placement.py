@@ -42,10 +42,11 @@ class Placement:
 
     def entry(self) -> dict[str, Any]:
         """summary.json's ``population``."""
-        words = f"({self.gain:+.2f} in log-likelihood for each held-out particle)"
-        words = (f"Coordinates are not normally distributed {words}: under the population that the particles tell they "
-                 "stand in the columns gmmhetPlaced of latents.star." if self.better else
-                 f"A normal distribution describes the coordinates as well as any other does {words}.")
+        gain = f"held-out particles gain {self.gain:+.2f} in log-likelihood each"
+        words = f"A normal distribution describes the coordinates as well as any other does ({gain})."
+        if self.better:
+            words = (f"Coordinates are not normally distributed ({gain}): those under the distribution that the "
+                     "particles themselves tell are the columns gmmhetPlaced of latents.star.")
         return {"better": self.better, "width": self.width, "heldout_gain": self.gain,
                 "heldout_gain_error": self.error, "words": words}
 
