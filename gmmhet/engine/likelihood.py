@@ -128,11 +128,17 @@ class _Passes:
     eigenvalues: Array = field(default_factory=lambda: np.zeros(0))
     history: list[dict[str, float]] = field(default_factory=list)
 
+    def settle(self, change: float, little: float) -> None:
+        """Count a pass that changed the log-likelihood by little or nothing."""
+        self.settled = self.settled + 1 if change < max(little, _NOISE_OF_PASS) else 0
+
     def watch(self, estimator: SubspaceEstimator, model: SubspaceModel, watched: Ensemble) -> tuple[float, float]:
-        """Rise of the log-likelihood of particles that the model was not fitted to: since the last pass, and in all."""
+        """Rise of the log-likelihood of particles that the model was not fitted to: since the last pass (the first has
+        none before it), and in all."""
+        before = self.held_out
         if self.at_rest is None:
-            self.at_rest = self.held_out = _held_out(estimator, estimator.without_modes(model), watched)
-        before, self.held_out = self.held_out, _held_out(estimator, model, watched)
+            before, self.at_rest = -math.inf, _held_out(estimator, estimator.without_modes(model), watched)
+        self.held_out = _held_out(estimator, model, watched)
         _LOG.debug("held-out log-likelihood per particle %.4f", self.held_out)
         return self.held_out - before, self.held_out - self.at_rest
 
@@ -230,12 +236,10 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
         assert climb.best is not None
         if watched is None:
-            little = abs(gain) < max(tolerance * (total - reference), _NOISE_OF_PASS)
-            state.settled = state.settled + 1 if little else 0
+            state.settle(abs(gain), tolerance * (total - reference))
         elif climb.best[0] == total:  # of a pass that was undone nothing is learnt
-            gain, risen = state.watch(estimator, climb.best[1], watched)
-            little = gain < max(tolerance * risen, _NOISE_OF_PASS) and state.made > 0
-            state.settled = state.settled + 1 if little else 0
+            rise, risen = state.watch(estimator, climb.best[1], watched)
+            state.settle(rise, tolerance * risen)
         state.history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this was undone
         state.made += 1
         state.left = 0 if state.settled >= 2 else state.left - 1

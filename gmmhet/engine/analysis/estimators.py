@@ -33,7 +33,6 @@ def whole_estimator(prepared: Prepared, config: AnalyzeConfig, coarser: float = 
 
     Args:
         coarser: times the usual correlation length.
-
     Raises:
         InputError: fewer degrees of freedom than modes are asked for.
     """
@@ -92,12 +91,19 @@ def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: Analy
 
 
 def _fields(centers: NDArray[np.float64], lengths: Sequence[float], seed: int) -> tuple[float, NDArray[np.float64]]:
-    """The first correlation length that as many smooth fields as are kept do for, or the last; and the fields."""
+    """The first correlation length that as many smooth fields as are kept do for, and the fields.
+
+    Where none is, the last, with a warning: fields of unit prior variance were cut to so few that much is missing.
+    """
     for length in lengths:
         scalar = smooth_basis(centers, length, seed=seed)
-        if (scalar**2).sum(1).mean() >= _LEAST_KEPT:
+        kept = (scalar**2).sum(1)
+        if kept.mean() >= _LEAST_KEPT:
             return length, scalar
-    _tell_kept(scalar, length)
+    _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks for "
+                 "(%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
+                 "--resolution, a longer --smoothness, or --focus on a part", scalar.shape[1], len(scalar),
+                 100 * kept.mean(), length, 100 * kept.min())
     return length, scalar
 
 
@@ -112,12 +118,3 @@ def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSp
 def first_spread(resolution: float) -> PoseSpread:
     """Errors of the poses to start from."""
     return PoseSpread(_FIRST_SHIFT * resolution, *np.deg2rad([_FIRST_ANGLE] * 2))
-
-
-def _tell_kept(scalar: NDArray[np.float64], length: float) -> None:
-    """Warn that fields [N, A] of unit prior variance were cut to so few that much of it is missing."""
-    kept = (scalar**2).sum(1)
-    _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks "
-                     "for (%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
-                     "--resolution, a longer --smoothness, or --focus on a part", scalar.shape[1], len(scalar),
-                     100 * kept.mean(), length, 100 * kept.min())

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.selection import real
+
 __all__ = ["Placement", "placed"]
 
 Array = NDArray[np.float64]
@@ -21,7 +23,6 @@ _CENTERS, _LEARNING = 500, 10_000  # of a mixture, and particles that its shares
 _WIDTHS = (0.05, 0.1, 0.2, 0.35, 0.6)
 _PASSES, _ENOUGH = 200, 1e-4  # of expectation-maximisation; rise of the log-likelihood per particle that ends them
 _AT_ONCE = 1 << 22
-_SIGMAS, _SMALLEST_GAIN = 4.0, 0.02
 _LEAST_VARIANCE, _LEAST_INFORMATION = 1e-12, 1e-6
 
 
@@ -175,7 +176,8 @@ def placed(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int6
     both, width = np.concatenate(some), _WIDTHS[best]
     mixture = _Mixture.learned(every.at(both), _centers(coordinates[both], covariance[both], rng), width)
     mean, deviation = mixture.posterior(every)
-    return Placement(mean, deviation, width, gain, error, gain > max(_SIGMAS * error, _SMALLEST_GAIN))
+    better = bool(real(np.array([gain]), np.array([error]), 0.0)[0])
+    return Placement(mean, deviation, width, gain, error, better)
 
 
 def _centers(coordinates: Array, covariance: NDArray[Any], rng: np.random.Generator) -> Array:

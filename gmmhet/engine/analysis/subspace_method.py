@@ -22,7 +22,7 @@ from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part
 from gmmhet.engine.selection import ModeEvidence, held_out_gain_of_body, real, select_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["by_likelihood", "search"]
+__all__ = ["by_likelihood", "halves_to_test", "search"]
 
 _NULL_SEED = 1
 _SMALLEST_HALF = 0.2
@@ -35,30 +35,30 @@ _LOG = logging.getLogger("gmmhet")
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
     estimator, start = with_first_model(prepared, config)
-    final, evidence, reference, large = _searched(prepared, config, journal, estimator, start)
+    halves = halves_to_test(prepared.cache.table)
+    final, evidence, reference, large = _searched(prepared, config, journal, estimator, start, halves)
     body = None
     if isinstance(estimator, LocalPoseEstimator):
         gain = journal.page("gain of the body").once(
-            lambda: held_out_gain_of_body(estimator, evidence.models, _halves(estimator.cache.table)))
+            lambda: held_out_gain_of_body(estimator, evidence.models, halves))
         body = _local_motion(estimator, final, *gain, evidence.null)
     if large is None:
-        return _placed(_result(estimator, final, evidence, reference, config, body), prepared, config)
+        return _placed(_result(estimator, final, evidence, reference, config, body), halves, config)
     result = _result(large.estimator, large.final, large.evidence, reference, config, body, as_given=True)
     result = dataclasses.replace(result, followed=large.entry(), source=large.source)
-    return _about_particles(_placed(result, prepared, config))
+    return _about_particles(_placed(result, halves, config))
 
 
 def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator: SubspaceEstimator,
-              start: SubspaceModel) -> tuple[Fit, ModeEvidence, float, Followed | None]:
+              start: SubspaceModel, halves: NDArray[np.int64]) -> tuple[Fit, ModeEvidence, float, Followed | None]:
     """What search gives, and what following large movements makes of it.
 
     Large movements take many modes about the average, and few that follow: so few are tried at first, and more where
     these do not do.
     """
     few = _BEFORE_FOLLOWING if may_follow(config) and config.modes is None else MOST_TRIED
-    halves = _halves(estimator.cache.table)
     while True:
-        final, evidence, reference = search(estimator, start, config, journal, most=few)
+        final, evidence, reference = search(estimator, start, halves, config, journal, most=few)
         large = followed(prepared, config, journal, estimator, final, evidence, halves, reference)
         enough = evidence.significant < few or (large is not None and large.final.model.n_modes < few)
         if enough or few == MOST_TRIED:
@@ -66,9 +66,9 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estim
         few = MOST_TRIED
 
 
-def _placed(result: AnalysisResult, prepared: Prepared, config: AnalyzeConfig) -> AnalysisResult:
+def _placed(result: AnalysisResult, halves: NDArray[np.int64], config: AnalyzeConfig) -> AnalysisResult:
     """The same with coordinates along the modes that are real under the particles' own population."""
-    real_ones, halves = result.significant, _halves(prepared.cache.table)
+    real_ones = result.significant
     covariance = result.covariance[:, :real_ones, :real_ones]
     if not real_ones or not np.isfinite(covariance).all():
         return result
@@ -102,21 +102,21 @@ def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error:
                        part.inside > 0, gain, error, significant)
 
 
-def search(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeConfig, journal: Journal,
-           most: int = MOST_TRIED) -> tuple[Fit, ModeEvidence, float]:
+def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[np.int64], config: AnalyzeConfig,
+           journal: Journal, most: int = MOST_TRIED) -> tuple[Fit, ModeEvidence, float]:
     """From a first model to modes: the fit of all particles, what half-sets say, and the log-likelihood at rest.
 
     What is in the journal is not done again.
 
     Args:
-        most: modes that are tried, where their number is to be found.
+        halves: [n] of halves_to_test. most: modes that are tried, where their number is to be found.
     """
     cache = estimator.cache
     calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"],
                                   page=journal.page("calibration"))
     reference = log_likelihood_total(estimator, calibrated, still)
     still = still.without_spread()
-    evidence = select_modes(estimator, calibrated, still, _halves(cache.table), config.modes, reference=reference,
+    evidence = select_modes(estimator, calibrated, still, halves, config.modes, reference=reference,
                             seed=config.seed + _NULL_SEED, journal=journal, most=most)
     return _all_particles(estimator, evidence, still, config, reference, journal), evidence, reference
 
@@ -151,7 +151,7 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
         modes_given=fields[..., :3] if still else None)
 
 
-def _halves(table: ParticleTable) -> NDArray[np.int64]:
+def halves_to_test(table: ParticleTable) -> NDArray[np.int64]:
     """Half-sets for the test of significance; every other image when the file's own leave one half nearly empty."""
     share = float(np.mean(table.halves == 1))
     if min(share, 1 - share) >= _SMALLEST_HALF:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gmmhet.engine import checkpoint
 from gmmhet.engine.analysis import analyze, stage
-from gmmhet.engine.analysis.subspace_method import search
+from gmmhet.engine.analysis.subspace_method import halves_to_test, search
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, SimulateConfig
@@ -98,7 +98,9 @@ class TestSearch(unittest.TestCase):
         """What search gives, as plain values, and the number of passes it made."""
         with mock.patch.object(SubspaceEstimator, "pass_over", autospec=True, side_effect=SubspaceEstimator.pass_over,
                                ) as passes:
-            final, evidence, reference = search(self.estimator, self.start, AnalyzeConfig(), journal or self.journal())
+            final, evidence, reference = search(
+                self.estimator, self.start, halves_to_test(self.estimator.cache.table), AnalyzeConfig(),
+                journal or self.journal())
         arrays: list[Any] = []
         tree = checkpoint._packed((final, evidence, reference), arrays)
         return (tree, [a.tobytes() for a in arrays]), passes.call_count
@@ -115,7 +117,8 @@ class TestSearch(unittest.TestCase):
                                    side_effect=SubspaceEstimator.pass_over) as passes:
                 try:
                     with KilledAt(number, written=bool(number % 2)):
-                        search(self.estimator, self.start, AnalyzeConfig(), self.journal())
+                        search(self.estimator, self.start, halves_to_test(self.estimator.cache.table), AnalyzeConfig(),
+                               self.journal())
                     alive = True
                 except Killed:
                     alive = False
