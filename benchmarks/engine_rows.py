@@ -35,14 +35,15 @@ _AT_THE_CEILING = 0.99  # of the oracle's: no goal asks for more
 
 
 def _turn(data: DataSet, found: Analysis) -> tuple[float, str]:
-    """Median angle error, and what it was read out from."""
+    """Median angle error, and what it was read out from; the same from coordinates under a normal prior."""
     angles = data.truth().coordinates[:, 0]
     best: tuple[float, str] = (np.inf, "")
     for significant in (True, False):
         latents = found.latents(significant=significant)
         error, neighbours = turn_read_out(latents, angles)
         if error < best[0]:
-            best = error, f"{error:.2f} ({latents.shape[1]} z, {neighbours} near)"
+            normal, _ = turn_read_out(found.latents(significant=significant, normal=True), angles)
+            best = error, f"{error:.2f} ({latents.shape[1]} z, {neighbours} near; {normal:.2f} normal)"
     return best
 
 

@@ -81,6 +81,11 @@ class FieldBasis:
         """R."""
         return int(self.mixing.shape[1])
 
+    @property
+    def changes_weights(self) -> NDArray[np.bool_]:
+        """[R] the coefficients that change weights; the others displace Gaussians or widen them."""
+        return np.asarray(np.any(np.split(self.mixing, 5)[3] != 0, axis=0))
+
     def fields(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """[..., R] to [..., N, 5]."""
         split = (u @ self.mixing.T).reshape(*u.shape[:-1], 5, self.scalar.shape[1])

@@ -42,6 +42,8 @@ class SubspaceModel:
         noise: [G, shells] variance of the real part, by optics group.
         contrast_mean, contrast_deviation: prior of the contrast.
         spread: prior of the errors of the poses; None: they are exact.
+        relevance: [K, 2] prior variance of each mode's coefficients, of those that displace Gaussians and of those that
+            change their weights; None: 1.
     """
 
     centers: Array
@@ -52,10 +54,23 @@ class SubspaceModel:
     contrast_mean: float
     contrast_deviation: float
     spread: PoseSpread | None = None
+    relevance: Array | None = None
 
     @property
     def n_modes(self) -> int:
         return len(self.coefficients)
+
+    @property
+    def relevances(self) -> Array:
+        """relevance, in figures."""
+        return np.ones((self.n_modes, 2)) if self.relevance is None else self.relevance
+
+    def relevance_of(self, n_modes: int) -> Array | None:
+        """relevance where there are so many modes, of which the leading ones are those of this model."""
+        if self.relevance is None:
+            return None
+        kept = min(n_modes, self.n_modes)
+        return np.vstack([self.relevance[:kept], np.ones((n_modes - kept, 2))])
 
     @property
     def n_latent(self) -> int:

@@ -202,6 +202,6 @@ def modes_along(estimator: SubspaceEstimator, root: SubspaceModel, track: Track,
     fields[..., :4] = (values[:n_modes, None] * right[:n_modes]).reshape(n_modes, -1, 4) / size
     fields[..., 3] /= ANGSTROM_PER_WEIGHT
     coefficients = np.stack([estimator.basis.coefficients_of(field, np.abs(middle)) for field in fields])
-    model = replace(root, centers=mean, weights=middle, coefficients=coefficients)
+    model = replace(root, centers=mean, weights=middle, coefficients=coefficients, relevance=None)
     places = sized @ right[:n_modes].T / np.maximum(values[:n_modes], 1e-12)  # of stations without particles too
     return model, places, values**2 / np.sum(values**2)

@@ -69,15 +69,16 @@ class _Climb:
 
     Attributes:
         best: log-likelihood, model, particles and sums of the best pass. damping: of the next step. promised: what the
-        last step was to gain.
+        last step was to gain, with the prior; prior: what it gained of that.
     """
 
     best: tuple[float, SubspaceModel, Ensemble, Sums] | None = None
     damping: float = 0.1
     promised: float = 0.0
+    prior: float = 0.0
 
     def after(self, total: float, model: SubspaceModel, ensemble: Ensemble, sums: Sums) -> float:
-        """Take note of a pass; returns what it gained over the best.
+        """Take note of a pass; returns what it gained over the best, with the prior of the modes.
 
         Damping falls after a step that kept its promise, and rises after one that did not (Nielsen 1999); after one
         that lost, to where the parabola through both values and the slope before, twice the promise, is highest.
@@ -85,7 +86,7 @@ class _Climb:
         if self.best is None:
             self.best = total, model, ensemble, sums
             return np.inf
-        gain = total - self.best[0]
+        gain = total - self.best[0] + self.prior
         kept = gain / max(self.promised, _NOISE_OF_PASS)
         if gain > -_NOISE_OF_PASS:
             if self.promised > _NOISE_OF_PASS:
@@ -103,8 +104,8 @@ class _Climb:
         assert self.best is not None
         _, model, ensemble, sums = self.best
         grid = estimator.observer.grid
-        new, remaining, self.promised = update_modes(estimator, model, ensemble, sums, damping=self.damping,
-                                                     modes=modes)
+        new, remaining, self.promised, self.prior = update_modes(estimator, model, ensemble, sums,
+                                                                 damping=self.damping, modes=modes)
         new = update_contrast(update_noise(new, sums, grid), ensemble).with_nuisances_of(ensemble, self.damping)
         return update_spread(new, ensemble, damping=self.damping), ensemble, remaining
 
@@ -115,7 +116,8 @@ class _Passes:
 
     Attributes:
         left: passes that may still be made. made: their number so far. settled: of the last ones, how many changed
-        little. at_rest, held_out: log-likelihood of particles that are only watched, without modes and now.
+        little. at_rest, held_out: log-likelihood of particles that are only watched, without modes and now; top: the
+        largest, with the model and the particles of that pass.
         eigenvalues, history: of Fit.
     """
 
@@ -125,6 +127,7 @@ class _Passes:
     settled: int = 0
     at_rest: float | None = None
     held_out: float = 0.0
+    top: tuple[float, SubspaceModel, Ensemble] | None = None
     eigenvalues: Array = field(default_factory=lambda: np.zeros(0))
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -132,13 +135,17 @@ class _Passes:
         """Count a pass that changed the log-likelihood by little or nothing."""
         self.settled = self.settled + 1 if change < max(little, _NOISE_OF_PASS) else 0
 
-    def watch(self, estimator: SubspaceEstimator, model: SubspaceModel, watched: Ensemble) -> tuple[float, float]:
-        """Rise of the log-likelihood of particles that the model was not fitted to: since the last pass (the first has
-        none before it), and in all."""
+    def watch(self, estimator: SubspaceEstimator, watched: Ensemble) -> tuple[float, float]:
+        """Rise of the log-likelihood of particles that the best pass' model was not fitted to: since the last pass (the
+        first has none before it), and in all."""
+        assert self.climb.best is not None
+        _, model, ensemble, _ = self.climb.best
         before = self.held_out
         if self.at_rest is None:
             before, self.at_rest = -math.inf, _held_out(estimator, estimator.without_modes(model), watched)
         self.held_out = _held_out(estimator, model, watched)
+        if self.top is None or self.held_out > self.top[0]:
+            self.top = self.held_out, model, ensemble
         _LOG.debug("held-out log-likelihood per particle %.4f", self.held_out)
         return self.held_out - before, self.held_out - self.at_rest
 
@@ -211,8 +218,8 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
     Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference`` or,
-    where particles are watched, when theirs twice rises by less than that share of what it has gained over rest; the
-    best pass is kept.
+    where particles are watched, when theirs twice rises by less than that share of what it has gained over rest. The
+    best pass is kept, by the likelihood of those.
 
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
@@ -238,14 +245,14 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
         if watched is None:
             state.settle(abs(gain), tolerance * (total - reference))
         elif climb.best[0] == total:  # of a pass that was undone nothing is learnt
-            rise, risen = state.watch(estimator, climb.best[1], watched)
-            state.settle(rise, tolerance * risen)
+            rise, risen = state.watch(estimator, watched)
+            state.settle(rise if state.made or warm is None else 0.0, tolerance * risen)  # as good as it was begun
         state.history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this was undone
         state.made += 1
         state.left = 0 if state.settled >= 2 else state.left - 1
         page.write(state)
     assert climb.best is not None
-    _, best, particles, _ = climb.best
+    _, best, particles = state.top or climb.best[:3]
     fit = Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), state.eigenvalues, state.history)
     page.write(fit)
     return fit

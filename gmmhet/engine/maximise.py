@@ -1,4 +1,4 @@
-"""The M step: modes, consensus, noise, contrast and poses from the sums of one pass, and the choice of latent axes."""
+"""The M step: modes and their relevance, consensus, noise, contrast and poses from the sums of a pass; latent axes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,33 +13,39 @@ from gmmhet.engine.fourier import HalfPlane
 from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise",
-           "update_spread"]
+           "update_spread", "updated_relevance"]
 
 Array = NDArray[np.float64]
 _SMALLEST_SIGMA = 0.08  # of the resolution: narrower Gaussians look the same
 _LARGEST_STEP, _LARGEST_RELATIVE = 0.4, 0.25  # of a Gaussian: of the resolution; of weight and squared width
+_LEAST_DETERMINED = 0.02  # of the coefficients
+_LARGEST_CHANGE, _RELEVANCE = 10.0, (1e-4, 1e3)  # of a prior variance in a pass; what it may be
 _OVER, _STIFFENED = 1.1, 10  # of these bounds; how often a step is looked at
 _SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
 
 
 def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums, *,
-                 damping: float = 0.0, modes: bool = True) -> tuple[SubspaceModel, float, float]:
+                 damping: float = 0.0, modes: bool = True) -> tuple[SubspaceModel, float, float, float]:
     """Gauss-Newton step on the modes and on the smooth part of the consensus, together.
 
     With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
-    (n (1 + damping) <t t^T> (x) B^T J^T Q J B + 1) du = gradient - u; 1 is the unit prior of the coefficients, Q see
-    gmmhet.engine.curvature; no Gaussian goes far (see bounded_step).
+    (n (1 + damping) <t t^T> (x) B^T J^T Q J B + P) du = gradient - P u; P is the precision of the prior (relevance; 1
+    for the consensus, about where it is), Q see gmmhet.engine.curvature; no Gaussian goes far (see bounded_step). The
+    relevance of the modes follows (see updated_relevance).
 
     Args:
         modes: False: the consensus alone.
     Returns:
-        the new model; the length of the remaining gradient in the metric of its own curvature, per coefficient; and
-        what the step promises to gain in log-likelihood per particle.
+        the new model; the length of the remaining gradient in the metric of its own curvature, per coefficient; what
+        the step promises to gain in log-likelihood and log prior per particle; and what of that is of the prior.
     """
     n, k = len(ensemble.rows), model.n_modes
-    own = estimator.basis.adjoint(sums.gradient[:k]) - model.coefficients
+    kinds = estimator.basis.changes_weights.astype(np.int64)
+    own = estimator.basis.adjoint(sums.gradient[:k]) - model.coefficients / model.relevances[:, kinds]
     right = np.concatenate([own.ravel(), estimator.consensus_basis.adjoint(sums.gradient[k])])
-    hessian = n * (1 + damping) * estimator.curvature(model, ensemble) + np.eye(len(right))
+    precision = np.diag(np.append(1 / model.relevances[:, kinds], np.ones(estimator.consensus_basis.size)))
+    curvature = n * estimator.curvature(model, ensemble)
+    hessian = (1 + damping) * curvature + precision
     step = np.zeros_like(right)
     start = 0 if modes else own.size
     ends = np.cumsum([0, *[estimator.basis.size] * (k * modes), estimator.consensus_basis.size])
@@ -53,7 +59,33 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
     remaining = float(np.sqrt(np.sum(right * step) / len(right[start:])))
     promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / n)
     changed = moved(model, change, estimator.observer.grid)
-    return replace(changed, coefficients=model.coefficients + of_modes), remaining, promised
+    coefficients, relevance = model.coefficients + of_modes, model.relevance
+    if modes:
+        factor = scipy.linalg.cho_factor(curvature + precision)
+        variances = np.diag(scipy.linalg.cho_solve(factor, np.eye(len(right))))[:own.size].reshape(own.shape)
+        relevance = updated_relevance(model.relevances, coefficients, variances, kinds)
+    prior = float(np.sum((model.coefficients**2 - coefficients**2) / model.relevances[:, kinds])) / (2 * n)
+    return replace(changed, coefficients=coefficients, relevance=relevance), remaining, promised, prior
+
+
+def updated_relevance(relevance: Array, coefficients: Array, variances: Array, kinds: NDArray[np.int64]) -> Array:
+    """[K, 2] prior variances a of the coefficients u, one step to where their evidence is largest: a = sum u^2 / gamma,
+    gamma = sum (1 - variance / a) the number of coefficients that the data determine (MacKay 1992).
+
+    What the data do not ask for (changes of weights in a pure motion) is thus held near zero.
+
+    Args:
+        relevance: [K, 2] a so far. coefficients, variances: [K, R] posterior mode and variances under it.
+        kinds: [R] which of the two each coefficient has.
+    """
+    new = relevance.copy()
+    for kind in np.unique(kinds):
+        at, old = kinds == kind, relevance[:, kind]
+        determined = (1 - variances[:, at] / old[:, np.newaxis]).sum(1)
+        fitted = (coefficients[:, at] ** 2).sum(1) / np.maximum(determined, _LEAST_DETERMINED * at.sum())
+        change = np.clip(fitted / old, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        new[:, kind] = np.clip(old * change, *_RELEVANCE)
+    return new
 
 
 def bounded_step(hessian: Array, right: Array, blocks: Sequence[tuple[slice, FieldBasis]], largest: float,
@@ -142,7 +174,9 @@ def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ense
     consensus = sums.gradient[-1:]
     gradient = np.tensordot(inverse, sums.gradient[:-1] - mean[:, None, None] * consensus, 1)
     gradient = np.concatenate([gradient, consensus])
-    final = estimator.with_prior_of(replace(centred, coefficients=signs[:, None] * coefficients), turned)
+    relevance = None if model.relevance is None else (forward**2).T @ model.relevance
+    final = estimator.with_prior_of(
+        replace(centred, coefficients=signs[:, None] * coefficients, relevance=relevance), turned)
     return final, turned, replace(sums, gradient=gradient)
 
 

@@ -16,7 +16,8 @@ from gmmhet.engine.local_pose import LocalPoseModel
 from gmmhet.engine.rigid import rigid_part
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["ModeEvidence", "evidence_of", "held_out_gain_of_body", "held_out_gains", "real", "select_modes"]
+__all__ = ["ModeEvidence", "evidence_of", "held_out_gain_of_body", "held_out_gains", "real", "select_modes",
+           "watched"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ _SIGMAS = 4.0
 _SMALLEST_GAIN = 0.02
 _LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
 _NULL_PARTICLES = 750
-_WATCHED = 500  # particles of the other half-set, whose likelihood tells when a half-set's fit has settled
+_WATCHED = 500
 _MOSTLY = 0.5
 
 
@@ -136,7 +137,7 @@ def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensembl
     def fitted(i: int) -> Fit:
         name = f"half-set {i + 1}, {n_modes} modes"
         fit = fit_subspace(estimator, model, still.at(rows[i]), n_modes, reference=reference, passes=12, label=name,
-                           watched=still.at(_evenly(rows[1 - i], _WATCHED)), page=journal.page(name))
+                           watched=still.at(watched(rows[1 - i])), page=journal.page(name))
         return replace(fit, ensemble=fit.ensemble.without_spread())
 
     def of_others(i: int) -> Ensemble:
@@ -201,6 +202,11 @@ def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemb
                      for r in few)
     found = infer(estimator, first.model, few[1]), infer(estimator, second.model, few[0])
     return float(np.quantile(held_out_gains(estimator, (first, second), found)[0], 0.95))
+
+
+def watched(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the particles of the other half-set, those whose likelihood tells when a half-set's fit has settled."""
+    return _evenly(rows, _WATCHED)
 
 
 def _evenly(rows: NDArray[np.int64], most: int = _NULL_PARTICLES) -> NDArray[np.int64]:

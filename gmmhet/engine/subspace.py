@@ -197,8 +197,8 @@ class SubspaceEstimator(Replicated):
         return self.with_coefficients(model, np.zeros((1, self.basis.size)))
 
     def with_coefficients(self, model: SubspaceModel, coefficients: Array) -> SubspaceModel:
-        """The model with other modes [K', R]."""
-        return replace(model, coefficients=coefficients)
+        """The model with other modes [K', R]; what was known of leading modes is kept."""
+        return replace(model, coefficients=coefficients, relevance=model.relevance_of(len(coefficients)))
 
     def with_prior_of(self, model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
         """The model with the prior of the coordinates that the ensemble, of unit variance, tells; here always 1."""

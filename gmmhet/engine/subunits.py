@@ -198,13 +198,14 @@ class SubunitEstimator(SubspaceEstimator):
         return modes, white, prior._replace(precision=tf.constant(np.linalg.inv(model.prior), tf.float32))
 
     def with_coefficients(self, model: SubspaceModel, coefficients: Array) -> SubspaceModel:
-        """The model with other modes; what was known of the coordinates of leading modes is kept, others are apart."""
+        """The model with other modes; what was known of leading modes is kept, the coordinates of others are apart."""
         assert isinstance(model, SubunitModel)
         g, old, new = len(self.rotations), model.n_modes, len(coefficients)
         kept = min(old, new)
         prior = np.eye(g * new).reshape(g, new, g, new)
         prior[:, :kept, :, :kept] = model.prior.reshape(g, old, g, old)[:, :kept, :, :kept]
-        return replace(model, coefficients=coefficients, prior=prior.reshape(g * new, g * new))
+        return replace(model, coefficients=coefficients, prior=prior.reshape(g * new, g * new),
+                       relevance=model.relevance_of(new))
 
     def with_prior_of(self, model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
         """C as the mean of z z^T + M (the M step of expectation-maximisation), the same over the group."""

@@ -17,7 +17,7 @@ from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, Local
 from gmmhet.engine.rigid import rigid_fields, scaling_field
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["bases", "first_model", "first_spread", "whole_estimator", "with_first_model"]
+__all__ = ["bases", "finer_length", "first_model", "first_spread", "prior_sizes", "whole_estimator", "with_first_model"]
 
 _POSITION_PRIOR = 4.0  # Angstrom
 _AMPLITUDE_PRIOR = 0.3
@@ -25,19 +25,21 @@ _WIDTH_PRIOR = 0.5  # of the logarithm of the squared width
 _FIRST_LOCAL = 0.15  # of the resolution: how far a part with a pose of its own moves, to start from
 _FIRST_SHIFT, _FIRST_ANGLE = 0.1, 1.5  # of the resolution; degrees
 _LEAST_KEPT = 0.95
+_FINER, _SHORTEST = 2 / 3, 0.5  # of a correlation length; of the resolution
 _LOG = logging.getLogger("gmmhet")
 
 
-def whole_estimator(prepared: Prepared, config: AnalyzeConfig, coarser: float = 1.0) -> SubspaceEstimator:
+def whole_estimator(prepared: Prepared, config: AnalyzeConfig, lengths: Sequence[float] | None = None,
+                    ) -> SubspaceEstimator:
     """For the whole molecule, or its part in focus.
 
     Args:
-        coarser: times the usual correlation length.
+        lengths: see bases.
     Raises:
         InputError: fewer degrees of freedom than modes are asked for.
     """
     model, inside, resolution = prepared.model, prepared.in_focus, prepared.observer.grid.resolution
-    basis, consensus, length = bases(model.centers, inside, config, resolution, coarser)
+    basis, consensus, length = bases(model.centers, inside, config, resolution, lengths)
     size = np.abs(model.weights)
     consensus = consensus.mixed(consensus.complement(scaling_field(len(model)), size))  # this is the contrast's
     seek, rigid = None, None
@@ -74,13 +76,17 @@ def with_first_model(prepared: Prepared, config: AnalyzeConfig) -> tuple[Subspac
 
 
 def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
-          coarser: float = 1.0) -> tuple[FieldBasis, FieldBasis, float]:
+          lengths: Sequence[float] | None = None) -> tuple[FieldBasis, FieldBasis, float]:
     """Smooth fields of the modes, over the Gaussians inside alone, and of the changes of the consensus, over all; and
-    their correlation length, Angstrom."""
+    their correlation length, Angstrom.
+
+    Args:
+        lengths: correlation lengths, Angstrom, the one to be preferred first; None: the usual ones.
+    """
     over = centers if inside.all() else centers[inside]
-    length, fields = _fields(over, [coarser * a for a in config.correlation_lengths(resolution)], config.seed)
+    length, fields = _fields(over, lengths or config.correlation_lengths(resolution), config.seed)
     scalar = fields if inside.all() else smooth_basis(centers, length, seed=config.seed)
-    sizes = {"position": _POSITION_PRIOR * config.motion, "amplitude": _AMPLITUDE_PRIOR * config.occupancy}
+    sizes = dict(zip(("position", "amplitude"), _sizes(config), strict=True))
     consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
     if inside.all():
         return FieldBasis.of(scalar, **sizes), consensus, length
@@ -90,6 +96,32 @@ def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: Analy
     return basis, consensus, length
 
 
+def finer_length(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
+                 length: float) -> float | None:
+    """The next shorter correlation length than one, Angstrom, that as many smooth fields as are kept do for; None where
+    there is none, the length is the user's, or Gaussians that near are not told apart."""
+    finer = _FINER * length
+    if config.smoothness is not None or finer < _SHORTEST * resolution:
+        return None
+    return finer if _kept(smooth_basis(centers[inside], finer, seed=config.seed)).mean() >= _LEAST_KEPT else None
+
+
+def _sizes(config: AnalyzeConfig) -> NDArray[np.float64]:
+    """[2] prior root mean square of displacements (per axis, Angstrom) and relative changes of weights; 0: there are
+    none."""
+    return np.array([_POSITION_PRIOR * config.motion, _AMPLITUDE_PRIOR * config.occupancy])
+
+
+def prior_sizes(model: SubspaceModel, config: AnalyzeConfig) -> NDArray[np.float64]:
+    """[K, 2] root mean squares of a displacement and of a relative change of weight along each mode under its prior."""
+    return np.asarray(np.sqrt(model.relevances * np.array([3, 1])) * _sizes(config))
+
+
+def _kept(scalar: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[N] share of the prior variance that fields hold."""
+    return np.asarray((scalar**2).sum(1))
+
+
 def _fields(centers: NDArray[np.float64], lengths: Sequence[float], seed: int) -> tuple[float, NDArray[np.float64]]:
     """The first correlation length that as many smooth fields as are kept do for, and the fields.
 
@@ -97,7 +129,7 @@ def _fields(centers: NDArray[np.float64], lengths: Sequence[float], seed: int) -
     """
     for length in lengths:
         scalar = smooth_basis(centers, length, seed=seed)
-        kept = (scalar**2).sum(1)
+        kept = _kept(scalar)
         if kept.mean() >= _LEAST_KEPT:
             return length, scalar
     _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks for "

@@ -24,6 +24,7 @@ __all__ = ["Followed", "followed", "may_follow"]
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _LEAST_MODES = 2  # a movement that one straight line describes is not large
+_REACHED = 0.95  # of the Gaussians move less than the furthest ones
 _LEAST_SHARE = 0.05  # of the squares of all movements: a component that is a mode
 #: of the usual correlation length: while following, when few particles tell of each step; and of modes afterwards, when
 #: each Gaussian is known to stay with its piece of the molecule
@@ -148,7 +149,7 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
     Returns:
         None where that was not asked for, does not apply, or does not explain held-out particles better.
     """
-    if not may_follow(config) or (config.follow == "auto" and evidence.significant < _LEAST_MODES):
+    if not may_follow(config) or (config.follow == "auto" and not _large(estimator, final, evidence)):
         return None
     way, source = _way(prepared, config, journal, estimator, final, reference)
     every = np.arange(len(halves))
@@ -177,6 +178,16 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
                     final.model.n_modes, better)
 
 
+def _large(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence) -> bool:
+    """Whether movements take more than one mode, and go further than the resolution: density that moves less is where
+    straight lines say, what moves more fades here and rises there."""
+    fields = estimator.basis.fields(final.model.coefficients[:evidence.significant])
+    reach = float(np.quantile(np.sqrt((fields[..., :3] ** 2).sum((0, 2))), _REACHED))
+    resolution = estimator.observer.grid.resolution
+    _LOG.info("the furthest Gaussians move by %.1f A (root mean square), the resolution is %.1f A", reach, resolution)
+    return evidence.significant >= _LEAST_MODES and reach > resolution
+
+
 def _number(way: _Way, every: NDArray[np.int64], evidence: ModeEvidence) -> int:
     """Of components that are more than a small part of the movements; not more than modes of the first search."""
     counts = np.bincount(way.stations.of, minlength=len(way.stations.places)).astype(np.float64)
@@ -198,6 +209,7 @@ def _way(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator:
     gaussians = GaussianModel(first.centers, first.weights, np.sqrt(first.variances), old.box, old.pixel_size,
                               old.resolution)
     there = replace(prepared, model=gaussians, in_focus=prepared.in_focus[source])
-    plain, fine = (whole_estimator(there, config, share) for share in (_COARSER, _FINER))
+    usual = config.correlation_lengths(prepared.observer.grid.resolution)
+    plain, fine = (whole_estimator(there, config, [share * a for a in usual]) for share in (_COARSER, _FINER))
     root = plain.without_modes(first)
     return _Way(plain, fine, root, stations, particles, journal, reference, final.model.n_modes), source

@@ -188,11 +188,13 @@ def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k:
         name = f"frame_{number:02d}.mrc"
         _write_density(motion / name, frame)
         frames.append({"file": f"{motion.name}/{name}", "coordinate": float(place[k]), "place": place.tolist()})
+    prior = dict(zip(("displacement", "weight_change"), result.prior_sizes[k].tolist(), strict=True)) if (
+        result.prior_sizes is not None) else None
     return {
         "variance": float(result.spectrum[k]), "heldout_gain": float(result.gain[k]), "null_quantile": result.null,
         "halfset_correlation": float(result.correlation[k]),
         "median_posterior_sd": float(np.median(result.deviations[:, k])),
         "significant": bool(k < result.significant) if np.isfinite(result.gain[k]) else None,
         "rigid_share": None if result.rigid_share is None else float(result.rigid_share[k]),
-        "largest_displacement": size, "verdict": mode_verdict(result, k, size), "frames": frames,
+        "largest_displacement": size, "prior": prior, "verdict": mode_verdict(result, k, size), "frames": frames,
     }

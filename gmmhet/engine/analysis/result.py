@@ -64,6 +64,8 @@ class AnalysisResult:
     Gaussian of the fitted model that each of them was a part of.
     modes_given: [K, N, 3] modes_position in the frame of the given poses, where that is another one: modes_position is
     seen from the part of the molecule that is still.
+    prior_sizes: [K, 2] root mean squares of displacements (Angstrom) and of relative changes of weights along a mode,
+    under its prior.
     placement: coordinates along the real modes under the particles' own population; None where there are none.
     rigid_share: [K] share of each mode's displacement that is a rigid movement of the whole, or of that part; None
     where movements were followed, which one straight line does not tell.
@@ -98,6 +100,7 @@ class AnalysisResult:
     followed: dict[str, Any] | None = None
     source: NDArray[np.int64] | None = None
     modes_given: Array | None = None
+    prior_sizes: Array | None = None
     placement: Placement | None = None
 
     @property

@@ -6,7 +6,8 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.analysis.estimators import with_first_model
+from gmmhet.engine.analysis.estimators import finer_length, prior_sizes, whole_estimator, with_first_model
+from gmmhet.engine.analysis.finer import in_finer_fields
 from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
 from gmmhet.engine.analysis.placement import placed
 from gmmhet.engine.analysis.preparation import Prepared
@@ -37,6 +38,9 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -
     estimator, start = with_first_model(prepared, config)
     halves = halves_to_test(prepared.cache.table)
     final, evidence, reference, large = _searched(prepared, config, journal, estimator, start, halves)
+    if large is None:
+        estimator, final, evidence = in_finer_fields(lambda old: _finer(prepared, config, old), estimator, final,
+                                                     evidence, halves, journal, reference, config.modes)
     body = None
     if isinstance(estimator, LocalPoseEstimator):
         gain = journal.page("gain of the body").once(
@@ -64,6 +68,13 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estim
         if enough or few == MOST_TRIED:
             return final, evidence, reference, large
         few = MOST_TRIED
+
+
+def _finer(prepared: Prepared, config: AnalyzeConfig, estimator: SubspaceEstimator) -> SubspaceEstimator | None:
+    """The estimator of the next shorter correlation length."""
+    length = finer_length(prepared.model.centers, prepared.in_focus, config, prepared.observer.grid.resolution,
+                          estimator.length)
+    return None if length is None else whole_estimator(prepared, config, [length])
 
 
 def _placed(result: AnalysisResult, halves: NDArray[np.int64], config: AnalyzeConfig) -> AnalysisResult:
@@ -147,7 +158,7 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=None if as_given else shares,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        pose_deviations=np.sqrt(found.pose_variance), local=body,
+        prior_sizes=prior_sizes(model, config), pose_deviations=np.sqrt(found.pose_variance), local=body,
         modes_given=fields[..., :3] if still else None)
 
 

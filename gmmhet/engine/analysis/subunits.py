@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.broken import Asymmetry, asymmetry
-from gmmhet.engine.analysis.estimators import bases, first_model, first_spread
+from gmmhet.engine.analysis.estimators import bases, first_model, first_spread, prior_sizes
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
@@ -148,7 +148,8 @@ def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, ref
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.tile(np.sqrt(model.variances), copies), noise_by_group=model.noise,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        pose_deviations=np.sqrt(found.pose_variance), span=found.z.reshape(-1, k))
+        prior_sizes=prior_sizes(model, config), pose_deviations=np.sqrt(found.pose_variance),
+        span=found.z.reshape(-1, k))
 
 
 def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose: Array | None = None) -> None:

@@ -67,14 +67,16 @@ class TestStep(unittest.TestCase):
         fields = basis.fields(coefficients)
         scene.position, scene.amplitude = fields[..., :3], fields[..., 3]
         noise = rng.uniform(80, 300, (2, scene.grid.n_shells))
-        model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, coefficients, noise, 1.0, 0.2, _SPREAD)
+        relevance = np.array([[0.5, 2.0], [3.0, 0.2]])
+        model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, coefficients, noise, 1.0, 0.2, _SPREAD,
+                              relevance)
         t = _random_state(scene, 5, rng)
         roots = rng.normal(size=(5, 2, 2)) * 0.3
         ensemble = Ensemble(np.arange(5), t[:, :2], t[:, 2:7], t[:, 7], roots @ roots.transpose(0, 2, 1))
         gradient = 0.4 * rng.normal(size=(3, scene.gaussians, 5)) * np.array([1, 1, 1, 10, 10])
         sums = Sums(gradient, np.zeros(noise.shape), np.array([3.0, 2.0]))
         estimator = SubspaceEstimator(scene.cache, scene.observer, basis, consensus, batch_size=8)
-        new, remaining, _ = update_modes(estimator, model, ensemble, sums, damping=0.5)
+        new, remaining, promised, of_prior = update_modes(estimator, model, ensemble, sums, damping=0.5)
 
         dense = Dense(scene, noise, poses=5, precision=np.eye(2), pose_precision=_SPREAD.precision, mean=1.0,
                       deviation=0.2)
@@ -89,10 +91,13 @@ class TestStep(unittest.TestCase):
             whole = np.hstack([t[i, 0] * by_mode, t[i, 1] * by_mode, by_consensus])
             hessian += whole.T @ left @ whole
             hessian[:2 * own, :2 * own] += np.kron(ensemble.covariance[i], by_mode.T @ left @ by_mode)
+        kinds = [3 * scalar.shape[1], scalar.shape[1]]  # coefficients that displace, and that change weights
+        prior = np.concatenate([np.repeat(of_mode, kinds) for of_mode in relevance])
         right = np.concatenate([np.einsum("kja,rja->kr", gradient[:2], basis.fields(np.eye(own))).ravel()
-                                - coefficients.ravel(),
+                                - coefficients.ravel() / prior,
                                 np.einsum("ja,rja->r", gradient[2], consensus.fields(np.eye(size)))])
-        step = np.linalg.solve(1.5 * hessian + np.eye(len(right)), right)
+        precision = np.diag(np.append(1 / prior, np.ones(size)))
+        step = np.linalg.solve(1.5 * hessian + precision, right)
         np.testing.assert_allclose((new.coefficients - coefficients).ravel(), step[:2 * own],
                                    atol=5e-3 * np.abs(step).max())
         change = consensus.fields(step[2 * own:])
@@ -102,8 +107,20 @@ class TestStep(unittest.TestCase):
         np.testing.assert_allclose(np.log(new.variances / scene.sigmas**2), change[:, 4],
                                    atol=5e-3 * np.abs(change[:, 4]).max())
         self.assertAlmostEqual(remaining, np.sqrt(right @ step / len(right)), delta=1e-3 * remaining)
-        alone, _, _ = update_modes(estimator, model, ensemble, sums, damping=0.5, modes=False)
+        whole = right @ step - 0.5 * step @ (1.5 * hessian + precision) @ step
+        self.assertAlmostEqual(promised, whole / 5, delta=1e-2 * abs(whole))
+        before, after = (np.sum(u.ravel() ** 2 / prior) / 2 for u in (coefficients, new.coefficients))
+        self.assertAlmostEqual(of_prior, (before - after) / 5)
+        variances = np.diag(np.linalg.inv(hessian + precision))[:2 * own].reshape(2, own)
+        for k, kind in np.ndindex(2, 2):
+            at = np.repeat([0, 1], kinds) == kind
+            determined = np.sum(1 - variances[k, at] / relevance[k, kind])
+            told = relevance[k, kind] * np.clip(
+                np.sum(new.coefficients[k, at] ** 2) / max(determined, 0.02 * at.sum()) / relevance[k, kind], 0.1, 10)
+            self.assertAlmostEqual(new.relevance[k, kind] / told, 1.0, delta=0.03)
+        alone, *_ = update_modes(estimator, model, ensemble, sums, damping=0.5, modes=False)
         np.testing.assert_array_equal(alone.coefficients, coefficients)
+        np.testing.assert_array_equal(alone.relevance, relevance)
         self.assertGreater(np.abs(alone.centers - scene.centers).max(), 1e-4)
 
 

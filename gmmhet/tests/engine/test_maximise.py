@@ -5,13 +5,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.ensemble import Ensemble, PoseSpread, SubspaceModel, Sums
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.likelihood import log_likelihood_total
-from gmmhet.engine.maximise import bounded_step, normalise, update_contrast, update_noise, update_spread
+from gmmhet.engine.maximise import (
+    bounded_step,
+    normalise,
+    update_contrast,
+    update_noise,
+    update_spread,
+    updated_relevance,
+)
 from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
@@ -21,6 +28,59 @@ def _model(n_shells: int, noise: Any = 1.0, **changed: Any) -> SubspaceModel:
               "coefficients": np.zeros((1, 1)), "noise": np.full((1, n_shells), 1.0) * noise, "contrast_mean": 1.0,
               "contrast_deviation": 0.1}
     return SubspaceModel(**(values | changed))
+
+
+class TestRelevance(unittest.TestCase):
+    """Coefficients u ~ N(0, a of their kind) that data tell as y = u + noise of a known covariance."""
+
+    def test_fixed_point_has_the_largest_evidence(self) -> None:
+        rng = np.random.default_rng(3)
+        kinds = np.repeat([0, 1], [40, 30])
+        true = np.array([0.09, 2.0])[kinds]
+        root = rng.normal(size=(70, 200)) / np.sqrt(200)
+        noise = 0.1 * root @ root.T
+        seen = rng.normal(size=70) * np.sqrt(true) + np.linalg.cholesky(noise) @ rng.normal(size=70)
+
+        def cost(logs: np.ndarray) -> float:
+            total = np.diag(np.exp(logs)[kinds]) + noise
+            return float(np.linalg.slogdet(total)[1] + seen @ np.linalg.solve(total, seen))
+
+        best = np.exp(minimize(cost, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}).x)
+        relevance = np.ones((1, 2))
+        for _ in range(200):
+            covariance = np.linalg.inv(np.linalg.inv(noise) + np.diag(1 / relevance[0, kinds]))
+            mode = covariance @ np.linalg.solve(noise, seen)
+            relevance = updated_relevance(relevance, mode[np.newaxis], np.diag(covariance)[np.newaxis], kinds)
+        np.testing.assert_allclose(relevance[0], best, rtol=1e-3)
+
+    def test_what_the_data_do_not_ask_for_goes_to_nothing(self) -> None:
+        relevance, kinds = np.ones((2, 2)), np.repeat([0, 1], 20)
+        noise = 0.01
+        seen = np.zeros((2, 40))
+        seen[0, :20] = np.random.default_rng(0).normal(size=20)
+        for _ in range(10):
+            variances = 1 / (1 / noise + 1 / relevance[:, kinds])
+            relevance = updated_relevance(relevance, variances * seen / noise, variances, kinds)
+        self.assertAlmostEqual(relevance[0, 0], np.mean(seen[0, :20] ** 2) - noise, delta=1e-3)
+        np.testing.assert_allclose([relevance[0, 1], *relevance[1]], 1e-4)
+
+    def test_it_turns_with_the_modes(self) -> None:
+        """u' = forward^T u of independent u has the variances (forward^2)^T a: by many draws."""
+        rng, shells = np.random.default_rng(5), 4
+        coefficients = rng.normal(size=(2, 3))
+        z = rng.normal(size=(500, 2)) @ np.array([[1.0, 0.4], [0.0, 2.0]])
+        ensemble = Ensemble(np.arange(500), z, np.zeros((500, 0)), np.ones(500), np.zeros((500, 2, 2)),
+                            mean_covariance=np.zeros((2, 2)), information=np.diag([5.0, 1.0]))
+        grid: Any = SimpleNamespace(resolution=10.0)
+        estimator: Any = SimpleNamespace(
+            basis=FieldBasis(np.ones((1, 1)), np.vstack([np.eye(3), np.zeros((2, 3))])),
+            observer=SimpleNamespace(grid=grid), with_prior_of=lambda model, _: model)
+        model = _model(shells, coefficients=coefficients, relevance=np.array([[0.5, 1.0], [2.0, 3.0]]))
+        sums = Sums(np.zeros((3, 1, 5)), np.ones((1, shells)), np.ones(1))
+        turned, _, _ = normalise(estimator, model, ensemble, sums)
+        forward = np.linalg.lstsq(coefficients.T, turned.coefficients.T, rcond=None)[0]
+        draws = rng.normal(size=(200_000, 2)) * np.sqrt([0.5, 2.0])
+        np.testing.assert_allclose(turned.relevance[:, 0], (draws @ forward).var(0), rtol=0.02)
 
 
 class TestSpread(unittest.TestCase):

@@ -1,0 +1,110 @@
+"""Finer fields: kept where planted movements are fine, not where they are smooth."""
+
+import unittest
+from typing import Any
+
+import numpy as np
+
+from gmmhet.engine.analysis.estimators import finer_length
+from gmmhet.engine.analysis.finer import in_finer_fields
+from gmmhet.engine.analysis.subspace_method import search
+from gmmhet.engine.basis import FieldBasis, smooth_basis
+from gmmhet.engine.checkpoint import NO_JOURNAL
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.ensemble import SubspaceModel
+from gmmhet.engine.subspace import SubspaceEstimator
+from gmmhet.tests.engine.scene import Scene
+
+_PARTICLES, _COARSE = 240, 24.0
+
+
+class Planted:
+    """Particles along one mode of a correlation length, and estimators of any."""
+
+    def __init__(self, length: float) -> None:
+        scene, rng = Scene(n=_PARTICLES, gaussians=16, modes=1, seed=3), np.random.default_rng(2)
+        basis = FieldBasis.of(smooth_basis(scene.centers, length), position=4.0)
+        field = basis.fields(0.6 * rng.normal(size=(1, basis.size)))
+        scene.position, scene.amplitude = field[..., :3], field[..., 3]
+        self.z, deviation, pose = rng.normal(size=_PARTICLES), 8.0, np.zeros(5)
+        for i in range(_PARTICLES):
+            noise = deviation * rng.normal(size=scene.planes[i].shape)
+            scene.planes[i] = scene.image(i, self.z[i:i + 1], pose) + noise
+        self.scene, self.field = scene, field[0, :, :3]
+        self.noise = np.full((1, scene.grid.n_shells), deviation**2)
+        cache: Any = scene.cache
+        cache.table.halves = self.halves = 1 + np.arange(_PARTICLES) % 2
+        self.cache = _Sized(cache)
+
+    def estimator(self, length: float) -> SubspaceEstimator:
+        basis = FieldBasis.of(smooth_basis(self.scene.centers, length), position=4.0)
+        cache: Any = self.cache
+        return SubspaceEstimator(cache, self.scene.observer, basis, basis, batch_size=60, length=length)
+
+    def found(self) -> tuple[SubspaceEstimator, float, float]:
+        """The estimator that is kept; correlation of its mode with the planted one, and that of the first search's."""
+        first, scene = self.estimator(_COARSE), self.scene
+        nothing = np.zeros((1, first.basis.size))
+        start = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, nothing, self.noise, 1.0, 0.1)
+        final, evidence, reference = search(first, start, self.halves, AnalyzeConfig(), NO_JOURNAL)
+        kept, last, shown = in_finer_fields(
+            lambda old: self.estimator(old.length / 3) if old.length > _COARSE / 4 else None, first, final, evidence,
+            self.halves, NO_JOURNAL, reference, None)
+        self.evidence = evidence, shown
+        return kept, *(self._agreement(e, f.model.coefficients) for e, f in ((kept, last), (first, final)))
+
+    def _agreement(self, estimator: SubspaceEstimator, coefficients: np.ndarray) -> float:
+        mode = estimator.basis.fields(coefficients)[0, :, :3]
+        return abs(float(np.corrcoef(mode.ravel(), self.field.ravel())[0, 1]))
+
+
+class _Sized:
+    def __init__(self, cache: Any) -> None:
+        self.read, self.table, self.grid = cache.read, cache.table, cache.grid
+
+    def __len__(self) -> int:
+        return _PARTICLES
+
+
+class TestInFinerFields(unittest.TestCase):
+
+    def test_fine_movements_ask_for_them(self) -> None:
+        planted = Planted(7.0)
+        kept, now, before = planted.found()
+        self.assertAlmostEqual(kept.length, _COARSE / 3)
+        self.assertLess(before, 0.9)
+        self.assertGreater(now, 0.97)
+        old, new = planted.evidence
+        self.assertGreater(new.held_out.mean(), old.held_out.mean() + 0.1)
+        self.assertGreaterEqual(old.significant, new.significant)  # what coarse fields cannot say, more modes do
+        self.assertEqual(new.significant, 1)
+
+    def test_smooth_ones_do_not(self) -> None:
+        planted = Planted(60.0)
+        kept, now, _ = planted.found()
+        self.assertEqual(kept.length, _COARSE)
+        self.assertGreater(now, 0.97)
+        self.assertIs(*planted.evidence)
+
+
+class TestFinerLength(unittest.TestCase):
+
+    def setUp(self) -> None:
+        self.centers = np.random.default_rng(0).uniform(-30, 30, (400, 3))
+        self.inside = np.ones(400, bool)
+
+    def length(self, length: float, resolution: float, **given: Any) -> float | None:
+        return finer_length(self.centers, self.inside, AnalyzeConfig(**given), resolution, length)
+
+    def test_two_thirds_down_to_half_the_resolution(self) -> None:
+        self.assertAlmostEqual(self.length(45.0, 20.0), 30.0)
+        self.assertIsNone(self.length(29.0, 40.0))
+
+    def test_not_where_fields_do_not_do_or_the_length_is_given(self) -> None:
+        self.centers *= 2
+        self.assertIsNone(self.length(12.0, 8.0))  # 8 A in a cube of 120 A: 160 fields hold little
+        self.assertIsNone(self.length(45.0, 20.0, smoothness=45.0))
+
+
+if __name__ == "__main__":
+    unittest.main()
