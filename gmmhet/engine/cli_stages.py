@@ -60,10 +60,11 @@ def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
                      "modes are what it does beside that")
     sub.add_argument("--smoothness", type=float, metavar="ANGSTROM",
                      help="distance over which movements and changes are alike (default: 4/3 of the resolution, "
-                     "up to twice in large molecules)")
+                     "up to twice in large molecules; less where held-out particles ask for that)")
     sub.add_argument("--follow", choices=FOLLOW, default="auto",
                      help="large movements: conformations are followed from place to place, and modes are theirs: yes, "
-                     "no, or where held-out particles prefer that (auto; tried where two modes are supported)")
+                     "no, or where held-out particles prefer that (auto; tried where two modes are supported and "
+                     "move parts by more than the resolution)")
     sub.add_argument("--poses", choices=POSES, default="auto",
                      help="errors of the given poses are integrated out (auto), not looked at (exact), or integrated "
                      "out and corrected poses written (refine)")

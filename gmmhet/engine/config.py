@@ -132,7 +132,8 @@ class AnalyzeConfig:
     """gmmhet analyze. modes None: by held-out likelihood. resolution None: the model's. poses: one of POSES.
     focus: mask of the Gaussians that may move; None: all. local_pose: these also move together as a rigid body, which
     the modes are then beside. symmetry: of the model; not C1: by asymmetric unit.
-    smoothness: Angstrom over which movements are alike; None: 4/3 of the resolution, up to twice in large molecules.
+    smoothness: Angstrom over which movements are alike; None: 4/3 of the resolution, up to twice in large molecules,
+    and shorter ones where held-out particles prefer these.
     follow: one of FOLLOW, whether large movements are followed from place to place.
     scratch: folder for the cropped images; None: the output."""
 

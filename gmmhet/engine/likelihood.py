@@ -65,7 +65,7 @@ def log_likelihood_total(estimator: SubspaceEstimator, model: SubspaceModel, ens
 
 @dataclass
 class _Climb:
-    """Passes that never go down: a pass that lost likelihood is undone, and its step tried again shorter.
+    """Passes that never go down: a pass that lost likelihood, times prior, is undone, and its step tried again shorter.
 
     Attributes:
         best: log-likelihood, model, particles and sums of the best pass. damping: of the next step. promised: what the
@@ -116,8 +116,8 @@ class _Passes:
 
     Attributes:
         left: passes that may still be made. made: their number so far. settled: of the last ones, how many changed
-        little. at_rest, held_out: log-likelihood of particles that are only watched, without modes and now; top: the
-        largest, with the model and the particles of that pass.
+        little. at_rest, held_out, highest: log-likelihood of particles that are only watched, without modes, now and in
+        the best pass for them; top: model and particles of that pass, where it is not the climb's best.
         eigenvalues, history: of Fit.
     """
 
@@ -127,7 +127,8 @@ class _Passes:
     settled: int = 0
     at_rest: float | None = None
     held_out: float = 0.0
-    top: tuple[float, SubspaceModel, Ensemble] | None = None
+    highest: float = -math.inf
+    top: tuple[SubspaceModel, Ensemble] | None = None
     eigenvalues: Array = field(default_factory=lambda: np.zeros(0))
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -135,17 +136,23 @@ class _Passes:
         """Count a pass that changed the log-likelihood by little or nothing."""
         self.settled = self.settled + 1 if change < max(little, _NOISE_OF_PASS) else 0
 
-    def watch(self, estimator: SubspaceEstimator, watched: Ensemble) -> tuple[float, float]:
+    def watch(self, estimator: SubspaceEstimator, watched: Ensemble, last: tuple[float, SubspaceModel, Ensemble, Sums]
+              | None) -> tuple[float, float]:
         """Rise of the log-likelihood of particles that the best pass' model was not fitted to: since the last pass (the
-        first has none before it), and in all."""
+        first has none before it), and in all.
+
+        Args:
+            last: the best pass before this one.
+        """
         assert self.climb.best is not None
-        _, model, ensemble, _ = self.climb.best
-        before = self.held_out
+        model, before = self.climb.best[1], self.held_out
         if self.at_rest is None:
             before, self.at_rest = -math.inf, _held_out(estimator, estimator.without_modes(model), watched)
         self.held_out = _held_out(estimator, model, watched)
-        if self.top is None or self.held_out > self.top[0]:
-            self.top = self.held_out, model, ensemble
+        if self.held_out > self.highest:
+            self.highest, self.top = self.held_out, None
+        elif self.top is None and last is not None:
+            self.top = last[1], last[2].without_spread()
         _LOG.debug("held-out log-likelihood per particle %.4f", self.held_out)
         return self.held_out - before, self.held_out - self.at_rest
 
@@ -219,7 +226,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
 
     Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference`` or,
     where particles are watched, when theirs twice rises by less than that share of what it has gained over rest. The
-    best pass is kept, by the likelihood of those.
+    best pass is kept: the last that did not lose or, where particles are watched, that of their largest likelihood.
 
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
@@ -240,19 +247,20 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
             _log_step(label, state, ensemble, current)
         ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label, number=state.made)
         total = log_likelihood_total(estimator, current, ensemble)
+        last = climb.best
         gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
         assert climb.best is not None
         if watched is None:
             state.settle(abs(gain), tolerance * (total - reference))
         elif climb.best[0] == total:  # of a pass that was undone nothing is learnt
-            rise, risen = state.watch(estimator, watched)
+            rise, risen = state.watch(estimator, watched, last)
             state.settle(rise if state.made or warm is None else 0.0, tolerance * risen)  # as good as it was begun
         state.history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this was undone
         state.made += 1
         state.left = 0 if state.settled >= 2 else state.left - 1
         page.write(state)
     assert climb.best is not None
-    _, best, particles = state.top or climb.best[:3]
+    best, particles = state.top or climb.best[1:3]
     fit = Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), state.eigenvalues, state.history)
     page.write(fit)
     return fit

@@ -61,8 +61,8 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: E
     changed = moved(model, change, estimator.observer.grid)
     coefficients, relevance = model.coefficients + of_modes, model.relevance
     if modes:
-        factor = scipy.linalg.cho_factor(curvature + precision)
-        variances = np.diag(scipy.linalg.cho_solve(factor, np.eye(len(right))))[:own.size].reshape(own.shape)
+        inverse, _ = scipy.linalg.lapack.dtrtri(np.linalg.cholesky(curvature + precision), lower=True)
+        variances = (inverse**2).sum(0)[:own.size].reshape(own.shape)
         relevance = updated_relevance(model.relevances, coefficients, variances, kinds)
     prior = float(np.sum((model.coefficients**2 - coefficients**2) / model.relevances[:, kinds])) / (2 * n)
     return replace(changed, coefficients=coefficients, relevance=relevance), remaining, promised, prior

@@ -38,7 +38,7 @@ class ModeEvidence:
         same particles under the two half-sets' models; angles: [K] degrees between the two spaces of displacements.
         significant: number of leading modes that are real. models: of the two half-sets.
         held_out: [n] log-likelihood of every particle under the model of the half-set that it is not in; that of a
-            sample told when the fit of that model had settled.
+            sample told when the fit of that model had settled, and which pass was the best.
     """
 
     gain: Array
@@ -198,8 +198,8 @@ def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemb
     """0.95 quantile of the gains of two modes fitted to residuals of random signs, from a sample of each half."""
     few = _evenly(rows[0]), _evenly(rows[1])
     n_modes = min(2, estimator.seek.shape[1])
-    first, second = (fit_subspace(estimator, model, still.at(r), n_modes, reference=reference, passes=3, label="null")
-                     for r in few)
+    first, second = (fit_subspace(estimator, model, still.at(few[i]), n_modes, reference=reference, passes=3,
+                                  label="null", watched=still.at(watched(few[1 - i]))) for i in (0, 1))
     found = infer(estimator, first.model, few[1]), infer(estimator, second.model, few[0])
     return float(np.quantile(held_out_gains(estimator, (first, second), found)[0], 0.95))
 

@@ -194,7 +194,7 @@ class SubspaceEstimator(Replicated):
 
     def without_modes(self, model: SubspaceModel) -> SubspaceModel:
         """The same consensus, noise and contrast with one mode of size zero."""
-        return self.with_coefficients(model, np.zeros((1, self.basis.size)))
+        return replace(self.with_coefficients(model, np.zeros((1, self.basis.size))), relevance=None)
 
     def with_coefficients(self, model: SubspaceModel, coefficients: Array) -> SubspaceModel:
         """The model with other modes [K', R]; what was known of leading modes is kept."""

@@ -78,12 +78,12 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                            "every particle gets its own coordinates. C1: the molecule as a whole.")
         form.addParam("smoothness", FloatParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Smoothness (Å)",
                       help="Distance over which movements and changes are alike. Empty: 4/3 of the resolution, "
-                           "up to twice in large molecules.")
+                           "up to twice in large molecules, and less where particles left out ask for that.")
         form.addParam("follow", EnumParam, choices=_FOLLOW_WORDS, default=0, expertLevel=LEVEL_ADVANCED,
                       label="Follow large movements",
                       help="Conformations are followed from place to place, and the modes are theirs: a part that "
-                           "turns by any angle needs two. Tried where two modes are supported, and kept where "
-                           "particles that were left out prefer it; takes two to three times as long.")
+                           "turns by any angle needs two. Tried where two modes are supported and move parts by "
+                           "more than the resolution, and kept where particles that were left out prefer it.")
         form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
                       help="Stop before any work where orientations, shifts and model make no sense together.")
         form.addParam("scratch", FolderParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Scratch folder",

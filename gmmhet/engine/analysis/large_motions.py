@@ -19,12 +19,11 @@ from gmmhet.engine.likelihood import Fit, fit_subspace, infer
 from gmmhet.engine.selection import ModeEvidence, evidence_of, held_out_gains, real
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["Followed", "followed", "may_follow"]
+__all__ = ["Followed", "followed", "is_large", "may_follow"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _LEAST_MODES = 2  # a movement that one straight line describes is not large
-_REACHED = 0.95  # of the Gaussians move less than the furthest ones
 _LEAST_SHARE = 0.05  # of the squares of all movements: a component that is a mode
 #: of the usual correlation length: while following, when few particles tell of each step; and of modes afterwards, when
 #: each Gaussian is known to stay with its piece of the molecule
@@ -149,7 +148,7 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
     Returns:
         None where that was not asked for, does not apply, or does not explain held-out particles better.
     """
-    if not may_follow(config) or (config.follow == "auto" and not _large(estimator, final, evidence)):
+    if not may_follow(config) or (config.follow == "auto" and not is_large(estimator, final, evidence)):
         return None
     way, source = _way(prepared, config, journal, estimator, final, reference)
     every = np.arange(len(halves))
@@ -178,14 +177,17 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
                     final.model.n_modes, better)
 
 
-def _large(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence) -> bool:
+def is_large(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence) -> bool:
     """Whether movements take more than one mode, and go further than the resolution: density that moves less is where
-    straight lines say, what moves more fades here and rises there."""
+    straight lines say, what moves more fades here and rises there. What moves most counts most: a mean over the
+    Gaussians, each by the square of its own movement."""
+    if evidence.significant < _LEAST_MODES:
+        return False
     fields = estimator.basis.fields(final.model.coefficients[:evidence.significant])
-    reach = float(np.quantile(np.sqrt((fields[..., :3] ** 2).sum((0, 2))), _REACHED))
-    resolution = estimator.observer.grid.resolution
-    _LOG.info("the furthest Gaussians move by %.1f A (root mean square), the resolution is %.1f A", reach, resolution)
-    return evidence.significant >= _LEAST_MODES and reach > resolution
+    squared = (fields[..., :3] ** 2).sum((0, 2))
+    reach, resolution = float((squared**1.5).sum() / max(squared.sum(), 1e-30)), estimator.observer.grid.resolution
+    _LOG.info("what moves does so by %.1f A (root mean square), at a resolution of %.1f A", reach, resolution)
+    return reach > resolution
 
 
 def _number(way: _Way, every: NDArray[np.int64], evidence: ModeEvidence) -> int:

@@ -4,9 +4,10 @@ import unittest
 
 import numpy as np
 
-from gmmhet.engine.analysis.estimators import bases
+from gmmhet.engine.analysis.estimators import bases, prior_sizes
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.ensemble import SubspaceModel
 from gmmhet.engine.rigid import rigid_fields, scaling_field
 
 
@@ -50,6 +51,22 @@ class TestSmoothBasis(unittest.TestCase):
         rows = np.arange(0, 1800, 40)
         kernel = np.exp(-0.5 * ((centers[rows, None] - centers[rows]) ** 2).sum(-1) / 40.0**2)
         np.testing.assert_allclose(basis[rows] @ basis[rows].T, kernel, atol=0.03)
+
+
+class TestPriorSizes(unittest.TestCase):
+
+    def test_are_root_mean_squares_over_draws(self) -> None:
+        rng = np.random.default_rng(4)
+        centers = rng.normal(size=(40, 3)) * 15
+        basis, _, _ = bases(centers, np.ones(40, bool), AnalyzeConfig(smoothness=20.0), 10.0)
+        relevance = np.array([[0.25, 4.0], [9.0, 0.01]])
+        model = SubspaceModel(centers, np.ones(40), np.ones(40), np.zeros((2, basis.size)), np.ones((1, 2)), 1.0, 0.1,
+                              relevance=relevance)
+        deviation = np.sqrt(relevance[:, basis.changes_weights.astype(int)])
+        fields = basis.fields(rng.normal(size=(400, *deviation.shape)) * deviation)
+        sizes = np.sqrt(np.stack([(fields[..., :3] ** 2).sum(-1), fields[..., 3] ** 2], axis=-1).mean((0, 2)))
+        np.testing.assert_allclose(prior_sizes(model, AnalyzeConfig()), sizes, rtol=0.1)
+        np.testing.assert_array_equal(prior_sizes(model, AnalyzeConfig(occupancy=False))[:, 1], 0.0)
 
 
 class TestFieldBasis(unittest.TestCase):

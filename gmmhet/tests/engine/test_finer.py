@@ -1,10 +1,14 @@
 """Finer fields: kept where planted movements are fine, not where they are smooth."""
 
 import unittest
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
+from gmmhet.engine.analysis import finer
 from gmmhet.engine.analysis.estimators import finer_length
 from gmmhet.engine.analysis.finer import in_finer_fields
 from gmmhet.engine.analysis.subspace_method import search
@@ -12,6 +16,7 @@ from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.checkpoint import NO_JOURNAL
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.ensemble import SubspaceModel
+from gmmhet.engine.selection import ModeEvidence
 from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
 
@@ -85,6 +90,38 @@ class TestInFinerFields(unittest.TestCase):
         self.assertEqual(kept.length, _COARSE)
         self.assertGreater(now, 0.97)
         self.assertIs(*planted.evidence)
+
+
+class TestFewerModes(unittest.TestCase):
+    """Half-sets whose fits, gains and agreement are given: two modes before, what is left in fine fields."""
+
+    def kept(self, gain: list[float], significant: int, *, fixed: int | None = None) -> ModeEvidence | None:
+        """Held-out particles rise by 0.5; the modes before gained 10."""
+        n, before = 100, np.full(200, -5.0)
+        old: Any = SimpleNamespace(n_modes=2, coefficients=np.zeros((2, 1)))
+        evidence = ModeEvidence(np.array([6.0, 4.0, 0.01]), np.full(3, 0.1), 0.0, np.ones(2), np.ones(2), 2, (old, old),
+                                before)
+        shown = replace(evidence, gain=np.array(gain), error=np.full(2, 0.1), significant=significant)
+        rows = np.arange(n), np.arange(n, 2 * n)
+        estimator: Any = SimpleNamespace(length=12.0, with_coefficients=lambda model, _: model)
+        fine: Any = SimpleNamespace(length=8.0)
+        particles: Any = None
+        half_sets = finer._HalfSets(estimator, fine, particles, 2, evidence, rows, NO_JOURNAL, 0.0)
+        values = np.random.default_rng(0).normal(0.5, 0.5, n)
+        with mock.patch.multiple(
+                finer, held_out_gains=lambda *_: (np.array(gain), np.full(2, 0.1)), evidence_of=lambda *_: shown,
+                log_likelihoods=lambda of, *_: values if of is fine else np.zeros(n)), mock.patch.multiple(
+                finer._HalfSets, _fit=lambda *_: SimpleNamespace(model=old), _others=lambda *_: None):
+            return half_sets.evidence(fixed)
+
+    def test_those_that_are_left_must_be_better_alone(self) -> None:
+        found = self.kept([9.9, 0.1], 1)  # what the second adds is little
+        assert found is not None
+        np.testing.assert_array_equal(found.gain, [9.9, 0.1, 0.01])  # of all that were tried
+        self.assertIsNone(self.kept([6.0, 4.0], 1))  # real once, and lost: 4 of the rise of 0.5 would go with it
+        self.assertIsNotNone(self.kept([6.0, 4.0], 2))
+        self.assertIsNotNone(self.kept([6.0, 4.0], 1, fixed=2))
+        self.assertIsNone(self.kept([0.0, 0.0], 0))
 
 
 class TestFinerLength(unittest.TestCase):

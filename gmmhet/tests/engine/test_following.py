@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.analysis import analyze
-from gmmhet.engine.analysis.large_motions import may_follow
+from gmmhet.engine.analysis.large_motions import is_large, may_follow
 from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, SimulateConfig
 from gmmhet.engine.density import gaussian_density
@@ -89,6 +89,30 @@ class TestConformation(unittest.TestCase):
         found, source = conformation(model, np.zeros((2, 5, 5)), np.array([1.0, -1.0]))
         np.testing.assert_array_equal(found.centers, model.centers)
         np.testing.assert_array_equal(source, np.arange(5))
+
+
+class TestLarge(unittest.TestCase):
+    """400 Gaussians, of which few move: by how much, in how many modes."""
+
+    def large(self, moving: int, distance: float, significant: int = 2, weights: float = 0.0) -> bool:
+        fields = np.zeros((2, 400, 5))
+        fields[0, :moving, 0] = fields[1, :moving, 1] = distance / np.sqrt(2)
+        fields[:, :moving, 3] = weights
+        estimator: Any = SimpleNamespace(basis=SimpleNamespace(fields=lambda of: fields[:len(of)]),
+                                         observer=SimpleNamespace(grid=SimpleNamespace(resolution=15.0)))
+        final: Any = SimpleNamespace(model=SimpleNamespace(coefficients=np.zeros((2, 1))))
+        evidence: Any = SimpleNamespace(significant=significant)
+        return is_large(estimator, final, evidence)
+
+    def test_a_small_part_that_moves_far_is(self) -> None:
+        self.assertTrue(self.large(12, 24.0))
+        self.assertTrue(self.large(400, 16.0))
+
+    def test_what_moves_less_than_the_resolution_fades_or_has_one_mode_is_not(self) -> None:
+        self.assertFalse(self.large(200, 14.0))
+        self.assertFalse(self.large(200, 0.0, weights=1.0))
+        self.assertFalse(self.large(200, 40.0, significant=1))
+        self.assertFalse(self.large(200, 40.0, significant=0))
 
 
 class TestModes(unittest.TestCase):

@@ -6,10 +6,10 @@ from unittest import mock
 
 import numpy as np
 
-from gmmhet.engine import likelihood
+from gmmhet.engine import likelihood, maximise
 from gmmhet.engine.basis import FieldBasis, smooth_basis
-from gmmhet.engine.ensemble import Ensemble, SubspaceModel
-from gmmhet.engine.likelihood import fit_subspace, infer, log_likelihood_total
+from gmmhet.engine.ensemble import Ensemble, SubspaceModel, Sums
+from gmmhet.engine.likelihood import Fit, _Climb, fit_subspace, infer, log_likelihood_total
 from gmmhet.engine.start import first_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
@@ -79,15 +79,32 @@ class TestPlantedMotion(unittest.TestCase):
     def test_modes_that_are_noise_fade(self) -> None:
         """Six modes of few particles: those beside the planted one lose their relevance, to the good of others."""
         rows, reference = np.arange(_PARTICLES), log_likelihood_total(self.estimator, self.model, self.still)
-        found = [fit_subspace(self.estimator, self.model, self.still.at(rows[::8]), 6, reference=reference,
-                              passes=passes, tolerance=0.0) for passes in (3, 10)]
-        soon, late = (infer(self.estimator, f.model, rows[1::2]).log_likelihood.mean() for f in found)
-        self.assertGreater(late, soon + 0.2)
-        relevance, information = found[1].model.relevance, np.diag(found[1].ensemble.information)
+
+        def fit() -> Fit:
+            return fit_subspace(self.estimator, self.model, self.still.at(rows[::8]), 6, reference=reference, passes=10,
+                                tolerance=0.0)
+
+        fitted = fit()
+        with mock.patch.object(maximise, "updated_relevance", lambda relevance, *_: relevance):
+            unit = fit()
+        with_it, without = (infer(self.estimator, f.model, rows[1::2]).log_likelihood.mean() for f in (fitted, unit))
+        self.assertGreater(with_it, without + 0.2)
+        self.assertGreater(np.diag(unit.ensemble.information)[1:].max(), 2.0)
+        relevance, information = fitted.model.relevance, np.diag(fitted.ensemble.information)
         self.assertGreater(information[0], 50.0)
         self.assertLess(information[1:].max(), 2.0)
         self.assertGreater(relevance[0].min(), 5 * relevance[1:].max())
-        self.assertLess(self._angle(found[1].model.coefficients[0]), 25.0)
+        self.assertLess(self._angle(fitted.model.coefficients[0]), 25.0)
+
+    def test_what_the_prior_gains_counts(self) -> None:
+        """A pass that gives up likelihood for more of the prior is kept; the same without that is undone."""
+        nothing = (self.model, self.still, Sums(*[np.zeros(1)] * 3))
+        for prior, kept in ((0.5, True), (0.1, False)):
+            climb = _Climb()
+            climb.after(-10.0, *nothing)
+            climb.promised, climb.prior = 0.2, prior
+            self.assertAlmostEqual(climb.after(-10.3, *nothing), prior - 0.3)
+            self.assertEqual(climb.best[0] == -10.3, kept)
 
     def test_passes_end_where_watched_particles_gain_nothing_more(self) -> None:
         """With what they gain given: rest, then pass by pass; a hundredth of what was gained over rest is little."""
