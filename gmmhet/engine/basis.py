@@ -48,8 +48,8 @@ def _kernel(a: NDArray[np.float64], b: NDArray[np.float64], length: float) -> ND
 
 @dataclass(frozen=True)
 class FieldBasis:
-    """Coefficients u [R] of unit prior variance <-> fields [N, 5] (x, y, z in Angstrom, relative weight, logarithm of
-    the squared width).
+    """Coefficients u [R], of unit prior variance before there is evidence, <-> fields [N, 5] (x, y, z in Angstrom,
+    relative weight, logarithm of the squared width).
 
     Attributes:
         scalar: [N, A] smooth scalar fields of unit variance.
