@@ -24,7 +24,7 @@ from gmmhet.engine.progress import progress
 __all__ = ["SubspaceEstimator"]
 
 Array = NDArray[np.float64]
-_LARGEST_FEW = 64
+_LARGEST_FEW, _BYTES_OF_IMAGES = 64, 1 << 29
 _UNKNOWNS_PER_PARTICLE, _CURVATURE_SAMPLE = 3, (128, 768)
 
 
@@ -268,8 +268,9 @@ class SubspaceEstimator(Replicated):
 
     @property
     def _few(self) -> int:
-        """Particles at once where every one has a matrix of its own."""
-        return min(_LARGEST_FEW, max(1, self.batch_size // 4))
+        """Particles at once where every one has an image of every field and component."""
+        images = 6 * self.basis.scalar.shape[1] * 4 * self.observer.grid.size**2 * 4  # bytes
+        return min(_LARGEST_FEW, max(1, self.batch_size // 4), max(1, _BYTES_OF_IMAGES // images))
 
     def _few_at_once(self, some: Ensemble, values: Array) -> Iterator[tuple[Batch, State, Any]]:
         """Small batches, with the states and the values [n, ...] of their particles."""

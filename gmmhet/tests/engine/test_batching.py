@@ -2,6 +2,7 @@
 
 import os
 import unittest
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -113,6 +114,14 @@ class TestBackOff(unittest.TestCase):
             self.assertLessEqual(estimator._few, 2)
         for first, second in zip(*found, strict=True):
             np.testing.assert_allclose(first, second, atol=1e-4 * np.abs(second).max())
+
+    def test_images_of_all_fields_take_half_a_gigabyte_at_most(self) -> None:
+        for fields, expected in ((4, 64), (160, 32)):
+            basis = FieldBasis.of(np.ones((10, fields)), position=1.0)
+            observer: Any = SimpleNamespace(grid=SimpleNamespace(size=33))
+            cache: Any = SimpleNamespace(table=SimpleNamespace(optics_index=np.zeros(1, int)))
+            estimator = SubspaceEstimator(cache, observer, basis, basis, batch_size=512)
+            self.assertEqual(estimator._few, expected)  # 4 x 33^2 floats for each of 6 components of each field
 
 
 def _with_room(step: Any, room: int) -> Any:
