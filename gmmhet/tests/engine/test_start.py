@@ -48,9 +48,14 @@ class TestPlantedMotion(unittest.TestCase):
         blank = Ensemble.blank(np.arange(_PARTICLES), cls.model)
         cls.still = infer(cls.estimator, cls.model, np.arange(_PARTICLES), steps=2, start=blank)
 
+    @property
+    def metric(self) -> np.ndarray:
+        """[R, R] of what the images show of two motions."""
+        return self.estimator.still_curvature(self.model, self.still, sample=64)
+
     def _angle(self, coefficients: np.ndarray) -> float:
         """Degrees between two motions, in the metric of what the images show of them."""
-        metric = self.estimator.still_curvature(self.model, self.still, sample=64)
+        metric = self.metric
         product = coefficients @ metric @ self.planted
         sizes = (coefficients @ metric @ coefficients) * (self.planted @ metric @ self.planted)
         return float(np.rad2deg(np.arccos(min(1.0, abs(product) / np.sqrt(sizes)))))
@@ -120,6 +125,21 @@ class TestPlantedMotion(unittest.TestCase):
                                watched=self.still.at(slice(0, 8)))
         self.assertEqual(len(fit.history), 6)
         self.assertIs(fit.model, seen[5])  # the best of them, after the one at rest
+
+    def test_random_directions_lead_to_the_same_place(self) -> None:
+        """Passes reach the optimum: where they begin decides only how many they are."""
+        reference = log_likelihood_total(self.estimator, self.model, self.still)
+        first = fit_subspace(self.estimator, self.model, self.still, 1, reference=reference, passes=14, tolerance=0.0)
+        for seed in (11, 12):
+            random = np.random.default_rng(seed).normal(size=(1, self.estimator.basis.size))
+            begun = self.estimator.with_coefficients(self.model, 0.3 * random)
+            other = fit_subspace(self.estimator, begun, self.still, 1, reference=reference, passes=14, tolerance=0.0,
+                                 warm=self.still.with_modes_of(begun))
+            self.assertGreater(self._angle(random[0]), 45.0)
+            self.assertAlmostEqual(other.history[-1]["log_likelihood"], first.history[-1]["log_likelihood"], delta=0.05)
+            modes = np.concatenate([first.model.coefficients, other.model.coefficients])
+            size = np.sqrt(np.einsum("kr,rs,ks->k", modes, self.metric, modes))
+            self.assertGreater(abs(modes[0] @ self.metric @ modes[1]) / np.prod(size), 0.999)
 
     def test_fit_climbs_to_the_planted_mode_and_coordinates(self) -> None:
         reference = log_likelihood_total(self.estimator, self.model, self.still)
