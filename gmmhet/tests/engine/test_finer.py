@@ -1,7 +1,9 @@
 """Finer fields: kept where planted movements are fine, not where they are smooth."""
 
+import tempfile
 import unittest
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -13,9 +15,10 @@ from gmmhet.engine.analysis.estimators import finer_length
 from gmmhet.engine.analysis.finer import in_finer_fields
 from gmmhet.engine.analysis.subspace_method import search
 from gmmhet.engine.basis import FieldBasis, smooth_basis
-from gmmhet.engine.checkpoint import NO_JOURNAL
+from gmmhet.engine.checkpoint import NO_JOURNAL, Journal, Page
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.ensemble import SubspaceModel
+from gmmhet.engine.likelihood import PIECES, Fit
 from gmmhet.engine.selection import ModeEvidence
 from gmmhet.engine.subspace import SubspaceEstimator
 from gmmhet.tests.engine.scene import Scene
@@ -46,15 +49,15 @@ class Planted:
         cache: Any = self.cache
         return SubspaceEstimator(cache, self.scene.observer, basis, basis, batch_size=60, length=length)
 
-    def found(self) -> tuple[SubspaceEstimator, float, float]:
+    def found(self, journal: Journal = NO_JOURNAL) -> tuple[SubspaceEstimator, float, float]:
         """The estimator that is kept; correlation of its mode with the planted one, and that of the first search's."""
         first, scene = self.estimator(_COARSE), self.scene
         nothing = np.zeros((1, first.basis.size))
         start = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, nothing, self.noise, 1.0, 0.1)
-        final, evidence, reference = search(first, start, self.halves, AnalyzeConfig(), NO_JOURNAL)
+        final, evidence, reference = search(first, start, self.halves, AnalyzeConfig(), journal)
         kept, last, shown = in_finer_fields(
             lambda old: self.estimator(old.length / 3) if old.length > _COARSE / 4 else None, first, final, evidence,
-            self.halves, NO_JOURNAL, reference, None)
+            self.halves, journal, reference, None)
         self.evidence = evidence, shown
         return kept, *(self._agreement(e, f.model.coefficients) for e, f in ((kept, last), (first, final)))
 
@@ -74,8 +77,24 @@ class _Sized:
 class TestInFinerFields(unittest.TestCase):
 
     def test_fine_movements_ask_for_them(self) -> None:
+        """And a run that was killed as such a fit ended goes on to the same."""
         planted = Planted(7.0)
+        with tempfile.TemporaryDirectory() as folder:
+            journal = Journal(Path(folder) / "checkpoint", None, PIECES, resume=True)
+            written = Page.write
+
+            def killed(page: Page, value: Any) -> None:
+                written(page, value)
+                if isinstance(value, Fit) and page.name == "half-set 1, 2 modes, 8.00 A":
+                    raise KeyboardInterrupt
+
+            with mock.patch.object(Page, "write", killed), self.assertRaises(KeyboardInterrupt):
+                planted.found(journal)
+            resumed = planted.found(journal)[1:]
+            again = planted.evidence[1]
         kept, now, before = planted.found()
+        self.assertEqual((now, before), resumed)
+        np.testing.assert_array_equal(again.held_out, planted.evidence[1].held_out)
         self.assertAlmostEqual(kept.length, _COARSE / 3)
         self.assertLess(before, 0.9)
         self.assertGreater(now, 0.97)
