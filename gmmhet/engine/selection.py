@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.agreement import coordinate_correlation, principal_angles
 from gmmhet.engine.basis import ANGSTROM_PER_WEIGHT
-from gmmhet.engine.checkpoint import NO_JOURNAL, Journal
+from gmmhet.engine.checkpoint import NO_JOURNAL, Journal, Page
 from gmmhet.engine.config import MOST_TRIED
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
 from gmmhet.engine.likelihood import Fit, fit_subspace, infer, log_likelihoods
@@ -16,8 +16,8 @@ from gmmhet.engine.local_pose import LocalPoseModel
 from gmmhet.engine.rigid import rigid_part
 from gmmhet.engine.subspace import SubspaceEstimator
 
-__all__ = ["ModeEvidence", "evidence_of", "held_out_gain_of_body", "held_out_gains", "real", "select_modes",
-           "watched"]
+__all__ = ["ModeEvidence", "evidence_of", "fit_all_particles", "held_out_gain_of_body", "held_out_gains", "real",
+           "select_modes", "watched"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
@@ -27,6 +27,7 @@ _SMALLEST_GAIN = 0.02
 _LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
 _NULL_PARTICLES = 750
 _WATCHED = 500
+_PASSES_OF_ALL = 16
 _MOSTLY = 0.5
 
 
@@ -170,7 +171,21 @@ def evidence_of(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tupl
     return ModeEvidence(gain, error, null, agreement, angles, significant, (fits[0].model, fits[1].model), held_out)
 
 
-def real(gain: Array, error: Array, null: float) -> NDArray[np.bool_]:
+def fit_all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: Ensemble, n_modes: int, *,
+                      reference: float, page: Page) -> Fit:
+    """The model of all particles, from the leading modes of a half-set.
+
+    Args:
+        still: the particles, with poses and contrasts. reference: log-likelihood per particle without motion.
+        page: what every pass leaves.
+    """
+    half = evidence.models[0]
+    start = estimator.with_coefficients(half, half.coefficients[:n_modes])
+    return fit_subspace(estimator, start, still, n_modes, reference=reference, passes=_PASSES_OF_ALL,
+                        label="all particles", warm=still.with_modes_of(start), page=page)
+
+
+def real(gain: Array | float, error: Array | float, null: float) -> NDArray[np.bool_]:
     """Whether gains are beyond what the null and chance explain, and worth telling."""
     return np.asarray(gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN))
 

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.ensemble import Ensemble, SubspaceModel
 from gmmhet.engine.likelihood import Fit, fit_subspace, infer, log_likelihoods
-from gmmhet.engine.selection import ModeEvidence, evidence_of, held_out_gains, real, watched
+from gmmhet.engine.selection import ModeEvidence, evidence_of, fit_all_particles, held_out_gains, real, watched
 from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["in_finer_fields"]
 
 _LOG = logging.getLogger("gmmhet")
 _LEAST_SHARE = 0.01  # of what the modes gain on held-out particles: what finer fields must add
-_PASSES = 12, 16  # of a half-set, of all particles
-_TOLERANCE = 0.003  # of a half-set's fit: less than what is asked for
+_PASSES, _TOLERANCE = 12, 0.003  # of a half-set's fit; less than what is asked for
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
@@ -48,10 +47,8 @@ def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | Non
         estimator, evidence, k = fine, better, fixed or better.significant
     if estimator is begun:
         return estimator, final, evidence
-    start = estimator.with_coefficients(evidence.models[0], evidence.models[0].coefficients[:k])
-    last = fit_subspace(estimator, start, final.ensemble, k, reference=reference, passes=_PASSES[1],
-                        label="all particles", warm=final.ensemble.with_modes_of(start),
-                        page=journal.page(f"all particles, {k} modes{_at(estimator)}"))
+    page = journal.page(f"all particles, {k} modes{_at(estimator)}")
+    last = fit_all_particles(estimator, evidence, final.ensemble, k, reference=reference, page=page)
     return estimator, last, evidence
 
 
@@ -102,7 +99,7 @@ class _HalfSets:
             lambda: held_out_gains(self.fine, both, others))
         shown, rise = evidence_of(self.fine, both, others, gain, error, self.before.null), np.concatenate(rises)
         alone = rise.mean() - (0.0 if fixed else gain[shown.significant:].sum())
-        if not shown.significant or alone < least or not real(alone[np.newaxis], _error(rise), 0.0)[0]:
+        if not shown.significant or alone < least or not real(alone, rise.std() / np.sqrt(len(rise)), 0.0):
             return None
         kept, tried = len(gain), self.before
         return replace(shown, gain=np.append(gain, tried.gain[kept:]), error=np.append(error, tried.error[kept:]))
@@ -121,7 +118,7 @@ class _HalfSets:
         name = f"half-set {i + 1}, {old.n_modes} modes{_at(self.fine)}"
         start, particles = self._carried(old), self.particles
         half, others = particles.at(self.rows[i]), particles.at(watched(self.rows[1 - i]))
-        fit = fit_subspace(self.fine, start, half, start.n_modes, reference=self.reference, passes=_PASSES[0],
+        fit = fit_subspace(self.fine, start, half, start.n_modes, reference=self.reference, passes=_PASSES,
                            tolerance=_TOLERANCE, label=name, warm=half.with_modes_of(start), watched=others,
                            page=self.journal.page(name))
         return replace(fit, ensemble=fit.ensemble.without_spread())
@@ -132,8 +129,3 @@ class _HalfSets:
         fields = self.estimator.basis.fields(model.coefficients)
         coefficients = np.stack([self.fine.basis.coefficients_of(f, weights) for f in fields])
         return self.fine.with_coefficients(model, coefficients)
-
-
-def _error(values: Array) -> Array:
-    """[1] standard error of the mean."""
-    return np.array([values.std() / np.sqrt(len(values))])

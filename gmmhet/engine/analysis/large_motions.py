@@ -166,7 +166,7 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estima
     shown = evidence_of(way.fine, fits, found, *gains, evidence.null)
     rise = shown.held_out - evidence.held_out
     gain, error = float(rise.mean()), float(rise.std() / np.sqrt(len(rise)))
-    better = bool(real(np.array([gain]), np.array([error]), 0.0)[0])
+    better = bool(real(gain, error, 0.0))
     _LOG.info("followed over %d places: %d modes, held-out log-likelihood per particle %+.2f +- %.2f%s",
               len(way.stations.places), k, gain, error, "" if better else ": not better than modes about the average")
     if not better and config.follow == "auto":

@@ -176,7 +176,7 @@ def placed(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int6
     both, width = np.concatenate(some), _WIDTHS[best]
     mixture = _Mixture.learned(every.at(both), _centers(coordinates[both], covariance[both], rng), width)
     mean, deviation = mixture.posterior(every)
-    better = bool(real(np.array([gain]), np.array([error]), 0.0)[0])
+    better = bool(real(gain, error, 0.0))
     return Placement(mean, deviation, width, gain, error, better)
 
 

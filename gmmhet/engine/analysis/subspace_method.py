@@ -14,13 +14,13 @@ from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult, LocalMotion
 from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
-from gmmhet.engine.ensemble import Ensemble, SubspaceModel
+from gmmhet.engine.ensemble import SubspaceModel
 from gmmhet.engine.frames import typical_place
 from gmmhet.engine.io import ParticleTable
-from gmmhet.engine.likelihood import Fit, calibrate, fit_subspace, log_likelihood_total
+from gmmhet.engine.likelihood import Fit, calibrate, log_likelihood_total
 from gmmhet.engine.local_pose import LOCAL_POSE, LocalPoseEstimator, LocalPoseModel
 from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part
-from gmmhet.engine.selection import ModeEvidence, held_out_gain_of_body, real, select_modes
+from gmmhet.engine.selection import ModeEvidence, fit_all_particles, held_out_gain_of_body, real, select_modes
 from gmmhet.engine.subspace import SubspaceEstimator
 
 __all__ = ["by_likelihood", "halves_to_test", "search"]
@@ -108,7 +108,7 @@ def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error:
     assert isinstance(model, LocalPoseModel)
     scale = np.repeat([1.0, 1 / model.radius], 3)  # turns in radians
     deviations = np.sqrt(np.einsum("naa->na", found.covariance)[:, -LOCAL_POSE:])
-    significant = bool(real(np.array([gain]), np.array([error]), null)[0])
+    significant = bool(real(gain, error, null))
     return LocalMotion(*model.shift_and_turn, found.z[:, -LOCAL_POSE:] * scale, deviations * scale, part.middle,
                        part.inside > 0, gain, error, significant)
 
@@ -129,7 +129,9 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[n
     still = still.without_spread()
     evidence = select_modes(estimator, calibrated, still, halves, config.modes, reference=reference,
                             seed=config.seed + _NULL_SEED, journal=journal, most=most)
-    return _all_particles(estimator, evidence, still, config, reference, journal), evidence, reference
+    k = config.modes or max(1, evidence.significant)
+    page = journal.page(f"all particles, {k} modes")
+    return fit_all_particles(estimator, evidence, still, k, reference=reference, page=page), evidence, reference
 
 
 def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
@@ -169,13 +171,3 @@ def halves_to_test(table: ParticleTable) -> NDArray[np.int64]:
         return table.halves
     _LOG.warning("half-sets of %.0f%% and %.0f%%: every other image is taken instead", 100 * share, 100 - 100 * share)
     return table.alternate_halves
-
-
-def _all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: Ensemble, config: AnalyzeConfig,
-                   reference: float, journal: Journal) -> Fit:
-    """The model of all particles, with the number of modes that the half-sets support."""
-    k = config.modes or max(1, evidence.significant)
-    half = evidence.models[0]
-    start = estimator.with_coefficients(half, half.coefficients[:k])
-    return fit_subspace(estimator, start, still, k, reference=reference, passes=16, label="all particles",
-                        warm=still.with_modes_of(start), page=journal.page(f"all particles, {k} modes"))
