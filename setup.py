@@ -58,6 +58,6 @@ setup(
     extras_require={"scipion": SCIPION, "mpi": MPI, "test": TEST},
     entry_points={
         "pyworkflow.plugin": ["gmmhet = gmmhet"],
-        "console_scripts": ["gmmhet = gmmhet.engine.cli:main"],
+        "console_scripts": ["gmmhet = gmmhet.engine.commands.main:main"],
     },
 )

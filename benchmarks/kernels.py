@@ -30,11 +30,11 @@ if not options.gpu:
 import numpy as np  # noqa: E402  threads are fixed before numpy and TensorFlow start
 import tensorflow as tf  # noqa: E402
 
-from gmmhet.engine.decoder import LinearModes  # noqa: E402
-from gmmhet.engine.fourier import HalfPlane  # noqa: E402
-from gmmhet.engine.frc import frc_gradient  # noqa: E402
-from gmmhet.engine.latent import Prior, State, posterior_step  # noqa: E402
-from gmmhet.engine.observation import POSE, Batch, Observer, whitening  # noqa: E402
+from gmmhet.engine.gradient.frc import frc_gradient  # noqa: E402
+from gmmhet.engine.imaging.half_plane import HalfPlane  # noqa: E402
+from gmmhet.engine.imaging.image_model import POSE, Batch, Observer, whitening  # noqa: E402
+from gmmhet.engine.subspace.decoder import LinearModes  # noqa: E402
+from gmmhet.engine.subspace.e_step import Prior, State, posterior_step  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(options.threads)
 tf.config.threading.set_inter_op_parallelism_threads(1)

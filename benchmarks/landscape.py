@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.landscape import map_points, read_analysis
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
 
 _MODES = 4
 

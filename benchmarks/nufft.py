@@ -11,7 +11,7 @@ import finufft
 import numpy as np
 import tensorflow as tf
 
-from gmmhet.engine.observation import Batch, Observer
+from gmmhet.engine.imaging.image_model import Batch, Observer
 
 _TOLERANCE = 1e-4
 

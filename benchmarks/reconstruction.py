@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.io import DensityMap, read_map, read_particles, read_star, write_particles, write_selection
-from gmmhet.engine.maps import soft_mask
+from gmmhet.engine.molecule.maps import soft_mask
 from gmmhet.engine.simulate import simulate
 
 

@@ -9,8 +9,8 @@ from oracle import joint_estimates
 from scipy.stats import spearmanr
 from stages import Analysis, Bench, DataSet, StageError
 
+from gmmhet.engine.molecule.symmetry import rotation_about
 from gmmhet.engine.simulate import ring_covariance
-from gmmhet.engine.symmetry import rotation_about
 
 __all__ = ["ring"]
 

@@ -42,10 +42,10 @@ import numpy as np  # noqa: E402  the environment is fixed before TensorFlow sta
 import tensorflow as tf  # noqa: E402
 from nufft import Nufft  # noqa: E402
 
-from gmmhet.engine.batching import batch_size  # noqa: E402
-from gmmhet.engine.ctf import ctf  # noqa: E402
-from gmmhet.engine.fourier import HalfPlane  # noqa: E402
-from gmmhet.engine.observation import Batch, Observer  # noqa: E402
+from gmmhet.engine.imaging.half_plane import HalfPlane  # noqa: E402
+from gmmhet.engine.imaging.image_model import Batch, Observer  # noqa: E402
+from gmmhet.engine.optics.ctf import ctf  # noqa: E402
+from gmmhet.engine.runtime.batching import batch_size  # noqa: E402
 
 #: Gaussians, cropped box
 _SIZES = ((128, 32), (512, 32), (256, 64), (512, 64), (2048, 64), (256, 128), (1024, 128), (4096, 128), (16384, 128))

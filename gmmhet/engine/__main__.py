@@ -2,6 +2,6 @@
 
 import sys
 
-from gmmhet.engine.cli import main
+from gmmhet.engine.commands.main import main
 
 sys.exit(main())

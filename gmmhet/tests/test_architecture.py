@@ -30,10 +30,18 @@ ALLOWED = {
     "demo": ("gmmhet.headless", "gmmhet.protocols"),
 }
 
-# Stages of a run: each reads and writes files, and knows nothing of the others but through these.
-STAGES = ("check", "export", "simulate", "fitting", "analysis", "landscape", "reconstruction", "report")
-# The engine's floor: used by everything, uses only itself.
-FOUNDATION = ("errors", "conventions", "config", "progress", "ctf", "aberrations", "gaussians", "io", "fourier")
+# Floors of the engine, from the ground up. A module imports from floors below its own, and from its own folder.
+STAGES = ("simulate", "check", "fitting", "analysis", "reconstruction", "landscape", "export", "report")
+FLOORS = (
+    ("errors", "conventions", "config", "progress"),  # the ground: modules that may use each other
+    ("optics",),
+    ("io",),
+    ("runtime", "molecule"),
+    ("imaging",),
+    ("gradient", "latent_space", "subspace"),
+    STAGES,  # each reads and writes files, and knows of the others only through these
+    ("commands",),
+)
 
 
 def sources(*parts: str) -> list[Path]:
@@ -88,16 +96,26 @@ class TestImports(unittest.TestCase):
         parts = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p.is_dir() and any(p.glob("*.py")))}
         self.assertEqual(parts - set(ALLOWED), {"__init__", "engine", "tests"})
 
-    def test_the_floor_of_the_engine_stands_on_itself(self):
-        below = tuple(f"gmmhet.engine.{name}" for name in FOUNDATION)
-        paths = [p for name in FOUNDATION for p in sources("engine", name)]
-        self.assertEqual([], violations(paths, lambda n: within(n, below) or not within(n, ("gmmhet",))))
+    def test_every_folder_of_the_engine_has_its_floor(self):
+        there = {p.stem for p in (PACKAGE / "engine").iterdir() if p.suffix == ".py" or any(p.glob("*.py"))}
+        self.assertEqual(there, {name for floor in FLOORS for name in floor} | {"__init__", "__main__"})
 
-    def test_stages_do_not_import_each_other(self):
-        for stage in STAGES:
-            others = tuple(f"gmmhet.engine.{s}" for s in (*STAGES, "cli", "run") if s != stage)
-            found = violations(sources("engine", stage), lambda n, others=others: not within(n, others))
-            self.assertEqual([], found)
+    def test_imports_of_the_engine_run_downwards(self):
+        below: tuple[str, ...] = ("gmmhet",)  # the version
+        for floor in FLOORS:
+            names = tuple(f"gmmhet.engine.{name}" for name in floor)
+            for name in floor:
+                own = names if floor is FLOORS[0] else (f"gmmhet.engine.{name}",)
+                roots = (*below[1:], *own)
+                found = violations(sources("engine", name), lambda n, roots=roots: (
+                    n == "gmmhet" or not within(n, ("gmmhet",)) or within(n, roots)))
+                self.assertEqual([], found)
+            below = (*below, *names)
+
+    def test_every_module_of_the_engine_falls_under_a_rule(self):
+        ruled = {p for floor in FLOORS for name in floor for p in sources("engine", name)}
+        entry = {PACKAGE / "engine" / name for name in ("__init__.py", "__main__.py")}
+        self.assertEqual(set(sources("engine")), ruled | entry)
 
     def test_nothing_goes_in_circles(self):
         graph = {module_of(p): imports(p) for p in sources("engine")}
@@ -133,7 +151,7 @@ class TestWithoutFramework(unittest.TestCase):
         return done.stdout
 
     def test_the_engine_imports(self):
-        out = self.run_blocked("import gmmhet.engine.cli, gmmhet.engine.io; print(gmmhet.__version__)")
+        out = self.run_blocked("import gmmhet.engine.commands.main, gmmhet.engine.io; print(gmmhet.__version__)")
         self.assertRegex(out, r"^\d+\.\d+\.\d+")
 
     def test_the_plugin_says_what_is_missing(self):
@@ -141,7 +159,7 @@ class TestWithoutFramework(unittest.TestCase):
         self.assertEqual(out.strip(), "pwem")
 
     def test_the_engine_does_not_load_the_framework_where_it_is(self):
-        code = "import sys, gmmhet.engine.cli; print('pwem' in sys.modules or 'pyworkflow' in sys.modules)"
+        code = "import sys, gmmhet.engine.commands.main; print('pwem' in sys.modules or 'pyworkflow' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                               cwd=PACKAGE.parent)
         self.assertEqual(done.stdout.strip(), "False")

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.preparation import Prepared, first_noise
-from gmmhet.engine.basis import FieldBasis, smooth_basis
 from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.engine.ensemble import PoseSpread, SubspaceModel
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
-from gmmhet.engine.rigid import rigid_fields, scaling_field
-from gmmhet.engine.subspace import SubspaceEstimator
+from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
+from gmmhet.engine.subspace.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
+from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
 
 __all__ = ["bases", "finer_length", "first_model", "first_spread", "prior_sizes", "whole_estimator", "with_first_model"]
 

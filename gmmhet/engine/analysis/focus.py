@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import DensityMap, read_map
+from gmmhet.engine.molecule.gaussians import GaussianModel
 
 __all__ = ["gaussians_in_focus", "read_focus"]
 

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.estimators import whole_estimator
 from gmmhet.engine.analysis.preparation import Prepared
-from gmmhet.engine.basis import ANGSTROM_PER_WEIGHT
-from gmmhet.engine.checkpoint import Journal, Page
 from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.engine.ensemble import Ensemble, SubspaceModel
-from gmmhet.engine.following import Stations, Track, conformation, follow, modes_along, stations_along
-from gmmhet.engine.gaussians import GaussianModel
-from gmmhet.engine.likelihood import Fit, fit_subspace, infer
-from gmmhet.engine.selection import ModeEvidence, evidence_of, held_out_gains, real
-from gmmhet.engine.subspace import SubspaceEstimator
+from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.runtime.checkpoint import Journal, Page
+from gmmhet.engine.subspace.em import Fit, fit_subspace, infer
+from gmmhet.engine.subspace.mode_selection import ModeEvidence, evidence_of, held_out_gains, real
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.path_following import Stations, Track, conformation, follow, modes_along, stations_along
+from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT
+from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
 
 __all__ = ["Followed", "followed", "is_large", "may_follow"]
 
@@ -139,7 +139,7 @@ def may_follow(config: AnalyzeConfig) -> bool:
 
 def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator: SubspaceEstimator, final: Fit,
              evidence: ModeEvidence, halves: NDArray[np.int64], reference: float) -> Followed | None:
-    """Modes that start from conformations followed along those of a first search (see gmmhet.engine.following).
+    """Modes that start from conformations followed along those of a first search (see subspace.path_following).
 
     Each half-set follows on its own, from one root and over the same places.
 

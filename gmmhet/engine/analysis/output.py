@@ -16,9 +16,7 @@ from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict, pose_errors
 from gmmhet.engine.config import AnalyzeConfig
-from gmmhet.engine.density import gaussian_density
-from gmmhet.engine.frames import along_axis, through_particles
-from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.gradient.frc_pass import ScorePass
 from gmmhet.engine.io import (
     DensityMap,
     number_texts,
@@ -28,8 +26,10 @@ from gmmhet.engine.io import (
     write_map,
     write_particles,
 )
-from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
-from gmmhet.engine.scores import ScorePass
+from gmmhet.engine.latent_space.movie_points import along_axis, through_particles
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
+from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 
 __all__ = ["write_results"]
 

@@ -10,18 +10,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.focus import gaussians_in_focus
-from gmmhet.engine.batching import batch_size, free_gpu_memory, in_smaller_batches
-from gmmhet.engine.cache import ParticleCache, build_cache, cache_folder
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fourier import HalfPlane
-from gmmhet.engine.gaussians import GaussianModel
+from gmmhet.engine.gradient.frc_pass import pose_scores
+from gmmhet.engine.imaging.half_plane import HalfPlane
+from gmmhet.engine.imaging.image_model import POSE, Batch, Observer, batches
+from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache, cache_folder
 from gmmhet.engine.io import ParticleTable, output_folder
-from gmmhet.engine.local_pose import LOCAL_POSE
-from gmmhet.engine.observation import POSE, Batch, Observer, batches
-from gmmhet.engine.parallel import communicator
-from gmmhet.engine.scores import pose_scores
-from gmmhet.engine.symmetry import symmetric_copies
+from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.symmetry import symmetric_copies
+from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_smaller_batches
+from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 
 __all__ = ["Prepared", "first_noise", "prepare"]
 

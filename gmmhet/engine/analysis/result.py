@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.analysis.placement import Placement
+from gmmhet.engine.analysis.empirical_prior import Placement
 from gmmhet.engine.config import FEWEST_PARTICLES
-from gmmhet.engine.ensemble import PoseSpread
+from gmmhet.engine.subspace.state import PoseSpread
 
 __all__ = ["AnalysisResult", "LocalMotion", "mode_verdict", "overall_verdict", "pose_errors"]
 

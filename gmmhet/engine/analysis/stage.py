@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from gmmhet import __version__
-from gmmhet.engine.analysis.methods import by_gradient_pca, without_motion
+from gmmhet.engine.analysis.by_subunit import by_subunits, write_subunits
+from gmmhet.engine.analysis.gradient_method import by_gradient_pca, without_motion
 from gmmhet.engine.analysis.output import write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.subspace_method import by_likelihood
-from gmmhet.engine.analysis.subunits import by_subunits, write_subunits
-from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, result_options
+from gmmhet.engine.gradient.frc_pass import ScorePass, score_pass
 from gmmhet.engine.io import ParticleTable, read_particles
-from gmmhet.engine.likelihood import PIECES
-from gmmhet.engine.local_pose import LocalPoseModel
-from gmmhet.engine.scores import ScorePass, score_pass
-from gmmhet.engine.subunits import SubunitModel
+from gmmhet.engine.runtime.checkpoint import Journal
+from gmmhet.engine.subspace.em import PIECES
+from gmmhet.engine.subspace.local_pose import LocalPoseModel
+from gmmhet.engine.subspace.subunits import SubunitModel
 
 __all__ = ["analyze"]
 

@@ -6,22 +6,28 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
+from gmmhet.engine.analysis.empirical_prior import placed
 from gmmhet.engine.analysis.estimators import finer_length, prior_sizes, whole_estimator, with_first_model
-from gmmhet.engine.analysis.finer import in_finer_fields
 from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
-from gmmhet.engine.analysis.placement import placed
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult, LocalMotion
-from gmmhet.engine.checkpoint import Journal
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
-from gmmhet.engine.ensemble import SubspaceModel
-from gmmhet.engine.frames import typical_place
 from gmmhet.engine.io import ParticleTable
-from gmmhet.engine.likelihood import Fit, calibrate, log_likelihood_total
-from gmmhet.engine.local_pose import LOCAL_POSE, LocalPoseEstimator, LocalPoseModel
-from gmmhet.engine.rigid import in_still_frame, rigid_fields, rigid_part
-from gmmhet.engine.selection import ModeEvidence, fit_all_particles, held_out_gain_of_body, real, select_modes
-from gmmhet.engine.subspace import SubspaceEstimator
+from gmmhet.engine.latent_space.movie_points import typical_place
+from gmmhet.engine.molecule.rigid_fields import in_still_frame, rigid_fields, rigid_part
+from gmmhet.engine.runtime.checkpoint import Journal
+from gmmhet.engine.subspace.em import Fit, calibrate, log_likelihood_total
+from gmmhet.engine.subspace.local_pose import LOCAL_POSE, LocalPoseEstimator, LocalPoseModel
+from gmmhet.engine.subspace.mode_selection import (
+    ModeEvidence,
+    fit_all_particles,
+    held_out_gain_of_body,
+    real,
+    select_modes,
+)
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.state import SubspaceModel
 
 __all__ = ["by_likelihood", "halves_to_test", "search"]
 

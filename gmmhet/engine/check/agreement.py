@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.check.alternatives import Alternative
-from gmmhet.engine.ctf import ctf
-from gmmhet.engine.fourier import HalfPlane, images_to_planes
+from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.io import DensityMap, ParticleTable
-from gmmhet.engine.maps import coarser_map, solvent_level
+from gmmhet.engine.molecule.maps import coarser_map, solvent_level
+from gmmhet.engine.optics.ctf import ctf
 
 __all__ = ["Agreement", "SlicedMap", "band_limit"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import DensityMap, ParticleTable
-from gmmhet.engine.maps import coarser_map, dense_region
+from gmmhet.engine.molecule.maps import coarser_map, dense_region
 
 __all__ = ["ImageCheck", "check_images_of", "particle_radius"]
 

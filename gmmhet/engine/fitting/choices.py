@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io.mrc import DensityMap
-from gmmhet.engine.maps import dense_region, field_of_view, radial_power, soft_edge, solvent_level
+from gmmhet.engine.molecule.maps import dense_region, field_of_view, radial_power, soft_edge, solvent_level
 
 __all__ = [
     "FINEST", "MOST_GAUSSIANS", "PIXELS_PER_RESOLUTION", "choose_number", "choose_resolution", "resolution_of_number",

@@ -15,7 +15,7 @@ from gmmhet.engine.fitting.atoms import Atoms, atomic_density, is_atomic, read_a
 from gmmhet.engine.fitting.choices import PIXELS_PER_RESOLUTION
 from gmmhet.engine.fitting.stage import read_fit_mask
 from gmmhet.engine.io.mrc import DensityMap, read_map
-from gmmhet.engine.maps import field_of_view, resample_map
+from gmmhet.engine.molecule.maps import field_of_view, resample_map
 
 __all__ = ["Consensus", "consensus_for"]
 

@@ -14,9 +14,9 @@ from gmmhet.engine.fitting.choices import FINEST, choose_number, choose_resoluti
 from gmmhet.engine.fitting.fourier import fourier_target
 from gmmhet.engine.fitting.optimise import Gaussians, refine
 from gmmhet.engine.fitting.seeding import seed_points
-from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io.mrc import DensityMap
-from gmmhet.engine.maps import (
+from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.maps import (
     coarser_map,
     dense_region,
     field_of_view,
@@ -25,7 +25,7 @@ from gmmhet.engine.maps import (
     soft_edge,
     solvent_level,
 )
-from gmmhet.engine.symmetry import asymmetric_unit, compact_direction, rotation_matrices
+from gmmhet.engine.molecule.symmetry import asymmetric_unit, compact_direction, rotation_matrices
 
 __all__ = ["fit_map"]
 

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.config import FitConfig
-from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.atoms import atomic_density, is_atomic, read_atoms
 from gmmhet.engine.fitting.choices import FINEST
 from gmmhet.engine.fitting.molecule import fit_map
-from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import DensityMap, output_folder, read_map, replacing, write_map
-from gmmhet.engine.maps import fourier_shell_correlation, resolution_at
-from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
-from gmmhet.engine.symmetry import symmetric_copies
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
+from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.maps import fourier_shell_correlation, resolution_at
+from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
+from gmmhet.engine.molecule.symmetry import symmetric_copies
 
 __all__ = ["fit", "fit_density", "read_fit_mask"]
 

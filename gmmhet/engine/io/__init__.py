@@ -1,7 +1,6 @@
 """Files in and out: maps, stacks, particle metadata."""
 
 from gmmhet.engine.io.arrays import write_arrays
-from gmmhet.engine.io.atomic import locked, output_folder, replacing
 from gmmhet.engine.io.folders import made_by, remove_files
 from gmmhet.engine.io.layout import optics_table
 from gmmhet.engine.io.mapped import rows_of
@@ -9,6 +8,7 @@ from gmmhet.engine.io.mrc import DensityMap, read_map, write_map, write_stack
 from gmmhet.engine.io.particles import Optics, ParticleTable, check_images, without_results
 from gmmhet.engine.io.reading import read_particles
 from gmmhet.engine.io.relion_optics import optics_groups
+from gmmhet.engine.io.safe_writing import locked, output_folder, replacing
 from gmmhet.engine.io.selection import write_particles, write_selection
 from gmmhet.engine.io.stacks import open_stack
 from gmmhet.engine.io.star import StarTable, read_star, table_from, write_star

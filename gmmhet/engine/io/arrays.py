@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gmmhet.engine.io.atomic import replacing
+from gmmhet.engine.io.safe_writing import replacing
 
 __all__ = ["write_arrays"]
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from gmmhet.engine.aberrations import cryosparc_aberrations, odd_phase
 from gmmhet.engine.conventions import electron_wavelength, matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.cryosparc_records import read_records
@@ -18,6 +17,7 @@ from gmmhet.engine.io.grouping import checked_optics, distinct_rows
 from gmmhet.engine.io.layout import converted_particles
 from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks
+from gmmhet.engine.optics.aberrations import cryosparc_aberrations, odd_phase
 
 __all__ = ["posed_by", "read_cryosparc"]
 

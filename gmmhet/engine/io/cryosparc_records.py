@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.atomic import replacing
+from gmmhet.engine.io.safe_writing import replacing
 
 __all__ = ["read_records", "with_fields", "write_records"]
 

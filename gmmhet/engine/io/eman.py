@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.aberrations import Aberrations
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grouping import checked_optics, distinct_rows
@@ -19,6 +18,7 @@ from gmmhet.engine.io.hdf import HdfStack
 from gmmhet.engine.io.layout import converted_particles
 from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks, open_stack, resolve_stack
+from gmmhet.engine.optics.aberrations import Aberrations
 
 __all__ = ["is_lst", "read_eman"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.aberrations import Aberrations
 from gmmhet.engine.io.particles import Optics, ParticleTable, check_images
 from gmmhet.engine.io.star import StarTable, table_from
 from gmmhet.engine.io.texts import TextColumn, image_texts, number_texts
+from gmmhet.engine.optics.aberrations import Aberrations
 
 __all__ = ["ConvertedTables", "converted_particles", "optics_table", "zernike_of"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.atomic import replacing
+from gmmhet.engine.io.safe_writing import replacing
 
 __all__ = ["DensityMap", "header_pixel_size", "open_mrc_stack", "read_map", "write_map", "write_stack"]
 

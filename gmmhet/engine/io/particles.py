@@ -11,14 +11,14 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from gmmhet.engine.aberrations import EVEN, Aberrations, restored, through_magnification
 from gmmhet.engine.conventions import euler_to_matrix
-from gmmhet.engine.ctf import ctf_coefficients
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.mapped import rows_of
 from gmmhet.engine.io.stacks import open_stack
 from gmmhet.engine.io.star import StarTable
 from gmmhet.engine.io.texts import TextColumn
+from gmmhet.engine.optics.aberrations import EVEN, Aberrations, restored, through_magnification
+from gmmhet.engine.optics.ctf import ctf_coefficients
 
 __all__ = ["Optics", "ParticleTable", "check_images", "micrograph_indices"]
 
@@ -113,7 +113,7 @@ class ParticleTable:
 
     @cached_property
     def ctf_coefficients(self) -> NDArray[np.float64]:
-        """[n, 5], see :mod:`gmmhet.engine.ctf`; C = 1 (phase pi/2) when there is no CTF.
+        """[n, 5], see :mod:`gmmhet.engine.optics.ctf`; C = 1 (phase pi/2) when there is no CTF.
 
         [n, 9] where the optics have even aberrations or a magnification matrix.
         """
@@ -132,7 +132,7 @@ class ParticleTable:
 
     @cached_property
     def odd_coefficients(self) -> NDArray[np.float64]:
-        """[n, 6] of the phase by odd aberrations, see :mod:`gmmhet.engine.aberrations`."""
+        """[n, 6] of the phase by odd aberrations, see :mod:`gmmhet.engine.optics.aberrations`."""
         groups = [through_magnification(np.array(o.aberrations.odd), o.aberrations.matrix) for o in self.optics]
         return np.asarray(np.array(groups)[self.optics_index])
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.atomic import replacing
+from gmmhet.engine.io.safe_writing import replacing
 
 __all__ = ["read_points", "write_points"]
 

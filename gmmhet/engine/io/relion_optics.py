@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.aberrations import Aberrations, Correction, even_from_zernike, odd_from_zernike
 from gmmhet.engine.conventions import electron_wavelength
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grouping import checked_optics, distinct_rows, first_bad, vector
 from gmmhet.engine.io.particles import Optics
 from gmmhet.engine.io.star import StarTable
 from gmmhet.engine.io.texts import chosen_texts
+from gmmhet.engine.optics.aberrations import Aberrations, Correction, even_from_zernike, odd_from_zernike
 
 __all__ = ["optics_groups", "optics_of_rows", "optics_of_table"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.atomic import replacing
 from gmmhet.engine.io.loops import read_plain
+from gmmhet.engine.io.safe_writing import replacing
 from gmmhet.engine.io.texts import TextColumn, encoded_texts
 
 __all__ = ["StarTable", "read_star", "table_from", "write_star"]

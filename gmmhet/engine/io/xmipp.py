@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.aberrations import Aberrations
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grouping import checked_optics, distinct_rows, image_places
 from gmmhet.engine.io.layout import converted_particles
@@ -14,6 +13,7 @@ from gmmhet.engine.io.mrc import header_pixel_size
 from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks, open_stack
 from gmmhet.engine.io.star import StarTable, read_star
+from gmmhet.engine.optics.aberrations import Aberrations
 
 __all__ = ["is_xmd", "read_xmipp"]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.io import DensityMap, write_map
 from gmmhet.engine.landscape.points import surroundings
 from gmmhet.engine.landscape.series import contour_level
 from gmmhet.engine.landscape.surface import surface_picture
-from gmmhet.engine.latent_space import Analysis
+from gmmhet.engine.latent_space.saved_analysis import Analysis
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
 
 __all__ = ["Chart", "Place"]
 

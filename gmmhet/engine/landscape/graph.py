@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
-from gmmhet.engine.population import Population
+from gmmhet.engine.latent_space.particle_density import Population
 
 __all__ = ["LatentGraph"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.landscape.graph import LatentGraph
 from gmmhet.engine.landscape.polyline import evenly_spaced, onto_ridge
-from gmmhet.engine.population import Population
+from gmmhet.engine.latent_space.particle_density import Population
 
 __all__ = ["path_along_mode", "path_between", "principal_path"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.points import read_points
-from gmmhet.engine.latent_space import Analysis
-from gmmhet.engine.population import OUTSIDE, Population, listed
+from gmmhet.engine.latent_space.particle_density import OUTSIDE, Population, listed
+from gmmhet.engine.latent_space.saved_analysis import Analysis
 
 __all__ = ["REST", "Surroundings", "given_points", "looks_closed", "rule", "surroundings"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.population import Population
+from gmmhet.engine.latent_space.particle_density import Population
 
 __all__ = ["evenly_spaced", "onto_ridge"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map, replacing
-from gmmhet.engine.maps import coarser_map, dense_region, field_of_view, solvent_level
+from gmmhet.engine.molecule.maps import coarser_map, dense_region, field_of_view, solvent_level
 
 __all__ = ["MapSeries", "contour_level", "read_series", "write_chimerax"]
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import made_by, output_folder, remove_files, replacing, write_map
 from gmmhet.engine.io.points import write_points
@@ -20,9 +19,10 @@ from gmmhet.engine.landscape.movie import check_movie, write_movie
 from gmmhet.engine.landscape.paths import path_along_mode, path_between, principal_path
 from gmmhet.engine.landscape.points import Surroundings, given_points, looks_closed, rule, surroundings
 from gmmhet.engine.landscape.series import read_series, write_chimerax
-from gmmhet.engine.latent_space import Analysis, read_analysis
+from gmmhet.engine.latent_space.saved_analysis import Analysis, read_analysis
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
+from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.progress import progress
-from gmmhet.engine.pseudo_atoms import write_pseudo_atoms
 
 __all__ = ["PathChoice", "map_points", "movie_of", "write_path"]
 

@@ -1,7 +1,7 @@
 """Maps from the particles' own pixels: least squares in Fourier space, half-sets, Fourier shell correlation."""
 
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
-from gmmhet.engine.reconstruction.selection import Selection, equal_bins
+from gmmhet.engine.reconstruction.particle_windows import Selection, equal_bins
 from gmmhet.engine.reconstruction.series import half_equations
 from gmmhet.engine.reconstruction.slices import HalfDisc, SliceReader
 from gmmhet.engine.reconstruction.solver import ball, solve

@@ -7,7 +7,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
-from gmmhet.engine.maps import fourier_shell_correlation, resolution_at
+from gmmhet.engine.molecule.maps import fourier_shell_correlation, resolution_at
 from gmmhet.engine.reconstruction.equations import shell_of_grid
 
 __all__ = ["HalfMapCurves", "compare_halves", "half_map_signal", "phase_randomised", "power_signal"]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
-from gmmhet.engine.latent_space import read_analysis
-from gmmhet.engine.reconstruction.undone import Deforming
-from gmmhet.engine.rigid_parts import rigid_parts
+from gmmhet.engine.latent_space.saved_analysis import read_analysis
+from gmmhet.engine.molecule.rigid_parts import rigid_parts
+from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
 
 __all__ = ["Placed", "read_deforming", "read_mask", "read_placed"]
 

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import DensityMap
-from gmmhet.engine.maps import soft_mask
-from gmmhet.engine.parallel import communicator
+from gmmhet.engine.molecule.maps import soft_mask
 from gmmhet.engine.reconstruction.curves import compare_halves
 from gmmhet.engine.reconstruction.multiscale import (
     FEWEST_APART,
@@ -32,11 +31,12 @@ from gmmhet.engine.reconstruction.multiscale import (
     decompose,
     maps_apart,
 )
+from gmmhet.engine.reconstruction.particle_windows import Windows
 from gmmhet.engine.reconstruction.results import SPOOL, MapResult
-from gmmhet.engine.reconstruction.selection import Windows
 from gmmhet.engine.reconstruction.series import COARSE_ABOVE, GOES_ON, Series, at_once, half_equations, near_limit
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.windows import Window
+from gmmhet.engine.runtime.ranks import communicator
 
 __all__ = ["KernelSeries"]
 

@@ -8,7 +8,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import DensityMap
-from gmmhet.engine.maps import coarser_map, dense_region, resample_map
+from gmmhet.engine.molecule.maps import coarser_map, dense_region, resample_map
 
 __all__ = ["LOCAL_THRESHOLD", "LocalResolution", "local_correlations", "local_resolution"]
 

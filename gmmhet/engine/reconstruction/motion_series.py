@@ -1,8 +1,8 @@
 """A series of maps at points of latent space, each from all particles: their motion is undone.
 
-The molecule is taken to be of a few parts that move as rigid bodies (gmmhet.engine.rigid_parts). Every part gets a map
+The molecule is taken to be of a few parts that move as rigid bodies (molecule.rigid_parts). Every part gets a map
 of its own from all particles, in which they are turned and moved back part by part (see
-:mod:`~gmmhet.engine.reconstruction.undone`), and half maps. At a point, the maps of the parts are put where the
+:mod:`~reconstruction.deformed_backprojection`), and half maps. At a point, the maps of the parts are put where the
 Gaussians say that the parts are, each with a share that is 1 within a soft mask around its own Gaussians; the heaviest
 part fills the solvent. Where masks overlap they share, and each map is given back there what was taken off the images
 for the other parts, so that the sum holds all density once: sum_p a_p (v_p + sum_(q != p) G_q), sum_p a_p = 1.
@@ -19,20 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
-from gmmhet.engine.density import gaussian_density
-from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import DensityMap
-from gmmhet.engine.maps import soft_mask
-from gmmhet.engine.parallel import communicator
-from gmmhet.engine.population import listed
+from gmmhet.engine.latent_space.particle_density import listed
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
+from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.maps import soft_mask
 from gmmhet.engine.reconstruction.curves import compare_halves
+from gmmhet.engine.reconstruction.deformed_backprojection import Deforming, part_equations
 from gmmhet.engine.reconstruction.equations import NormalEquations
+from gmmhet.engine.reconstruction.particle_windows import Windows
 from gmmhet.engine.reconstruction.results import SPOOL, MapResult
-from gmmhet.engine.reconstruction.selection import Windows
 from gmmhet.engine.reconstruction.series import GOES_ON, Series, at_once, near_limit
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map
-from gmmhet.engine.reconstruction.undone import Deforming, part_equations
+from gmmhet.engine.runtime.ranks import communicator
 
 __all__ = ["MotionSeries"]
 

@@ -21,10 +21,10 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from gmmhet.engine.messages import Replicated
 from gmmhet.engine.reconstruction.bands import Agreement, Band, Wave, bands_of
 from gmmhet.engine.reconstruction.solver import ball
 from gmmhet.engine.reconstruction.windows import Window, increments
+from gmmhet.engine.runtime.rank_messages import Replicated
 
 __all__ = ["FEWEST_APART", "Bandwidth", "Combined", "Estimate", "Evidence", "combine", "compose", "decompose",
            "maps_apart"]

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, ParticleTable, write_map
-from gmmhet.engine.maps import radial_power, resample_map, soft_mask
-from gmmhet.engine.messages import Replicated
-from gmmhet.engine.parallel import communicator
+from gmmhet.engine.molecule.maps import radial_power, resample_map, soft_mask
 from gmmhet.engine.reconstruction.curves import HalfMapCurves, compare_halves, half_map_signal, power_signal
 from gmmhet.engine.reconstruction.envelope import signal_envelope, solve_within_envelope
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
 from gmmhet.engine.reconstruction.local_resolution import local_resolution
+from gmmhet.engine.reconstruction.particle_windows import Selection
 from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, described_local, number_or_none
-from gmmhet.engine.reconstruction.selection import Selection
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map, solve
+from gmmhet.engine.runtime.rank_messages import Replicated
+from gmmhet.engine.runtime.ranks import communicator
 
 __all__ = ["COARSE_ABOVE", "GOES_ON", "Series", "at_once", "half_equations", "near_limit"]
 

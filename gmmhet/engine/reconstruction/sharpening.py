@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import ReconstructConfig, sharpening_b
 from gmmhet.engine.io import DensityMap, read_map, write_map
-from gmmhet.engine.maps import fourier_shell_correlation, radial_power
+from gmmhet.engine.molecule.maps import fourier_shell_correlation, radial_power
 
 __all__ = ["GuinierFit", "Spectrum", "guinier_fit", "half_map_spectrum", "sharpen_series", "sharpened_map"]
 

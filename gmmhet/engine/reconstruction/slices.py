@@ -12,8 +12,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from gmmhet.engine.ctf import evaluate_ctf
 from gmmhet.engine.io import ParticleTable
+from gmmhet.engine.optics.ctf import evaluate_ctf
 
 __all__ = ["HalfDisc", "SliceReader"]
 

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import AT_POINTS, ReconstructConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.frames import through_particles
 from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
-from gmmhet.engine.population import Population, listed
+from gmmhet.engine.latent_space.movie_points import through_particles
+from gmmhet.engine.latent_space.particle_density import Population, listed
+from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_mask, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
 from gmmhet.engine.reconstruction.motion_series import MotionSeries
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
-from gmmhet.engine.reconstruction.results import COMMAND, ResultFolder, fingerprint
-from gmmhet.engine.reconstruction.selection import (
+from gmmhet.engine.reconstruction.particle_windows import (
     Selection,
     Windows,
     equal_bins,
@@ -29,10 +29,10 @@ from gmmhet.engine.reconstruction.selection import (
     nested_windows,
     points_along,
 )
+from gmmhet.engine.reconstruction.results import COMMAND, ResultFolder, fingerprint
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.reconstruction.sharpening import sharpen_series
 from gmmhet.engine.reconstruction.spreading import gridding
-from gmmhet.engine.symmetry import rotation_matrices
 
 __all__ = ["reconstruct"]
 

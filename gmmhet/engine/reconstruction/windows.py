@@ -9,10 +9,10 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from gmmhet.engine.messages import Replicated
 from gmmhet.engine.reconstruction.bands import Wave
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
 from gmmhet.engine.reconstruction.solver import ball, convolved, half_map
+from gmmhet.engine.runtime.rank_messages import Replicated
 
 __all__ = ["Window", "increments"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.conventions import euler_to_matrix
-from gmmhet.engine.ctf import ctf, ctf_coefficients
+from gmmhet.engine.optics.ctf import ctf, ctf_coefficients
 from gmmhet.engine.simulate.molecules import Molecule
 from gmmhet.engine.simulate.presets import Preset
 from gmmhet.engine.simulate.projection import frequency_grid, projection_slices

@@ -6,7 +6,7 @@ import numpy as np
 
 from gmmhet.engine.conventions import electron_wavelength, euler_to_matrix, matrix_to_euler, projected_position
 from gmmhet.engine.io import open_stack, read_particles
-from gmmhet.tests.engine.conformance import conformance_file
+from gmmhet.tests.support.conformance import conformance_file
 
 
 def _axis_rotation(axis: int, degrees: float) -> np.ndarray:

@@ -9,9 +9,9 @@ from pwem.convert.transformations import euler_matrix
 from pwem.objects import Acquisition
 
 from gmmhet.convert import matrices_to_poses, write_set_of_particles
-from gmmhet.engine.ctf import ctf
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_particles, read_star, write_star
+from gmmhet.engine.optics.ctf import ctf
 from gmmhet.tests.scipion.cases import HAND_PIXEL as PIXEL
 from gmmhet.tests.scipion.cases import ConvertCase
 

@@ -12,9 +12,9 @@ from matplotlib.backend_bases import MouseButton, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gmmhet.engine.density import gaussian_density
 from gmmhet.engine.landscape import Chart, read_analysis
-from gmmhet.tests.engine.planted_landscape import ring, with_posteriors, write_analysis
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
+from gmmhet.tests.support.planted_landscape import ring, with_posteriors, write_analysis
 from gmmhet.viewers.point_picker import PointPicker
 from gmmhet.viewers.viewer_analyze import GmmHetAnalyzeViewer
 

@@ -18,8 +18,8 @@ from scipy.stats import spearmanr
 
 from gmmhet.convert import matrices_to_poses
 from gmmhet.engine.conventions import euler_to_matrix
-from gmmhet.engine.gaussians import GaussianModel
 from gmmhet.engine.io import read_map, read_particles, read_star
+from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase

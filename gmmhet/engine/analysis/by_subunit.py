@@ -1,0 +1,181 @@
+"""Symmetric molecules analysed by asymmetric unit: every subunit of a particle has coordinates of its own."""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.analysis.estimators import bases, first_model, first_spread, prior_sizes
+from gmmhet.engine.analysis.preparation import Prepared
+from gmmhet.engine.analysis.refined import refined_columns, refined_poses
+from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.analysis.subspace_method import halves_to_test, search
+from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.conventions import matrix_to_euler
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.io import ParticleTable, number_texts, without_results, write_arrays, write_selection
+from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
+from gmmhet.engine.molecule.symmetry import rotation_matrices
+from gmmhet.engine.runtime.checkpoint import Journal
+from gmmhet.engine.subspace.em import Fit
+from gmmhet.engine.subspace.mode_selection import ModeEvidence
+from gmmhet.engine.subspace.subunits import SubunitEstimator, SubunitModel, SubunitModes, symmetric_fields
+
+__all__ = ["Subunits", "by_subunits", "write_subunits"]
+
+_LOG = logging.getLogger("gmmhet")
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Subunits:
+    """What is known of the G subunits of n particles.
+
+    Attributes:
+        group: of symmetry. rotations: [G, 3, 3], x of subunit g = rotations[g] x of the first.
+        coordinates, deviations: [n, G, K] posterior means and standard deviations.
+        correlation: [K, G, G] of the true coordinates of the subunits of a particle (the posterior's part taken off).
+        contrast: [n]. broken: whether the subunits differ, along the modes that are significant.
+    """
+
+    group: str
+    rotations: Array
+    coordinates: Array
+    deviations: Array
+    correlation: Array
+    contrast: Array
+    broken: Asymmetry
+
+    def entry(self) -> dict[str, Any]:
+        """summary.json's ``symmetry``."""
+        pairs = ~np.eye(len(self.rotations), dtype=bool)
+        words = f"Every particle's {len(self.rotations)} subunits ({self.group}) have coordinates of their own."
+        if pairs.any() and self.broken.n_modes:
+            first = self.correlation[0][pairs]
+            span = f"by {first.min():.2f}" if np.ptp(first) < 0.01 else (
+                f"between {first.min():.2f} and {first.max():.2f}")
+            words += (f" Along mode 1 two subunits of one particle correlate {span}, what noise hides taken into "
+                      f"account: {_together(first)}.")
+        return {"group": self.group, "subunits": len(self.rotations), "correlation": self.correlation.tolist(),
+                "broken": self.broken.entry(), "words": f"{words} {self.broken.words()}"}
+
+
+def _together(values: Array) -> str:
+    if np.abs(values).max() < 0.15:
+        return "each moves on its own"
+    if values.min() > 0.15:
+        return "they move together"
+    if values.max() < -0.15:
+        return "when one moves one way, the others move the other way"
+    if values.max() <= 0.15:
+        return "some pairs move opposite, others on their own"
+    return "some pairs move together, others " + ("opposite" if values.min() < -0.15 else "on their own")
+
+
+def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> tuple[AnalysisResult, Subunits]:
+    """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
+    estimator, start = _estimator(prepared, config)
+    final, evidence, reference = search(estimator, start, halves_to_test(prepared.cache.table), config,
+                                        journal)
+    result = _result(estimator, final, evidence, reference, config)
+    return result, _subunits(estimator, final, config.symmetry, result.significant)
+
+
+def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstimator, SubunitModel]:
+    """Estimator and first model of one unit: the first of the copies that the prepared model holds."""
+    rotations = rotation_matrices(config.symmetry)
+    whole, resolution = prepared.model, prepared.observer.grid.resolution
+    size = len(whole) // len(rotations)
+    unit = dataclasses.replace(whole, centers=whole.centers[:size], weights=whole.weights[:size],
+                               sigmas=whole.sigmas[:size])
+    inside = prepared.in_focus.reshape(len(rotations), size).any(0)  # in one copy or more
+    basis, consensus, length = bases(unit.centers, inside, config, resolution)
+    mass, spread = np.abs(unit.weights), None
+    fixed = scaling_field(size)  # this is the contrast's
+    if config.poses != "exact":  # a unit may turn in the whole, but the whole only with the poses
+        spread = first_spread(resolution)
+        fixed = np.concatenate([fixed, symmetric_fields(rigid_fields(whole.centers, np.abs(whole.weights)), rotations)])
+    consensus = consensus.mixed(consensus.complement(fixed, mass))
+    if config.modes and config.modes > basis.size:
+        raise InputError(f"--modes is {config.modes}; the smooth fields of the {size} Gaussians of a unit have "
+                         f"{basis.size} degrees of freedom; expected no more")
+    estimator = SubunitEstimator(prepared.cache, prepared.observer, basis, consensus, batch_size=prepared.batch_size,
+                                 seed=config.seed, rotations=rotations, length=length)
+    plain = first_model(prepared, estimator, spread)
+    fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}
+    fields |= {"centers": unit.centers, "weights": unit.weights, "variances": unit.sigmas**2}
+    return estimator, SubunitModel(**fields, prior=np.eye(len(rotations)))
+
+
+def _subunits(estimator: SubunitEstimator, final: Fit, group: str, significant: int) -> Subunits:
+    model, found = final.model, final.ensemble
+    assert isinstance(model, SubunitModel)
+    copies, k = len(estimator.rotations), model.n_modes
+    coordinates = found.z.reshape(-1, copies, k)
+    deviations = np.sqrt(np.einsum("ngkk->ngk", found.covariance[:, :-1]))
+    prior = np.einsum("gkhk->kgh", model.prior.reshape(copies, k, copies, k))
+    size = np.sqrt(np.einsum("kgg->kg", prior))
+    return Subunits(group, estimator.rotations, coordinates, deviations,
+                    prior / (size[:, :, None] * size[:, None]), found.contrast,
+                    asymmetry(coordinates[..., :significant], deviations[..., :significant]))
+
+
+def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
+            ) -> AnalysisResult:
+    """The whole molecule: all subunits move together along a mode, by the mean of their coordinates."""
+    model, found = final.model, final.ensemble
+    rotations = estimator.rotations
+    copies, k, n = len(rotations), model.n_modes, len(found.rows)
+    modes: SubunitModes = estimator.constants(model)[0]
+    fields = estimator.basis.fields(model.coefficients)
+    position = np.einsum("gab,kjb->kgja", rotations, fields[..., :3]).reshape(k, -1, 3)
+    groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
+    information = np.diag(found.information).reshape(copies, k).mean(0)
+    return AnalysisResult(
+        found.z.reshape(n, copies, k).mean(1), found.covariance[:, -1], found.contrast, found.log_likelihood,
+        np.asarray(modes.centers, np.float64), np.tile(model.weights, copies), position,
+        np.tile(fields[..., 3], (1, copies)), np.average(model.noise, axis=0, weights=groups), information,
+        evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,
+        {"correlation_length": estimator.length,
+         "coefficients_per_mode": estimator.basis.size,
+         "log_likelihood_without_motion": reference,
+         "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
+        sigmas=np.tile(np.sqrt(model.variances), copies), noise_by_group=model.noise,
+        halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
+        prior_sizes=prior_sizes(model, config), pose_deviations=np.sqrt(found.pose_variance),
+        span=found.z.reshape(-1, k))
+
+
+def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose: Array | None = None) -> None:
+    """subunits.npz and subunits.star (CONVENTIONS.rst).
+
+    Args:
+        pose: [n, 5] corrections of the poses to be written too.
+    """
+    write_arrays(folder / "subunits.npz", ids=table.ids, coordinates=subunits.coordinates,
+                 deviations=subunits.deviations, rotations=subunits.rotations, correlation=subunits.correlation)
+    n, copies, k = subunits.coordinates.shape
+    rows = np.repeat(np.arange(n), copies)
+    columns: dict[str, Sequence[str]] = {}
+    for name, values in (("gmmhetLatent", subunits.coordinates), ("gmmhetLatentSd", subunits.deviations)):
+        for i in range(k):
+            columns[f"{name}{i + 1}"] = number_texts(values.reshape(-1, k)[:, i], "%.6f")
+    columns["gmmhetContrast"] = number_texts(np.repeat(subunits.contrast, copies), "%.6g")
+    columns["gmmhetSubunit"] = number_texts(np.tile(np.arange(1, copies + 1), n), "%d")
+    if pose is not None:
+        refined, origins = refined_poses(table, pose)
+        columns |= refined_columns(_expanded(refined, subunits.rotations), origins[rows])
+    write_selection(folder / "subunits.star", without_results(table), rows, columns=columns,
+                    poses=(matrix_to_euler(_expanded(table.rotations, subunits.rotations)), table.origins[rows]))
+    _LOG.info("%s: %d rows, one for every subunit of every particle", folder / "subunits.star", len(rows))
+
+
+def _expanded(views: Array, rotations: Array) -> Array:
+    """[n G, 3, 3]: seen from A R_g the first subunit is where subunit g is from A."""
+    return np.asarray(np.einsum("nab,gbc->ngac", views, rotations).reshape(-1, 3, 3))

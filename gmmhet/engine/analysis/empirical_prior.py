@@ -1,0 +1,188 @@
+"""Coordinates under the population that the particles themselves tell, in place of a normal one.
+
+The posterior of a particle in analysis.npz, N(z, M), takes coordinates to be normal, N(0, 1), before its image is seen.
+Where particles gather in a few states, or at the ends of a path, that draws the less certain ones towards a middle in
+which hardly any is. Here the prior is a mixture of many narrow normal ones of equal width h, sum_a p_a N(a, h^2), whose
+shares p are those of largest likelihood (Kiefer and Wolfowitz 1956; an empirical Bayes estimate, Efron 2014), and whose
+width is the one under which the particles of the other half-set are most likely. The likelihood of a particle is what
+is left of its posterior once the normal prior is taken off: exp(p . z' - z'^T L z' / 2), L = M^-1 - 1 and p = M^-1 z.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.subspace.mode_selection import real
+
+__all__ = ["Placement", "placed"]
+
+Array = NDArray[np.float64]
+_CENTERS, _LEARNING = 500, 10_000  # of a mixture, and particles that its shares are learned from
+_WIDTHS = (0.05, 0.1, 0.2, 0.35, 0.6)
+_PASSES, _ENOUGH = 200, 1e-4  # of expectation-maximisation; rise of the log-likelihood per particle that ends them
+_AT_ONCE = 1 << 22
+_LEAST_VARIANCE, _LEAST_INFORMATION = 1e-12, 1e-6
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Attributes:
+        mean, deviation: [n, K] of the posterior under the mixture. width: h.
+        gain, error: held-out log-likelihood per particle over that of the normal prior, and its standard error.
+        better: whether that is beyond chance.
+    """
+
+    mean: Array
+    deviation: Array
+    width: float
+    gain: float
+    error: float
+    better: bool
+
+    def entry(self) -> dict[str, Any]:
+        """summary.json's ``population``."""
+        gain = f"held-out particles gain {self.gain:+.2f} in log-likelihood each"
+        words = f"A normal distribution describes the coordinates as well as any other does ({gain})."
+        if self.better:
+            words = (f"Coordinates are not normally distributed ({gain}): those under the distribution that the "
+                     "particles themselves tell are the columns gmmhetPlaced of latents.star.")
+        return {"better": self.better, "width": self.width, "heldout_gain": self.gain,
+                "heldout_gain_error": self.error, "words": words}
+
+
+@dataclass(frozen=True)
+class _Likelihoods:
+    """exp(pull . z - z^T precision z / 2) of n particles; pull: [n, K]. precision: [n, K, K]."""
+
+    pull: Array
+    precision: Array
+
+    @classmethod
+    def of(cls, coordinates: Array, covariance: NDArray[Any]) -> "_Likelihoods":
+        """From posteriors N(z, M) under the prior N(0, 1)."""
+        values, vectors = np.linalg.eigh(covariance.astype(np.float64))
+        told = np.maximum(1 / np.maximum(values, _LEAST_VARIANCE) - 1, _LEAST_INFORMATION)
+        left = np.einsum("nab,nb,ncb->nac", vectors, told, vectors)
+        return cls(coordinates + np.einsum("nab,nb->na", left, coordinates), left)
+
+    def at(self, chosen: Any) -> "_Likelihoods":
+        return _Likelihoods(self.pull[chosen], self.precision[chosen])
+
+    def under_normal(self) -> Array:
+        """[n] log of the mean likelihood under N(0, 1)."""
+        whole = self.precision + np.eye(self.pull.shape[1])
+        mean = np.linalg.solve(whole, self.pull[..., None])[..., 0]
+        return np.asarray(0.5 * (np.einsum("na,na->n", self.pull, mean) - np.linalg.slogdet(whole)[1]))
+
+    def blurred(self, width: float) -> tuple["_Likelihoods", Array]:
+        """The mean likelihood around a place under N(place, width^2), and the logarithm of its constant factor, [n]."""
+        k = self.pull.shape[1]
+        spread = np.eye(k) + width**2 * self.precision
+        inverse = np.linalg.inv(spread)
+        pull = np.einsum("nab,nb->na", inverse, self.pull)
+        constant = 0.5 * (width**2 * np.einsum("na,na->n", self.pull, pull) - np.linalg.slogdet(spread)[1])
+        return _Likelihoods(pull, inverse @ self.precision), constant
+
+    def logs(self, places: Array) -> Array:
+        """[n, A] at places [A, K]."""
+        squares = np.einsum("ak,al->akl", places, places).reshape(len(places), -1)
+        return np.asarray(self.pull @ places.T - 0.5 * self.precision.reshape(len(self.pull), -1) @ squares.T)
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """sum_a shares_a N(centers_a, width^2)."""
+
+    centers: Array
+    shares: Array
+    width: float
+
+    @classmethod
+    def learned(cls, some: _Likelihoods, centers: Array, width: float) -> "_Mixture":
+        """Shares of largest likelihood, by expectation-maximisation from equal ones."""
+        blurred, _ = some.blurred(width)
+        logs = blurred.logs(centers)
+        top = logs.max(axis=1, keepdims=True)
+        heights = np.exp(logs - top)
+        shares, before = np.full(len(centers), 1 / len(centers)), -np.inf
+        for _ in range(_PASSES):
+            total = heights @ shares
+            told = float(np.log(total).mean())
+            if told < before + _ENOUGH:
+                break
+            before = told
+            shares = shares * (heights.T @ (1 / total)) / len(total)
+        return cls(centers, shares, width)
+
+    def log_likelihoods(self, some: _Likelihoods) -> Array:
+        """[n] log of the mean likelihood."""
+        blurred, constant = some.blurred(self.width)
+        parts = [self._weighed(blurred.at(part))[1] for part in self._parts(len(constant))]
+        return np.asarray(np.concatenate(parts) + constant)
+
+    def posterior(self, some: _Likelihoods) -> tuple[Array, Array]:
+        """Means and standard deviations [n, K]."""
+        blurred, _ = some.blurred(self.width)
+        k = some.pull.shape[1]
+        narrow = np.linalg.inv(some.precision + np.eye(k) / self.width**2)
+        mean, second = np.empty(some.pull.shape), np.empty(narrow.shape)
+        for part in self._parts(len(mean)):
+            weights, _ = self._weighed(blurred.at(part))
+            mean[part] = weights @ self.centers
+            squares = np.einsum("ak,al->akl", self.centers, self.centers).reshape(len(self.centers), -1)
+            second[part] = (weights @ squares).reshape(-1, k, k) - np.einsum("nk,nl->nkl", mean[part], mean[part])
+        slope = narrow / self.width**2
+        covariance = narrow + slope @ second @ slope
+        mean = np.einsum("nab,nb->na", narrow, some.pull) + np.einsum("nab,nb->na", slope, mean)
+        return mean, np.sqrt(np.einsum("naa->na", covariance))
+
+    def _weighed(self, blurred: _Likelihoods) -> tuple[Array, Array]:
+        """[n, A] posterior shares of the centres, and [n] log of the sum that they are of."""
+        logs = blurred.logs(self.centers) + np.log(np.maximum(self.shares, 1e-300))
+        top = logs.max(axis=1, keepdims=True)
+        weights = np.exp(logs - top)
+        total = weights.sum(axis=1, keepdims=True)
+        return np.asarray(weights / total), np.asarray((top + np.log(total))[:, 0])
+
+    def _parts(self, count: int) -> list[slice]:
+        step = max(1, _AT_ONCE // len(self.centers))
+        return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def placed(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int64], *, seed: int = 0) -> Placement:
+    """Particles under the mixture that they tell.
+
+    Args:
+        coordinates, covariance: posteriors N(z [n, K], M [n, K, K]) under the prior N(0, 1). halves: [n] 1 or 2.
+    """
+    every = _Likelihoods.of(coordinates, covariance)
+    rng = np.random.default_rng(seed)
+    halved = tuple(np.flatnonzero(halves == half) for half in (1, 2))
+    some = tuple(rng.permutation(rows)[:_LEARNING // 2] for rows in halved)
+    own = tuple(_centers(coordinates[rows], covariance[rows], rng) for rows in some)
+    normal = np.concatenate([every.at(rows).under_normal() for rows in some])
+
+    def rise(width: float) -> Array:
+        """[n'] of held-out particles: each half under the mixture of the other."""
+        told = [_Mixture.learned(every.at(some[1 - i]), own[1 - i], width).log_likelihoods(every.at(some[i]))
+                for i in (0, 1)]
+        return np.asarray(np.concatenate(told) - normal)
+
+    rises = [rise(width) for width in _WIDTHS]
+    best = int(np.argmax([r.mean() for r in rises]))
+    gain, error = float(rises[best].mean()), float(rises[best].std() / np.sqrt(len(normal)))
+    both, width = np.concatenate(some), _WIDTHS[best]
+    mixture = _Mixture.learned(every.at(both), _centers(coordinates[both], covariance[both], rng), width)
+    mean, deviation = mixture.posterior(every)
+    better = bool(real(gain, error, 0.0))
+    return Placement(mean, deviation, width, gain, error, better)
+
+
+def _centers(coordinates: Array, covariance: NDArray[Any], rng: np.random.Generator) -> Array:
+    """[A, K] of a mixture: places of some particles, drawn from their posteriors."""
+    chosen = rng.permutation(len(coordinates))[:_CENTERS]
+    root = np.linalg.cholesky(covariance[chosen].astype(np.float64))
+    draws = rng.normal(size=(len(chosen), root.shape[1]))
+    return np.asarray(coordinates[chosen] + np.einsum("nab,nb->na", root, draws))

@@ -1,0 +1,1 @@
+"""The published single-step method: Fourier ring correlation and its gradients."""

@@ -1,0 +1,105 @@
+"""One pass of scores and gradients over all particles: fit at the given poses, flexibility, gradient covariance."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from gmmhet.engine.gradient.frc import frc_gradient, frc_score
+from gmmhet.engine.imaging.image_model import Batch, Observer, batches
+from gmmhet.engine.imaging.particle_cache import ParticleCache
+from gmmhet.engine.progress import progress
+from gmmhet.engine.runtime.batching import in_smaller_batches
+from gmmhet.engine.runtime.ranks import communicator
+
+__all__ = ["ScorePass", "pose_scores", "score_pass"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class ScorePass:
+    """Attributes:
+        score: [n] mean FRC. flexibility: [N] mean length of the position gradient. occupancy: [N] standard deviation of
+        the amplitude gradient. covariance: [3N, 3N] of the position gradients (only when asked for).
+    """
+
+    score: Array
+    flexibility: Array
+    occupancy: Array
+    covariance: Array | None
+
+
+def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, sign: float,
+               batch_size: int, covariance: bool) -> ScorePass:
+    """Score and gradient of every particle; memory does not grow with their number."""
+    n, ranks = len(cache), communicator()
+    score, length, first, squares, mean, second = ranks.total(
+        _sums_where_there_is_room, (cache, observer, centers, weights, sign, batch_size, covariance),
+        [(part,) for part in ranks.parts(n, batch_size)])
+    first, mean = first / n, mean / n
+    return ScorePass(score, length / n, np.sqrt(np.maximum(squares / n - first**2, 0)),
+                     second / n - np.outer(mean, mean) if covariance else None)
+
+
+def _sums_where_there_is_room(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, sign: float,
+                              batch_size: int, covariance: bool, part: slice) -> tuple[Any, ...]:
+    return in_smaller_batches(lambda size: _sums(cache, observer, centers, weights, sign, size, covariance, part),
+                              batch_size)
+
+
+def _sums(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, sign: float, batch_size: int,
+          covariance: bool, part: slice) -> tuple[Any, ...]:
+    """Of a rank's particles: scores [n], 0 for those of other ranks; sums of the gradients' lengths [N], of the
+    amplitude gradients [N] and of their squares, of the position gradients [3N] and of their products [3N, 3N]."""
+    constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32), tf.constant(sign, tf.float32)
+
+    def sums_of(batch: Batch) -> Any:
+        score, gradient = frc_gradient(observer, batch, *constants)
+        gradient *= batch.real[:, tf.newaxis, tf.newaxis]
+        length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
+        flat = tf.reshape(gradient[..., :3], [batch_size, 3 * len(weights)])
+        second = tf.matmul(flat, flat, transpose_a=True) if covariance else tf.zeros([])
+        return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
+                tf.reduce_sum(flat, 0), second)
+
+    step = tf.function(sums_of, autograph=False)
+    score = np.zeros(len(cache))
+    sums: list[Any] = [0.0] * 5
+    own = np.arange(len(cache))[part]
+    for rows, batch in progress(batches(cache, own, batch_size), "scores and gradients", -(-len(own) // batch_size)):
+        result = step(batch)
+        score[rows] = result[0][:len(rows)]
+        sums = [s + r.numpy().astype(np.float64) for s, r in zip(sums, result[1:], strict=True)]
+    return (score, *sums)
+
+
+def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, batch_size: int, seed: int,
+                shuffles: int = 4, largest: int = 500) -> tuple[float, list[float]]:
+    """Mean FRC of (a sample of) the particles at their own poses, and at poses shuffled among them.
+
+    With few particles there are more shuffles, so that the spread of their mean is known as well.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(cache)
+    rows = np.sort(rng.choice(n, min(n, largest), replace=False))
+    shuffles = max(shuffles, min(100, 400 // len(rows)))
+    constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32)
+    step = tf.function(lambda batch: frc_score(observer, batch, *constants), autograph=False)
+
+    def mean_score(order: NDArray[np.int64], size: int) -> float:
+        total, done = 0.0, 0
+        for chosen, batch in batches(cache, rows, size):
+            other = np.resize(order[done:done + len(chosen)], size)
+            turned = batch._replace(rotations=tf.constant(cache.table.views[other], tf.float32))
+            total += float(np.sum(step(turned).numpy()[:len(chosen)]))
+            done += len(chosen)
+        return total / len(rows)
+
+    orders = [rows, *(rng.permutation(rows) for _ in range(shuffles))]
+    given, *shuffled = (in_smaller_batches(functools.partial(mean_score, order), min(batch_size, len(rows)))
+                        for order in orders)
+    return given, shuffled

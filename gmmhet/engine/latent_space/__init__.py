@@ -1,0 +1,1 @@
+"""Where particles lie in latent space, and analyses read back from their files."""

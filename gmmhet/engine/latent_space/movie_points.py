@@ -1,0 +1,54 @@
+"""Where in latent space the frames that show a mode are."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.latent_space.particle_density import Population
+
+__all__ = ["along_axis", "through_particles", "typical_place"]
+
+Array = NDArray[np.float64]
+_RANGE = (2.0, 98.0)  # percentiles of the coordinates between which frames run
+_NEAR, _FEWEST_NEAR = 0.04, 24  # share of the particles around a frame's coordinate, at least so many
+_FOLLOWED = 0.25  # of these: the ones next to the frame before
+_LOOKED_AT = 1000
+
+
+def along_axis(coordinates: Array, mode: int, frames: int) -> Array:
+    """[F, K] places on the axis of a mode (from 0), between percentiles of the coordinates [n, K]; 0 on the others."""
+    places = np.zeros((frames, coordinates.shape[1]))
+    low, high = np.percentile(coordinates[:, mode], _RANGE)
+    places[:, mode] = np.linspace(low, high, frames)
+    return places
+
+
+def through_particles(coordinates: Array, mode: int, frames: int) -> Array:
+    """[F, K] places at equal steps of one coordinate, where particles are: the mean, over the other coordinates, of
+    those next to the place before.
+
+    Where particles lie on a curve, such as the circle of a part that turns, this goes along it and not across.
+    """
+    places = along_axis(coordinates, mode, frames)
+    near = min(len(coordinates), max(_FEWEST_NEAR, round(_NEAR * len(coordinates))))
+    others = np.arange(coordinates.shape[1]) != mode
+    before = None
+    for place in places:
+        chosen = coordinates[np.argpartition(np.abs(coordinates[:, mode] - place[mode]), near - 1)[:near]][:, others]
+        if before is not None:
+            next_one = chosen[np.argmin(np.linalg.norm(chosen - before, axis=1))]
+            distance = np.linalg.norm(chosen - next_one, axis=1)
+            chosen = chosen[np.argsort(distance, kind="stable")[:max(1, round(_FOLLOWED * near))]]
+        before = place[others] = chosen.mean(axis=0)
+    return places
+
+
+def typical_place(coordinates: Array, covariance: NDArray[Any]) -> Array:
+    """[K] the particle's place at which the density of all posteriors is highest.
+
+    Args:
+        coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: images that say nothing are spread out.
+    """
+    some = coordinates[np.unique(np.linspace(0, len(coordinates) - 1, _LOOKED_AT).astype(np.int64))]
+    return np.asarray(some[np.argmax(Population(coordinates, covariance).density(some))])

@@ -1,0 +1,1 @@
+"""The molecule: Gaussians, symmetry, maps and rigid bodies."""

@@ -1,0 +1,1 @@
+"""Contrast transfer function and aberrations."""

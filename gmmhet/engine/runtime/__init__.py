@@ -1,0 +1,1 @@
+"""How work is carried out: processes, devices, batches and checkpoints."""

@@ -1,0 +1,1 @@
+"""The likelihood method: modes, posteriors, and their estimation by expectation-maximisation."""

@@ -1,0 +1,254 @@
+"""A part of the molecule that shifts and turns as a rigid body in every particle: a local pose, beside the modes.
+
+The local pose of a particle is six further coordinates z after those of the modes: a shift along x, y, z of the model
+and a rotation vector about the centre of the part, times its root mean square radius, so that all six are lengths in
+Angstrom. Their prior N(0, C) is estimated. They are nuisances like the pose of the whole: what a mode describes is then
+what the part does beside moving as one body.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.linalg
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from gmmhet.engine.imaging.image_model import Batch, Observer, rotation_matrix
+from gmmhet.engine.imaging.projector import Factors
+from gmmhet.engine.molecule.rigid_fields import rigid_fields
+from gmmhet.engine.subspace.decoder import LinearModes
+from gmmhet.engine.subspace.e_step import Prior, State
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+
+__all__ = ["LOCAL_POSE", "Body", "LocalPoseEstimator", "LocalPoseModel", "ModesAndBody"]
+
+Tensor = Any
+Array = NDArray[np.float64]
+LOCAL_POSE = 6
+_SMALLEST = 0.05  # Angstrom, of the prior's standard deviations
+_LARGEST_CHANGE = 4.0  # of a variance in a step
+_AT_REST = 0.005  # of the particles count as ones that were seen not to move: what images do not tell is then 0
+
+
+class Body(NamedTuple):
+    """The part of the Gaussians that moves as one.
+
+    Attributes:
+        inside: [N] 1 for those in it, else 0. middle: [3] Angstrom, about which it turns. radius: root mean square
+        distance from there, Angstrom.
+    """
+
+    inside: Array
+    middle: Array
+    radius: float
+
+    @classmethod
+    def of(cls, centers: Array, weights: Array, inside: NDArray[np.bool_]) -> "Body":
+        """Centres [N, 3] and weights [N] of all Gaussians, and which of them [N] are the part."""
+        mass = np.abs(weights[inside])
+        middle = np.average(centers[inside], axis=0, weights=mass)
+        radius = np.sqrt(np.average(((centers[inside] - middle) ** 2).sum(1), weights=mass))
+        return cls(inside.astype(np.float64), middle, float(radius))
+
+    def fields(self, centers: Array) -> Array:
+        """[6, N, 5] small movements: shifts of 1 A, and turns of 1 A at the radius."""
+        fields = rigid_fields(centers, np.ones(len(centers)))
+        fields[3:, :, :3] = np.cross(np.eye(3)[:, None], (centers - self.middle)[None]) / self.radius
+        return np.asarray(fields * self.inside[:, None])
+
+
+class ModesAndBody(NamedTuple):
+    """A decoder (see subspace.decoder): modes, and a part of the Gaussians with a pose of its own; D = K + 6.
+
+    A Gaussian of the part that modes put at c is at m + R(t) (c - m) + s, with s and t (times the radius) the last six
+    coordinates, R of a rotation vector, m the middle.
+
+    Attributes:
+        modes: of the first K coordinates. inside, middle, radius: of Body.
+    """
+
+    modes: LinearModes
+    inside: Tensor
+    middle: Tensor
+    radius: Tensor
+
+    @property
+    def n_nuisances(self) -> int:
+        """Six."""
+        return LOCAL_POSE
+
+    @property
+    def centers(self) -> Tensor:
+        """[N, 3] of the consensus."""
+        return self.modes.centers
+
+    @property
+    def weights(self) -> Tensor:
+        """[N]."""
+        return self.modes.weights
+
+    @property
+    def variances(self) -> Tensor:
+        """[N]."""
+        return self.modes.variances
+
+    def _turn(self, z: Tensor) -> Tensor:
+        """[n, 3] rotation vectors, radians."""
+        return z[:, -3:] / self.radius
+
+    def gaussians(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z [n, K + 6] to centres [n, N, 3] and weights [n, N]."""
+        centers, weights = self.modes.gaussians(z[:, :-LOCAL_POSE])
+        arm = self._arm(z, centers)
+        moved = self.middle + arm + z[:, tf.newaxis, -LOCAL_POSE:-3]
+        return tf.where(self._chosen, moved, centers), weights
+
+    @property
+    def _chosen(self) -> Tensor:
+        return self.inside[:, tf.newaxis] > 0
+
+    def _arm(self, z: Tensor, centers: Tensor) -> Tensor:
+        """[n, N, 3] turned vectors from the middle to centres before their turn."""
+        return tf.matmul(centers - self.middle, rotation_matrix(self._turn(z)), transpose_b=True)
+
+    def _turned(self, z: Tensor, fields: Tensor) -> Tensor:
+        """[n, K, N, 3] of fields [K, N, 3]: those of the part turn with it."""
+        turned = tf.einsum("nab,kjb->nkja", rotation_matrix(self._turn(z)), fields)
+        return tf.where(self._chosen, turned, fields)
+
+    def turned_back(self, z: Tensor, gradient: Tensor) -> Tensor:
+        """Gradients [n, ..., N, C] by positions (the first three of C) as those by positions before the turn."""
+        rotations = rotation_matrix(self._turn(z))
+        back = tf.einsum("nba,n...b->n...a", rotations, gradient[..., :3])
+        return tf.concat([tf.where(self._chosen, back, gradient[..., :3]), gradient[..., 3:]], -1)
+
+    def jacobian(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor) -> Tensor:
+        """Derivatives of the projections by z, [n, K + 6, 2, 2, h + 1, h + 1]."""
+        fields = self._turned(z, self.modes.position)
+        own = _images(observer, batch, factors, weights, fields, self.weights * self.modes.amplitude)
+        return tf.concat([own, self.nuisances(observer, batch, factors, z, weights)], 1)
+
+    def nuisances(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor) -> Tensor:
+        """Those by the last six of z: a change d of the rotation vector t turns what is turned already by J d, J the
+        left Jacobian of the rotations at t."""
+        arm = self._arm(z, self.modes.gaussians(z[:, :-LOCAL_POSE])[0])
+        axes = tf.linalg.matrix_transpose(_left_jacobian(self._turn(z)))[:, :, tf.newaxis]  # [n, 3, 1, 3]
+        turns = tf.linalg.cross(*_alike(axes, arm[:, tf.newaxis])) / self.radius
+        shifts = tf.broadcast_to(tf.eye(3)[:, tf.newaxis], tf.shape(turns))
+        fields = tf.concat([shifts, turns], 1) * self.inside[:, tf.newaxis]
+        return _images(observer, batch, factors, weights, fields, tf.zeros([LOCAL_POSE, self.inside.shape[0]]))
+
+    def consensus_gradient(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor,
+                           cotangent: Tensor) -> Tensor:
+        """As of LinearModes, [n, N, 6]."""
+        found = self.modes.consensus_gradient(observer, batch, factors, z, weights, cotangent)
+        return self.turned_back(z, found)
+
+    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, at: Tensor, weights: Tensor,
+                      cotangents: Tensor, z: Tensor, own: Tensor) -> Tensor:
+        """As of LinearModes, [K, N, 5]: the movements of the body are given."""
+        pulled = self.turned_back(at, observer.pullback(batch, factors, weights, cotangents[:, :-LOCAL_POSE]))
+        return self.modes.mode_sums(pulled, z[:, :-LOCAL_POSE], own)
+
+
+def _images(observer: Observer, batch: Batch, factors: Factors, weights: Tensor, fields: Tensor, amplitude: Tensor,
+            ) -> Tensor:
+    """Projection changes along fields [n, F, N, 3] of the model frame, one set a particle, and amplitude [F, N]."""
+    view = tf.einsum("nax,nkjx->ankj", batch.rotations[:, :2], fields)
+    return observer.projector.directional(factors, weights, view[0], view[1], amplitude[tf.newaxis])
+
+
+def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Broadcast to one shape, which the cross product asks for."""
+    shape = tf.broadcast_dynamic_shape(tf.shape(a), tf.shape(b))
+    return tf.broadcast_to(a, shape), tf.broadcast_to(b, shape)
+
+
+def _left_jacobian(vector: Tensor) -> Tensor:
+    """[n, 3, 3] J of rotation vectors t [n, 3]: R(t + d) = R(J d) R(t) to first order in d (Chirikjian 2012, 10.86)."""
+    x, y, z = tf.unstack(vector, axis=-1)
+    zero = tf.zeros_like(x)
+    cross = tf.reshape(tf.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1), [-1, 3, 3])
+    squared = tf.reduce_sum(vector**2, -1)[:, tf.newaxis, tf.newaxis]
+    small = squared < 1e-4  # then by the series: the differences below would be rounding
+    safe = tf.where(small, tf.ones_like(squared), squared)
+    angle = tf.sqrt(safe)
+    first = tf.where(small, 0.5 - squared / 24, (1 - tf.cos(angle)) / safe)
+    second = tf.where(small, 1 / 6 - squared / 120, (angle - tf.sin(angle)) / (safe * angle))
+    return tf.eye(3) + first * cross + second * tf.matmul(cross, cross)
+
+
+@dataclass(frozen=True)
+class LocalPoseModel(SubspaceModel):
+    """local: [6, 6] covariance C of the local poses, square Angstrom. radius: of the part, Angstrom."""
+
+    local: Array = field(default_factory=lambda: np.eye(LOCAL_POSE))
+    radius: float = 1.0
+
+    @property
+    def n_latent(self) -> int:
+        return self.n_modes + LOCAL_POSE
+
+    @property
+    def n_nuisances(self) -> int:
+        return LOCAL_POSE
+
+    def coordinates(self, z: Array) -> Array:
+        return z[:, :-LOCAL_POSE]
+
+    def of_modes(self, matrix: Array) -> Array:
+        return matrix[:self.n_modes, :self.n_modes]
+
+    def over_latents(self, matrix: Array) -> Array:
+        return np.asarray(scipy.linalg.block_diag(matrix, np.eye(LOCAL_POSE)))
+
+    def every(self, values: Array, others: float = 0.0) -> Array:
+        return np.append(values, np.full(LOCAL_POSE, others))
+
+    def with_nuisances_of(self, ensemble: Ensemble, damping: float = 0.0) -> SubspaceModel:
+        """C by the fixed point of maximise.update_spread, along the axes of the second moments <z z^T + M>."""
+        z, posterior = ensemble.z[:, -LOCAL_POSE:], ensemble.mean_covariance[-LOCAL_POSE:, -LOCAL_POSE:]
+        squares = z.T @ z / len(z)
+        _, axes = np.linalg.eigh(squares + posterior)
+        before, known, found = (np.einsum("ai,ab,bi->i", axes, m, axes) for m in (self.local, posterior, squares))
+        determined = np.maximum(1 - known / before, 0.0) + _AT_REST
+        change = np.clip(found / determined / before, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        variances = before * change ** (1 / (1 + damping))
+        return replace(self, local=(axes * np.maximum(variances, _SMALLEST**2)) @ axes.T)
+
+    def at_rest(self) -> "LocalPoseModel":
+        """The same with a part that does not move in the rest."""
+        return replace(self, local=_SMALLEST**2 * np.eye(LOCAL_POSE))
+
+    @property
+    def shift_and_turn(self) -> tuple[float, float]:
+        """Root mean square length of the part's shifts (Angstrom) and of its turns (radians)."""
+        size = np.diag(self.local)
+        return float(np.sqrt(size[:3].sum())), float(np.sqrt(size[3:].sum()) / self.radius)
+
+
+class LocalPoseEstimator(SubspaceEstimator):
+    """Passes over particles of which a part has a pose of its own.
+
+    The curvature of the M step takes turns of the part as small; it decides the length of steps, not where they end.
+
+    Args:
+        body: the part. Others as of SubspaceEstimator.
+    """
+
+    def __init__(self, *args: Any, body: Body, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.body = body
+
+    def constants(self, model: SubspaceModel) -> tuple[ModesAndBody, Any, Prior]:
+        assert isinstance(model, LocalPoseModel)
+        modes, white, prior = super().constants(model)
+        precision = scipy.linalg.block_diag(np.eye(model.n_modes), np.linalg.inv(model.local))
+        return (ModesAndBody(modes, *(tf.constant(a, tf.float32) for a in self.body)), white,
+                prior._replace(precision=tf.constant(precision, tf.float32)))
+
+    def _gradient_statistics(self, batch: Batch, modes: Any, white: Any, state: State) -> Any:
+        """[n, N, 5]: the gradients by the positions before the part is turned, where the modes are."""
+        return modes.turned_back(state.z, super()._gradient_statistics(batch, modes, white, state))

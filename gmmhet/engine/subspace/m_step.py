@@ -1,0 +1,214 @@
+"""The M step: modes and their relevance, consensus, noise, contrast and poses from the sums of a pass; latent axes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from gmmhet.engine.imaging.half_plane import HalfPlane
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.smooth_fields import FieldBasis
+from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel, Sums
+
+__all__ = ["bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise",
+           "update_spread", "updated_relevance"]
+
+Array = NDArray[np.float64]
+_SMALLEST_SIGMA = 0.08  # of the resolution: narrower Gaussians look the same
+_LARGEST_STEP, _LARGEST_RELATIVE = 0.4, 0.25  # of a Gaussian: of the resolution; of weight and squared width
+_LEAST_DETERMINED = 0.02  # of the coefficients
+_LARGEST_CHANGE, _RELEVANCE = 10.0, (1e-4, 1e3)  # of a prior variance in a pass; what it may be
+_OVER, _STIFFENED = 1.1, 10  # of these bounds; how often a step is looked at
+_SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
+
+
+def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums, *,
+                 damping: float = 0.0, modes: bool = True) -> tuple[SubspaceModel, float, float, float]:
+    """Gauss-Newton step on the modes and on the smooth part of the consensus, together.
+
+    With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
+    (n (1 + damping) <t t^T> (x) B^T J^T Q J B + P) du = gradient - P u; P is the precision of the prior (relevance; 1
+    for the consensus, about where it is), Q see subspace.curvature; no Gaussian goes far (see bounded_step). The
+    relevance of the modes follows (see updated_relevance).
+
+    Args:
+        modes: False: the consensus alone.
+    Returns:
+        the new model; the length of the remaining gradient in the metric of its own curvature, per coefficient; what
+        the step promises to gain in log-likelihood and log prior per particle; and what of that is of the prior.
+    """
+    n, k = len(ensemble.rows), model.n_modes
+    kinds = estimator.basis.changes_weights.astype(np.int64)
+    own = estimator.basis.adjoint(sums.gradient[:k]) - model.coefficients / model.relevances[:, kinds]
+    right = np.concatenate([own.ravel(), estimator.consensus_basis.adjoint(sums.gradient[k])])
+    precision = np.diag(np.append(1 / model.relevances[:, kinds], np.ones(estimator.consensus_basis.size)))
+    curvature = n * estimator.curvature(model, ensemble)
+    hessian = (1 + damping) * curvature + precision
+    step = np.zeros_like(right)
+    start = 0 if modes else own.size
+    ends = np.cumsum([0, *[estimator.basis.size] * (k * modes), estimator.consensus_basis.size])
+    bases = [estimator.basis] * (k * modes) + [estimator.consensus_basis]
+    blocks = [(slice(a, b), basis) for a, b, basis in zip(ends[:-1], ends[1:], bases, strict=True)]
+    shorter = 1 + damping
+    step[start:] = bounded_step(hessian[start:, start:], right[start:], blocks,
+                                _LARGEST_STEP * estimator.observer.grid.resolution / shorter,
+                                _LARGEST_RELATIVE / shorter)
+    of_modes, change = step[:own.size].reshape(own.shape), estimator.consensus_basis.fields(step[own.size:])
+    remaining = float(np.sqrt(np.sum(right * step) / len(right[start:])))
+    promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / n)
+    changed = moved(model, change, estimator.observer.grid)
+    coefficients, relevance = model.coefficients + of_modes, model.relevance
+    if modes:
+        inverse, _ = scipy.linalg.lapack.dtrtri(np.linalg.cholesky(curvature + precision), lower=True)
+        variances = (inverse**2).sum(0)[:own.size].reshape(own.shape)
+        relevance = updated_relevance(model.relevances, coefficients, variances, kinds)
+    prior = float(np.sum((model.coefficients**2 - coefficients**2) / model.relevances[:, kinds])) / (2 * n)
+    return replace(changed, coefficients=coefficients, relevance=relevance), remaining, promised, prior
+
+
+def updated_relevance(relevance: Array, coefficients: Array, variances: Array, kinds: NDArray[np.int64]) -> Array:
+    """[K, 2] prior variances a of the coefficients u, one step to where their evidence is largest: a = sum u^2 / gamma,
+    gamma = sum (1 - variance / a) the number of coefficients that the data determine (MacKay 1992).
+
+    What the data do not ask for (changes of weights in a pure motion) is thus held near zero.
+
+    Args:
+        relevance: [K, 2] a so far. coefficients, variances: [K, R] posterior mode and variances under it.
+        kinds: [R] which of the two each coefficient has.
+    """
+    new = relevance.copy()
+    for kind in np.unique(kinds):
+        at, old = kinds == kind, relevance[:, kind]
+        determined = (1 - variances[:, at] / old[:, np.newaxis]).sum(1)
+        fitted = (coefficients[:, at] ** 2).sum(1) / np.maximum(determined, _LEAST_DETERMINED * at.sum())
+        change = np.clip(fitted / old, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        new[:, kind] = np.clip(old * change, *_RELEVANCE)
+    return new
+
+
+def bounded_step(hessian: Array, right: Array, blocks: Sequence[tuple[slice, FieldBasis]], largest: float,
+                 relative: float) -> Array:
+    """hessian^-1 right, with stiffness added to Gaussians that would move further than they may: a step of a quadratic
+    model is to be believed near by only, and the least certain Gaussians, which go furthest, decide nothing.
+
+    A component that goes r times as far as it may stays there, were it alone, under a stiffness of r - 1 over its
+    compliance b^T hessian^-1 b. Neighbours move together: what goes too far shares that stiffness with those of them
+    that do so too, and gets more where that is not enough.
+
+    Args:
+        blocks: which unknowns are coefficients of which basis: a mode's (one unit along it) or the consensus' change.
+        largest: Angstrom that a Gaussian may move. relative: how much its relative weight and the logarithm of its
+            squared width may change.
+    """
+    limits, stiff = np.array([largest] * 3 + [relative] * 2), hessian.copy()
+    for last in (*[False] * _STIFFENED, True):
+        factor = scipy.linalg.cho_factor(stiff)
+        step = scipy.linalg.cho_solve(factor, right)
+        ratios = [_ratios(basis.fields(step[within]) / limits) for within, basis in blocks]
+        if last or all(ratio.max(initial=0.0) <= _OVER for ratio in ratios):
+            break
+        inverse = scipy.linalg.cho_solve(factor, np.eye(len(right)))
+        for (within, basis), ratio in zip(blocks, ratios, strict=True):
+            stiff[within, within] += _stiffness(basis, ratio, limits, inverse[within, within])
+    return np.asarray(step)
+
+
+def _ratios(shares: Array) -> Array:
+    """[N, 5] how far each component goes, of what it may: x, y and z together."""
+    ratio = np.abs(shares)
+    ratio[:, :3] = np.sqrt((shares[:, :3] ** 2).sum(1))[:, None] * (ratio[:, :3] > 0)
+    return ratio
+
+
+def _stiffness(basis: FieldBasis, ratio: Array, limits: Array, compliance: Array) -> Array:
+    """[R, R] of what goes too far; compliance: [R, R] of the coefficients."""
+    total = np.zeros_like(compliance)
+    for component, mixing in enumerate(np.split(basis.mixing, 5)):
+        far = np.flatnonzero(ratio[:, component] > _OVER)
+        if len(far):
+            fields = basis.scalar[far]
+            rows = fields @ mixing / limits[component]
+            alike = fields / np.sqrt((fields**2).sum(1))[:, None]
+            shared = np.abs(alike @ alike.T).sum(1)
+            strength = (ratio[far, component] - 1) / (shared * np.einsum("cr,cr->c", rows @ compliance, rows))
+            total += (rows * strength[:, None]).T @ rows
+    return total
+
+
+def moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:
+    """The consensus changed by fields [N, 5]."""
+    variances = model.variances * np.exp(np.clip(change[:, 4], -0.5, 0.5))
+    weights = model.weights * np.maximum(1 + change[:, 3], 0.05)
+    smallest = np.minimum(model.variances, (_SMALLEST_SIGMA * grid.resolution) ** 2)
+    return replace(model, centers=model.centers + change[:, :3], weights=weights,
+                   variances=np.maximum(variances, smallest))
+
+
+def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums,
+              ) -> tuple[SubspaceModel, Ensemble, Sums]:
+    """Zero mean and unit variance of the coordinates, then axes that diagonalise the mean information.
+
+    Where z holds the coordinates of several copies of a unit, both are over the particles and the copies.
+    """
+    k, z = model.n_modes, model.coordinates(ensemble.z)
+    mean = z.mean(0)
+    centred = moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
+    second = np.cov(z.T, bias=True).reshape(k, k) + model.of_modes(ensemble.mean_covariance)
+    root: Array = np.real(scipy.linalg.sqrtm(second))
+    root = (root + root.T) / 2
+    _, rotation = np.linalg.eigh(root @ model.of_modes(ensemble.information) @ root)
+    forward = root @ rotation[:, ::-1]  # modes: W' = W forward; coordinates: z' = forward^-1 z
+    inverse: Array = np.linalg.inv(forward)
+    coefficients = forward.T @ model.coefficients
+    signs = np.where(coefficients.sum(1) < 0, -1.0, 1.0)
+    inverse = signs[:, None] * inverse
+    forward = forward * signs
+    own = len(ensemble.information)
+    every, back = model.over_latents(inverse), model.over_latents(forward)[:own, :own]
+    turned = replace(ensemble, z=(ensemble.z - model.every(mean)) @ every.T,
+                     covariance=model.kept_turned(ensemble.covariance, inverse),
+                     mean_covariance=every @ ensemble.mean_covariance @ every.T,
+                     information=back.T @ ensemble.information @ back)
+    consensus = sums.gradient[-1:]
+    gradient = np.tensordot(inverse, sums.gradient[:-1] - mean[:, None, None] * consensus, 1)
+    gradient = np.concatenate([gradient, consensus])
+    relevance = None if model.relevance is None else (forward**2).T @ model.relevance
+    final = estimator.with_prior_of(
+        replace(centred, coefficients=signs[:, None] * coefficients, relevance=relevance), turned)
+    return final, turned, replace(sums, gradient=gradient)
+
+
+def update_noise(model: SubspaceModel, sums: Sums, grid: HalfPlane) -> SubspaceModel:
+    """Noise variance per optics group and shell from the expected squared whitened residuals."""
+    weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
+    expected = sums.count[:, None] * weight
+    factor = np.where(expected > 0, sums.power / np.maximum(expected, 1e-12), 1.0)
+    return replace(model, noise=model.noise * np.maximum(factor, 1e-6))
+
+
+def update_contrast(model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
+    """Mean and spread of the contrast over the particles, its uncertainty included."""
+    mean = float(ensemble.contrast.mean())
+    spread = float(np.sqrt(np.var(ensemble.contrast) + ensemble.contrast_variance))
+    return replace(model, contrast_mean=mean, contrast_deviation=max(spread, 0.02 * abs(mean)))
+
+
+def update_spread(model: SubspaceModel, ensemble: Ensemble, *, damping: float = 0.0) -> SubspaceModel:
+    """Spread of the errors of the poses: the fixed point of s^2 = <t^2> / <1 - M / s^2> (MacKay 1992), which has the
+    maximum of the marginal likelihood of expectation-maximisation but reaches it in few steps.
+
+    Args:
+        damping: shortens the step (of the logarithm) by 1 + damping.
+    """
+    if model.spread is None:
+        return model
+    prior = 1 / model.spread.precision
+    determined = np.maximum((1 - ensemble.pose_variance / prior).sum(0), 1e-3 * len(ensemble.rows))
+    squares = (ensemble.pose**2).sum(0, dtype=np.float64)
+    old, floor = (np.array([s.shift, s.tilt, s.turn]) for s in (model.spread, _SMALLEST_SPREAD))
+    parts = ([0, 1], [2, 3], [4])
+    new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in parts])
+    new = old * np.clip(new / old, 0.5, 2.0) ** (1 / (1 + damping))
+    return replace(model, spread=PoseSpread(*(float(v) for v in np.maximum(new, floor))))

@@ -1,0 +1,207 @@
+"""Large movements followed from place to place, as a start for modes that describe them as a whole.
+
+Modes found around the average of all conformations describe a large movement poorly: the Gaussians stand where the
+average map has density, which is nowhere where a far-moving part ever is, and density that goes from one place to
+another can only fade there and rise here. The coordinates that such modes give are good enough to say which particles
+are alike, though. So the particles are parted into stations along the coordinates, and the stations tied to a tree by
+the nearest ones; the Gaussians at the root are moved to fit the particles of the stations next to it, from there to the
+next, and so on: every step is small, and each Gaussian stays with its piece of the molecule. The leading principal
+components of all these conformations are the new modes. A part that turns by any angle needs two: its Gaussians move by
+cos(angle) along one and sin(angle) along the other.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree, shortest_path
+from scipy.spatial.distance import cdist
+
+from gmmhet.engine.progress import progress
+from gmmhet.engine.subspace.m_step import moved
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT, FieldBasis
+from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+
+__all__ = ["Stations", "Track", "conformation", "follow", "modes_along", "stations_along"]
+
+_LOG = logging.getLogger("gmmhet")
+Array = NDArray[np.float64]
+_PER_STATION, _FEWEST_AT_ONE, _STATIONS = 150, 30, (12, 48)
+_ROUNDS = 50  # of k-means
+_FINEST, _HARDLY = (0.4, 0.4, 0.7, 1.0), 1e6  # frequencies that steps see; noise of others, over their own
+_LARGEST_STEP = 0.25  # of the resolution that a step sees
+_LARGEST_CHANGE, _MOST_GAUSSIANS = 0.5, 0.95  # of weights; of the Gaussians, that keep to both
+_FIRST_ADDED = 1e-3  # of the median curvature
+_SAMPLE = 48  # particles whose curvature is looked at
+_DAMPING, _SETTLING = 0.1, 2
+_FAINT, _FADED = 0.1, 0.3  # of the median weight, and of its own: a Gaussian that is not there
+_APART = 0.5  # of its width: the halves of a Gaussian that is split
+
+
+@dataclass(frozen=True)
+class Stations:
+    """S places along the motions.
+
+    Attributes:
+        places: [S, K] mean coordinates. of: [n] the station of each particle.
+        order: [S] stations from the root outwards. before: [S] the one that each is reached from; -1 of the root.
+    """
+
+    places: Array
+    of: NDArray[np.int64]
+    order: NDArray[np.int64]
+    before: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One conformation a station: centers [S, N, 3] Angstrom, weights [S, N]."""
+
+    centers: Array
+    weights: Array
+
+
+def stations_along(coordinates: Array, metric: Array, *, seed: int = 0) -> Stations:
+    """Stations of about 150 particles that lie together, and the tree of the shortest ways between them.
+
+    Args:
+        coordinates: [n, K]. metric: [K, K] M, so that (z - z')^T M (z - z') is a squared distance.
+    """
+    n = len(coordinates)
+    count = max(1, min(int(np.clip(n // _PER_STATION, *_STATIONS)), n // _FEWEST_AT_ONE))
+    values, vectors = np.linalg.eigh(metric)
+    measured = coordinates @ (vectors * np.sqrt(np.maximum(values, 0.0)))
+    middles, of = kmeans2(measured, count, iter=_ROUNDS, minit="++", seed=seed)
+    taken, of = np.unique(of, return_inverse=True)
+    middles = middles[taken]
+    places = np.stack([coordinates[of == s].mean(0) for s in range(len(taken))])
+    tree = minimum_spanning_tree(cdist(middles, middles))
+    tree = tree + tree.T
+    steps = shortest_path(tree, directed=False)  # as long as the ways between the stations
+    order, before = breadth_first_order(tree, int(np.argmin(steps.max(axis=1))), directed=False)
+    return Stations(places, of.astype(np.int64), order.astype(np.int64), np.maximum(before, -1).astype(np.int64))
+
+
+def conformation(model: SubspaceModel, fields: Array, place: Array) -> tuple[SubspaceModel, NDArray[np.int64]]:
+    """The consensus at one place; as many Gaussians as before.
+
+    Args:
+        fields: [K, N, 5] of the modes. place: [K].
+    Returns:
+        the model, its modes as they are; [N] the Gaussian that each was.
+
+    Gaussians that are not there at this place are used elsewhere: the heaviest are split in two, along the direction
+    to the nearest other one that is there.
+    """
+    centers = model.centers + np.tensordot(place, fields[..., :3], 1)
+    weights = model.weights * (1 + place @ fields[..., 3])
+    variances, source = model.variances.copy(), np.arange(len(weights))
+    sign = 1.0 if model.weights.sum() >= 0 else -1.0
+    faint = np.flatnonzero((sign * weights < _FAINT * np.median(np.abs(model.weights)))
+                           & (1 + place @ fields[..., 3] < _FADED))
+    for free in faint:
+        there = np.setdiff1d(np.arange(len(weights)), faint[faint >= free])
+        heavy = there[np.argmax(sign * weights[there])]
+        away = centers[there] - centers[heavy]
+        distances = np.linalg.norm(away, axis=1) + 1e9 * (there == heavy)
+        direction = away[np.argmin(distances)] / max(distances.min(), 1e-6)
+        step = _APART * np.sqrt(variances[heavy]) * direction
+        weights[[heavy, free]] = weights[heavy] / 2
+        variances[free], source[free] = variances[heavy], source[heavy]
+        centers[free], centers[heavy] = centers[heavy] - step, centers[heavy] + step
+    return replace(model, centers=centers, weights=weights, variances=variances), source
+
+
+def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations, particles: Ensemble) -> Track:
+    """The conformation of every station, each fitted from the one before it.
+
+    Args:
+        root: the first conformation, without modes; its noise, contrast and poses' errors are kept to.
+        particles: all that the stations were made of, or some: those of a half-set. A station without any keeps the
+        conformation before it.
+    """
+    count = len(stations.places)
+    found: list[SubspaceModel] = [root] * count
+    for station in progress(stations.order, "following", count):
+        before = stations.before[station]
+        start = root if before < 0 else found[before]
+        chosen = np.flatnonzero(stations.of[particles.rows] == station)
+        found[station] = _fitted(estimator, start, particles.at(chosen)) if len(chosen) else start
+    return Track(np.stack([m.centers for m in found]), np.stack([m.weights for m in found]))
+
+
+def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) -> SubspaceModel:
+    """The conformation of largest posterior that steps of Gauss-Newton reach from another one, by coarse frequencies
+    first. Movements are smooth and small at first (unit prior of the coefficients in the estimator's basis)."""
+    basis, ensemble = estimator.basis, some.with_modes_of(start)
+    change, current = np.zeros(basis.size), start
+    for _ in range(_SETTLING):
+        ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="")
+    best = float(ensemble.log_likelihood.sum()), start
+    seen_before, curvature = 0.0, np.zeros((0, 0))
+    for number, share in enumerate(_FINEST, 1):
+        seen = replace(current, noise=_coarser(estimator, start.noise, share))
+        there, sums = estimator.pass_over(seen, ensemble, gradient=True, label="", number=number)
+        if share != seen_before:
+            curvature = estimator.still_curvature(seen, there, sample=_SAMPLE)
+        seen_before = share
+        hessian = len(some.rows) * (1 + _DAMPING) * curvature
+        largest = _LARGEST_STEP * estimator.observer.grid.resolution / share
+        change = change + _damped_step(hessian + np.eye(basis.size), basis.adjoint(sums.gradient[-1]) - change, basis,
+                                       largest)
+        current = moved(start, basis.fields(change), estimator.observer.grid)
+        ensemble, _ = estimator.pass_over(current, ensemble, gradient=False, label="")
+        value = float(ensemble.log_likelihood.sum() - 0.5 * change @ change)
+        if value > best[0]:
+            best = value, current
+    return best[1]
+
+
+def _damped_step(hessian: Array, right: Array, basis: FieldBasis, largest: float) -> Array:
+    """(hessian + l)^-1 right, with the least l of a row from 0 under which most Gaussians move no further than a number
+    of Angstrom, and change their weights little: all of a station's step is damped, so that neighbours stay together.
+    """
+    added = 0.0
+    while True:
+        step = scipy.linalg.solve(hessian + added * np.eye(len(right)), right, assume_a="pos")
+        sizes = basis.fields(step)
+        lengths, changes = np.sqrt((sizes[:, :3] ** 2).sum(1)), np.abs(sizes[:, 3:])
+        moving = (sizes != 0).any(axis=1)
+        if not moving.any() or (np.quantile(lengths[moving], _MOST_GAUSSIANS) <= largest and
+                                np.quantile(changes[moving], _MOST_GAUSSIANS, axis=0).max() <= _LARGEST_CHANGE):
+            return np.asarray(step)
+        added = max(4 * added, _FIRST_ADDED * float(np.median(np.diag(hessian))))
+
+
+def _coarser(estimator: SubspaceEstimator, noise: Array, share: float) -> Array:
+    """Noise [G, shells] under which frequencies beyond a share of the finest hardly count."""
+    shells = np.arange(noise.shape[1])
+    return np.asarray(noise * np.where(shells > share * estimator.observer.grid.h, _HARDLY, 1.0))
+
+
+def modes_along(estimator: SubspaceEstimator, root: SubspaceModel, track: Track, shares: Array, n_modes: int,
+                ) -> tuple[SubspaceModel, Array, Array]:
+    """Principal components of the conformations as modes.
+
+    Args:
+        shares: [S] of the particles at each station.
+    Returns:
+        the model around the mean conformation; [S, K] coordinates of the stations; shares [S] of the squares of all
+        components.
+    """
+    mean, middle = (np.average(a, axis=0, weights=shares) for a in (track.centers, track.weights))
+    changes = np.concatenate([track.centers - mean, ANGSTROM_PER_WEIGHT * (track.weights / middle - 1)[..., None]], -1)
+    size = np.sqrt(np.abs(middle) / np.abs(middle).sum())[:, None]
+    sized = (changes * size).reshape(len(shares), -1)
+    _, values, right = np.linalg.svd(np.sqrt(shares / shares.sum())[:, None] * sized, full_matrices=False)
+    fields = np.zeros((n_modes, len(middle), 5))
+    fields[..., :4] = (values[:n_modes, None] * right[:n_modes]).reshape(n_modes, -1, 4) / size
+    fields[..., 3] /= ANGSTROM_PER_WEIGHT
+    coefficients = np.stack([estimator.basis.coefficients_of(field, np.abs(middle)) for field in fields])
+    model = replace(root, centers=mean, weights=middle, coefficients=coefficients, relevance=None)
+    places = sized @ right[:n_modes].T / np.maximum(values[:n_modes], 1e-12)  # of stations without particles too
+    return model, places, values**2 / np.sum(values**2)

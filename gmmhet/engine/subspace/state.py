@@ -1,0 +1,201 @@
+"""What passes over the particles start from and end with: the model, and what is known of every particle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet.engine.imaging.image_model import POSE
+
+__all__ = ["Ensemble", "PoseSpread", "SubspaceModel", "Sums"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PoseSpread:
+    """Standard deviations of the errors of the given poses, per axis.
+
+    Attributes:
+        shift: Angstrom. tilt: about the x and y axes of the view, radians. turn: in the plane, radians.
+    """
+
+    shift: float
+    tilt: float
+    turn: float
+
+    @property
+    def precision(self) -> Array:
+        """[5], in the order of observation.POSE."""
+        return np.repeat([self.shift, self.tilt, self.turn], [2, 2, 1]) ** -2.0
+
+
+@dataclass(frozen=True)
+class SubspaceModel:
+    """Everything the E step needs.
+
+    Attributes:
+        centers: [N, 3] Angstrom. weights: [N]. variances: [N] squared widths.
+        coefficients: [K, R] of the modes in the basis.
+        noise: [G, shells] variance of the real part, by optics group.
+        contrast_mean, contrast_deviation: prior of the contrast.
+        spread: prior of the errors of the poses; None: they are exact.
+        relevance: [K, 2] prior variance of each mode's coefficients, of those that displace Gaussians and of those that
+            change their weights; None: 1.
+    """
+
+    centers: Array
+    weights: Array
+    variances: Array
+    coefficients: Array
+    noise: Array
+    contrast_mean: float
+    contrast_deviation: float
+    spread: PoseSpread | None = None
+    relevance: Array | None = None
+
+    @property
+    def n_modes(self) -> int:
+        return len(self.coefficients)
+
+    @property
+    def relevances(self) -> Array:
+        """relevance, in figures."""
+        return np.ones((self.n_modes, 2)) if self.relevance is None else self.relevance
+
+    def relevance_of(self, n_modes: int) -> Array | None:
+        """relevance where there are so many modes, of which the leading ones are those of this model."""
+        if self.relevance is None:
+            return None
+        kept = min(n_modes, self.n_modes)
+        return np.vstack([self.relevance[:kept], np.ones((n_modes - kept, 2))])
+
+    @property
+    def n_latent(self) -> int:
+        """D, of z."""
+        return self.n_modes
+
+    @property
+    def n_nuisances(self) -> int:
+        """How many of z, the last ones, are no coordinates of modes."""
+        return 0
+
+    def coordinates(self, z: Array) -> Array:
+        """[n copies, K] the coordinates of the modes among z [n, D]."""
+        return z
+
+    def of_modes(self, matrix: Array) -> Array:
+        """[K, K] the part of a matrix [D, D] or [D', D'] that is of the modes, the mean over copies."""
+        return matrix
+
+    def over_latents(self, matrix: Array) -> Array:
+        """[D, D] of what a matrix [K, K] does to the coordinates of the modes."""
+        return matrix
+
+    def every(self, values: Array, others: float = 0.0) -> Array:
+        """[D] values [K] of the modes; others: of what is no coordinate of a mode."""
+        return values
+
+    def kept(self, covariance: NDArray[Any]) -> NDArray[Any]:
+        """What is kept of the particles' posterior covariances [n, D, D]: all of it."""
+        return covariance
+
+    def kept_turned(self, kept: NDArray[Any], change: Array) -> NDArray[Any]:
+        """What is kept, of coordinates that are change [K, K] times those of before."""
+        every = self.over_latents(change).astype(kept.dtype)
+        return np.asarray(every @ kept @ every.T)
+
+    def with_nuisances_of(self, ensemble: "Ensemble", damping: float = 0.0) -> "SubspaceModel":
+        """The model with the prior of the nuisances among z that the ensemble tells; here there are none.
+
+        Args:
+            damping: shortens the step (of the logarithm) by 1 + damping.
+        """
+        return self
+
+    @property
+    def n_pose(self) -> int:
+        return 0 if self.spread is None else POSE
+
+
+@dataclass
+class Ensemble:
+    """What is known of n particles; rows: their rows in the cache.
+
+    The large arrays are kept in the single precision that they are computed in; sums over them are in double.
+
+    Attributes:
+        z: [n, D]. pose: [n, P]. contrast: [n]. pose_variance: [n, P].
+        covariance: [n, D, D] of z, or what the model keeps of it. mean_covariance: [D, D] its mean over the particles.
+        information: [D', D'] mean information of the data on the coordinates of modes. log_likelihood: [n].
+        contrast_variance: mean posterior variance of the contrast.
+    """
+
+    rows: NDArray[np.int64]
+    z: Array
+    pose: NDArray[Any]
+    contrast: Array
+    covariance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
+    pose_variance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    mean_covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    information: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
+    contrast_variance: float = 0.0
+
+    @classmethod
+    def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
+        """Particles of which nothing is known."""
+        n = len(rows)
+        return cls(rows, np.zeros((n, model.n_latent)), np.zeros((n, model.n_pose), np.float32),
+                   np.full(n, model.contrast_mean))
+
+    @classmethod
+    def unfilled(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
+        """Room for all that a pass finds; sums are zero."""
+        n, k, p, own = len(rows), model.n_latent, model.n_pose, model.n_latent - model.n_nuisances
+        one = model.kept(np.zeros((1, k, k), np.float32)).shape[1:]
+        pose, covariance, variance = (np.empty(shape, np.float32) for shape in ((n, p), (n, *one), (n, p)))
+        return cls(rows, np.empty((n, k)), pose, np.empty(n), covariance, variance, np.zeros((k, k)),
+                   np.zeros((own, own)), np.empty(n))
+
+    def at(self, chosen: Any) -> "Ensemble":
+        """The state (alone) of some of the particles, by their place."""
+        return Ensemble(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
+
+    def without_spread(self) -> "Ensemble":
+        """The same without covariance and pose_variance, which take most of the memory."""
+        return replace(self, covariance=np.zeros((0, 0, 0), np.float32), pose_variance=np.zeros((0, 0), np.float32))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Ensemble"]) -> "Ensemble":
+        """One of several that are complete, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        n = np.array([len(p.rows) for p in parts])
+        share = n / max(n.sum(), 1)
+        arrays = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)
+                  if f.name not in ("information", "mean_covariance", "contrast_variance")}
+        means = {name: sum(s * getattr(p, name) for s, p in zip(share, parts, strict=True))
+                 for name in ("information", "mean_covariance")}
+        return cls(**arrays, **means,
+                   contrast_variance=float(sum(s * p.contrast_variance for s, p in zip(share, parts, strict=True))))
+
+    def with_modes_of(self, model: SubspaceModel) -> "Ensemble":
+        """The same poses, contrasts and nuisances with coordinates of zero along the modes of a model."""
+        z, kept = np.zeros((len(self.rows), model.n_latent)), model.n_nuisances
+        z[:, model.n_latent - kept:] = self.z[:, self.z.shape[1] - kept:]
+        return Ensemble(self.rows, z, self.pose, self.contrast)
+
+
+@dataclass
+class Sums:
+    """gradient: [K + 1, N, 5], zero unless asked for. power: [G, shells]. count: [G] particles."""
+
+    gradient: Array
+    power: Array
+    count: Array
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(self.gradient + other.gradient, self.power + other.power, self.count + other.count)

@@ -1,0 +1,1 @@
+"""What tests share: planted data, naive references, files of other programs."""
