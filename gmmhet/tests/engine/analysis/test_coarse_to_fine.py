@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from gmmhet.engine.analysis import finer
+from gmmhet.engine.analysis import coarse_to_fine
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
 from gmmhet.engine.analysis.estimators import finer_length
 from gmmhet.engine.analysis.subspace_method import search
@@ -125,12 +125,13 @@ class TestFewerModes(unittest.TestCase):
         estimator: Any = SimpleNamespace(length=12.0, with_coefficients=lambda model, _: model)
         fine: Any = SimpleNamespace(length=8.0)
         particles: Any = None
-        half_sets = finer._HalfSets(estimator, fine, particles, 2, evidence, rows, NO_JOURNAL, 0.0)
+        half_sets = coarse_to_fine._HalfSets(estimator, fine, particles, 2, evidence, rows, NO_JOURNAL, 0.0)
         values = np.random.default_rng(0).normal(0.5, 0.5, n)
         with mock.patch.multiple(
-                finer, held_out_gains=lambda *_: (np.array(gain), np.full(2, 0.1)), evidence_of=lambda *_: shown,
+                coarse_to_fine, held_out_gains=lambda *_: (np.array(gain), np.full(2, 0.1)),
+                evidence_of=lambda *_: shown,
                 log_likelihoods=lambda of, *_: values if of is fine else np.zeros(n)), mock.patch.multiple(
-                finer._HalfSets, _fit=lambda *_: SimpleNamespace(model=old), _others=lambda *_: None):
+                coarse_to_fine._HalfSets, _fit=lambda *_: SimpleNamespace(model=old), _others=lambda *_: None):
             return half_sets.evidence(fixed)
 
     def test_those_that_are_left_must_be_better_alone(self) -> None:
