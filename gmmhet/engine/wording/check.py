@@ -6,12 +6,12 @@ Lines of the screen have a name of up to 13 letters and begin at column 14; ``sc
 from collections.abc import Sequence
 
 __all__ = [
-    "NO_CTF", "NO_HALVES", "NO_MAP", "READINGS", "acquisition", "agreement_lines", "background_lines", "best_map_frame",
-    "brightness", "contrast", "defocus_range", "direction_lines", "few_particles", "halves", "large_shifts",
-    "map_displaced", "map_size", "mirrored_map", "next_readings", "optics_group", "optics_lines", "other_reading",
-    "particle_count", "phase_shift", "poor_directions", "screen_line", "shift_errors", "shift_factor", "shift_lengths",
-    "size_mismatch", "unequal_halves", "uneven_greyscale", "unlikely_defocus", "unlikely_poses", "verdict_of_fit",
-    "weak_agreement",
+    "NO_CTF", "NO_HALVES", "NO_MAP", "PLOT", "READINGS", "acquisition", "agreement_lines", "background_lines",
+    "best_map_frame", "brightness", "contrast", "defocus_range", "direction_lines", "few_particles", "halves",
+    "large_shifts", "map_displaced", "map_size", "mirrored_map", "next_readings", "optics_group", "optics_lines",
+    "other_reading", "particle_count", "phase_shift", "plot_title", "poor_directions", "screen_line", "shift_errors",
+    "shift_factor", "shift_lengths", "size_mismatch", "unequal_halves", "uneven_greyscale", "unlikely_defocus",
+    "unlikely_poses", "verdict_of_fit", "weak_agreement",
 ]
 
 Triple = tuple[float, float, float]
@@ -263,3 +263,20 @@ def verdict_of_fit(*, few: bool, other_size: bool, displaced: bool) -> str:
     if displaced:
         return "poses and sign of the contrast fit the map, which is slightly displaced or rotated"
     return "poses, sign of the contrast and pixel size fit the map as given"
+
+
+# --- The picture ---
+
+PLOT = {
+    "views": "viewing directions (rot horizontal, tilt vertical, degrees)",
+    "density": "particles relative to a uniform distribution",
+    "own": "at its own pose",
+    "others": "at the orientation of another particle",
+    "correlation": "correlation of a particle with a projection of the map",
+    "particles": "particles",
+}
+
+
+def plot_title(n_particles: int, resolution: float) -> str:
+    """Above the correlations. resolution: Angstrom."""
+    return f"{n_particles} particles, to {resolution:.1f} Å"

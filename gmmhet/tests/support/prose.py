@@ -22,6 +22,7 @@ _HELP_AND_SETTINGS = frozenset(("add_argument", "add_parser", "add_subparsers", 
 _FILLED_IN = "\0"
 _TAG = re.compile(r"<[^<>]*>?|&[a-z]+;")
 _WORD = re.compile(r"[(\"']*(?:[A-Za-z][A-Za-z'\-/]+|[aIA])[)\"',;:.?!]*")
+_COMMAND = re.compile(r"#\d")
 _BETWEEN_WORDS = re.compile(r"\S*\0\S*|[(\"']*[\d.,]+ ?%?[)\"',;:.?!]*|[-=+%\N{EN DASH}\N{PLUS-MINUS SIGN}]|Å[).,;:]*")
 
 
@@ -74,13 +75,14 @@ def _may_stay(node: ast.AST) -> bool:
         return False
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if isinstance(node.func, ast.Attribute) and name in _LOG_METHODS:
-        owner = node.func.value
-        return "log" in str(getattr(owner, "id", getattr(owner, "attr", ""))).lower()
+        return "log" in ast.unparse(node.func.value).lower()
     return name in _HELP_AND_SETTINGS or name.endswith(("Error", "Exception"))
 
 
 def _is_sentence(text: str) -> bool:
-    """Whether five words stand in a row."""
+    """Whether five words stand in a row, and it is no command to ChimeraX (which names models #1, #2)."""
+    if _COMMAND.search(text):
+        return False
     for piece in _TAG.split(text):
         count = 0
         for token in piece.replace("\N{NO-BREAK SPACE}", " ").split():
