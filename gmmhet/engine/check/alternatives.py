@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler
+from gmmhet.engine.wording import check as wording
 
 __all__ = ["Alternative", "alternatives", "scaled"]
 
@@ -49,32 +50,33 @@ def alternatives(rotations: Array, origins: Array, pixel_size: float, voxel: flo
         rotations: [n, 3, 3] A. origins: [n, 2] Angstrom. pixel_size: of the particles, Angstrom.
         voxel: Angstrom, by which a map whose voxels were put in reverse order is off its origin; 0 for odd boxes.
     """
-    yield Alternative("inverse_rotation", "the rotations are taken the other way round (transposed matrices)",
-                      np.swapaxes(rotations, 1, 2), origins)
+    yield _reading("inverse_rotation", np.swapaxes(rotations, 1, 2), origins)
     yield from _angles(rotations, origins)
     yield from _hands(rotations, origins, voxel)
     for axis in "xy":
         signs = np.array(_AXES[axis])
-        yield Alternative(f"mirrored_images_{axis}", f"the images are mirrored along {axis}",
-                          rotations * signs[:, None], origins * signs[:2])
+        yield _reading(f"mirrored_images_{axis}", rotations * signs[:, None], origins * signs[:2])
     yield from _shifts(rotations, origins, pixel_size)
-    yield Alternative("flipped_phases", "the images are taken as corrected for the CTF (phases flipped)", rotations,
-                      origins, flipped=True)
+    yield _reading("flipped_phases", rotations, origins, flipped=True)
+
+
+def _reading(name: str, matrices: Array, origins: Array, flipped: bool = False) -> Alternative:
+    return Alternative(name, wording.READINGS[name], matrices, origins, flipped=flipped)
 
 
 def _angles(rotations: Array, origins: Array) -> Iterator[Alternative]:
     """Angles of other conventions."""
     rot, tilt, psi = matrix_to_euler(rotations).T
-    for name, words, angles in (
-        ("negated_psi", "the in-plane angles (psi) have the opposite sign", (rot, tilt, -psi)),
-        ("negated_rot", "the first angles (rot) have the opposite sign", (-rot, tilt, psi)),
-        ("exchanged_angles", "rot and psi are exchanged", (psi, tilt, rot)),
-        ("psi_plus_90", "the in-plane angles (psi) are 90 degrees larger", (rot, tilt, psi + 90)),
-        ("psi_minus_90", "the in-plane angles (psi) are 90 degrees smaller", (rot, tilt, psi - 90)),
-        ("rot_plus_90", "the first angles (rot) are 90 degrees larger", (rot + 90, tilt, psi)),
-        ("rot_minus_90", "the first angles (rot) are 90 degrees smaller", (rot - 90, tilt, psi)),
+    for name, angles in (
+        ("negated_psi", (rot, tilt, -psi)),
+        ("negated_rot", (-rot, tilt, psi)),
+        ("exchanged_angles", (psi, tilt, rot)),
+        ("psi_plus_90", (rot, tilt, psi + 90)),
+        ("psi_minus_90", (rot, tilt, psi - 90)),
+        ("rot_plus_90", (rot + 90, tilt, psi)),
+        ("rot_minus_90", (rot - 90, tilt, psi)),
     ):
-        yield Alternative(name, words, euler_to_matrix(np.stack(angles, axis=-1)), origins)
+        yield _reading(name, euler_to_matrix(np.stack(angles, axis=-1)), origins)
 
 
 def _hands(rotations: Array, origins: Array, voxel: float) -> Iterator[Alternative]:
@@ -83,11 +85,8 @@ def _hands(rotations: Array, origins: Array, voxel: float) -> Iterator[Alternati
     A map whose voxels along an axis are in reverse order is w(x) = v(D x + t), t one voxel: its points are seen from
     A D and appear at an origin that is larger by (A D t)_xy.
     """
-    inverted = "the map is inverted through its centre (the other hand), or the images are turned by 180 degrees"
-    flips = {axis: (np.array(s), f"the map is mirrored along {axis} (it seems to be the other hand)")
-             for axis, s in _AXES.items()} | {"centre": (-np.ones(3), inverted)}
-    for axis, (signs, words) in flips.items():
-        mirrored = rotations * signs
+    for axis, signs in {**{axis: np.array(s) for axis, s in _AXES.items()}, "centre": -np.ones(3)}.items():
+        words, mirrored = wording.mirrored_map(axis), rotations * signs
         yield Alternative(f"mirrored_map_{axis}", words, mirrored, origins)
         if voxel > 0:
             moved = np.where(signs < 0, -voxel, 0.0)
@@ -99,23 +98,18 @@ def _shifts(rotations: Array, origins: Array, pixel_size: float) -> Iterator[Alt
     """Other signs and units; and shorter shifts, which fit better where shifts have errors as large as they are."""
     if not np.any(np.abs(origins) > 1e-3 * pixel_size):
         return
-    yield Alternative("negated_shifts", "the shifts have the opposite sign", rotations, -origins)
-    yield Alternative("no_shifts", "the shifts are left out (the images seem to be centred already)", rotations,
-                      np.zeros_like(origins))
+    yield _reading("negated_shifts", rotations, -origins)
+    yield _reading("no_shifts", rotations, np.zeros_like(origins))
     factors = {0.5}
     if abs(np.log(pixel_size)) > np.log(1.1):
-        yield Alternative("shifts_in_pixels", "the shifts are taken as pixels, not Angstrom", rotations,
-                          origins * pixel_size)
-        yield Alternative("shifts_multiplied", "the shifts are divided by the pixel size (they seem to have been "
-                          "multiplied by it twice)", rotations, origins / pixel_size)
+        yield _reading("shifts_in_pixels", rotations, origins * pixel_size)
+        yield _reading("shifts_multiplied", rotations, origins / pixel_size)
         factors |= {pixel_size**0.5, pixel_size**-0.5}
     for factor in sorted(factors):
-        yield Alternative(f"shifts_times_{factor:.2f}", f"the shifts are made {factor:.2f} times as long", rotations,
-                          origins * factor, control=True)
+        yield Alternative(f"shifts_times_{factor:.2f}", wording.shift_factor(factor), rotations, origins * factor,
+                          control=True)
 
 
 def scaled(rotations: Array, origins: Array, scale: float) -> Alternative:
     """The map ``scale`` times as large."""
-    words = f"the map is made {abs(scale - 1):.1%} {'larger' if scale > 1 else 'smaller'} (pixel sizes of map and " \
-            "particles do not fit together)"
-    return Alternative(f"map_size_{scale:.3f}", words, rotations, origins, scale=scale)
+    return Alternative(f"map_size_{scale:.3f}", wording.map_size(scale), rotations, origins, scale=scale)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import ParticleTable
+from gmmhet.engine.wording import check as wording
 
 __all__ = ["Facts", "facts_of"]
 
@@ -19,7 +20,7 @@ class Facts:
 
     Attributes:
         source: the file. n_images: different images (fewer than particles after symmetry expansion).
-        optics: one line of words for each optics group that has particles.
+        optics: of each optics group that has particles: its name, values and number of particles.
         defocus: lowest, median and highest mean defocus, Angstrom; None without CTF. astigmatism: median difference of
             the two axes, Angstrom. phase_shift: lowest and highest, degrees.
         shift: median and largest length of the origins, Angstrom.
@@ -45,16 +46,15 @@ class Facts:
         """Values that are possible, but seldom meant."""
         found = []
         if self.defocus is None:
-            found.append("no defocus in the file: the images are taken as having no contrast transfer function")
+            found.append(wording.NO_CTF)
         elif not (_DEFOCUS[0] <= self.defocus[0] and self.defocus[2] <= _DEFOCUS[1]):
-            found.append(f"defocus from {self.defocus[0]:,.0f} to {self.defocus[2]:,.0f} A; expected "
-                         f"{_DEFOCUS[0]:,.0f} to {_DEFOCUS[1]:,.0f}: is it in Angstrom, underfocus positive?")
+            found.append(wording.unlikely_defocus(self.defocus[0], self.defocus[2], _DEFOCUS))
         if self.shift[1] > self.box * self.pixel_size / 4:
-            found.append(f"shifts up to {self.shift[1]:.0f} A, more than a quarter of the box: are they in Angstrom?")
+            found.append(wording.large_shifts(self.shift[1]))
         if not any(self.halves):
-            found.append("no half-sets in the file: every other image is taken as a half")
+            found.append(wording.NO_HALVES)
         elif sum(self.halves) >= FEWEST_PARTICLES and min(self.halves) < 0.4 * sum(self.halves):
-            found.append(f"half-sets of {self.halves[0]} and {self.halves[1]} particles; expected about equal ones")
+            found.append(wording.unequal_halves(*self.halves))
         return found
 
 
@@ -81,5 +81,5 @@ def _range(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _optics(table: ParticleTable) -> tuple[str, ...]:
     counts = np.bincount(table.optics_index, minlength=len(table.optics))
-    return tuple(f"{o.name}: {o.voltage:g} kV, Cs {o.spherical_aberration:g} mm, amplitude contrast "
-                 f"{o.amplitude_contrast:g}, {n} particles" for o, n in zip(table.optics, counts, strict=True) if n)
+    return tuple(wording.optics_group(o.name, o.voltage, o.spherical_aberration, o.amplitude_contrast, int(n))
+                 for o, n in zip(table.optics, counts, strict=True) if n)

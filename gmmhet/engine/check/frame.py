@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.check.agreement import Agreement
 from gmmhet.engine.check.alternatives import Alternative
+from gmmhet.engine.wording.check import READINGS
 
 __all__ = ["FrameOffset", "frame_offset"]
 
@@ -75,7 +76,7 @@ def frame_offset(agreement: Agreement, views: Array, origins: Array, sign: int, 
 
 def _displaced(views: Array, origins: Array, place: Array) -> Alternative:
     turned = views @ Rotation.from_rotvec(place[3:], degrees=True).as_matrix()
-    return Alternative("displaced", "the map is moved and turned", turned,
+    return Alternative("displaced", READINGS["displaced"], turned,
                        origins - np.einsum("nij,j->ni", views, place[:3])[:, :2])
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.io import DensityMap, ParticleTable
 from gmmhet.engine.molecule.maps import coarser_map, dense_region
+from gmmhet.engine.wording import check as wording
 
 __all__ = ["ImageCheck", "check_images_of", "particle_radius"]
 
@@ -49,8 +50,7 @@ class ImageCheck:
         low, _, high = self.deviation
         if low > 0 and high / low < _SPREAD:
             return []
-        return [f"the images are not on one greyscale: standard deviation of the background from {low:.3g} to "
-                f"{high:.3g} (5th and 95th percentile); expected images normalised as refinement programs do"]
+        return [wording.uneven_greyscale(low, high)]
 
 
 def particle_radius(density: DensityMap | None, table: ParticleTable) -> float:

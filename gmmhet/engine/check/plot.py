@@ -11,6 +11,7 @@ from gmmhet.engine.check.poses import PoseCheck
 from gmmhet.engine.check.views import ViewCheck
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import replacing
+from gmmhet.engine.wording.check import PLOT, plot_title
 
 __all__ = ["write_plot"]
 
@@ -43,18 +44,18 @@ def _draw_views(figure: Figure, views: ViewCheck, place: int) -> None:
     axes.set_xticks(np.deg2rad([-120, -60, 0, 60, 120]), ["-120", "-60", "0", "60", "120"], color="white", fontsize=7)
     axes.set_yticks(np.deg2rad([60, 30, 0, -30, -60]), ["30", "60", "90", "120", "150"], fontsize=7)
     axes.grid(alpha=0.3)
-    axes.set_title("viewing directions (rot across, tilt up and down, degrees)", fontsize=9)
-    figure.colorbar(mesh, ax=axes, orientation="horizontal", shrink=0.7, label="particles over an even spread")
+    axes.set_title(PLOT["views"], fontsize=9)
+    figure.colorbar(mesh, ax=axes, orientation="horizontal", shrink=0.7, label=PLOT["density"])
 
 
 def _draw_correlations(figure: Figure, poses: PoseCheck) -> None:
     axes = figure.add_subplot(122)
     both = np.concatenate([poses.own, poses.others])
     bins = np.linspace(both.min(), both.max(), max(8, min(50, len(both) // 12)))
-    axes.hist(poses.others, bins, color="#9aa3ad", alpha=0.8, label="at another particle's orientation")
-    axes.hist(poses.own, bins, color="#1f6fb4", alpha=0.7, label="at its own pose")
+    axes.hist(poses.others, bins, color="#9aa3ad", alpha=0.8, label=PLOT["others"])
+    axes.hist(poses.own, bins, color="#1f6fb4", alpha=0.7, label=PLOT["own"])
     axes.axvline(0, color="black", linewidth=0.6)
-    axes.set_xlabel("correlation of a particle with the map's projection")
-    axes.set_ylabel("particles")
+    axes.set_xlabel(PLOT["correlation"])
+    axes.set_ylabel(PLOT["particles"])
     axes.legend(fontsize=8)
-    axes.set_title(f"{poses.n_particles} particles, to {poses.resolution:.1f} Å", fontsize=9)
+    axes.set_title(plot_title(poses.n_particles, poses.resolution), fontsize=9)

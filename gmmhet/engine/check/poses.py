@@ -11,6 +11,7 @@ from gmmhet.engine.check.alternatives import SCALES, Alternative, alternatives, 
 from gmmhet.engine.check.frame import FrameOffset, frame_offset
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import DensityMap, ParticleTable
+from gmmhet.engine.wording import check as wording
 
 __all__ = ["PoseCheck", "check_poses", "sample_of"]
 
@@ -22,6 +23,7 @@ _LEAST_GAIN = 0.03  # of the correlation: what is better by less is no other rea
 _DEVIATIONS = 5.0  # of shuffled means, that another reading has to stand above their mean
 _LEAST_SCALE = 0.025  # of the map's size, that is told; a smaller one changes little at the resolution compared
 _LEAST_SCALE_GAIN = 0.005
+_WEAK = 4.0  # gap of the given poses to the mean of the shuffled ones, over that of the best shuffled one
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,18 @@ class PoseCheck:
     @property
     def fit(self) -> bool:
         """Whether the given orientations fit better than all the shuffled ones."""
-        return bool(abs(self.given) > np.abs(self.shuffled).max(initial=0.0))
+        return abs(self.given) > self.chance
+
+    @property
+    def chance(self) -> float:
+        """Largest mean correlation with shuffled orientations, without its sign."""
+        return float(np.abs(self.shuffled).max(initial=0.0))
+
+    @property
+    def weak(self) -> bool:
+        """Whether the given poses fit, but by little more than the best of the shuffled ones."""
+        mean = abs(float(self.shuffled.mean())) if len(self.shuffled) else 0.0
+        return self.fit and abs(self.given) - mean < _WEAK * (self.chance - mean)
 
     @property
     def few(self) -> bool:
@@ -87,7 +100,7 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     agreement = Agreement.of(table, rows, density)
     rotations, origins = table.views[rows], table.origins[rows]
     voxel = 0.0 if density.box % 2 else density.pixel_size
-    pairs = agreement.all_pairs(Alternative("given", "as it is", rotations, origins))
+    pairs = agreement.all_pairs(Alternative("given", wording.READINGS["given"], rotations, origins))
     own = np.diag(pairs).astype(np.float64)
     sign = 1 if own.mean() >= 0 else -1
     found = {a.name: (a, agreement.of_reading(a)) for a in alternatives(rotations, origins, table.pixel_size, voxel)}

@@ -8,13 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gmmhet.engine.check.facts import Facts, facts_of
-from gmmhet.engine.check.images import ImageCheck, check_images_of, particle_radius
-from gmmhet.engine.check.poses import PoseCheck, check_poses, sample_of
-from gmmhet.engine.check.views import ViewCheck, check_views
-from gmmhet.engine.check.words import (
+from gmmhet.engine.check.findings import (
     facts_lines,
     image_lines,
     pose_lines,
@@ -22,8 +17,12 @@ from gmmhet.engine.check.words import (
     pose_warnings,
     view_lines,
 )
+from gmmhet.engine.check.images import ImageCheck, check_images_of, particle_radius
+from gmmhet.engine.check.poses import PoseCheck, check_poses, sample_of
+from gmmhet.engine.check.views import ViewCheck, check_views
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, ParticleTable, read_map, read_particles, replacing
+from gmmhet.engine.wording import check as wording
 
 __all__ = ["CheckResult", "check", "require_sane_poses"]
 
@@ -54,22 +53,18 @@ class CheckResult:
         if self.problem is not None:
             return self.problem
         if self.poses is None:
-            return "no map was given: poses, sign and pixel size were not compared with one"
-        if self.poses.few:
-            return "too few particles to say whether poses, sign and pixel size fit together"
-        if self.poses.scale is not None:
-            return "poses and sign fit the map as given; the pixel sizes of map and particles do not fit together"
-        if self.poses.frame is not None and (self.poses.frame.moved or self.poses.frame.turned):
-            return "poses and sign fit the map, which is a little off its place"
-        return "poses, sign of the contrast and pixel size fit the map as given"
+            return wording.NO_MAP
+        frame = self.poses.frame
+        return wording.verdict_of_fit(few=self.poses.few, other_size=self.poses.scale is not None,
+                                      displaced=frame is not None and (frame.moved or frame.turned))
 
     def text(self) -> str:
         """One screen."""
         lines = [self.facts.source, *facts_lines(self.facts), *image_lines(self.images), *view_lines(self.views)]
         if self.poses is not None:
             lines += pose_lines(self.poses, self.map_path or "")
-        lines += [f"look at       {words}" for words in self.warnings]
-        return "\n".join([*lines, f"verdict       {self.verdict}"])
+        lines += [wording.screen_line("warning", words) for words in self.warnings]
+        return "\n".join([*lines, wording.screen_line("verdict", self.verdict)])
 
     def plain(self) -> dict[str, Any]:
         """The same for JSON."""
@@ -117,12 +112,12 @@ def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str 
     for words in pose_warnings(found):
         _LOG.warning("%s", words)
     _LOG.info("poses checked: mean correlation %.3f with the map, %.3f at most when shuffled%s", abs(found.given),
-              float(np.abs(found.shuffled).max(initial=0.0)), "; inverted contrast" if found.sign < 0 else "")
+              found.chance, "; inverted contrast" if found.sign < 0 else "")
 
 
 def _plain_poses(found: PoseCheck) -> dict[str, Any]:
     return {"n_particles": found.n_particles, "resolution": found.resolution, "contrast_sign": found.sign,
-            "correlation_given": found.given, "correlation_shuffled_max": float(abs(found.shuffled).max(initial=0.0)),
+            "correlation_given": found.given, "correlation_shuffled_max": found.chance,
             "correlation_shuffled_mean": float(found.shuffled.mean()) if len(found.shuffled) else 0.0,
             "rank": found.rank, "fit": found.fit, "map_scale": found.scale,
             "better": None if found.better is None else {

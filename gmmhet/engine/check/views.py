@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from gmmhet.engine.wording import check as wording
+
 __all__ = ["ViewCheck", "check_views"]
 
 Array = NDArray[np.float64]
@@ -36,8 +38,7 @@ class ViewCheck:
     def warnings(self) -> list[str]:
         if self.poor <= 0:
             return []
-        return [f"few views: {self.poor:.0%} of the directions of Fourier space are seen less than a fifth as often as "
-                "with even views; maps will be smeared along them"]
+        return [wording.poor_directions(self.poor)]
 
     def text(self) -> list[str]:
         """The histogram in characters, one line a row of tilt."""

@@ -16,6 +16,7 @@ from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
 from gmmhet.engine.latent_space.saved_analysis import read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
+from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["Placed", "read_deforming", "read_mask", "read_placed"]
 
@@ -91,24 +92,22 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
         given = np.asarray(data["modes_given"]) if "modes_given" in data else found.position
         has_body, followed = "local_pose" in data, "followed" in data and bool(data["followed"])
     if found.subunits > 1 or has_body:
-        what = "subunits" if found.subunits > 1 else "a part with a pose of its own"
-        raise InputError(f"{path}: an analysis of {what}; --by motion expects one of whole particles along modes")
+        raise InputError(f"{path}: an analysis of "
+                         f"{'subunits' if found.subunits > 1 else 'a part with a pose of its own'}; --by motion "
+                         "expects one of whole particles along modes")
     if given.shape != found.position.shape or not np.isfinite(given).all():
         raise InputError(f"{path}: modes_given is {given.shape}; expected finite numbers, {found.position.shape}")
     if found.modes != placed.coordinates.shape[1]:
         raise InputError(f"{path}: {found.modes} modes; expected the {placed.coordinates.shape[1]} of {latents}")
     if not followed:
-        _LOG.warning("%s: modes about the average map, which let density fade and appear where a part goes far: it is "
-                     "put too near the middle, and blurred; expected an analysis whose movements were followed "
-                     "(--follow)", path)
+        _LOG.warning("%s", wording.modes_about_the_average(str(path)))
     some = np.unique(np.linspace(0, len(placed.coordinates) - 1, _CONFORMATIONS).astype(np.int64))
     conformations = found.model.centers + np.tensordot(placed.coordinates[some], given, 1)
     parts = rigid_parts(conformations, found.model.centers, found.model.weights,
                         _RIGID * found.model.resolution)
     misfit = parts.misfit(conformations)
-    _LOG.info("%d part%s that move as rigid bodies to within %.1f A (root mean square), of %s Gaussians", len(parts),
-              "s"[:len(parts) != 1], np.sqrt(np.average(misfit**2, weights=parts.weights)),
-              ", ".join(str(count) for count in np.bincount(parts.part)))
+    _LOG.info("%s", wording.rigid_parts(float(np.sqrt(np.average(misfit**2, weights=parts.weights))),
+                                        np.bincount(parts.part).tolist()))
     return Deforming(found.model, given, found.amplitude, placed.coordinates, parts), found.position
 
 
@@ -116,7 +115,7 @@ def _with_refined_poses(table: ParticleTable, star: StarTable, rows: NDArray[np.
     """The particles at the poses that the analysis corrected, where latents.star has them."""
     if "gmmhetRefinedRot" not in star:
         return table
-    _LOG.info("poses are those that the analysis refined")
+    _LOG.info("%s", wording.REFINED_POSES)
     angles = np.stack([star.floats(f"gmmhetRefined{name}")[rows] for name in ("Rot", "Tilt", "Psi")], axis=1)
     origins = np.stack([star.floats(f"gmmhetRefinedOrigin{name}Angst")[rows] for name in "XY"], axis=1)
     return replace(table, angles=angles, origins=origins)

@@ -37,6 +37,7 @@ from gmmhet.engine.reconstruction.series import COARSE_ABOVE, GOES_ON, Series, a
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.windows import Window
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["KernelSeries"]
 
@@ -52,7 +53,7 @@ class KernelSeries(Series):
         missing = self.missing
         if not missing:
             return
-        self._require_halves("which the widths of kernels are found from")
+        self._require_halves(wording.HALVES_FOR_KERNELS)
         with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
             base = self._widest(threads)
             if self._size(base) > COARSE_ABOVE:

@@ -1,4 +1,4 @@
-"""A series of maps at points of latent space, each from all particles: their motion is undone.
+"""A series of motion-corrected maps at points of latent space, each from all particles.
 
 The molecule is taken to be of a few parts that move as rigid bodies (molecule.rigid_parts). Every part gets a map
 of its own from all particles, in which they are turned and moved back part by part (see
@@ -33,12 +33,12 @@ from gmmhet.engine.reconstruction.series import GOES_ON, Series, at_once, near_l
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["MotionSeries"]
 
 Map = NDArray[np.float32]
 _SPLINE = 3
-_SHOWN = "what is shown is where the Gaussians put the parts there"
 _NO_MOVE = 0.02  # voxels at the edge of the box
 
 
@@ -75,8 +75,7 @@ class MotionSeries(Series):
     def warnings(self) -> list[str]:
         assert isinstance(self.selection, Windows)
         empty = ~self.selection.populated
-        more = "s"[:int(empty.sum()) > 1]
-        return [f"no particles are at the point{more} of map{more} {listed(empty)}: {_SHOWN}"] if empty.any() else []
+        return [wording.no_particles_at_points("motion", listed(empty), int(empty.sum()))] if empty.any() else []
 
     @property
     def steps(self) -> int:
@@ -88,7 +87,7 @@ class MotionSeries(Series):
         missing = self.missing
         if not missing:
             return
-        self._require_halves("whose agreement filters the map of each part")
+        self._require_halves(wording.HALVES_FOR_PARTS)
         self.deforming.placements  # noqa: B018 - computed once, before threads ask for it
         with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
             size = self._first_size
@@ -165,7 +164,7 @@ class MotionSeries(Series):
 
     def _described(self, windows: Windows, index: int) -> dict[str, Any]:
         counts = [len(self._used(half)) for half in (1, 2)]
-        note = None if windows.populated[index] else f"no particles are at the point: {_SHOWN}"
+        note = None if windows.populated[index] else wording.no_particles_at_point("motion")
         return {"n_particles": sum(counts), "n_half1": counts[0], "n_half2": counts[1], "n_effective": sum(counts),
                 "note": note, "populated": bool(windows.populated[index]), "parts": len(self.deforming.parts)}
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.latent_space.particle_density import listed
 from gmmhet.engine.reconstruction.mixture import mixture_labels
+from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["Selection", "Windows", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
 
 _FEWEST, _MOST = 50, 20_000  # particles of the narrowest window, at least, and of the widest nested one, at most
 _STEP = 2.5  # ratio of one window to the next narrower
 _LEAST_VARIANCE = 1e-12  # of a mode, where no deviations are told
-_NEAREST_SHOWN = "what is shown are the particles that come nearest"
 
 
 @dataclass(frozen=True)
@@ -108,26 +108,22 @@ class Windows(Selection):
 
     def warnings(self) -> list[str]:
         """What there is to warn of before the maps are made, one line each."""
-        told = []
-        if self._all_alike:
-            told.append(f"the maps are alike: {self._all_alike}")
+        found = [self._alike] if self._alike else []
         empty = int(np.sum(~self.populated))
         if empty:
-            told.append(f"no particles are at the point{'s'[:empty > 1]} of map{'s'[:empty > 1]} "
-                        f"{listed(~self.populated)}: {_NEAREST_SHOWN}")
-        return told
+            found.append(wording.no_particles_at_points("kernel", listed(~self.populated), empty))
+        return found
 
     def note(self, index: int) -> str | None:
         """What the map at a point does not show."""
-        empty = "" if self.populated[index] else f"no particles are at the point: {_NEAREST_SHOWN}"
-        alike = self._all_alike and f"all maps are alike: {self._all_alike}"
-        return "; ".join(text for text in (alike, empty) if text) or None
+        empty = "" if self.populated[index] else wording.no_particles_at_point("kernel")
+        return "; ".join(text for text in (self._alike, empty) if text) or None
 
     @property
-    def _all_alike(self) -> str:
-        """Why no window is narrower than all particles; empty where some are."""
+    def _alike(self) -> str:
+        """That no window is narrower than all particles; empty where some are."""
         n = len(self.places)
-        return "" if self.sizes[0] < n else f"all {n} particles are in each; expected more than {_FEWEST}"
+        return "" if self.sizes[0] < n else wording.all_maps_alike(n, _FEWEST)
 
 
 def points_along(coordinates: NDArray[np.float64], mode: int, number: int) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map, solve
 from gmmhet.engine.runtime.rank_messages import Replicated
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["COARSE_ABOVE", "GOES_ON", "Series", "at_once", "half_equations", "near_limit"]
 
@@ -223,7 +224,7 @@ class Series(Replicated):
     def _particles(self, index: int) -> dict[str, Any]:
         counts = [len(self._rows(index, half)) for half in (1, 2)]
         empty = [half for half, count in enumerate(counts, 1) if count == 0]
-        note = f"no particles in half {empty[0]}: there is no curve and no resolution" if empty else None
+        note = wording.no_half(empty[0]) if empty else None
         effective = self.selection.n_effective(index, self.contrast != 0)
         return {"n_particles": sum(counts), "n_effective": effective, "n_half1": counts[0], "n_half2": counts[1],
                 "note": note}

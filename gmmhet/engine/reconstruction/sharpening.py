@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import ReconstructConfig, sharpening_b
 from gmmhet.engine.io import DensityMap, read_map, write_map
 from gmmhet.engine.molecule.maps import fourier_shell_correlation, radial_power
+from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["GuinierFit", "Spectrum", "guinier_fit", "half_map_spectrum", "sharpen_series", "sharpened_map"]
 
@@ -115,10 +116,9 @@ def sharpen_series(folder: Path, maps: Sequence[dict[str, Any]], config: Reconst
     if note is None and b_factor is not None:
         for record in maps:
             _write_sharpened(folder, record, -b_factor)
-        words = "" if fit is None else f", from the amplitudes between {_GUINIER_FROM:g} and {fit.finest:.1f} A"
-        _LOG.info("maps sharpened by a B factor of %.0f A^2%s", b_factor, words)
-    else:
-        _LOG.warning("no sharpened maps: %s", note)
+        _LOG.info("%s", wording.sharpened(b_factor, None if fit is None else (_GUINIER_FROM, fit.finest)))
+    elif note is not None:
+        _LOG.warning("%s", wording.not_sharpened(note))
     return {"asked": config.sharpen, "b_factor": b_factor if note is None else None, "error": fit and fit.error,
             "fitted_from": fit and _GUINIER_FROM, "fitted_to": fit and fit.finest, "note": note}
 
@@ -130,12 +130,11 @@ def _fit_of(folder: Path, maps: Sequence[dict[str, Any]]) -> GuinierFit | None:
 
 def _objection(b_factor: float | None, maps: Sequence[dict[str, Any]]) -> str | None:
     if all(record["resolution_fsc143"] is None for record in maps):
-        return "no map has a resolution, beyond which its noise would not be raised"
+        return wording.NO_RESOLUTION
     if b_factor is None:
-        return (f"no map reaches far enough beyond {_GUINIER_FROM:g} A to tell a B factor ({_FEWEST_SHELLS} shells); "
-                "it can be given as a number")
+        return wording.no_fit(_GUINIER_FROM, _FEWEST_SHELLS)
     if b_factor >= 0:
-        return "amplitudes do not fall with frequency; there is nothing to sharpen"
+        return wording.RISING_AMPLITUDES
     return None
 
 

@@ -15,13 +15,13 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.reconstruction.trilinear import TrilinearPlan
+from gmmhet.engine.wording.reconstruction import no_finufft
 
 try:
     import finufft
 except (ImportError, OSError) as error:  # OSError: one of the libraries that it loads is missing
     finufft = None
-    logging.getLogger("gmmhet").warning("finufft cannot be imported (%s): maps are made by trilinear gridding, less "
-                                        "exact", error)
+    logging.getLogger("gmmhet").warning("%s", no_finufft(error))
 
 __all__ = ["Spreader", "density_grid", "even_size", "gridding"]
 

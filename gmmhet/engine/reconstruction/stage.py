@@ -33,6 +33,7 @@ from gmmhet.engine.reconstruction.results import COMMAND, ResultFolder, fingerpr
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.reconstruction.sharpening import sharpen_series
 from gmmhet.engine.reconstruction.spreading import gridding
+from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["reconstruct"]
 
@@ -64,7 +65,7 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     files = [particles, latents, analysis, *(f for f in (config.mask, config.points) if f is not None)]
     folder = ResultFolder(output, fingerprint(config, table, files), resume=config.resume)
     if folder.done:
-        _LOG.info("%s: %d of %d maps are there already", output, len(folder.done), len(selection))
+        _LOG.info("%s: %d of %d maps are finished already", output, len(folder.done), len(selection))
     noise = with_residual_noise(image_noise(table), table, analysis)
     common = (table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed, folder)
     if deforming is not None:
@@ -110,8 +111,7 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
         found = _around_points(placed, points_along(placed.coordinates, k, config.n), k, analysis)
         if found.populated.all():
             return found
-        _LOG.info("no particles are at the mean coordinates of map%s %s: points follow the particles instead",
-                  "s"[:int((~found.populated).sum()) != 1], listed(~found.populated))
+        _LOG.info("%s", wording.points_follow_particles(listed(~found.populated), int((~found.populated).sum())))
         return _around_points(placed, through_particles(placed.coordinates, k, config.n), k, analysis)
     return equal_bins(placed.coordinates[:, k], n, config.n)
 
@@ -175,6 +175,5 @@ def _log_map(record: dict[str, Any]) -> None:
     found = record["resolution_fsc143"]
     kernel = "bandwidth" in record
     count = round(record["n_effective"]) if kernel else record["n_particles"]
-    why = None if kernel or "parts" in record else record["note"]  # of kernels it was told before the maps were made
-    _LOG.info("%s: %s%d particle%s, %s", record["file"], "effectively " if kernel else "", count, "s"[:count != 1],
-              f"{found:.1f} A (FSC 0.143)" if found else why or "half maps do not agree at any resolution")
+    why = None if kernel or "parts" in record else record["note"]  # of maps at points: in the log before they are made
+    _LOG.info("%s", wording.finished_map(record["file"], count, kernel, found, why))

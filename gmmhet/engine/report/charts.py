@@ -5,12 +5,13 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.report.density import deconvolved_density
 from gmmhet.engine.report.results import TOO_FEW, Curve, MapBin, Mode, Results
+from gmmhet.engine.report.settings import REPORTING
 from gmmhet.engine.report.svg import Axis, Plot, shade
-from gmmhet.engine.report.words import angstrom, number
+from gmmhet.engine.wording import report_charts as wording
 
 __all__ = [
     "GREY", "MODE_COLOURS", "along_colour", "bin_counts", "bin_fsc", "contrasts", "fit_fsc", "gains",
-    "halfset_agreement", "histogram", "landscape", "mode_colour", "scores", "spectrum",
+    "halfset_agreement", "histogram", "landscape", "maps_kind", "mode_colour", "scores", "spectrum",
 ]
 
 Floats = NDArray[np.float64]
@@ -62,13 +63,11 @@ def spectrum(results: Results) -> str:
     found = sum(m.significant is True for m in results.modes)
     colours = [MODE_COLOURS[0] if i < found else GREY for i in range(len(values))]
     places = np.arange(1, len(values) + 1)
-    plot = Plot("Mode spectrum", _counting_axis("eigenvector", len(values)),
-                Axis("variance explained", 0, _top(values)))
+    chart = wording.SPECTRUM
+    plot = Plot(chart.title, _counting_axis(chart.x, len(values)), Axis(chart.y, 0, _top(values)))
     plot.bars(places - 0.35, places + 0.35, values, colours,
               tips=[f"eigenvector {i}: {v:.6g}" for i, v in zip(places, values, strict=True)])
-    return plot.figure("Spread of the particles along each direction of change, largest first. A few bars that stand "
-                       "above a flat tail are motion; a smooth slope without a step is noise. As many bars are blue as "
-                       "there are significant modes.")
+    return plot.figure(chart.caption)
 
 
 def gains(results: Results) -> str:
@@ -79,18 +78,16 @@ def gains(results: Results) -> str:
     if not any(seen):
         return ""
     places = np.arange(1, len(gain) + 1)
-    low = min(0.0, *seen)
-    plot = Plot("Held-out gain", _counting_axis("mode", len(gain)),
-                Axis("log-likelihood per particle", 1.15 * low, _top(seen, 1e-3)))
+    low, chart = min(0.0, *seen), wording.GAINS
+    plot = Plot(chart.title, _counting_axis(chart.x, len(gain)), Axis(chart.y, 1.15 * low, _top(seen, 1e-3)))
     plot.bars(places - 0.3, places + 0.3, gain, [mode_colour(m) for m in results.modes],
               tips=[f"mode {m.number}: gain {m.heldout_gain}" for m in results.modes])
     if low < 0:
         plot.rule(0.0, across=True, dash="", colour="#20262e")
     for i, (place, value) in enumerate(zip(places, null, strict=True)):
         plot.line([place - 0.42, place + 0.42], [value, value], "#20262e", width=2.4,
-                  label="what chance reaches (null quantile)" if i == 0 else "")
-    return plot.figure("How much better each further mode explains particles that were kept out of its estimate. A "
-                       "bar has to rise well above its black line to count.")
+                  label=wording.NULL_QUANTILE if i == 0 else "")
+    return plot.figure(chart.caption)
 
 
 def halfset_agreement(results: Results) -> str:
@@ -100,15 +97,13 @@ def halfset_agreement(results: Results) -> str:
         return ""
     places = np.arange(1, len(values) + 1)
     low = min(0.0, float(np.nanmin(values)) - 0.05)
-    plot = Plot("Half-set agreement", _counting_axis("mode", len(values)),
-                Axis("correlation of coordinates", low, 1.05))
-    for level in (0.9, 0.6):
+    chart = wording.HALFSET_AGREEMENT
+    plot = Plot(chart.title, _counting_axis(chart.x, len(values)), Axis(chart.y, low, 1.05))
+    for level in (REPORTING.full_agreement, REPORTING.partial_agreement):
         plot.rule(level, across=True, dash="2 4")
     plot.dots(places, values, [mode_colour(m) for m in results.modes],
               [f"mode {m.number}: {m.halfset_correlation}" for m in results.modes])
-    return plot.figure("Coordinates of the same particles on the modes found from each half of the data: 1 is full "
-                       "agreement, 0 none. Dotted: 0.9 and 0.6. Errors of the poses repeat in both halves, so "
-                       "agreement alone proves no motion.")
+    return plot.figure(chart.caption)
 
 
 def histogram(results: Results, mode: Mode) -> str:
@@ -118,30 +113,29 @@ def histogram(results: Results, mode: Mode) -> str:
     edges, counts = _histogram(z, low, high)
     true = _true_density(results, [mode], [edges])
     top = max(float(counts.max()), 1.0, 0.0 if true is None else float(true.max()))
-    colour = mode_colour(mode)
-    plot = Plot(f"Mode {mode.number}: where the particles lie",
-                Axis("coordinate (standard deviations)", edges[0], edges[-1]), Axis("particles", 0, 1.28 * top))
-    plot.bars(edges[:-1], edges[1:], counts, shade(0.55, ("#ffffff", colour)), label="as placed",
+    colour, chart = mode_colour(mode), wording.histogram(mode.number)
+    plot = Plot(chart.title, Axis(chart.x, edges[0], edges[-1]), Axis(chart.y, 0, 1.28 * top))
+    plot.bars(edges[:-1], edges[1:], counts, shade(0.55, ("#ffffff", colour)), label=wording.POSTERIOR_MEANS,
               tips=[f"{a:.2f} to {b:.2f}: {n:.0f} particles" for a, b, n in
                     zip(edges[:-1], edges[1:], counts, strict=True)])
     if true is not None:
-        plot.line((edges[:-1] + edges[1:]) / 2, true, "#20262e", label="with the uncertainty taken out")
+        plot.line((edges[:-1] + edges[1:]) / 2, true, "#20262e", label=wording.DECONVOLVED)
     if results.bins_mode == mode.number:
-        # maps at points have a middle, and no border
-        points = any(b.at_point for b in results.bins)
-        marks = [b.coordinate for b in results.bins] if points else [b.low for b in results.bins[1:]]
-        for i, value in enumerate(sorted({v for v in marks if v is not None})):
-            plot.line([value, value], [0, top], "#5b6470", dash="5 4", width=1.4,
-                      label="" if i else "places of the maps" if points else "borders between the maps")
+        _mark_borders(plot, results.bins, top)
     sd, middle = mode.median_posterior_sd, (edges[0] + edges[-1]) / 2
-    if sd is None:
-        return plot.figure("How well a single particle's place is known is not told.")
-    if sd > middle - edges[0]:
-        return plot.figure("A single particle's place is not known to better than the whole width of this picture.")
-    plot.span(middle - sd, middle + sd, 1.12 * top, f"one particle: ± {number(sd, 2)}")
-    line = "" if true is None else "; the line is the density that best explains the images without that smear"
-    return plot.figure("The bar on top is how well a single particle's place is known (median posterior standard "
-                       f"deviation). The bars below are smeared by it{line}.")
+    resolved = sd is not None and sd <= middle - edges[0]
+    if sd is not None and resolved:
+        plot.span(middle - sd, middle + sd, 1.12 * top, wording.one_particle(sd))
+    return plot.figure(wording.uncertainty(sd is not None, resolved, true is not None))
+
+
+def _mark_borders(plot: Plot, bins: tuple[MapBin, ...], top: float) -> None:
+    """Coordinates of maps at points, or borders between the intervals of maps."""
+    points = any(b.at_point for b in bins)
+    marks = [b.coordinate for b in bins] if points else [b.low for b in bins[1:]]
+    for i, value in enumerate(sorted({v for v in marks if v is not None})):
+        plot.line([value, value], [0, top], "#5b6470", dash="5 4", width=1.4,
+                  label="" if i else wording.MAP_MARKS[points])
 
 
 def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> Floats | None:
@@ -153,13 +147,14 @@ def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> F
     if len(covariance) < TOO_FEW or not np.isfinite(covariance).all():
         return None
     variance = np.linalg.eigvalsh(covariance)
-    if variance.min() <= 1e-8 or np.median(variance[:, -1]) > 0.5:
+    if variance.min() <= 1e-8 or np.median(variance[:, -1]) > REPORTING.largest_uncertainty:
         return None
     means = np.asarray(results.arrays["coordinates"][:, index], dtype=np.float64)
     if results.summary.get("followed"):  # coordinates are not counted from the mean of their prior
         middle = means.mean(0)
         means, edges = means - middle, [e - m for e, m in zip(edges, middle, strict=True)]
-    return deconvolved_density(means, covariance, edges, most=20_000 if len(index) == 1 else 5_000) * len(means)
+    most = REPORTING.most_deconvolved_1d if len(index) == 1 else REPORTING.most_deconvolved_2d
+    return deconvolved_density(means, covariance, edges, most=most) * len(means)
 
 
 def landscape(results: Results, first: Mode, second: Mode) -> list[str]:
@@ -169,31 +164,26 @@ def landscape(results: Results, first: Mode, second: Mode) -> list[str]:
     edges = [_edges(x, cells), _edges(y, cells)]
     counts = np.histogramdd(np.stack([x, y], axis=-1), bins=edges)[0]
     figures = []
-    for title, values, caption in (
-        ("as placed", counts, "Separate islands are states; a band is a continuous motion; a bent band is one large "
-         "motion that needs two modes, since a turning body does not move on a straight line."),
-        ("uncertainty taken out", _true_density(results, [first, second], edges),
-         "The density that best explains the images, without the smear of every single particle's uncertainty."),
-    ):
+    for deconvolved, values in enumerate((counts, _true_density(results, [first, second], edges))):
         if values is not None:
-            plot = Plot(f"Modes {first.number} and {second.number}, {title}",
-                        Axis(f"mode {first.number} (standard deviations)", edges[0][0], edges[0][-1]),
-                        Axis(f"mode {second.number} (standard deviations)", edges[1][0], edges[1][-1]), height=340)
+            chart = wording.landscape(first.number, second.number, deconvolved=bool(deconvolved))
+            plot = Plot(chart.title, Axis(chart.x, edges[0][0], edges[0][-1]),
+                        Axis(chart.y, edges[1][0], edges[1][-1]), height=340)
             plot.density(edges[0], edges[1], values)
             _mark_maps(plot, results.bins, first.number - 1, second.number - 1)
-            figures.append(plot.figure(caption))
+            figures.append(plot.figure(chart.caption))
     return figures
 
 
 def _mark_maps(plot: Plot, bins: tuple[MapBin, ...], first: int, second: int) -> None:
     """Where the maps from the particles lie, in their order."""
-    told = [b for b in bins if len(b.coordinates) > max(first, second)]
-    if len(told) < 2:
+    known = [b for b in bins if len(b.coordinates) > max(first, second)]
+    if len(known) < 2:
         return
-    x, y = ([b.coordinates[k] for b in told] for k in (first, second))
-    plot.line(x, y, "#20262e", width=1.2, dash="3 3", label="maps from the particles")
-    plot.dots(x, y, [along_colour(i, len(told)) for i in range(len(told))],
-              [f"map {b.number}, at {number(a, 2)} and {number(c, 2)}" for b, a, c in zip(told, x, y, strict=True)])
+    x, y = ([b.coordinates[k] for b in known] for k in (first, second))
+    plot.line(x, y, "#20262e", width=1.2, dash="3 3", label=wording.MAPS_ON_LANDSCAPE)
+    plot.dots(x, y, [along_colour(i, len(known)) for i in range(len(known))],
+              [wording.map_place_tip(b.number, a, c) for b, a, c in zip(known, x, y, strict=True)])
 
 
 def scores(results: Results) -> str:
@@ -205,15 +195,13 @@ def scores(results: Results) -> str:
         return ""
     shown = [*score, *(v for v in (given, shuffled) if isinstance(v, int | float))]
     edges, counts = _histogram(score, float(min(shown)), float(max(shown)))
-    plot = Plot("Do the poses fit?", Axis("mean ring correlation with the model", edges[0], edges[-1]),
-                Axis("particles", 0, 1.1 * max(counts.max(), 1)))
-    plot.bars(edges[:-1], edges[1:], counts, "#9db7d5", label="particles at their given poses")
-    for value, label, dash in ((given, "mean", ""), (shuffled, "mean at shuffled poses", "5 4")):
+    chart, keys = wording.SCORES, wording.SCORE_KEYS
+    plot = Plot(chart.title, Axis(chart.x, edges[0], edges[-1]), Axis(chart.y, 0, 1.1 * max(counts.max(), 1)))
+    plot.bars(edges[:-1], edges[1:], counts, "#9db7d5", label=keys["bars"])
+    for value, label, dash in ((given, keys["given"], ""), (shuffled, keys["shuffled"], "5 4")):
         if isinstance(value, int | float):
             plot.rule(float(value), across=False, label=label, dash=dash, colour="#20262e")
-    return plot.figure("The further the bars lie from the dashed line, the more the images say; to its left where "
-                       "contrast is inverted. A second hump at the dashed line are particles that do not show this "
-                       "molecule.")
+    return plot.figure(chart.caption)
 
 
 def contrasts(results: Results) -> str:
@@ -224,36 +212,34 @@ def contrasts(results: Results) -> str:
         return ""
     low, high = (float(v) for v in np.percentile(contrast, [0.5, 99.5]))
     edges, counts = _histogram(contrast, min(low, 0.0), max(high, 0.0))
-    plot = Plot("Contrast of the particles", Axis("contrast (image units per map unit)", edges[0], edges[-1]),
-                Axis("particles", 0, 1.1 * max(counts.max(), 1)))
+    chart = wording.CONTRASTS
+    plot = Plot(chart.title, Axis(chart.x, edges[0], edges[-1]), Axis(chart.y, 0, 1.1 * max(counts.max(), 1)))
     plot.bars(edges[:-1], edges[1:], counts, "#9db7d5")
     plot.rule(0.0, across=False, dash="")
-    return plot.figure("Strength of the molecule in each image. Negative values mean inverted contrast; values "
-                       "around zero, images in which the molecule is hardly seen.")
+    return plot.figure(chart.caption)
+
+
+def maps_kind(bins: tuple[MapBin, ...]) -> str:
+    """Kind of the maps: "interval", "kernel" or "motion" (see gmmhet.engine.wording.report_maps)."""
+    return "kernel" if any(b.kernel for b in bins) else "motion" if any(b.parts for b in bins) else "interval"
 
 
 def bin_counts(bins: tuple[MapBin, ...]) -> str:
     """Particles behind every map; the effective number where maps are of nested windows, all made of all particles."""
-    kernels = any(b.kernel for b in bins)
-    told = [b.n_effective if kernels else b.n_particles for b in bins]
-    values = [np.nan if v is None else v for v in told]
+    kind = maps_kind(bins)
+    counts = [b.n_effective if kind == "kernel" else b.n_particles for b in bins]
+    values = [np.nan if v is None else v for v in counts]
     places = np.arange(1, len(values) + 1)
-    plot = Plot("Particles each map is made of" if kernels else "Particles behind each map",
-                _counting_axis("map", len(values)),
-                Axis("effective particles" if kernels else "particles", 0, _top(values, 1.0)))
-    tips = [f"map {b.number}: {number(v)} particles, " + (f"at {number(b.coordinate)}" if b.at_point else
-            f"from {number(b.low)} to {number(b.high)}") for b, v in zip(bins, told, strict=True)]
+    chart = wording.particles_per_map(kind)
+    plot = Plot(chart.title, _counting_axis(chart.x, len(values)), Axis(chart.y, 0, _top(values, 1.0)))
+    tips = [wording.map_count_tip(b.number, v, b.coordinate if b.at_point else None, (b.low, b.high))
+            for b, v in zip(bins, counts, strict=True)]
     plot.bars(places - 0.38, places + 0.38, values, [along_colour(i, len(bins)) for i in range(len(bins))], tips=tips)
     if len(bins) <= 12:
         for place, value in zip(places, values, strict=True):
             if np.isfinite(value):
                 plot.text(float(place), value, f"{value:,.0f}")
-    if kernels:
-        return plot.figure("The mean over bands of frequencies. Every map starts from all particles; where the "
-                           "molecule moves, fewer take part, those nearest to the map's point.")
-    if any(b.parts for b in bins):
-        return plot.figure("Every map is of all particles, whose motion is undone part by part.")
-    return plot.figure("Maps of fewer particles are noisier and reach less resolution, however real the motion.")
+    return plot.figure(chart.caption)
 
 
 def _fsc_axis(curves: tuple[Curve, ...]) -> Axis:
@@ -263,12 +249,12 @@ def _fsc_axis(curves: tuple[Curve, ...]) -> Axis:
     for resolution in _RESOLUTIONS:
         if 1 / resolution <= high and (not ticks or 1 / resolution - ticks[-1][0] > 0.11 * high):
             ticks.append((1 / resolution, f"{resolution:g}"))
-    return Axis("resolution (Å), evenly spaced in 1/Å", 0.0, high, ticks)
+    return Axis(wording.FIT_FSC.x, 0.0, high, ticks)
 
 
 def _fsc_plot(title: str, curves: tuple[Curve, ...]) -> Plot:
     low = min(-0.05, *(float(np.nanmin(c.values)) for c in curves if np.isfinite(c.values).any()))
-    plot = Plot(title, _fsc_axis(curves), Axis("Fourier shell correlation", max(low, -0.5), 1.05))
+    plot = Plot(title, _fsc_axis(curves), Axis(wording.FIT_FSC.y, max(low, -0.5), 1.05))
     for level in (0.5, 0.143):
         plot.rule(level, across=True, dash="2 4")
         plot.text(0.0, level, f" {level}", anchor="start", lift=4)
@@ -277,22 +263,21 @@ def _fsc_plot(title: str, curves: tuple[Curve, ...]) -> Plot:
 
 def fit_fsc(results: Results, curve: Curve) -> str:
     """The Gaussian model against the map it was fitted to."""
-    plot = _fsc_plot("Gaussian model against the map", (curve,))
+    plot = _fsc_plot(wording.FIT_FSC.title, (curve,))
     plot.line(curve.frequency, curve.values, MODE_COLOURS[0])
-    plot.rule(1 / float(results.summary["resolution"]), across=False,
-              label=f"analysis resolution, {angstrom(results.summary['resolution'])}")
-    return plot.figure("How far the Gaussians describe the map. Left of the dashed line the curve should stay near "
-                       "1: that is the part the analysis uses.")
+    resolution = float(results.summary["resolution"])
+    plot.rule(1 / resolution, across=False, label=wording.analysis_resolution(resolution))
+    return plot.figure(wording.FIT_FSC.caption)
 
 
-def bin_fsc(curves: tuple[Curve, ...], halves: str, *, masked: bool) -> str:
-    """Half-map FSC of every map that has two halves; halves: what these are of, in words."""
+def bin_fsc(curves: tuple[Curve, ...], kind: str, *, masked: bool) -> str:
+    """Half-map FSC of every map that has two halves; kind: as ``maps_kind`` gives it."""
     shown = {i: Curve(c.name, c.frequency, v) for i, c in enumerate(curves)
              if (v := c.masked if masked else c.values) is not None and np.nan_to_num(v).any()}
     if not shown:
         return ""
-    plot = _fsc_plot(f"Half-maps of each map, {'masked' if masked else 'no mask'}", tuple(shown.values()))
+    chart = wording.half_map_fsc(kind, masked=masked)
+    plot = _fsc_plot(chart.title, tuple(shown.values()))
     for i, curve in shown.items():
         plot.line(curve.frequency, curve.values, along_colour(i, len(curves)), label=f"map {curve.name}")
-    return plot.figure(f"Agreement of two maps from independent {halves}. Dotted: 0.5 and 0.143; a map's resolution is "
-                       "where its curve falls below 0.143.")
+    return plot.figure(chart.caption)

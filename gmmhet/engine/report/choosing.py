@@ -5,16 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from gmmhet.engine.report.elements import waiting
 from gmmhet.engine.report.results import Mode, Results
 from gmmhet.engine.report.volumes import pack
+from gmmhet.engine.wording.report import CHOOSE
 
 __all__ = ["chooser", "choosing_data"]
 
 _MOST_MODES = 4
 _LEVELS = 4095  # finer than a screen, and than any coordinate is known; more only makes pages larger
-_NOTE = ("Draw around particles with the lasso or a rectangle; hold Shift to add to what is chosen, Alt to take away. "
-         "<i>Save row numbers</i> writes a text that <code>gmmhet export --ids</code> takes, to get these particles as "
-         "rows of the original file.")
 
 
 def _modes(results: Results) -> tuple[Mode, ...]:
@@ -37,6 +36,6 @@ def chooser(results: Results) -> str:
     if not _modes(results):
         return ""
     name = escape(results.folder.resolve().name)
-    return (f'<div class="card below"><h3>Choose particles</h3><div class="chooser" data-label="Particles of {name}">'
-            '<div class="waiting">Drawing …<noscript> This needs JavaScript.</noscript></div></div>'
-            f'<p class="note">{_NOTE}</p></div>')
+    title, note = CHOOSE
+    return (f'<div class="card below"><h3>{title}</h3><div class="chooser" data-label="Particles of {name}">'
+            f'{waiting()}</div><p class="note">{note}</p></div>')

@@ -3,14 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.report.settings import REPORTING
+
 __all__ = ["deconvolved_density"]
 
 Floats = NDArray[np.float64]
 
 
-def deconvolved_density(means: Floats, covariances: Floats, edges: list[Floats], *, passes: int = 40,
-                        most: int = 20_000) -> Floats:
-    """Share of the particles in every cell, from what their images say and not from where they were placed.
+def deconvolved_density(means: Floats, covariances: Floats, edges: list[Floats], *,
+                        passes: int = REPORTING.deconvolution_passes,
+                        most: int = REPORTING.most_deconvolved_1d) -> Floats:
+    """Share of the particles in every cell, from the likelihoods of their images and not from their posterior means.
 
     The posterior of particle i, N(z_i, M_i), over the prior N(0, 1) it was made with is what its image says:
     L_i(t) = exp(-(t - z_i)^T M_i^-1 (t - z_i) / 2 + t^T t / 2). The density f that makes the images most likely is
@@ -19,7 +22,8 @@ def deconvolved_density(means: Floats, covariances: Floats, edges: list[Floats],
 
     Args:
         means: [n, D] coordinates, D = 1 or 2. covariances: [n, D, D], positive definite.
-        edges: D arrays of evenly spaced cell borders. most: particles used, taken evenly from all.
+        edges: D arrays of evenly spaced cell borders. passes: of the iteration. most: particles used, taken evenly
+            from all.
     Returns:
         [cells, ...] shares, sum 1.
     """

@@ -2,15 +2,21 @@
 
 from html import escape
 
-from gmmhet.engine.report.words import number
+from gmmhet.engine.wording.numbers import number
+from gmmhet.engine.wording.report import DRAWING
 
-__all__ = ["cell", "table", "viewer"]
+__all__ = ["cell", "table", "viewer", "waiting"]
 
 
 def viewer(kind: str, label: str, extra: str = "") -> str:
     """A picture that the scripts draw; extra: further attributes for them."""
     return (f'<div class="viewer" data-kind="{kind}" data-label="{escape(label)}" {extra}>'
-            '<div class="waiting">Drawing …<noscript> This picture needs JavaScript.</noscript></div></div>')
+            f"{waiting()}</div>")
+
+
+def waiting() -> str:
+    """What stands in place of a picture until it is drawn."""
+    return f'<div class="waiting">{DRAWING[0]}<noscript> {DRAWING[1]}</noscript></div>'
 
 
 def cell(value: float | None) -> str:

@@ -1,23 +1,18 @@
-"""The table of what else the coordinates follow, and what it says in words."""
+"""The table of how far coordinates depend on imaging conditions, and what it says in words."""
 
 from html import escape
 
 from gmmhet.engine.report.evidence import Leak
 from gmmhet.engine.report.results import Results
 from gmmhet.engine.report.svg import shade
-from gmmhet.engine.report.words import number
+from gmmhet.engine.wording import report_trust as wording
+from gmmhet.engine.wording.numbers import number, percent
 
 __all__ = ["leak_card", "leak_sentence"]
 
 _SHARES = ("#ffffff", "#f8e6d3", "#f1c296", "#e8935c")
 _FULL = 0.25  # share at which the colour is deepest
-_NOTE = ("Share of a coordinate's variance that goes with each, beyond what noise gives; bold where it is real (less "
-         "than "
-         "one chance in a hundred of any false alarm in the whole table) and at least 1 %. A motion of the molecule "
-         "has no "
-         "reason to follow how it was imaged, though views and places on the grid can select conformations. Hold the "
-         "pointer over a figure for its p value.")
-_WEAK = " Modes in italics are not significant."
+_MOST_NAMED = 3
 
 
 def _counting(results: Results) -> tuple[Leak, ...]:
@@ -33,46 +28,43 @@ def leak_sentence(results: Results) -> str:
         return ""
     found = sorted((leak for leak in leaks if leak.flagged), key=lambda leak: -leak.share)
     if not found:
-        names = list(dict.fromkeys(leak.variable for leak in leaks))
-        listed = ", ".join(names[:-1]) + f" or {names[-1]}" if len(names) > 1 else names[0]
-        return f"No mode follows {listed}."
-    told = "; ".join(f"{_percent(leak.share)} of mode {leak.mode} follows the {leak.variable}" for leak in found[:3])
-    return f"{told}{' and more' if len(found) > 3 else ''}. See below before calling it motion."
+        return wording.independence(list(dict.fromkeys(leak.variable for leak in leaks)))
+    return wording.dependence([(leak.share, leak.mode, leak.variable) for leak in found[:_MOST_NAMED]],
+                              len(found) > _MOST_NAMED)
 
 
 def leak_card(results: Results) -> str:
-    """Variables down, modes across, coloured by share; then in words what was flagged, and all else on demand."""
-    leaks = results.evidence.leaks
+    """Conditions down, modes across, coloured by share; then in words what is significant, and all else on demand."""
+    leaks, text = results.evidence.leaks, wording.IMAGING
     if not leaks:
         return ""
     modes = sorted({leak.mode for leak in leaks})
     weak = {m.number for m in results.modes if m.significant is False}
     by_place = {(leak.mode, leak.variable): leak for leak in leaks}
-    heads = "<th>share that follows</th>" + "".join(
+    heads = f"<th>{text['head']}</th>" + "".join(
         f'<th class="figure{" weak" if m in weak else ""}">mode {m}</th>' for m in modes)
     rows = "".join(f"<tr><td>{escape(v)}</td>{''.join(_cell(by_place.get((m, v))) for m in modes)}</tr>"
                    for v in dict.fromkeys(leak.variable for leak in leaks))
-    flagged = [leak for leak in leaks if leak.flagged]
-    said = "".join(f"<li>Mode {leak.mode}: {escape(leak.words)}.</li>" for leak in flagged)
-    rest = "".join(f"<li>Mode {leak.mode}: {escape(leak.words)}.</li>" for leak in leaks if not leak.flagged)
-    words = f'<ul class="said">{said}</ul>' if said else "<p>No coordinate follows any of these.</p>"
-    more = f'<details><summary>All others in words</summary><ul class="said">{rest}</ul></details>' if rest else ""
+    said, rest = (_listed([leak for leak in leaks if leak.flagged == flagged]) for flagged in (True, False))
+    words = said or f"<p>{text['none']}</p>"
+    more = f"<details><summary>{text['others']}</summary>{rest}</details>" if rest else ""
     table = (f'<div class="scroll"><table class="leaks"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
              "</div>")
-    return (f'<div class="card"><h3>What else the coordinates follow</h3>{table}{words}{more}'
-            f'<p class="note">{_NOTE}{_WEAK if weak else ""}</p></div>')
+    return (f'<div class="card"><h3>{text["title"]}</h3>{table}{words}{more}'
+            f'<p class="note">{text["note"]}{text["weak"] if weak else ""}</p></div>')
+
+
+def _listed(leaks: list[Leak]) -> str:
+    items = "".join(f"<li>{escape(wording.mode_says(leak.mode, leak.words))}</li>" for leak in leaks)
+    return f'<ul class="said">{items}</ul>' if items else ""
 
 
 def _cell(leak: Leak | None) -> str:
     if leak is None:
         return f'<td class="figure">{number(None)}</td>'
     depth = min(max(leak.share, 0.0) / _FULL, 1.0) ** 0.5
-    shown = _percent(leak.share) if leak.share >= 0.0005 else "0"
-    tip = f"p = {number(leak.p_value, 2)}: {leak.words}"
+    shown = percent(leak.share) if leak.share >= 0.0005 else "0"
     text = f"<strong>{shown}</strong>" if leak.flagged else shown
+    tip = wording.dependence_tip(leak.p_value, leak.words)
     return (f'<td class="figure" data-value="{leak.share!r}" title="{escape(tip)}" '
             f'style="background:{shade(depth, _SHARES)}">{text}</td>')
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%" if share < 0.0995 else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.io import read_map
 from gmmhet.engine.report.results import Frame, Mode, Results
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack, pack_series
-from gmmhet.engine.report.words import number
+from gmmhet.engine.wording import report as wording
 
 __all__ = ["first_view", "scene", "shown_bins"]
 
@@ -130,24 +130,25 @@ def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, Any]]:
     lengths = np.linalg.norm(np.asarray(results.arrays["modes_position"], dtype=np.float64)[index], axis=-1)
     changes = 100 * np.asarray(results.arrays["modes_amplitude"], dtype=np.float64)[index]
     found: list[dict[str, Any]] = []
+    units = wording.COLOURING_UNITS
     if modes:
-        found.append(_colouring("flexibility", "Å, root mean square", np.sqrt((lengths**2).sum(0)), HEAT))
-        found.append(_colouring("occupancy change", "%, root mean square", np.sqrt((changes**2).sum(0)), HEAT))
-    for name, key in (("flexibility, raw gradient", "flexibility"), ("occupancy change, raw gradient", "occupancy")):
+        found.append(_colouring(units["flexibility"], np.sqrt((lengths**2).sum(0)), HEAT))
+        found.append(_colouring(units["occupancy"], np.sqrt((changes**2).sum(0)), HEAT))
+    for key in ("flexibility", "occupancy"):
         values = np.nan_to_num(np.asarray(results.arrays[key], dtype=np.float64))
         relative = values / max(float(np.percentile(values, 98)), 1e-30)
-        found.append(_colouring(name, "relative", relative, HEAT))
+        found.append(_colouring(units[f"raw {key}"], relative, HEAT))
     for mode, length, change in zip(modes, lengths, changes, strict=True):
-        found.append(_colouring(f"mode {mode.number}: displacement", "Å per standard deviation", length, HEAT))
-        found.append(_colouring(f"mode {mode.number}: density change", "% per standard deviation", change, CHANGE))
+        displacement, density = wording.mode_colouring(mode.number)
+        found += [_colouring(displacement, length, HEAT), _colouring(density, change, CHANGE)]
     return found
 
 
-def _colouring(name: str, unit: str, values: Floats, ramp: tuple[str, ...]) -> dict[str, Any]:
+def _colouring(name: tuple[str, str], values: Floats, ramp: tuple[str, ...]) -> dict[str, Any]:
     """A scale from 0, or symmetric about it, to what all but the topmost fiftieth reach."""
     most = max(float(np.percentile(np.abs(values), 98)), 1e-6)
     low = -most if ramp == CHANGE else 0.0
-    return {"name": name, "unit": unit, "values": _pack32(values), "low": low, "high": most, "ramp": _ramp(ramp)}
+    return {"name": name[0], "unit": name[1], "values": _pack32(values), "low": low, "high": most, "ramp": _ramp(ramp)}
 
 
 def _mode(results: Results, mode: Mode) -> dict[str, Any]:
@@ -225,10 +226,10 @@ def _series(results: Results, modes: list[Mode], low: Floats, high: Floats) -> d
         series[f"mode{mode.number}"] = pack_series([f.path for f in frames], grid(frames[0].path), centers) | {
             "mode": mode.number, "coordinates": places, "span": places[-1] - places[0],
             "places": _places(frames, modes),
-            "labels": [f"coordinate {number(z, 2)}" for z in places]}
+            "labels": [wording.frame_label(z) for z in places]}
     if bins:
         places = [b.coordinate or 0.0 for b in bins]
         series["maps"] = pack_series([b.path for b in bins], grid(bins[0].path), centers) | {
             "mode": results.bins_mode, "coordinates": places, "span": places[-1] - places[0],
-            "labels": [f"map {b.number}, at {number(b.coordinate, 2)}" for b in bins]}
+            "labels": [wording.map_label(b.number, b.coordinate) for b in bins]}
     return series

@@ -16,9 +16,9 @@ from scipy.spatial.transform import Rotation
 from gmmhet.engine.check import check, check_poses, require_sane_poses
 from gmmhet.engine.check.agreement import SlicedMap
 from gmmhet.engine.check.facts import facts_of
+from gmmhet.engine.check.findings import pose_problem, pose_warnings
 from gmmhet.engine.check.images import check_images_of, particle_radius
 from gmmhet.engine.check.views import check_views
-from gmmhet.engine.check.words import pose_problem, pose_warnings
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler
@@ -91,7 +91,7 @@ class TestPlantedFaults(SimulatedCase):
         found = check_poses(dataclasses.replace(table, origins=table.origins + noise), density)
         self.assertIsNone(pose_problem(found, "p.star", "m.mrc"))
         self.assertTrue(found.better[0].control)
-        self.assertIn("errors about as large as they are", pose_warnings(found)[0])
+        self.assertIn("the errors of the shifts seem to be about as large as the shifts", pose_warnings(found)[0])
 
     def test_rotations(self) -> None:
         inverse = np.swapaxes(self.table.rotations, 1, 2)

@@ -248,9 +248,9 @@ class TestWindows(unittest.TestCase):
     def test_few_particles_make_one_window_and_maps_that_are_alike(self):
         z = self.rng.normal(size=(51, 1))
         found = nested_windows(z[:50], np.full((50, 1), 0.1), z[:2], 0, np.ones(2, bool))
-        self.assertEqual((found.sizes, found.note(1)),
-                         ((50,), "all maps are alike: all 50 particles are in each; expected more than 50"))
-        self.assertEqual(found.warnings(), ["the maps are alike: all 50 particles are in each; expected more than 50"])
+        words = "all maps are the same, because each is made of all 50 particles; maps that differ need more than 50"
+        self.assertEqual((found.sizes, found.note(1)), ((50,), words))
+        self.assertEqual(found.warnings(), [words])
         found = nested_windows(z, np.full((51, 1), 0.1), z[:2], 0, np.ones(2, bool))
         self.assertEqual((found.sizes, found.note(1), found.warnings()), ((50,), None, []))
 
@@ -259,7 +259,7 @@ class TestWindows(unittest.TestCase):
         points = np.array([[0.0], [30.0], [40.0]])
         found = nested_windows(z, np.zeros((200, 1)), points, 0, np.array([True, False, False]))
         self.assertIsNone(found.note(0))
-        self.assertIn("no particles are at the point: what is shown are the particles that come nearest", found.note(1))
+        self.assertIn("no particles are at the point: the map shows the particles nearest to it", found.note(1))
         self.assertEqual([line.partition(":")[0] for line in found.warnings()],
                          ["no particles are at the points of maps 2, 3"])
 

@@ -114,7 +114,7 @@ class TestPoints(Workspace):
     def test_maps_that_are_alike_say_so(self):
         data, _, _, extra = self.planted(n=40)
         maps, told = self.run_at_points(data, extra)
-        words = "all 40 particles are in each; expected more than 50"
+        words = "each is made of all 40 particles; maps that differ need more than 50"
         self.assertTrue(all(words in m["note"] for m in maps))
         self.assertEqual(sum(words in line for line in told), 1)
 

@@ -36,8 +36,9 @@ class TestHinge(unittest.TestCase):
         self.assertIn("So ends the run.", text)
         self.assertIn(self.summary["verdict"], text)
         self.assertIn("0.0123 at shuffled ones", text)
-        self.assertIn("of opposite contrast", text)
-        self.assertLess(text.index("Motion found"), text.index("Molecule and motion", text.index("What was run")))
+        self.assertIn("have opposite contrast", text)
+        after_the_links = text.index("Parameters and run times")
+        self.assertLess(text.index("Motion found"), text.index("Molecule and motion", after_the_links))
 
     def test_nothing_is_loaded(self) -> None:
         for tag, attributes in self.page.tags:
@@ -132,7 +133,7 @@ class TestHinge(unittest.TestCase):
 
     def test_maps_stand_on_the_landscape_where_their_particles_are_on_average(self) -> None:
         told = re.findall(r"map (\d), at (\S+?) and (\N{MINUS SIGN}?[\d.]+)", self.page.text)
-        self.assertEqual(len(told), 2 * 5)  # as placed, and with the uncertainty taken out
+        self.assertEqual(len(told), 2 * 5)  # posterior means, and deconvolved
         for name, *places in told:
             expected = self.maps[int(name) - 1]["coordinates"][:2]
             found = [float(p.replace("\N{MINUS SIGN}", "-")) for p in places]
@@ -153,19 +154,20 @@ class TestKernels(Folder):
         write_run(self.run_folder)
         maps = json.loads((self.run_folder / "maps/summary.json").read_text())["maps"]
         plain = self.page().text
-        for words in ("parts that move of fewer", "blurred as all particles make it"):
+        for words in ("fewer to parts that move", "blurred as in the map of all particles"):
             self.assertNotIn(words, plain)
         bands = [{"resolution": 40.0, "fewest": 50.0, "median": 300.0}]
         self.change("maps/summary.json", by="kernel", maps=[m | {"bandwidth": bands} for m in maps])
         text = self.page().text
-        self.assertIn("parts that stand still are made of more, parts that move of fewer", text)
+        self.assertIn("more contribute to parts that do not move, fewer to parts that move", text)
         self.assertNotIn("fully weighted", text)
-        self.assertIn("One map at each of several points of the motion", text)
+        self.assertIn("Maps at points along the motion", text)
         self.assertIn("halves of all particles, with the same filters", text)
-        self.assertIn("Particles each map is made of", text)
-        self.assertIn("places of the maps", text)
-        self.assertIn("a part that moves is as blurred as all particles make it", text)
-        for words in ("of each bin", "each stretch", "Maps of fewer particles", "borders between the maps"):
+        self.assertIn("Effective number of particles per map", text)
+        self.assertIn("coordinates of the maps", text)
+        self.assertIn("a moving part is as blurred as in the map of all particles", text)
+        for words in ("halves of the particles of each map", "Maps from intervals along", "Maps from fewer particles",
+                      "borders between the maps"):
             self.assertNotIn(words, text)
 
 
@@ -220,16 +222,16 @@ class TestNoMotion(Folder):
         self.assertEqual(page.kinds(), ["molecule"])
         self.assertEqual(set(page.scene["series"]), {"consensus"})
         self.assertEqual(len(page.rows("modes")), 2)
-        self.assertIn("cannot be told from noise, so they are not shown in motion", page.text)
+        self.assertIn("cannot be distinguished from noise, so they are not shown as a movie", page.text)
 
     def test_seven_particles(self) -> None:
         write_run(self.run_folder, significant=0, modes=1, particles=7, maps=False)
-        self.assertIn("7 particles cannot support a motion", self.page().text)
+        self.assertIn("7 particles are too few to distinguish motion from noise", self.page().text)
 
     def test_seven_particles_support_no_motion_whatever_the_figures_say(self) -> None:
         write_run(self.run_folder, significant=1, modes=1, particles=7)
         page = self.page()
-        self.assertIn("7 particles cannot support a motion", page.text)
+        self.assertIn("7 particles are too few to distinguish motion from noise", page.text)
         self.assertEqual(page.kinds(), ["molecule"])
 
     def test_one_map_of_all_particles_stands_still(self) -> None:
@@ -239,7 +241,7 @@ class TestNoMotion(Folder):
         page = self.page()
         self.assertIn("One map of all particles", page.text)
         self.assertEqual(len(page.scene["series"]["maps"]["volumes"]), 1)
-        self.assertNotIn("Particles behind each map", page.text)
+        self.assertNotIn("Number of particles per map", page.text)
 
     def test_few_particles_with_a_significant_mode_are_warned_of(self) -> None:
         write_run(self.run_folder, significant=1, modes=1, particles=90, maps=False)
@@ -252,7 +254,7 @@ class TestNoMotion(Folder):
             summary["modes"][0] |= {"significant": significant, "heldout_gain": None, "null_quantile": None}
             write_json(self.run_folder / "analysis/summary.json", summary)
             page = self.page()
-            self.assertIn("Directions of change computed, not tested", page.text)
+            self.assertIn("Directions of variation, not tested", page.text)
             self.assertEqual(page.kinds(), ["molecule", "movie"])
             self.assertEqual(page.rows("modes")[0][6][1], "not tested")
 

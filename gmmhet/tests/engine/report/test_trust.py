@@ -54,10 +54,10 @@ class TestAbsent(Planted):
         for entries in ({}, nothing):
             self.plant(**entries)
             page = self.page()
-            for words in ("What could pass for motion", "Leaks", "Convergence", "angles between", "Subunits of",
-                          "rigid movement", "Corrections of"):
+            for words in ("Alternative explanations", "Imaging conditions", "Convergence", "angles between",
+                          "correlation between subunits", "rigid share", "Corrections of"):
                 self.assertNotIn(words, page.text)
-            self.assertEqual(page.words.count("Errors of the poses"), 0)  # the heading in the box at the top
+            self.assertEqual(page.words.count("Pose errors"), 0)  # the heading in the box at the top
 
 
 class TestLeaks(Planted):
@@ -83,13 +83,13 @@ class TestLeaks(Planted):
     def test_the_top_speaks_of_modes_that_count(self) -> None:
         self.plant(leakage=LEAKS)
         text = self.page().text
-        top = text[:text.index("Every ball is a Gaussian")]
-        self.assertIn("9.9 % of mode 1 follows the view direction. See below", top)
+        top = text[:text.index("Each sphere is a Gaussian")]
+        self.assertIn("9.9 % of the variance of mode 1 depends on the view direction. See below", top)
         self.assertNotIn("mode 3", top)
         self.plant(leakage=[leak | {"flagged": False} for leak in LEAKS])
         text = self.page().text
-        self.assertIn("No mode follows view direction or half-set.", text)
-        self.assertIn("No coordinate follows any of these.", text)
+        self.assertIn("No mode depends significantly on view direction or half-set.", text)
+        self.assertIn("No coordinate depends on any of these conditions.", text)
         self.assertIn("Modes in italics are not significant.", text)
 
 
@@ -136,23 +136,23 @@ class TestAgreementAndConvergence(Planted):
         heights = [(255 - 48 - y) / (255 - 48 - 12) * 95 for y, _ in dots]
         np.testing.assert_allclose(heights, [4, 19, 85], atol=0.1)
         self.assertEqual(dots[1][1], "direction 2: 19.0 degrees")
-        self.assertIn("2 directions of change found alike", self.page().text)
+        self.assertIn("2 directions of variation agree between the half-sets", self.page().text)
         self.plant(halfset_angles=[50.0])
-        self.assertIn("No direction of change is found alike", self.page().text)
+        self.assertIn("No direction of variation agrees between the half-sets", self.page().text)
 
     def test_settled_or_not(self) -> None:
         climb = [Pass(-100 + 10 * (1 - 0.3**i), None) for i in range(8)]
-        self.assertIn("settled after 8 passes", settled(tuple(climb)))
-        self.assertIn("had not settled: its last pass still changed the log-likelihood of a particle by 2.1, of 9.1",
+        self.assertIn("converged after 8 passes", settled(tuple(climb)))
+        self.assertIn("did not converge: its last pass changed the log-likelihood per particle by 2.1, of 9.1",
                       settled(tuple(climb[:3])))
-        self.assertIn("not told", settled((Pass(None, 1.0), Pass(-3.0, 1.0))))
+        self.assertIn("cannot be assessed", settled((Pass(None, 1.0), Pass(-3.0, 1.0))))
 
     def test_passes_without_figures_are_left_out(self) -> None:
         history = [{"log_likelihood": -9.0 + i, "gradient": 100.0 / 10**i} for i in range(4)]
         self.plant(history=[*history, {"log_likelihood": None}, {"log_likelihood": -5.0, "gradient": 0.0}])
         text = self.page().text
         self.assertIn("Convergence", text)
-        self.assertIn("Gradient left at each pass", text)
+        self.assertIn("Remaining gradient", text)
         self.plant(history=[{"log_likelihood": -9.0, "gradient": 3.0}])
         self.assertNotIn("Convergence", self.page().text)
 
@@ -167,7 +167,7 @@ class TestRigid(Planted):
         page = self.page()
         self.assertEqual([row[6][1] for row in page.rows("modes")], ["0.0400", "0.620", "0.900"])
         self.assertEqual([row[7][1] for row in page.rows("modes")], ["yes", "yes", "no"])
-        self.assertIn("62 % of mode 2 is a movement of the whole molecule", page.text)
+        self.assertIn("62 % of mode 2 is a rigid movement of the whole molecule", page.text)
         self.assertNotIn("90 % of mode 3", page.text)
 
 
@@ -191,7 +191,7 @@ class TestSubunits(Planted):
         self.assertEqual(x, 66.0)
         bottoms = [float(e.get("d")[1:].split("H")[0].split()[1]) for e in cells.values()]
         self.assertEqual(y, min(bottoms))
-        self.assertIn(f"Between different subunits it runs from {MINUS}0.30 to 0.77", figures[0])
+        self.assertIn(f"Correlations between different subunits range from {MINUS}0.30 to 0.77", figures[0])
         self.assertIn("D7 symmetry. Rings alternate.", self.page().text)
 
     def test_sixty_subunits_have_few_labels(self) -> None:
