@@ -19,7 +19,8 @@ from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, number_texts, without_results, write_arrays, write_selection
+from gmmhet.engine.io import ParticleTable, number_texts, without_results, write_selection
+from gmmhet.engine.latent_space.saved_analysis import SUBUNITS_FILE
 from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.runtime.checkpoint import Journal
@@ -139,8 +140,9 @@ def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose:
     Args:
         pose: [n, 5] corrections of the poses to be written too.
     """
-    write_arrays(folder / "subunits.npz", ids=table.ids, coordinates=subunits.coordinates,
-                 deviations=subunits.deviations, rotations=subunits.rotations, correlation=subunits.correlation)
+    SUBUNITS_FILE.write(folder / "subunits.npz", {
+        "ids": table.ids, "coordinates": subunits.coordinates, "deviations": subunits.deviations,
+        "rotations": subunits.rotations, "correlation": subunits.correlation})
     n, copies, k = subunits.coordinates.shape
     rows = np.repeat(np.arange(n), copies)
     columns: dict[str, Sequence[str]] = {}

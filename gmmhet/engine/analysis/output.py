@@ -35,11 +35,11 @@ from gmmhet.engine.io import (
     number_texts,
     replacing,
     without_results,
-    write_arrays,
     write_map,
     write_particles,
 )
 from gmmhet.engine.latent_space.movie_points import along_axis, through_particles
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
@@ -136,27 +136,33 @@ def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
     table, grid = prepared.cache.table, prepared.observer.grid
     model, modes = result.model, result.modes
-    optional: dict[str, NDArray[Any]] = {}
-    if model.noise_by_group is not None:
-        optional["noise_by_group"] = model.noise_by_group
-    if result.pose_errors is not None:
-        optional |= {"pose": result.pose_errors.corrections, "pose_deviations": result.pose_errors.deviations}
-    if modes.given is not None:
-        optional["modes_given"] = modes.given
-    if result.local is not None:
-        local = result.local
-        optional |= {"local_pose": local.pose, "local_pose_deviations": local.deviations,
-                     "local_pose_center": local.center, "in_focus": local.inside}
     motion = result.large_motion
     source = np.arange(len(model.sigmas)) if motion is None else motion.source
-    write_arrays(path, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
-                 contrast=result.contrast, log_likelihood=result.log_likelihood, score=scores.score, half=table.halves,
-                 centers=model.centers, weights=model.weights, sigmas=model.sigmas, box=table.box,
-                 pixel_size=table.pixel_size, resolution=grid.resolution, modes_position=modes.position,
-                 modes_amplitude=modes.amplitude, flexibility=scores.flexibility[source],
-                 occupancy=scores.occupancy[source],
-                 noise_frequency=grid.frequencies, noise_variance=model.noise, spectrum=modes.spectrum,
-                 followed=motion is not None, **optional)
+    ANALYSIS_FILE.write(path, {
+        "ids": table.ids, "coordinates": result.coordinates, "covariance": result.covariance,
+        "contrast": result.contrast, "log_likelihood": result.log_likelihood, "score": scores.score,
+        "half": table.halves, "centers": model.centers, "weights": model.weights, "sigmas": model.sigmas,
+        "box": table.box, "pixel_size": float(table.pixel_size), "resolution": float(grid.resolution),
+        "modes_position": modes.position, "modes_amplitude": modes.amplitude,
+        "flexibility": scores.flexibility[source], "occupancy": scores.occupancy[source],
+        "noise_frequency": grid.frequencies, "noise_variance": model.noise, "spectrum": modes.spectrum,
+        "followed": motion is not None, **_optional_arrays(result)})
+
+
+def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[np.float64] | NDArray[np.bool_]]:
+    """Arrays of analysis.npz that only some analyses have."""
+    found: dict[str, NDArray[np.float64] | NDArray[np.bool_]] = {}
+    if result.model.noise_by_group is not None:
+        found["noise_by_group"] = result.model.noise_by_group
+    if result.pose_errors is not None:
+        found |= {"pose": result.pose_errors.corrections, "pose_deviations": result.pose_errors.deviations}
+    if result.modes.given is not None:
+        found["modes_given"] = result.modes.given
+    if result.local is not None:
+        local = result.local
+        found |= {"local_pose": local.pose, "local_pose_deviations": local.deviations,
+                  "local_pose_center": local.center, "in_focus": local.inside}
+    return found
 
 
 def _leakage(prepared: Prepared, result: AnalysisResult) -> list[Leak]:

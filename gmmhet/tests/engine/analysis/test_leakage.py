@@ -130,7 +130,7 @@ class TestPlanted(unittest.TestCase):
                     # sampling: sd of R^2 is about 2 sqrt(share (1 - share)^2 / n) = 0.006 at 0.4
                     self.assertAlmostEqual(found[name].share, share, delta=0.025)
                     self.assertLess(found[name].p_value, 1e-10)
-                    self.assertRegex(words_of(found[name]), r"^[\d.]+ % of the variance of this coordinate depends on the ")
+                    self.assertRegex(words_of(found[name]), r"^[\d.]+ % of the variance of this coordinate depends on ")
                     others = [e for k, e in found.items() if k != name]
                     self.assertTrue(all(e.share < 0.01 for e in others))
 
