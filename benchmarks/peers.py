@@ -75,14 +75,14 @@ def _version(python: Path, package: str) -> str:
 
 def _gmmhet() -> Program:
     from gmmhet import __version__
+    from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 
     def commands(task: Task, folder: Path) -> list[list[str]]:
         return [[sys.executable, "-m", "gmmhet.engine", "run", str(task.data / "particles.star"),
                  str(task.data / "consensus.mrc"), "-o", str(folder / "run")]]
 
     def coordinates(folder: Path) -> Array:
-        with np.load(folder / "run" / "analysis" / "analysis.npz") as found:
-            return np.asarray(found["coordinates"])
+        return ANALYSIS_FILE.read(folder / "run" / "analysis" / "analysis.npz", ("coordinates",))["coordinates"]
 
     return Program("gmmhet", __version__, commands, coordinates)
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FitConfig, SimulateConfig
 from gmmhet.engine.fitting import fit
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.simulate import simulate
 
 __all__ = ["compare"]
@@ -60,8 +61,8 @@ def measured(data: Path, ranks: int, modes: int, poses: str) -> Run:
         whole, after = time.monotonic() - started, os.times()
         processor = after.children_user + after.children_system - before.children_user - before.children_system
         timing = json.loads(Path(output, "summary.json").read_text(encoding="utf-8"))["timing"]
-        with np.load(Path(output, "analysis.npz")) as found:
-            return Run(whole, timing["modes"], processor, found["coordinates"])
+        found = ANALYSIS_FILE.read(Path(output, "analysis.npz"), ("coordinates",))
+        return Run(whole, timing["modes"], processor, found["coordinates"])
 
 
 def compare(ranks: Sequence[int], particles: int, modes: int, poses: str, repeats: int, data: Path) -> None:

@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.estimators import bases, first_model, first_spread, prior_sizes
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
-from gmmhet.engine.analysis.result import AnalysisResult
-from gmmhet.engine.analysis.subspace_method import halves_to_test, search
+from gmmhet.engine.analysis.result import AnalysisResult, MeanModel, Modes
+from gmmhet.engine.analysis.subspace_method import evidence_for, halves_to_test, pose_errors_of, search, settings_found
 from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, number_texts, without_results, write_arrays, write_selection
+from gmmhet.engine.io import ParticleTable, number_texts, without_results, write_selection
+from gmmhet.engine.latent_space.saved_analysis import SUBUNITS_FILE
 from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.subspace.em import Fit
 from gmmhet.engine.subspace.mode_selection import ModeEvidence
 from gmmhet.engine.subspace.subunits import SubunitEstimator, SubunitModel, SubunitModes, symmetric_fields
+from gmmhet.engine.wording import analysis as wording
 
 __all__ = ["Subunits", "by_subunits", "write_subunits"]
 
@@ -55,27 +57,10 @@ class Subunits:
     def entry(self) -> dict[str, Any]:
         """summary.json's ``symmetry``."""
         pairs = ~np.eye(len(self.rotations), dtype=bool)
-        words = f"Every particle's {len(self.rotations)} subunits ({self.group}) have coordinates of their own."
-        if pairs.any() and self.broken.n_modes:
-            first = self.correlation[0][pairs]
-            span = f"by {first.min():.2f}" if np.ptp(first) < 0.01 else (
-                f"between {first.min():.2f} and {first.max():.2f}")
-            words += (f" Along mode 1 two subunits of one particle correlate {span}, what noise hides taken into "
-                      f"account: {_together(first)}.")
+        first = self.correlation[0][pairs].tolist() if self.broken.n_modes else []
+        words = wording.subunit_correlation(self.group, len(self.rotations), first)
         return {"group": self.group, "subunits": len(self.rotations), "correlation": self.correlation.tolist(),
                 "broken": self.broken.entry(), "words": f"{words} {self.broken.words()}"}
-
-
-def _together(values: Array) -> str:
-    if np.abs(values).max() < 0.15:
-        return "each moves on its own"
-    if values.min() > 0.15:
-        return "they move together"
-    if values.max() < -0.15:
-        return "when one moves one way, the others move the other way"
-    if values.max() <= 0.15:
-        return "some pairs move opposite, others on their own"
-    return "some pairs move together, others " + ("opposite" if values.min() < -0.15 else "on their own")
 
 
 def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> tuple[AnalysisResult, Subunits]:
@@ -138,18 +123,15 @@ def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, ref
     groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
     information = np.diag(found.information).reshape(copies, k).mean(0)
     return AnalysisResult(
-        found.z.reshape(n, copies, k).mean(1), found.covariance[:, -1], found.contrast, found.log_likelihood,
-        np.asarray(modes.centers, np.float64), np.tile(model.weights, copies), position,
-        np.tile(fields[..., 3], (1, copies)), np.average(model.noise, axis=0, weights=groups), information,
-        evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,
-        {"correlation_length": estimator.length,
-         "coefficients_per_mode": estimator.basis.size,
-         "log_likelihood_without_motion": reference,
-         "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
-        sigmas=np.tile(np.sqrt(model.variances), copies), noise_by_group=model.noise,
-        halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        prior_sizes=prior_sizes(model, config), pose_deviations=np.sqrt(found.pose_variance),
-        span=found.z.reshape(-1, k))
+        coordinates=found.z.reshape(n, copies, k).mean(1), covariance=found.covariance[:, -1],
+        contrast=found.contrast, log_likelihood=found.log_likelihood, history=final.history,
+        model=MeanModel(centers=np.asarray(modes.centers, np.float64), weights=np.tile(model.weights, copies),
+                        sigmas=np.tile(np.sqrt(model.variances), copies),
+                        noise=np.average(model.noise, axis=0, weights=groups), noise_by_group=model.noise),
+        modes=Modes(position=position, amplitude=np.tile(fields[..., 3], (1, copies)), spectrum=information,
+                    prior_sizes=prior_sizes(model, config)),
+        settings=settings_found(estimator, evidence, reference), evidence=evidence_for(evidence, k),
+        pose_errors=pose_errors_of(final), span=found.z.reshape(-1, k))
 
 
 def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose: Array | None = None) -> None:
@@ -158,8 +140,9 @@ def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose:
     Args:
         pose: [n, 5] corrections of the poses to be written too.
     """
-    write_arrays(folder / "subunits.npz", ids=table.ids, coordinates=subunits.coordinates,
-                 deviations=subunits.deviations, rotations=subunits.rotations, correlation=subunits.correlation)
+    SUBUNITS_FILE.write(folder / "subunits.npz", {
+        "ids": table.ids, "coordinates": subunits.coordinates, "deviations": subunits.deviations,
+        "rotations": subunits.rotations, "correlation": subunits.correlation})
     n, copies, k = subunits.coordinates.shape
     rows = np.repeat(np.arange(n), copies)
     columns: dict[str, Sequence[str]] = {}

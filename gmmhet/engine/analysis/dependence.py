@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
+from gmmhet.engine.analysis.settings import DEPENDENCE
+
 __all__ = ["Coordinate", "Dependence", "on_groups", "on_terms"]
 
 Array = NDArray[np.float64]
-_LEAST_WEIGHT = 0.02  # coordinates of which nearly nothing is known count no less
-_LEAST_RANK = 1e-8  # of the longest direction of the terms, squared: shorter ones are copies of others
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Coordinate:
         The prior's mean square is that of the posteriors, mean(mean^2 + s^2), as it is once a model has been fitted.
         """
         prior = max(float(np.mean(mean**2 + deviation**2)), 1e-300)
-        weight = np.clip(1 - deviation**2 / prior, _LEAST_WEIGHT, 1.0)
+        weight = np.clip(1 - deviation**2 / prior, DEPENDENCE.least_weight, 1.0)
         return cls(mean / weight, weight, float(np.var(mean) + np.mean(deviation**2)))
 
 
@@ -75,7 +75,7 @@ def on_terms(coordinate: Coordinate, terms: Array) -> Dependence | None:
     scaled = scaled / np.maximum(scaled.std(0), 1e-12)
     rooted = scaled * np.sqrt(w)[:, None]
     values, vectors = np.linalg.eigh(rooted.T @ rooted)
-    kept = values > _LEAST_RANK * max(values[-1], len(w) * _LEAST_RANK)
+    kept = values > DEPENDENCE.least_rank * max(values[-1], len(w) * DEPENDENCE.least_rank)
     rank, n = int(kept.sum()), len(w)
     if not rank or n - rank - 1 < 1:
         return None
@@ -84,7 +84,7 @@ def on_terms(coordinate: Coordinate, terms: Array) -> Dependence | None:
     middle = float(np.average(coordinate.value, weights=w))
     target = np.sqrt(w) * (coordinate.value - middle)
     found = q.T @ target
-    left = 1 - np.minimum((q**2).sum(1) + w / w.sum(), 0.999)
+    left = 1 - np.minimum((q**2).sum(1) + w / w.sum(), DEPENDENCE.most_leverage)
     residual = target - q @ found
     degrees = (rank, n - rank - 1)
     weighted = q * (residual / left)[:, None]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.subspace.mode_selection import real
 
-__all__ = ["Placement", "placed"]
+__all__ = ["EmpiricalPosterior", "empirical_posterior"]
 
 Array = NDArray[np.float64]
 _CENTERS, _LEARNING = 500, 10_000  # of a mixture, and particles that its shares are learned from
@@ -27,8 +27,10 @@ _LEAST_VARIANCE, _LEAST_INFORMATION = 1e-12, 1e-6
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Attributes:
+class EmpiricalPosterior:
+    """Coordinates under the prior estimated from the data.
+
+    Attributes:
         mean, deviation: [n, K] of the posterior under the mixture. width: h.
         gain, error: held-out log-likelihood per particle over that of the normal prior, and its standard error.
         better: whether that is beyond chance.
@@ -40,16 +42,6 @@ class Placement:
     gain: float
     error: float
     better: bool
-
-    def entry(self) -> dict[str, Any]:
-        """summary.json's ``population``."""
-        gain = f"held-out particles gain {self.gain:+.2f} in log-likelihood each"
-        words = f"A normal distribution describes the coordinates as well as any other does ({gain})."
-        if self.better:
-            words = (f"Coordinates are not normally distributed ({gain}): those under the distribution that the "
-                     "particles themselves tell are the columns gmmhetPlaced of latents.star.")
-        return {"better": self.better, "width": self.width, "heldout_gain": self.gain,
-                "heldout_gain_error": self.error, "words": words}
 
 
 @dataclass(frozen=True)
@@ -151,8 +143,9 @@ class _Mixture:
         return [slice(start, start + step) for start in range(0, count, step)]
 
 
-def placed(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int64], *, seed: int = 0) -> Placement:
-    """Particles under the mixture that they tell.
+def empirical_posterior(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int64], *, seed: int = 0,
+                        ) -> EmpiricalPosterior:
+    """Coordinates under the mixture that is estimated from the particles.
 
     Args:
         coordinates, covariance: posteriors N(z [n, K], M [n, K, K]) under the prior N(0, 1). halves: [n] 1 or 2.
@@ -177,7 +170,7 @@ def placed(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int6
     mixture = _Mixture.learned(every.at(both), _centers(coordinates[both], covariance[both], rng), width)
     mean, deviation = mixture.posterior(every)
     better = bool(real(gain, error, 0.0))
-    return Placement(mean, deviation, width, gain, error, better)
+    return EmpiricalPosterior(mean, deviation, width, gain, error, better)
 
 
 def _centers(coordinates: Array, covariance: NDArray[Any], rng: np.random.Generator) -> Array:

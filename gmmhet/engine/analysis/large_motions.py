@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,16 +50,6 @@ class Followed:
     error: float
     before: int
     better: bool
-
-    def entry(self) -> dict[str, Any]:
-        """summary.json's ``followed``."""
-        modes = f"{self.before} mode{'s'[:self.before != 1]} about the average map"
-        words = f"Conformations were followed over {self.stations} places, and modes are theirs: held-out particles "
-        words += (f"gain {self.gain:.2f} in log-likelihood each over {modes}." if self.better else
-                  f"are explained no better than by {modes} ({self.gain:+.2f} in log-likelihood each).")
-        words += " Coordinates are counted from a place where many particles are."
-        return {"better": self.better, "stations": self.stations, "heldout_gain": self.gain,
-                "heldout_gain_error": self.error, "words": words}
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,29 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.analysis.leakage import leakage
+from gmmhet.engine.analysis.leakage import Leak, leakage
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
-from gmmhet.engine.analysis.result import AnalysisResult, mode_verdict, overall_verdict, pose_errors
+from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.analysis.settings import OUTPUT
+from gmmhet.engine.analysis.summary import (
+    FrameEntry,
+    ModeEntry,
+    followed_entry,
+    leak_entries,
+    local_pose_entry,
+    mode_entry,
+    population_entry,
+    pose_errors_entry,
+    verdict,
+)
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.gradient.frc_pass import ScorePass
 from gmmhet.engine.io import (
@@ -22,64 +35,74 @@ from gmmhet.engine.io import (
     number_texts,
     replacing,
     without_results,
-    write_arrays,
     write_map,
     write_particles,
 )
 from gmmhet.engine.latent_space.movie_points import along_axis, through_particles
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 
-__all__ = ["write_results"]
+__all__ = ["Run", "write_results"]
 
 _LOG = logging.getLogger("gmmhet")
-_FRAMES = 9
-_SMALLEST_COARSE = 64  # voxels
 
 
-def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult,
-                  config: AnalyzeConfig, parameters: dict[str, Any], timing: dict[str, float],
-                  more: dict[str, Any] | None = None) -> None:
-    """Write everything; summary.json last, so that its presence means that all is there.
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How an analysis was run: options, parameters as summary.json holds them, seconds of each step, and entries of
+    summary.json that are there before the others."""
 
-    Args:
-        more: further entries of summary.json.
-    """
+    config: AnalyzeConfig
+    parameters: dict[str, Any]
+    timing: dict[str, float]
+    more: dict[str, Any]
+
+
+def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult, run: Run) -> None:
+    """Write everything; summary.json last, so that its presence means that all is there."""
     (folder / "summary.json").unlink(missing_ok=True)
-    sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
-    refitted = dataclasses.replace(_with(prepared.model, result.centers, result.weights), sigmas=sigmas)
+    model = result.model
+    refitted = dataclasses.replace(_with(prepared.model, model.centers, model.weights), sigmas=model.sigmas)
     _write_arrays(folder / "analysis.npz", prepared, scores, result)
-    refine = config.poses == "refine" and result.spread is not None
+    refine = run.config.poses == "refine" and result.pose_errors is not None
     _write_latents(folder / "latents.star", prepared, result, refine)
     mobility = _mobility(refitted, scores, result)
     write_pseudo_atoms(folder / "flexibility.cif", refitted, mobility)
     _write_flexibility_map(folder / "flexibility.mrc", refitted, mobility)
     for old in folder.glob("motion_*"):
         shutil.rmtree(old)
-    modes = [_mode_summary(folder, refitted, result, k) for k in range(result.n_modes)]
-    verdict = overall_verdict(result, len(prepared.cache), prepared.sign < 0, prepared.poses_fit)
-    summary = {
-        "n_particles": len(prepared.cache), "n_gaussians": len(prepared.model),
-        "resolution": prepared.observer.grid.resolution, "method": config.method, "n_modes": result.n_modes,
-        "n_significant_modes": result.significant, "verdict": verdict, "contrast_sign": int(prepared.sign),
+    modes = [mode_entry(result, k, _write_movie(folder, refitted, result, k)) for k in range(result.n_modes)]
+    summary = _summary(prepared, result, run, modes)
+    with replacing(folder / "summary.json") as temporary:
+        temporary.write_text(json.dumps(_plain(summary), indent=1))
+    for entry in ("pose_errors", "local_pose", "population"):
+        if summary[entry] is not None:
+            _LOG.info("%s", summary[entry]["words"])
+    for mode in modes:
+        _LOG.info("%s", mode["verdict"])
+    _LOG.info("%s", summary["verdict"])
+
+
+def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[ModeEntry]) -> dict[str, Any]:
+    resolution, evidence = prepared.observer.grid.resolution, result.evidence
+    refine = run.config.poses == "refine" and result.pose_errors is not None
+    return {
+        "n_particles": len(prepared.cache), "n_gaussians": len(prepared.model), "resolution": resolution,
+        "method": run.config.method, "n_modes": result.n_modes, "n_significant_modes": result.significant,
+        "verdict": verdict(result, len(prepared.cache), inverted=prepared.sign < 0, poses_fit=prepared.poses_fit),
+        "contrast_sign": int(prepared.sign),
         "score_given": prepared.score_given, "score_shuffled": float(np.mean(prepared.score_shuffled)),
         "score_shuffled_max": float(np.abs(prepared.score_shuffled).max()),
         "contrast_mean": float(np.mean(result.contrast)), "contrast_spread": float(np.std(result.contrast)),
-        "parameters": parameters, "settings": result.settings, "timing": timing, "history": result.history,
-        "pose_errors": pose_errors(result, prepared.observer.grid.resolution, refine),
-        "local_pose": result.local.entry() if result.local else None,
-        "followed": result.followed, "halfset_angles": result.halfset_angles, "modes": modes,
-        "population": result.placement.entry() if result.placement else None,
-        "leakage": _leakage(prepared, result), **(more or {}),
+        "parameters": run.parameters, "settings": result.settings, "timing": run.timing, "history": result.history,
+        "pose_errors": pose_errors_entry(result, resolution, refine), "local_pose": local_pose_entry(result),
+        "followed": followed_entry(result),
+        "halfset_angles": None if evidence is None or evidence.angles is None else evidence.angles.tolist(),
+        "modes": modes, "population": population_entry(result),
+        "leakage": leak_entries(_leakage(prepared, result)), **run.more,
     }
-    with replacing(folder / "summary.json") as temporary:
-        temporary.write_text(json.dumps(_plain(summary), indent=1))
-    if summary["local_pose"] is not None:
-        _LOG.info("%s", summary["local_pose"]["words"])
-    for mode in modes:
-        _LOG.info("%s", mode["verdict"])
-    _LOG.info("%s", verdict)
 
 
 def _plain(value: Any) -> Any:
@@ -103,38 +126,51 @@ def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -
     Gradient PCA, which has no test, gets the gradients' mean length per unit weight instead, relative to the largest (a
     gradient grows with the weight of its Gaussian, moving or not).
     """
-    if np.isfinite(result.gain).all():
-        return np.asarray(np.sqrt((result.modes_position[:result.significant] ** 2).sum((0, 2))))
-    per_weight = scores.flexibility / np.maximum(np.abs(model.weights), 1e-3 * np.abs(model.weights).max())
+    if result.evidence is not None:
+        return np.asarray(np.sqrt((result.modes.position[:result.significant] ** 2).sum((0, 2))))
+    weights = np.abs(model.weights)
+    per_weight = scores.flexibility / np.maximum(weights, OUTPUT.smallest_weight * weights.max())
     return np.asarray(100 * per_weight / max(float(per_weight.max()), 1e-30))
 
 
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
     table, grid = prepared.cache.table, prepared.observer.grid
-    optional = {name: getattr(result, name) for name in ("noise_by_group", "pose", "pose_deviations", "modes_given")
-                if getattr(result, name) is not None}
+    model, modes = result.model, result.modes
+    motion = result.large_motion
+    source = np.arange(len(model.sigmas)) if motion is None else motion.source
+    ANALYSIS_FILE.write(path, {
+        "ids": table.ids, "coordinates": result.coordinates, "covariance": result.covariance,
+        "contrast": result.contrast, "log_likelihood": result.log_likelihood, "score": scores.score,
+        "half": table.halves, "centers": model.centers, "weights": model.weights, "sigmas": model.sigmas,
+        "box": table.box, "pixel_size": float(table.pixel_size), "resolution": float(grid.resolution),
+        "modes_position": modes.position, "modes_amplitude": modes.amplitude,
+        "flexibility": scores.flexibility[source], "occupancy": scores.occupancy[source],
+        "noise_frequency": grid.frequencies, "noise_variance": model.noise, "spectrum": modes.spectrum,
+        "followed": motion is not None, **_optional_arrays(result)})
+
+
+def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[np.float64] | NDArray[np.bool_]]:
+    """Arrays of analysis.npz that only some analyses have."""
+    found: dict[str, NDArray[np.float64] | NDArray[np.bool_]] = {}
+    if result.model.noise_by_group is not None:
+        found["noise_by_group"] = result.model.noise_by_group
+    if result.pose_errors is not None:
+        found |= {"pose": result.pose_errors.corrections, "pose_deviations": result.pose_errors.deviations}
+    if result.modes.given is not None:
+        found["modes_given"] = result.modes.given
     if result.local is not None:
         local = result.local
-        optional |= {"local_pose": local.pose, "local_pose_deviations": local.deviations,
-                     "local_pose_center": local.center, "in_focus": local.inside}
-    sigmas = prepared.model.sigmas if result.sigmas is None else result.sigmas
-    source = np.arange(len(sigmas)) if result.source is None else result.source
-    write_arrays(path, ids=table.ids, coordinates=result.coordinates, covariance=result.covariance,
-                 contrast=result.contrast, log_likelihood=result.log_likelihood, score=scores.score, half=table.halves,
-                 centers=result.centers, weights=result.weights, sigmas=sigmas, box=table.box,
-                 pixel_size=table.pixel_size, resolution=grid.resolution, modes_position=result.modes_position,
-                 modes_amplitude=result.modes_amplitude, flexibility=scores.flexibility[source],
-                 occupancy=scores.occupancy[source],
-                 noise_frequency=grid.frequencies, noise_variance=result.noise, spectrum=result.spectrum,
-                 followed=result.followed is not None, **optional)
+        found |= {"local_pose": local.pose, "local_pose_deviations": local.deviations,
+                  "local_pose_center": local.center, "in_focus": local.inside}
+    return found
 
 
-def _leakage(prepared: Prepared, result: AnalysisResult) -> list[dict[str, Any]]:
-    """What the coordinates depend on that they should not; nothing where none was looked for."""
-    if result.looked_for_none:
+def _leakage(prepared: Prepared, result: AnalysisResult) -> list[Leak]:
+    """What the coordinates depend on that they should not; nothing where no modes were sought."""
+    if not result.sought:
         return []
-    deviations = result.deviations if np.isfinite(result.gain).all() else np.zeros_like(result.coordinates)
-    from_mean = result.coordinates - (0.0 if result.followed is None else result.coordinates.mean(0))
+    deviations = np.zeros_like(result.coordinates) if result.evidence is None else result.deviations
+    from_mean = result.coordinates - (0.0 if result.large_motion is None else result.coordinates.mean(0))
     table = prepared.cache.table
     return leakage(table, table.halves, from_mean, deviations, prepared.observer.grid.resolution)
 
@@ -144,11 +180,11 @@ def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refin
     for name, columns in result.columns.items():
         extra |= {f"{name}{k + 1}": number_texts(values, "%.6f") for k, values in enumerate(columns.T)}
     extra["gmmhetContrast"] = number_texts(result.contrast, "%.6g")
-    told = np.nan_to_num(result.log_likelihood, posinf=0.0, neginf=0.0)
-    extra["gmmhetLogLikelihood"] = number_texts(told, "%.4f")
+    finite = np.nan_to_num(result.log_likelihood, posinf=0.0, neginf=0.0)
+    extra["gmmhetLogLikelihood"] = number_texts(finite, "%.4f")
     if refine:
-        assert result.pose is not None
-        extra |= refined_columns(*refined_poses(prepared.cache.table, result.pose))
+        assert result.pose_errors is not None
+        extra |= refined_columns(*refined_poses(prepared.cache.table, result.pose_errors.corrections))
     write_particles(path, without_results(prepared.cache.table), extra)
 
 
@@ -157,15 +193,15 @@ def _write_flexibility_map(path: Path, model: GaussianModel, mobility: NDArray[n
     positive = np.abs(model.weights)
     weighted = _density(_with(model, model.centers, positive * mobility))
     plain = _density(_with(model, model.centers, positive)).data
-    inside = plain > 0.05 * plain.max()
+    inside = plain > OUTPUT.inside * plain.max()
     write_map(path, np.where(inside, weighted.data / np.where(inside, plain, 1.0), 0.0), weighted.pixel_size)
 
 
 def _density(model: GaussianModel) -> DensityMap:
     """A map of the model; in large even boxes at three voxels per resolution: the same field, fewer bytes."""
     length = model.box * model.pixel_size
-    box = max(_SMALLEST_COARSE, 2 * int(np.ceil(1.5 * length / model.resolution)))
-    if model.box % 2 or model.box <= 128 or box >= model.box:
+    box = max(OUTPUT.smallest_box, 2 * int(np.ceil(OUTPUT.sampling / 2 * length / model.resolution)))
+    if model.box % 2 or model.box <= OUTPUT.fine_box or box >= model.box:
         return gaussian_density(model)
     return gaussian_density(model, box, length / box)
 
@@ -175,26 +211,17 @@ def _write_density(path: Path, model: GaussianModel) -> None:
     write_map(path, density.data, density.pixel_size)
 
 
-def _mode_summary(folder: Path, model: GaussianModel, result: AnalysisResult, k: int) -> dict[str, Any]:
+def _write_movie(folder: Path, model: GaussianModel, result: AnalysisResult, k: int) -> list[FrameEntry]:
+    """Model maps along mode k (from 0), over the range of the particles."""
     motion = folder / f"motion_{k + 1:02d}"
     motion.mkdir()
     z = result.coordinates if result.span is None else result.span
-    size = float(np.sqrt((result.modes_position[k] ** 2).sum(-1)).max())
-    frames = []
-    places = (along_axis if result.followed is None else through_particles)(z, k, _FRAMES)
+    frames: list[FrameEntry] = []
+    places = (along_axis if result.large_motion is None else through_particles)(z, k, OUTPUT.frames)
     for number, place in enumerate(places, 1):
-        weights = model.weights * (1 + place @ result.modes_amplitude)
-        frame = _with(model, model.centers + np.tensordot(place, result.modes_position, 1), weights)
+        weights = model.weights * (1 + place @ result.modes.amplitude)
+        frame = _with(model, model.centers + np.tensordot(place, result.modes.position, 1), weights)
         name = f"frame_{number:02d}.mrc"
         _write_density(motion / name, frame)
         frames.append({"file": f"{motion.name}/{name}", "coordinate": float(place[k]), "place": place.tolist()})
-    prior = dict(zip(("displacement", "weight_change"), result.prior_sizes[k].tolist(), strict=True)) if (
-        result.prior_sizes is not None) else None
-    return {
-        "variance": float(result.spectrum[k]), "heldout_gain": float(result.gain[k]), "null_quantile": result.null,
-        "halfset_correlation": float(result.correlation[k]),
-        "median_posterior_sd": float(np.median(result.deviations[:, k])),
-        "significant": bool(k < result.significant) if np.isfinite(result.gain[k]) else None,
-        "rigid_share": None if result.rigid_share is None else float(result.rigid_share[k]),
-        "largest_displacement": size, "prior": prior, "verdict": mode_verdict(result, k, size), "frames": frames,
-    }
+    return frames

@@ -10,7 +10,7 @@ from typing import Any
 from gmmhet import __version__
 from gmmhet.engine.analysis.by_subunit import by_subunits, write_subunits
 from gmmhet.engine.analysis.gradient_method import by_gradient_pca, without_motion
-from gmmhet.engine.analysis.output import write_results
+from gmmhet.engine.analysis.output import Run, write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.subspace_method import by_likelihood
@@ -62,13 +62,15 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
         (output / name).unlink(missing_ok=True)
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
         result, subunits = by_subunits(prepared, config, journal)
-        write_subunits(output, table, subunits, result.pose if config.poses == "refine" else None)
+        refined = result.pose_errors if config.poses == "refine" else None
+        write_subunits(output, table, subunits, None if refined is None else refined.corrections)
         more["symmetry"] = subunits.entry()
         _LOG.info("%s", more["symmetry"]["words"])
     else:
         result = _result(prepared, scores, config, journal)
     lap("modes")
-    write_results(output, prepared, scores, result, config, parameters, timing, more)
+    run = Run(config=config, parameters=parameters, timing=timing, more=more)
+    write_results(output, prepared, scores, result, run)
     journal.remove()
 
 

@@ -7,11 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
-from gmmhet.engine.analysis.empirical_prior import placed
+from gmmhet.engine.analysis.empirical_prior import empirical_posterior
 from gmmhet.engine.analysis.estimators import finer_length, prior_sizes, whole_estimator, with_first_model
 from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
 from gmmhet.engine.analysis.preparation import Prepared
-from gmmhet.engine.analysis.result import AnalysisResult, LocalMotion
+from gmmhet.engine.analysis.result import (
+    AnalysisResult,
+    Evidence,
+    LargeMotion,
+    LocalMotion,
+    MeanModel,
+    Modes,
+    PoseErrors,
+)
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.latent_space.movie_points import typical_place
@@ -29,7 +37,7 @@ from gmmhet.engine.subspace.mode_selection import (
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import SubspaceModel
 
-__all__ = ["by_likelihood", "halves_to_test", "search"]
+__all__ = ["by_likelihood", "evidence_for", "halves_to_test", "pose_errors_of", "search", "settings_found"]
 
 _NULL_SEED = 1
 _SMALLEST_HALF = 0.2
@@ -55,7 +63,9 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -
     if large is None:
         return _placed(_result(estimator, final, evidence, reference, config, body), halves, config)
     result = _result(large.estimator, large.final, large.evidence, reference, config, body, as_given=True)
-    result = dataclasses.replace(result, followed=large.entry(), source=large.source)
+    motion = LargeMotion(stations=large.stations, before=large.before, gain=large.gain, error=large.error,
+                         better=large.better, source=large.source)
+    result = dataclasses.replace(result, large_motion=motion)
     return _about_particles(_placed(result, halves, config))
 
 
@@ -84,28 +94,28 @@ def _finer(prepared: Prepared, config: AnalyzeConfig, estimator: SubspaceEstimat
 
 
 def _placed(result: AnalysisResult, halves: NDArray[np.int64], config: AnalyzeConfig) -> AnalysisResult:
-    """The same with coordinates along the modes that are real under the particles' own population."""
+    """The same with coordinates along the significant modes under the prior estimated from the data."""
     real_ones = result.significant
     covariance = result.covariance[:, :real_ones, :real_ones]
     if not real_ones or not np.isfinite(covariance).all():
         return result
-    placement = placed(result.coordinates[:, :real_ones], covariance, halves, seed=config.seed)
-    _LOG.info("%s", placement.entry()["words"])
-    return dataclasses.replace(result, placement=placement)
+    found = empirical_posterior(result.coordinates[:, :real_ones], covariance, halves, seed=config.seed)
+    return dataclasses.replace(result, population=found)
 
 
 def _about_particles(result: AnalysisResult) -> AnalysisResult:
     """The same with coordinates from a place where particles are: the mean of conformations far apart is none."""
     place = typical_place(result.coordinates, result.covariance)
-    factor = 1 + place @ result.modes_amplitude
+    model, modes, population = result.model, result.modes, result.population
+    factor = 1 + place @ modes.amplitude
     factor = np.where(np.abs(factor) < _LEAST_FACTOR, _LEAST_FACTOR, factor)
-    placement = result.placement
-    if placement is not None:
-        placement = dataclasses.replace(placement, mean=placement.mean - place[:placement.mean.shape[1]])
+    if population is not None:
+        population = dataclasses.replace(population, mean=population.mean - place[:population.mean.shape[1]])
     return dataclasses.replace(
-        result, coordinates=result.coordinates - place, placement=placement,
-        centers=result.centers + np.tensordot(place, result.modes_position, 1),
-        weights=result.weights * factor, modes_amplitude=result.modes_amplitude / factor)
+        result, coordinates=result.coordinates - place, population=population,
+        model=dataclasses.replace(model, centers=model.centers + np.tensordot(place, modes.position, 1),
+                                  weights=model.weights * factor),
+        modes=dataclasses.replace(modes, amplitude=modes.amplitude / factor))
 
 
 def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error: float, null: float) -> LocalMotion:
@@ -115,8 +125,9 @@ def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error:
     scale = np.repeat([1.0, 1 / model.radius], 3)  # turns in radians
     deviations = np.sqrt(np.einsum("naa->na", found.covariance)[:, -LOCAL_POSE:])
     significant = bool(real(gain, error, null))
-    return LocalMotion(*model.shift_and_turn, found.z[:, -LOCAL_POSE:] * scale, deviations * scale, part.middle,
-                       part.inside > 0, gain, error, significant)
+    shift, turn = model.shift_and_turn
+    return LocalMotion(shift=shift, turn=turn, pose=found.z[:, -LOCAL_POSE:] * scale, deviations=deviations * scale,
+                       center=part.middle, inside=part.inside > 0, gain=gain, error=error, significant=significant)
 
 
 def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[np.int64], config: AnalyzeConfig,
@@ -156,18 +167,36 @@ def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, re
         displacement = np.stack([in_still_frame(d, rigid, weights) for d in displacement])
     groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
     return AnalysisResult(
-        model.coordinates(found.z), found.covariance[:, :k, :k], found.contrast, found.log_likelihood, model.centers,
-        model.weights, displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
-        np.diag(found.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
-        min(evidence.significant, k), final.history,
-        {"correlation_length": estimator.length,
-         "coefficients_per_mode": estimator.basis.size,
-         "log_likelihood_without_motion": reference,
-         "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
-        sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=None if as_given else shares,
-        halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        prior_sizes=prior_sizes(model, config), pose_deviations=np.sqrt(found.pose_variance), local=body,
-        modes_given=fields[..., :3] if still else None)
+        coordinates=model.coordinates(found.z), covariance=found.covariance[:, :k, :k], contrast=found.contrast,
+        log_likelihood=found.log_likelihood, history=final.history,
+        model=MeanModel(centers=model.centers, weights=model.weights, sigmas=np.sqrt(model.variances),
+                        noise=np.average(model.noise, axis=0, weights=groups), noise_by_group=model.noise),
+        modes=Modes(position=displacement, amplitude=fields[..., 3], spectrum=np.diag(found.information),
+                    given=fields[..., :3] if still else None, prior_sizes=prior_sizes(model, config),
+                    rigid_share=None if as_given else shares),
+        settings=settings_found(estimator, evidence, reference), evidence=evidence_for(evidence, k),
+        pose_errors=pose_errors_of(final), local=body)
+
+
+def settings_found(estimator: SubspaceEstimator, evidence: ModeEvidence, reference: float,
+                   ) -> dict[str, float | list[float]]:
+    """summary.json's ``settings``."""
+    return {"correlation_length": estimator.length, "coefficients_per_mode": estimator.basis.size,
+            "log_likelihood_without_motion": reference,
+            "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]}
+
+
+def evidence_for(found: ModeEvidence, k: int) -> Evidence:
+    """Evidence for the k modes that are kept."""
+    return Evidence(gain=found.gain[:k], gain_error=found.error[:k], null=found.null, agreement=found.correlation[:k],
+                    angles=found.angles[:k], significant=min(found.significant, k))
+
+
+def pose_errors_of(final: Fit) -> PoseErrors | None:
+    """Of a fit; None where poses are taken as exact."""
+    spread, found = final.model.spread, final.ensemble
+    return None if spread is None else PoseErrors(spread=spread, corrections=found.pose,
+                                                  deviations=np.sqrt(found.pose_variance))
 
 
 def halves_to_test(table: ParticleTable) -> NDArray[np.int64]:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
+from gmmhet.engine.analysis.settings import BREAKING
+from gmmhet.engine.wording import analysis as wording
+
 __all__ = ["Asymmetry", "asymmetry"]
 
 Array = NDArray[np.float64]
-_CHANCE = 1e-3  # below it, and with a difference of this size (of the standard deviation of a coordinate), words say so
-_NOTABLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,27 +38,21 @@ class Asymmetry:
                 "variance": self.variance.tolist(), "words": self.words()}
 
     def words(self) -> str:
-        """For a reader who wants to know whether the symmetry holds."""
-        if not self.n_modes:
-            return "No motion of a subunit is supported, so that nothing can be said of differences between them."
-        if not np.isfinite(self.p_value):
-            return "Whether the subunits differ cannot be told from so few particles."
-        chance = f"p = {self.p_value:.2g}" if self.p_value >= _CHANCE else f"p < {_CHANCE:g}"
+        """Whether the symmetry holds, as a sentence."""
+        if not self.n_modes or not np.isfinite(self.p_value):
+            return wording.subunits_untested(self.n_modes)
+        limit = BREAKING.chance
+        chance = f"p = {self.p_value:.2g}" if self.p_value >= limit else f"p < {limit:g}"
+        if self.p_value >= limit:
+            return wording.subunits_alike(chance)
         off = np.abs(self.mean - self.mean.mean(axis=0))
-        spread = np.abs(np.sqrt(np.maximum(self.variance / self.variance.mean(axis=0), 0)) - 1)
-        largest = max(float(off.max()), float(spread.max()))
-        if self.p_value >= _CHANCE:
-            return ("The symmetry holds on average: the subunits' coordinates have the same mean and spread within "
-                    f"what the particles tell ({chance}).")
-        if largest < _NOTABLE:
-            return (f"The subunits differ more than chance explains ({chance}), but by less than {_NOTABLE:g} of a "
-                    "coordinate's spread: too little to call the symmetry broken.")
-        which = np.unravel_index(int(np.argmax(np.maximum(off, spread))), off.shape)
-        what = (f"its mean is off by {off[which]:.2f} of the spread" if off[which] >= spread[which] else
-                f"its spread is {np.sqrt(self.variance[which] / self.variance.mean(axis=0)[which[1]]):.2f} of the "
-                "others'")
-        return (f"The symmetry is broken: the subunits differ ({chance}), most of all subunit {which[0] + 1} along "
-                f"mode {which[1] + 1}: {what}. A refinement without symmetry, or of chosen particles, would show it.")
+        spread = np.sqrt(np.maximum(self.variance / self.variance.mean(axis=0), 0))
+        largest = np.maximum(off, np.abs(spread - 1))
+        if largest.max() < BREAKING.notable:
+            return wording.subunits_differ_little(chance, BREAKING.notable)
+        subunit, mode = np.unravel_index(int(np.argmax(largest)), off.shape)
+        return wording.subunit_difference(chance, (int(subunit) + 1, int(mode) + 1), float(off[subunit, mode]),
+                                          float(spread[subunit, mode]))
 
 
 def asymmetry(coordinates: Array, deviations: Array) -> Asymmetry:
@@ -77,7 +72,7 @@ def asymmetry(coordinates: Array, deviations: Array) -> Asymmetry:
     both = np.concatenate([coordinates, second], axis=2)  # [n, G, 2 K]
     contrasts = (both[:, 1:] - both.mean(axis=1, keepdims=True)[:, :1]).reshape(n, -1)
     size = contrasts.shape[1]
-    if k == 0 or n < 2 * size:
+    if k == 0 or n < BREAKING.particles_per_contrast * size:
         return Asymmetry(float("nan"), float("nan"), mean, variance)
     off = contrasts.mean(axis=0)
     statistic = float(n * off @ np.linalg.solve(np.cov(contrasts.T), off))

@@ -1,6 +1,5 @@
-"""What an analysis knows of latent space, read from its files without TensorFlow."""
+"""analysis.npz and subunits.npz: what they hold, and what an analysis knows of latent space, without TensorFlow."""
 
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,15 +9,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.array_schema import ArrayField, ArraySchema
 from gmmhet.engine.latent_space.particle_density import Population
 from gmmhet.engine.molecule.gaussians import GaussianModel
 
-__all__ = ["Analysis", "read_analysis"]
+__all__ = ["ANALYSIS_FILE", "SUBUNITS_FILE", "Analysis", "read_analysis"]
 
 Array = NDArray[np.float64]
-_SHAPES = {"coordinates": "nK", "covariance": "nKK", "centers": "N3", "weights": "N", "sigmas": "N",
-           "modes_position": "KN3", "modes_amplitude": "KN"}
-_BIG = ("covariance", "deviations")  # of all particles, though few are looked at: not made larger
+_OF_LATENT_SPACE = ("coordinates", "covariance", "centers", "weights", "sigmas", "box", "pixel_size", "resolution",
+                    "modes_position", "modes_amplitude")
+
+ANALYSIS_FILE = ArraySchema("the results of gmmhet analyze", (
+    ArrayField("ids", "n", "int64", "", "row of the particle in the analysed file, from 1"),
+    ArrayField("coordinates", "nK", "float64", "standard deviations of the particles", "posterior means", finite=True),
+    ArrayField("covariance", "nKK", "float32", "", "posterior (float64 in gradient PCA)"),
+    ArrayField("contrast", "n", "float64", "", "s, of the images"),
+    ArrayField("log_likelihood", "n", "float64", "", "NaN in gradient PCA"),
+    ArrayField("score", "n", "float64", "", "mean Fourier ring correlation with the model at the given pose"),
+    ArrayField("half", "n", "int64", "", "half-set, 1 or 2"),
+    ArrayField("centers", "N3", "float64", "Å", "of the Gaussians where all coordinates are 0", finite=True),
+    ArrayField("weights", "N", "float64", "map value x Å^3", "integrated density there", finite=True),
+    ArrayField("sigmas", "N", "float64", "Å", "standard deviations", finite=True),
+    ArrayField("box", "", "int64", "pixels", "of the images", finite=True),
+    ArrayField("pixel_size", "", "float64", "Å", "of the images", finite=True),
+    ArrayField("resolution", "", "float64", "Å", "of the analysis", finite=True),
+    ArrayField("modes_position", "KN3", "float64", "Å per unit of coordinate", "displacements, seen from the part of "
+               "the molecule that moves least or, where large motions were linearised again, in the frame of the given "
+               "poses", finite=True),
+    ArrayField("modes_amplitude", "KN", "float64", "per unit of coordinate", "relative changes of the weights",
+               finite=True),
+    ArrayField("flexibility", "N", "float64", "", "mean length of the position gradient at the fitted model, where "
+               "large motions were linearised again of the Gaussian that each was a part of"),
+    ArrayField("occupancy", "N", "float64", "", "spread of the amplitude gradient, alike"),
+    ArrayField("noise_frequency", "S", "float64", "1/Å", "of the shells of noise_variance"),
+    ArrayField("noise_variance", "S", "float64", "", "of the real part of the noise, the mean over the optics groups"),
+    ArrayField("spectrum", "E", "float64", "", "variance explained by each eigenvector, longest first; E is K or more"),
+    ArrayField("followed", "", "bool", "", "whether large motions were linearised again (summary.json, followed)"),
+    ArrayField("noise_by_group", "GS", "float64", "", "of each optics group", "likelihood method"),
+    ArrayField("pose", "n5", "float32", "Å, Å, radians", "corrections of rlnOriginX/YAngst, and a rotation vector in "
+               "the frame of the view, whose third component is in the plane", "where poses are not taken as exact"),
+    ArrayField("pose_deviations", "n5", "float32", "Å, Å, radians", "posterior standard deviations of pose",
+               "where pose is"),
+    ArrayField("modes_given", "KN3", "float64", "Å per unit of coordinate", "modes_position in the frame of the given "
+               "poses", "where that is another one"),
+    ArrayField("local_pose", "n6", "float64", "Å, radians", "shift x, y, z and rotation vector of the part in focus, "
+               "axes of the model", "with --local-pose"),
+    ArrayField("local_pose_deviations", "n6", "float64", "Å, radians", "posterior standard deviations of local_pose",
+               "with --local-pose"),
+    ArrayField("local_pose_center", "3", "float64", "Å", "about which the part turns", "with --local-pose"),
+    ArrayField("in_focus", "N", "bool", "", "Gaussians of the part", "with --local-pose"),
+))
+
+SUBUNITS_FILE = ArraySchema("the subunits of gmmhet analyze --symmetry", (
+    ArrayField("ids", "n", "int64", "", "row of the particle in the analysed file, from 1"),
+    ArrayField("coordinates", "nGK", "float64", "standard deviations", "posterior means of each subunit", finite=True),
+    ArrayField("deviations", "nGK", "float32", "standard deviations", "posterior standard deviations", finite=True),
+    ArrayField("rotations", "G33", "float64", "", "x of subunit g = rotations[g] x of the first, which is the "
+               "asymmetric unit of model.npz"),
+    ArrayField("correlation", "KGG", "float64", "", "of the true coordinates of the subunits of one particle, "
+               "estimated with the posterior's part taken off; the same for pairs that the group takes to each other"),
+))
 
 
 @dataclass(frozen=True)
@@ -68,7 +118,7 @@ def read_analysis(folder: Path) -> Analysis:
         raise InputError(f"{folder}: no such folder; expected one made by gmmhet analyze or gmmhet run")
     place = folder / "analysis" if (folder / "analysis" / "analysis.npz").is_file() else folder
     path = place / "analysis.npz"
-    arrays = _arrays(path, _SHAPES, ("box", "pixel_size", "resolution"))
+    arrays = ANALYSIS_FILE.read(path, _OF_LATENT_SPACE)
     if len(arrays["modes_position"]) == 0:
         raise InputError(f"{path}: the analysis has no mode; there is one map only, and no latent space")
     if len(arrays["coordinates"]) == 0:
@@ -87,35 +137,9 @@ def read_analysis(folder: Path) -> Analysis:
 
 def _subunits(path: Path, modes: int) -> tuple[Array, NDArray[np.floating[Any]], int]:
     """Coordinates and variances of all subunits, and their number in a particle."""
-    arrays = _arrays(path, {"coordinates": "nGK", "deviations": "nGK"}, ())
+    arrays = SUBUNITS_FILE.read(path, ("coordinates", "deviations"))
     n, subunits, k = arrays["coordinates"].shape
     if k != modes:
         raise InputError(f"{path}: {k} coordinates a subunit; expected {modes}, as analysis.npz has modes")
     deviations = arrays["deviations"].reshape(n * subunits, k)
     return arrays["coordinates"].reshape(n * subunits, k), np.square(deviations, out=deviations), subunits
-
-
-def _numbers(array: NDArray[Any], *, keep: bool) -> NDArray[np.floating[Any]]:
-    """In double precision, or in the precision it has."""
-    return np.asarray(array, array.dtype if keep and array.dtype.kind == "f" else np.float64)
-
-
-def _arrays(path: Path, shapes: dict[str, str], scalars: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Arrays of a file whose shapes agree: one letter an axis, the same letter the same length."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected the results of gmmhet analyze")
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            arrays = {key: _numbers(data[key], keep=key in _BIG) for key in (*shapes, *scalars)}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not the results of gmmhet analyze ({str(error).splitlines()[0]})") from None
-    sizes: dict[str, int] = {}
-    for key, letters in {**shapes, **dict.fromkeys(scalars, "")}.items():
-        shape = arrays[key].shape
-        expected = [3 if c == "3" else sizes.get(c) for c in letters]
-        if len(shape) != len(letters) or any(e not in (None, s) for e, s in zip(expected, shape, strict=True)):
-            raise InputError(f"{path}: {key} has shape {shape}; expected [{', '.join(letters)}] with {sizes}")
-        sizes |= {c: s for c, s in zip(letters, shape, strict=True) if c != "3"}
-        if key != "covariance" and not np.isfinite(arrays[key]).all():
-            raise InputError(f"{path}: {key} holds NaN or infinity; expected finite numbers")
-    return arrays

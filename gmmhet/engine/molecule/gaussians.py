@@ -6,7 +6,6 @@ sum_j w_j exp(-2 pi^2 sigma_j^2 |k|^2) exp(-2 pi i k.c_j).
 
 import json
 import os
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.arrays import write_arrays
+from gmmhet.engine.molecule.saved_model import MODEL_FILE
 
 __all__ = ["GaussianModel"]
 
@@ -58,9 +57,10 @@ class GaussianModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as .npz (allow_pickle is never needed to read it)."""
-        write_arrays(path, centers=self.centers, weights=self.weights, sigmas=self.sigmas, box=self.box,
-                     pixel_size=self.pixel_size, resolution=self.resolution, symmetry=self.symmetry,
-                     about=json.dumps(self.about))
+        MODEL_FILE.write(path, {
+            "centers": self.centers, "weights": self.weights, "sigmas": self.sigmas, "box": self.box,
+            "pixel_size": float(self.pixel_size), "resolution": float(self.resolution), "symmetry": self.symmetry,
+            "about": json.dumps(self.about)})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "GaussianModel":
@@ -69,12 +69,9 @@ class GaussianModel:
         Raises:
             InputError: missing, or not such a file.
         """
-        if not Path(path).is_file():
-            raise InputError(f"{path}: no such file; expected a Gaussian model (.npz) made by gmmhet fit")
+        data = MODEL_FILE.read(Path(path), (f.name for f in MODEL_FILE.fields))
         try:
-            with np.load(path, allow_pickle=False) as data:
-                return cls(data["centers"], data["weights"], data["sigmas"], int(data["box"]),
-                           float(data["pixel_size"]), float(data["resolution"]), str(data["symmetry"]),
-                           json.loads(str(data["about"])))
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: not a Gaussian model made by gmmhet fit ({error})") from None
+            return cls(data["centers"], data["weights"], data["sigmas"], int(data["box"]), float(data["pixel_size"]),
+                       float(data["resolution"]), str(data["symmetry"]), json.loads(str(data["about"])))
+        except ValueError as error:
+            raise InputError(f"{path}: not {MODEL_FILE.source} ({error})") from None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
-from gmmhet.engine.latent_space.saved_analysis import read_analysis
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
 from gmmhet.engine.wording import reconstruction as wording
@@ -88,9 +88,9 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
     """
     found = read_analysis(latents.parent)
     path = found.folder / "analysis.npz"
-    with np.load(path, allow_pickle=False) as data:
-        given = np.asarray(data["modes_given"]) if "modes_given" in data else found.position
-        has_body, followed = "local_pose" in data, "followed" in data and bool(data["followed"])
+    data = ANALYSIS_FILE.read_some(path, ("modes_given", "local_pose", "followed"))
+    given = data.get("modes_given", found.position)
+    has_body, followed = "local_pose" in data, bool(data.get("followed", False))
     if found.subunits > 1 or has_body:
         raise InputError(f"{path}: an analysis of "
                          f"{'subunits' if found.subunits > 1 else 'a part with a pose of its own'}; --by motion "

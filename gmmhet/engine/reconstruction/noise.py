@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 
 __all__ = ["image_noise", "with_residual_noise"]
 
@@ -63,12 +64,10 @@ def with_residual_noise(noise: NDArray[np.float64], table: ParticleTable, analys
     Args:
         noise: [groups, rings] as of :func:`image_noise`. analysis: analysis.npz, which may be missing.
     """
-    if not analysis.is_file():
+    data = ANALYSIS_FILE.read_some(analysis, ("noise_frequency", "noise_variance"))
+    if len(data) < 2:
         return noise
-    with np.load(analysis, allow_pickle=False) as data:
-        if "noise_variance" not in data or "noise_frequency" not in data:
-            return noise
-        frequency, variance = data["noise_frequency"], 2 * data["noise_variance"]  # of a real part: doubled
+    frequency, variance = data["noise_frequency"], 2 * data["noise_variance"]  # of a real part: doubled
     ring = np.arange(noise.shape[1]) / (table.box * table.pixel_size)
     share = np.bincount(table.optics_index, minlength=len(noise)) / len(table)
     covered = ring <= frequency.max() * (1 + 1e-6)

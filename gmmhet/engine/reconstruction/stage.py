@@ -15,6 +15,7 @@ from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.latent_space.movie_points import through_particles
 from gmmhet.engine.latent_space.particle_density import Population, listed
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_mask, read_placed
@@ -135,19 +136,15 @@ def _posteriors(placed: Placed, covariance: NDArray[np.floating[Any]] | None) ->
 
 def _covariance(analysis: Path, modes: int) -> NDArray[np.floating[Any]] | None:
     """[rows, K, K] posterior covariances of analysis.npz, where it is there."""
-    if not analysis.is_file():
-        return None
-    with np.load(analysis, allow_pickle=False) as data:
-        found = np.asarray(data["covariance"]) if "covariance" in data else np.zeros(0)
-    return found if found.shape[1:] == (modes, modes) and len(found) else None
+    found = ANALYSIS_FILE.read_some(analysis, ("covariance",)).get("covariance")
+    return found if found is not None and found.shape[1:] == (modes, modes) else None
 
 
 def _prior_mean(analysis: Path, modes: int) -> NDArray[np.float64]:
     """[K] of the coordinates: their mean over all particles of an analysis whose movements were followed, else 0."""
-    if analysis.is_file():
-        with np.load(analysis, allow_pickle=False) as data:
-            if "followed" in data and bool(data["followed"]) and data["coordinates"].shape[1:] == (modes,):
-                return np.asarray(data["coordinates"].mean(axis=0))
+    data = ANALYSIS_FILE.read_some(analysis, ("followed", "coordinates"))
+    if data.get("followed", False) and data["coordinates"].shape[1:] == (modes,):
+        return np.asarray(data["coordinates"].mean(axis=0))
     return np.zeros(modes)
 
 

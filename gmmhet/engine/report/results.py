@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.report.evidence import Evidence, read_evidence
 from gmmhet.engine.report.reading import column_in, number_in, numbers_in, read_json, records_in, rows_in
 
 __all__ = ["TOO_FEW", "Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
 
 Floats = NDArray[np.float64]
+_ARRAYS = ("coordinates", "covariance", "centers", "weights", "sigmas", "modes_position", "modes_amplitude",
+           "flexibility", "occupancy", "score", "contrast", "half", "spectrum")
 
 TOO_FEW = FEWEST_PARTICLES
 
@@ -197,29 +200,9 @@ def _named(folder: Path, record: dict[str, Any], path: Path, where: str) -> Path
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays the page uses; n, N and K must agree between them."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected the arrays of gmmhet analyze")
-    sizes: dict[str, int] = {}
-    shapes = {"coordinates": "nK", "covariance": "nKK", "centers": "N3", "weights": "N", "sigmas": "N",
-              "modes_position": "KN3", "modes_amplitude": "KN", "flexibility": "N", "occupancy": "N", "score": "n",
-              "contrast": "n", "half": "n", "spectrum": "S"}
-    optional = {"pose": "nP"}
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            arrays = {key: np.asarray(data[key]) for key in shapes}
-            arrays["pose"] = np.asarray(data["pose"]) if "pose" in data else np.zeros((len(arrays["score"]), 0))
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not the arrays of gmmhet analyze ({str(error).splitlines()[0]})") from None
-    for key, letters in (shapes | optional).items():
-        expected = tuple(3 if c == "3" else sizes.get(c, -1) for c in letters)
-        shape = arrays[key].shape
-        if len(shape) != len(letters) or any(e not in (-1, s) for e, s in zip(expected, shape, strict=True)):
-            raise InputError(f"{path}: {key} has shape {shape}; expected {tuple(letters)} with {sizes}")
-        sizes |= {c: s for c, s in zip(letters, shape, strict=True) if c != "3"}
-    if not all(np.isfinite(arrays[k]).all() for k in ("centers", "sigmas", "modes_position", "coordinates")):
-        raise InputError(f"{path}: holds NaN or infinite positions or coordinates; expected finite numbers")
-    return arrays
+    """The arrays the page uses."""
+    arrays = ANALYSIS_FILE.read(path, _ARRAYS, ("pose",))
+    return {"pose": np.zeros((len(arrays["score"]), 0)), **arrays}
 
 
 def _fit_curve(path: Path) -> Curve | None:

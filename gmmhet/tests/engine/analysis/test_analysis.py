@@ -114,7 +114,7 @@ class TestHinge(Shared):
         analyze(other / "particles.star", self.data / "model.npz", AnalyzeConfig(), other / "out")
         summary = json.loads((other / "out" / "summary.json").read_text())
         self.assertEqual(summary["contrast_sign"], -1)
-        self.assertIn("inverted", summary["verdict"])
+        self.assertIn("inverted contrast (dark particles)", summary["verdict"])
         result = np.load(other / "out" / "analysis.npz")
         self.assertAlmostEqual(float(result["contrast"].mean()), -1.0, delta=0.1)
         correlation = np.corrcoef(result["coordinates"][:, 0], self.result["coordinates"][:, 0])[0, 1]
@@ -159,7 +159,7 @@ class TestNull(Shared):
         analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(), self.root / "out")
         summary = json.loads((self.root / "out" / "summary.json").read_text())
         self.assertEqual(summary["n_significant_modes"], 0)
-        self.assertIn("No motion is supported", summary["verdict"])
+        self.assertIn("No motion was detected", summary["verdict"])
 
 
     def test_copies_of_images_do_not_make_a_motion(self) -> None:

@@ -102,11 +102,11 @@ class TestPlantedRing(unittest.TestCase):
         entry = self.summary["symmetry"]
         self.assertEqual((entry["group"], entry["subunits"]), ("C3", 3))
         np.testing.assert_allclose(entry["correlation"][0], correlation)
-        self.assertIn("the others move the other way", entry["words"])
+        self.assertIn("subunits move in opposite directions", entry["words"])
 
     def test_symmetry_is_not_called_broken(self) -> None:
         self.assertGreater(self.summary["symmetry"]["broken"]["p_value"], 1e-3)
-        self.assertIn("symmetry holds", self.summary["symmetry"]["broken"]["words"])
+        self.assertIn("No difference between the subunits was detected", self.summary["symmetry"]["broken"]["words"])
 
     def test_particles_have_the_mean_of_their_subunits(self) -> None:
         star = read_star(self.folder / "out" / "latents.star")["particles"]
@@ -197,7 +197,7 @@ class TestAsymmetry(unittest.TestCase):
 
     def test_one_subunit_is_different(self) -> None:
         shifted, wider = self.found(1, mean=0.7), self.found(2, spread=2.0)
-        for found, words in ((shifted, "its mean is off"), (wider, "its spread is")):
+        for found, words in ((shifted, "its mean differs"), (wider, "its standard deviation is")):
             self.assertLess(found.p_value, 1e-4)
             self.assertIn("The symmetry is broken", found.words())
             self.assertIn("subunit 3 along mode 1", found.words())
@@ -206,12 +206,12 @@ class TestAsymmetry(unittest.TestCase):
     def test_nothing_is_said_without_a_mode(self) -> None:
         found = asymmetry(np.zeros((400, 4, 0)), np.zeros((400, 4, 0)))
         self.assertTrue(np.isnan(found.p_value))
-        self.assertIn("No motion of a subunit is supported", found.words())
+        self.assertIn("No mode of the subunits is significant", found.words())
 
     def test_too_few_particles_to_tell(self) -> None:
         found = self.found(0, n=10)
         self.assertTrue(np.isnan(found.p_value))
-        self.assertIn("cannot be told", found.words())
+        self.assertIn("too few particles to test whether the subunits differ", found.words())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.stats import binom, f_oneway, linregress
 
 from gmmhet.engine.analysis.dependence import Coordinate, on_groups, on_terms
-from gmmhet.engine.analysis.leakage import leakage
+from gmmhet.engine.analysis.leakage import Leak, ViewExtreme, leakage
+from gmmhet.engine.analysis.summary import leak_entries
 from gmmhet.engine.io import Optics, ParticleTable
 
 RESOLUTION = 12.0
@@ -40,6 +41,10 @@ def standard(values: np.ndarray) -> np.ndarray:
 def posterior(z: np.ndarray, deviation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Posterior mean of z seen through noise that makes the posterior standard deviation (prior variance 1)."""
     return (1 - deviation**2) * (z + rng.normal(size=z.shape) * deviation / np.sqrt(1 - deviation**2))
+
+
+def words_of(leak: Leak) -> str:
+    return leak_entries([leak])[0]["words"]
 
 
 class TestDependence(unittest.TestCase):
@@ -97,11 +102,11 @@ class TestDependence(unittest.TestCase):
 class TestPlanted(unittest.TestCase):
 
     def found(self, table: ParticleTable, z: np.ndarray, deviation: np.ndarray | None = None, **options: np.ndarray,
-              ) -> dict[str, dict]:
+              ) -> dict[str, Leak]:
         deviation = np.zeros(len(z)) if deviation is None else deviation
         halves = options.get("halves", table.halves)
         entries = leakage(table, halves, z[:, None], deviation[:, None], RESOLUTION)
-        return {e["variable"]: e for e in entries}
+        return {e.variable: e for e in entries}
 
     def test_each_variable_is_flagged_with_its_share_and_no_other_is(self) -> None:
         n = 6000
@@ -121,13 +126,13 @@ class TestPlanted(unittest.TestCase):
                 found = self.found(table, z)
                 self.assertEqual(set(found), ALL)
                 with self.subTest(name=name, share=share):
-                    self.assertEqual([k for k, e in found.items() if e["flagged"]], [name])
+                    self.assertEqual([k for k, e in found.items() if e.flagged], [name])
                     # sampling: sd of R^2 is about 2 sqrt(share (1 - share)^2 / n) = 0.006 at 0.4
-                    self.assertAlmostEqual(found[name]["share"], share, delta=0.025)
-                    self.assertLess(found[name]["p_value"], 1e-10)
-                    self.assertRegex(found[name]["words"], r"^[\d.]+ % of this coordinate follows the ")
+                    self.assertAlmostEqual(found[name].share, share, delta=0.025)
+                    self.assertLess(found[name].p_value, 1e-10)
+                    self.assertRegex(words_of(found[name]), r"^[\d.]+ % of the variance of this coordinate depends on ")
                     others = [e for k, e in found.items() if k != name]
-                    self.assertTrue(all(e["share"] < 0.01 for e in others))
+                    self.assertTrue(all(e.share < 0.01 for e in others))
 
     def test_the_share_is_that_of_the_coordinate_not_of_its_smeared_means(self) -> None:
         """20 % of z follows the view; particles are known to 0.3 .. 0.85, least where views are from the side."""
@@ -138,8 +143,8 @@ class TestPlanted(unittest.TestCase):
         z = np.sqrt(0.2) * standard(x) + np.sqrt(0.8) * rng.normal(size=n)
         deviation = 0.85 - 0.55 * np.abs(w)
         found = self.found(table, posterior(z, deviation, rng), deviation)
-        self.assertEqual([k for k, e in found.items() if e["flagged"]], ["view direction"])
-        self.assertAlmostEqual(found["view direction"]["share"], 0.2, delta=0.04)
+        self.assertEqual([k for k, e in found.items() if e.flagged], ["view direction"])
+        self.assertAlmostEqual(found["view direction"].share, 0.2, delta=0.04)
 
     def test_shrinkage_by_view_is_no_leak(self) -> None:
         """A skewed coordinate of mean 0.4, independent of the view, known far better from some views."""
@@ -150,23 +155,25 @@ class TestPlanted(unittest.TestCase):
         mean = posterior(0.4 + np.sqrt(0.84) * standard(rng.exponential(size=n)), deviation, rng)
         slope = linregress(deviation, mean)
         self.assertLess(slope.pvalue, 1e-10)  # the means do follow the view
-        self.assertFalse(any(e["flagged"] for e in self.found(table, mean, deviation).values()))
+        self.assertFalse(any(e.flagged for e in self.found(table, mean, deviation).values()))
         scaled = self.found(table, 0.2 * mean, 0.2 * deviation)  # in another unit, a prior of variance 0.04
-        self.assertFalse(any(e["flagged"] for e in scaled.values()))
+        self.assertFalse(any(e.flagged for e in scaled.values()))
 
     def test_spread_that_follows_the_view_is_no_leak(self) -> None:
         table = particles(5000, 3)
         z = np.random.default_rng(13).normal(size=5000) * (0.3 + 1.5 * np.abs(table.rotations[:, 2, 2]))
-        self.assertFalse(any(e["flagged"] for e in self.found(table, z).values()))
+        self.assertFalse(any(e.flagged for e in self.found(table, z).values()))
 
     def test_views_most_off_are_named(self) -> None:
         table = particles(6000, 4)
         towards = table.rotations[:, 2] @ [np.cos(np.deg2rad(40)), np.sin(np.deg2rad(40)), 0]
         z = standard(np.exp(3 * towards)) + 0.5 * np.random.default_rng(14).normal(size=6000)
-        words = self.found(table, z)["view direction"]["words"]
-        rot, tilt = (float(t) for t in words.split("rot ")[1].split(" degrees")[0].split(", tilt "))
-        self.assertAlmostEqual(rot, 40, delta=12)
-        self.assertAlmostEqual(tilt, 90, delta=12)
+        found = self.found(table, z)["view direction"]
+        self.assertIsInstance(found.where, ViewExtreme)
+        self.assertAlmostEqual(found.where.rot, 40, delta=12)
+        self.assertAlmostEqual(found.where.tilt, 90, delta=12)
+        self.assertIn(f"(most in views near rot {found.where.rot:.0f}, tilt {found.where.tilt:.0f} degrees)",
+                      words_of(found))
 
     def test_nothing_to_ask_of_what_does_not_vary(self) -> None:
         table = particles(1000, 5)
@@ -191,8 +198,8 @@ class TestChance(unittest.TestCase):
             z = np.where(rng.random((400, 2)) < 0.4, 1.2, -0.8)
             entries = leakage(table, table.halves, posterior(z, deviation, rng), deviation, RESOLUTION)
             self.assertEqual(len(entries), 14)
-            flagged += any(e["flagged"] for e in entries)
-            values += [e["p_value"] for e in entries]
+            flagged += any(e.flagged for e in entries)
+            values += [e.p_value for e in entries]
         self.assertLessEqual(flagged, 6)  # of 120 at 1 %: more happen once in 10,000
         for level in (0.01, 0.1):  # p values are what they say, to three standard errors; smaller ones are too rare
             count = int(np.sum(np.array(values) < level))
@@ -207,18 +214,19 @@ class TestChance(unittest.TestCase):
             same = replace(table, micrograph=table.slice_index % 30)
             z = np.random.default_rng(50 + seed).normal(size=150)[table.slice_index][:, None]
             entries = leakage(same, 1 + table.slice_index % 2, z, 0 * z, RESOLUTION)
-            flagged += [e for e in entries if e["flagged"]]
+            flagged += [e for e in entries if e.flagged]
         self.assertEqual(flagged, [])
 
     def test_few_particles_are_told_to_say_little(self) -> None:
         table = particles(80, 9)
         z = np.random.default_rng(90).normal(size=(80, 1))
         entries = leakage(table, table.halves, z, 0 * z, RESOLUTION)
-        self.assertIn("too few to see less than", entries[0]["words"])
+        self.assertRegex(words_of(entries[0]), r"so few particles a share below \d+ % is not detectable$")
         many = particles(20000, 9)
         z = np.random.default_rng(91).normal(size=(20000, 1))
         entries = leakage(many, many.halves, z, 0 * z, RESOLUTION)
-        self.assertRegex(entries[0]["words"], r"^independent of the view direction \(more than 0\.\d % would have been")
+        self.assertRegex(words_of(entries[0]),
+                         r"^no dependence on the viewing direction \(a share above 0\.\d % would be detected\)$")
 
 
 if __name__ == "__main__":

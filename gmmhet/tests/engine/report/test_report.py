@@ -335,7 +335,7 @@ class TestBadInput(Folder):
             ("analysis/summary.json", b"{", ("summary.json", "JSON")),
             ("analysis/summary.json", b"[]", ("summary.json", "list", "expected a JSON object")),
             ("analysis/summary.json", b"{}", ("n_particles is missing",)),
-            ("analysis/analysis.npz", b"no zip", ("analysis.npz", "not the arrays")),
+            ("analysis/analysis.npz", b"no zip", ("analysis.npz", "not the results of gmmhet analyze")),
             ("analysis/motion_01/frame_03.mrc", None, ("frame_03.mrc", "no such file")),
             ("analysis/motion_01/frame_03.mrc", b"short", ("frame_03.mrc", "not a readable MRC file")),
             ("analysis/analysis.npz", None, ("analysis.npz", "no such file")),

@@ -229,7 +229,7 @@ class TestAnalysis(unittest.TestCase):
             self.assertTrue(0.8 < told["turn_degrees"] / truth.std() < 1.3, (told, truth.std()))
             self.assertTrue(told["significant"])
             self.assertGreater(told["heldout_gain"], 5)
-            self.assertIn("beside that of the part in focus", summary["verdict"])
+            self.assertIn("other than that of the part in focus", summary["verdict"])
             write_report(data / "out", data / "report.html")
             page = (data / "report.html").read_text()
             self.assertIn(told["words"], page)
@@ -243,7 +243,7 @@ class TestAnalysis(unittest.TestCase):
             analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(**options), data / "out")
             summary = json.loads((data / "out" / "summary.json").read_text())
             self.assertFalse(summary["local_pose"]["significant"])
-            self.assertIn("not supported", summary["local_pose"]["words"])
+            self.assertIn("is not significant", summary["local_pose"]["words"])
             self.assertEqual(summary["n_significant_modes"], 0)
             write_map(data / "all.mrc", np.ones((36, 36, 36), np.float32), 5.0)
             with self.assertRaisesRegex(InputError, "expects a part of the molecule"):

@@ -199,7 +199,7 @@ class TestAnalysis(unittest.TestCase):
         self.assertEqual(told["stations"], 12)
         self.assertLess(abs(told["heldout_gain"]), 0.05 * sum(mode["heldout_gain"] for mode in modes))
         self.assertEqual(told["better"], told["heldout_gain"] > max(4 * told["heldout_gain_error"], 0.02))
-        self.assertIn("Conformations were followed over 12 places", self.summary["verdict"])
+        self.assertIn("linearised again along a path of 12 conformations", self.summary["verdict"])
         self.assertEqual(self.summary["n_significant_modes"], 2)
 
     def test_gaussians_are_where_the_domain_is(self) -> None:
@@ -227,7 +227,7 @@ class TestAnalysis(unittest.TestCase):
     def test_particles_of_a_ring_are_no_normal_distribution(self) -> None:
         """Under their own population they lie closer to the ring; both kinds of coordinates count from one place."""
         self.assertTrue(self.summary["population"]["better"])
-        self.assertIn("Coordinates are not normally distributed", self.summary["verdict"])
+        self.assertIn("The coordinates are not normally distributed", self.summary["verdict"])
         rows = read_star(self.folder / "out" / "latents.star")["particles"]
         normal, placed = (np.stack([rows.floats(f"gmmhet{name}{k}") for k in (1, 2)], axis=1)
                           for name in ("Latent", "Placed"))

@@ -1,0 +1,234 @@
+"""summary.json of gmmhet analyze: figures of the result, each with its sentence (CONVENTIONS.rst)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypedDict
+
+import numpy as np
+
+from gmmhet.engine.analysis.leakage import Leak, RangeEnds, ViewExtreme
+from gmmhet.engine.analysis.result import AnalysisResult
+from gmmhet.engine.analysis.settings import OUTPUT
+from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.wording import analysis as wording
+
+__all__ = [
+    "FollowedEntry",
+    "FrameEntry",
+    "LeakEntry",
+    "LocalPoseEntry",
+    "ModeEntry",
+    "PopulationEntry",
+    "PoseErrorsEntry",
+    "PriorEntry",
+    "followed_entry",
+    "leak_entries",
+    "local_pose_entry",
+    "mode_entry",
+    "population_entry",
+    "pose_errors_entry",
+    "verdict",
+]
+
+
+class FrameEntry(TypedDict):
+    """A map of a mode's movie; place: [K] all coordinates."""
+
+    file: str
+    coordinate: float
+    place: list[float]
+
+
+class PriorEntry(TypedDict):
+    """Root mean squares under the prior of a mode: Angstrom, and relative."""
+
+    displacement: float
+    weight_change: float
+
+
+class ModeEntry(TypedDict):
+    """One of ``modes``."""
+
+    variance: float
+    heldout_gain: float
+    heldout_gain_error: float
+    null_quantile: float
+    halfset_correlation: float
+    median_posterior_sd: float
+    significant: bool | None
+    rigid_share: float | None
+    largest_displacement: float
+    largest_weight_change: float
+    mass_change: float
+    prior: PriorEntry | None
+    verdict: str
+    frames: list[FrameEntry]
+
+
+class PoseErrorsEntry(TypedDict):
+    """``pose_errors``."""
+
+    in_plane_degrees: float
+    out_of_plane_degrees: float
+    shift_angstrom: float
+    refined: bool
+    words: str
+
+
+class LocalPoseEntry(TypedDict):
+    """``local_pose``."""
+
+    shift_angstrom: float
+    turn_degrees: float
+    shift_known_angstrom: float
+    turn_known_degrees: float
+    heldout_gain: float
+    heldout_gain_error: float
+    significant: bool
+    words: str
+
+
+class FollowedEntry(TypedDict):
+    """``followed``."""
+
+    better: bool
+    stations: int
+    heldout_gain: float
+    heldout_gain_error: float
+    words: str
+
+
+class PopulationEntry(TypedDict):
+    """``population``."""
+
+    better: bool
+    width: float
+    heldout_gain: float
+    heldout_gain_error: float
+    words: str
+
+
+class LeakEntry(TypedDict):
+    """One of ``leakage``."""
+
+    mode: int
+    variable: str
+    share: float
+    p_value: float
+    flagged: bool
+    words: str
+
+
+def mode_entry(result: AnalysisResult, k: int, frames: list[FrameEntry]) -> ModeEntry:
+    """Mode k (from 0)."""
+    modes, evidence = result.modes, result.evidence
+    figures, nan = _figures(result, k), float("nan")
+    prior = None if modes.prior_sizes is None else PriorEntry(
+        displacement=float(modes.prior_sizes[k, 0]), weight_change=float(modes.prior_sizes[k, 1]))
+    return {
+        "variance": float(modes.spectrum[k]),
+        "heldout_gain": nan if evidence is None else float(evidence.gain[k]),
+        "heldout_gain_error": nan if evidence is None else float(evidence.gain_error[k]),
+        "null_quantile": nan if evidence is None else evidence.null,
+        "halfset_correlation": nan if evidence is None else float(evidence.agreement[k]),
+        "median_posterior_sd": float(np.median(result.deviations[:, k])),
+        "significant": None if evidence is None else bool(k < evidence.significant),
+        "rigid_share": None if modes.rigid_share is None else float(modes.rigid_share[k]),
+        "largest_displacement": figures.displacement, "largest_weight_change": figures.weight_change,
+        "mass_change": figures.mass_change, "prior": prior,
+        "verdict": wording.mode_verdict(figures) if result.sought else wording.not_sought(), "frames": frames,
+    }
+
+
+def _figures(result: AnalysisResult, k: int) -> wording.ModeFigures:
+    modes, evidence = result.modes, result.evidence
+    share = 0.0 if modes.rigid_share is None else float(modes.rigid_share[k])
+    weights = np.abs(result.model.weights)
+    figures = wording.ModeFigures(
+        number=k + 1, displacement=modes.largest_displacement(k),
+        weight_change=float(np.abs(modes.amplitude[k]).max()),
+        mass_change=float(weights @ np.abs(modes.amplitude[k]) / weights.sum()),
+        changes_amounts=result.amount_share(k) > OUTPUT.mostly, significant=k < result.significant, rigid_share=share,
+        mostly_rigid=share > OUTPUT.mostly, local_pose=result.local is not None, poses_exact=result.pose_errors is None)
+    if evidence is None:
+        return figures
+    return replace(figures, gain=float(evidence.gain[k]), gain_error=float(evidence.gain_error[k]), null=evidence.null,
+                   agreement=float(evidence.agreement[k]))
+
+
+def verdict(result: AnalysisResult, n_particles: int, *, inverted: bool, poses_fit: bool) -> str:
+    """The analysis in one to four sentences."""
+    words = wording.input_warnings(poses_fit, inverted)
+    if not result.sought:
+        words.append(wording.too_few(n_particles, FEWEST_PARTICLES))
+    elif result.evidence is None:
+        words.append(wording.no_test(result.n_modes))
+    elif result.significant == 0:
+        words.append(wording.no_motion(result.local is not None and result.local.significant))
+    else:
+        words.append(wording.modes_found(result.significant, n_particles))
+    followed, population = followed_entry(result), population_entry(result)
+    if followed is not None and result.significant:
+        words.append(followed["words"])
+    if population is not None and population["better"]:
+        words.append(population["words"])
+    return " ".join(words)
+
+
+def pose_errors_entry(result: AnalysisResult, resolution: float, refined: bool) -> PoseErrorsEntry | None:
+    """Errors of the given poses; None where they are taken as exact."""
+    if result.pose_errors is None:
+        return None
+    spread = result.pose_errors.spread
+    turn, tilt, shift = float(np.rad2deg(spread.turn)), float(np.rad2deg(spread.tilt)), float(spread.shift)
+    words = wording.pose_errors(tilt, turn, shift, negligible_shift=shift < OUTPUT.negligible_shift * resolution,
+                                refined=refined)
+    return {"in_plane_degrees": turn, "out_of_plane_degrees": tilt, "shift_angstrom": shift, "refined": refined,
+            "words": words}
+
+
+def local_pose_entry(result: AnalysisResult) -> LocalPoseEntry | None:
+    """The part in focus that has a pose of its own."""
+    local = result.local
+    if local is None:
+        return None
+    turn, (shift_known, turn_known) = float(np.rad2deg(local.turn)), local.precision
+    turn_known = float(np.rad2deg(turn_known))
+    words = wording.local_motion((local.shift, turn), (shift_known, turn_known), (local.gain, local.error),
+                                 local.significant)
+    return {"shift_angstrom": local.shift, "turn_degrees": turn, "shift_known_angstrom": shift_known,
+            "turn_known_degrees": turn_known, "heldout_gain": local.gain, "heldout_gain_error": local.error,
+            "significant": local.significant, "words": words}
+
+
+def followed_entry(result: AnalysisResult) -> FollowedEntry | None:
+    """Modes that were linearised again along a path."""
+    found = result.large_motion
+    if found is None:
+        return None
+    return {"better": found.better, "stations": found.stations, "heldout_gain": found.gain,
+            "heldout_gain_error": found.error,
+            "words": wording.large_motion(found.stations, found.before, found.gain, found.error, found.better)}
+
+
+def population_entry(result: AnalysisResult) -> PopulationEntry | None:
+    """The prior estimated from the data."""
+    found = result.population
+    if found is None:
+        return None
+    return {"better": found.better, "width": found.width, "heldout_gain": found.gain, "heldout_gain_error": found.error,
+            "words": wording.population(found.better, found.gain, found.error)}
+
+
+def leak_entries(leaks: Sequence[Leak]) -> list[LeakEntry]:
+    """What the coordinates depend on that they should not."""
+    return [{"mode": leak.mode, "variable": leak.variable, "share": leak.share, "p_value": leak.p_value,
+             "flagged": leak.flagged, "words": wording.dependence(
+                 leak.variable, leak.share, flagged=leak.flagged, real=leak.real, detectable=leak.detectable,
+                 where=_where(leak.where))} for leak in leaks]
+
+
+def _where(found: ViewExtreme | RangeEnds | None) -> str:
+    if isinstance(found, ViewExtreme):
+        return wording.around_view(found.rot, found.tilt)
+    return "" if found is None else wording.ends_of_range(found.low, found.high, found.unit)
