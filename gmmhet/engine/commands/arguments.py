@@ -85,8 +85,9 @@ def _add_value(group: argparse._ActionsContainer, declared: Declared, second: De
     text, shown = _help(explanation(declared)), placeholder(declared)
     kind = str if typed.spelling is not None or second is not None else declared.kind
     if typed.positional:
-        group.add_argument(declared.name, type=kind, metavar=shown, help=text, default=argparse.SUPPRESS,
-                           nargs="?" if declared.optional else None)
+        # argparse would hand SUPPRESS itself on for a positional argument that is missing.
+        group.add_argument(declared.name, type=kind, metavar=shown, help=text, nargs="?" if declared.optional else None,
+                           default=declared.default if declared.optional else None)
         return
     names = [*([typed.short] if typed.short else []), declared.flag]
     more: dict[str, Any] = {"required": True} if declared.default is REQUIRED else {}
