@@ -166,7 +166,7 @@ def main() -> None:
 def _compare(options: argparse.Namespace, programs: list[Program], folder: Path) -> None:
     data = folder / "data"
     pixel = 256.0 / options.box  # Angstrom; the molecule fills the same part of every box
-    simulate(SimulateConfig("hinge11", options.particles, options.box, pixel, options.snr, options.seed), data)
+    simulate(SimulateConfig("hinge11", options.particles, options.box, pixel, options.snr, seed=options.seed), data)
     truth = np.genfromtxt(data / "truth.csv", delimiter=",", names=True)["coordinate"]
     task = Task(data, read_particles(data / "particles.star"), options.epochs, options.zdim)
     print(f"hinge11, {options.particles} particles of {options.box} px, SNR {options.snr:g}; cryoDRGN {options.epochs} "

@@ -15,6 +15,8 @@ from pyworkflow.utils import Environ
 
 from gmmhet import __version__
 from gmmhet.constants import ENGINE_PACKAGE, ENV_ACTIVATION_VAR, ENV_NAME, ENV_TENSORFLOW, PROGRAM_NAME, PYTHON_VAR
+from gmmhet.engine.commands.command import Process
+from gmmhet.engine.options import flag_of, words
 
 __all__ = ["Plugin"]
 
@@ -116,13 +118,13 @@ class Plugin(pwem.Plugin):
         first: list[str] = []
         if ranks > 1:
             (program, first), environ = cls.getRankProgram(), cls.getRankEnviron()
-        options = ["--threads", protocol.numberOfThreads.get(), "--error-file", error_file]
+        without = protocol.allowsGpu() and not protocol.usesGpu()
+        options = words(Process(threads=protocol.numberOfThreads.get(), gpu="none" if without else None,
+                                error_file=error_file))
         gpus = protocol.usesGpu() and protocol.getGpuList()
-        if protocol.allowsGpu() and not protocol.usesGpu():
-            options += ["--gpu", "none"]
         text = shlex.join(str(a) for a in [*first, command, *arguments, *options])
         if gpus and ranks > 1:  # which may be on machines that would not see the variable
-            text = text.replace("%", "%%") + " --gpu '%(GPU)s'"
+            text = text.replace("%", "%%") + f" {flag_of(Process, 'gpu')} '%(GPU)s'"
         elif gpus:
             # The framework puts commas between the GPUs of this step only where it sees this variable in the program.
             program = f"export CUDA_VISIBLE_DEVICES=%(GPU)s && {program.replace('%', '%%')}"

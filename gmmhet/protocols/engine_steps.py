@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyworkflow.protocol.constants import GPU_LIST, LEVEL_ADVANCED, USE_GPU
-from pyworkflow.protocol.params import BooleanParam, Form, IntParam, StringParam
+from pyworkflow.protocol.constants import GPU_LIST, USE_GPU
+from pyworkflow.protocol.params import BooleanParam, Form, StringParam
 
+from gmmhet.engine.commands.table import COMMANDS
+from gmmhet.engine.config.shared import Resumable
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.options import flag_of, for_result
 from gmmhet.plugin import Plugin
 
 __all__ = ["EngineSteps", "messages_of"]
@@ -25,15 +28,6 @@ def messages_of(check: Callable[[], object]) -> list[str]:
     except InputError as error:
         return [str(error)]
     return []
-
-
-def _without_scratch(arguments: Sequence[Any]) -> list[Any]:
-    """Arguments that the result depends on: temporary files may lie anywhere."""
-    kept = list(arguments)
-    if "--scratch" in kept:
-        place = kept.index("--scratch")
-        del kept[place:place + 2]
-    return kept
 
 
 class EngineSteps:
@@ -57,20 +51,16 @@ class EngineSteps:
                                " Several, with blanks between, are shared out over the MPI processes." if mpi else ""))
         form.addParallelSection(threads=4, mpi=int(mpi))
 
-    def _defineSeed(self, form: Form) -> None:
-        form.addParam("seed", IntParam, default=0, expertLevel=LEVEL_ADVANCED, label="Seed",
-                      help="The same seed gives the same result again.")
-
     def _runResumable(self, command: str, arguments: Sequence[Any], inputs: Sequence[Any], folder: Path) -> None:
         """Run a command that writes into ``folder``; resume it if it was interrupted with these very arguments."""
         record = Path(self._getExtraPath(f"{command}.json"))
-        described = json.dumps([_without_scratch(arguments), inputs])
+        described = json.dumps([for_result(COMMANDS[command], arguments), inputs])
         resume = self.isContinued() and record.exists() and record.read_text(encoding="utf-8") == described
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         record.write_text(described, encoding="utf-8")
-        Plugin.runEngine(self, command, [*arguments, *(["--resume"] if resume else [])],
+        Plugin.runEngine(self, command, [*arguments, *([flag_of(Resumable, "resume")] if resume else [])],
                          ranks=max(1, self.numberOfMpi.get()))
 
     def _readSummary(self, folder: str) -> dict[str, Any]:

@@ -7,21 +7,20 @@ from typing import Any
 from pwem.objects import AtomStruct, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 from pwem.protocols import ProtAnalysis3D, ProtFlexBase
 from pyworkflow.constants import BETA
-from pyworkflow.protocol.constants import LEVEL_ADVANCED
-from pyworkflow.protocol.params import BooleanParam, EnumParam, FloatParam, FolderParam, PointerParam, StringParam
+from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
 from gmmhet.convert import check_set, fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
-from gmmhet.engine.config import FOLLOW, POSES, AnalyzeConfig, count_or_auto
+from gmmhet.engine.commands.input import CheckCommand
+from gmmhet.engine.commands.stages import AnalyzeCommand, RunCommand
+from gmmhet.engine.config import AnalyzeConfig
+from gmmhet.engine.options import words
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
+from gmmhet.protocols.forms import add_params, options_from_form
 
 __all__ = ["ProtGmmHetAnalyze"]
-
-_METHODS = ("likelihood", "gradient-pca")
-_POSE_WORDS = ("integrate out", "none, they are exact", "integrate out and correct")  # in the order of POSES
-_FOLLOW_WORDS = ("where held-out particles prefer it", "always", "never")  # in the order of FOLLOW
 
 
 class AnalyzeOutputs(Enum):
@@ -35,7 +34,7 @@ class AnalyzeOutputs(Enum):
 
 
 class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
-    """Find the concerted motions of a molecule, and place every particle on them.
+    """Estimate the motions of a molecule, and every particle's coordinates along them.
 
     Every particle is compared with the projection of the Gaussian model; what moves together over the particles is a
     mode. Each particle gets its coordinate along every mode, with a standard deviation.
@@ -51,45 +50,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
                       pointerCondition="hasAlignmentProj", important=True, help="Particles with refined orientations.")
         form.addParam("inputModel", PointerParam, pointerClass="GmmHetModel", label="Gaussian model", important=True,
                       help="Made by 'gaussian model' from the map of the same refinement.")
-        form.addParam("method", EnumParam, choices=_METHODS, default=0, label="Method",
-                      help="likelihood: modes by maximum likelihood; the noise, the contrast and what each view can "
-                           "show are taken into account.\ngradient-pca: the published single-step method, principal "
-                           "components of the gradients of the score; to compare.")
-        form.addParam("nModes", StringParam, default="auto", label="Number of modes",
-                      help="auto: as many as held-out particles support.")
-        form.addParam("resolution", FloatParam, allowsNull=True, label="Resolution (Å)",
-                      help="To which the images are used. Empty: that of the model.")
-        form.addParam("motion", BooleanParam, default=True, label="Movements?", help="Let Gaussians move.")
-        form.addParam("occupancy", BooleanParam, default=True, label="Occupancy changes?",
-                      help="Let amplitudes of Gaussians change: density that comes and goes.")
-        form.addParam("poses", EnumParam, choices=_POSE_WORDS, default=0, label="Errors of the poses",
-                      help="integrate out: how good orientations and shifts are is estimated with the motion, so that "
-                           "their errors are not taken for it.\nnone, they are exact: faster, for simulated data.\n"
-                           "integrate out and correct: the maps of 'maps along a motion' are then made at the "
-                           "corrected poses.")
-        form.addParam("focusMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Focus mask",
-                      help="Only what lies in the mask moves; the rest is rigid. Empty: everything may move.")
-        form.addParam("localPose", BooleanParam, default=False, condition="focusMask is not None",
-                      label="Local rigid-body pose?",
-                      help="The part in focus also shifts and turns as a rigid body in every particle, which is "
-                           "estimated; modes are what it does beside that.")
-        form.addParam("symmetry", StringParam, default="C1", label="Analyse by subunit",
-                      help="The symmetry that the Gaussian model was made with (such as D7): every asymmetric unit of "
-                           "every particle gets its own coordinates. C1: the molecule as a whole.")
-        form.addParam("smoothness", FloatParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Smoothness (Å)",
-                      help="Distance over which movements and changes are alike. Empty: 4/3 of the resolution, "
-                           "up to twice in large molecules, and less where particles left out ask for that.")
-        form.addParam("follow", EnumParam, choices=_FOLLOW_WORDS, default=0, expertLevel=LEVEL_ADVANCED,
-                      label="Follow large movements",
-                      help="Conformations are followed from place to place, and the modes are theirs: a part that "
-                           "turns by any angle needs two. Tried where two modes are supported and move parts by "
-                           "more than the resolution, and kept where particles that were left out prefer it.")
-        form.addParam("check", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, label="Check poses first?",
-                      help="Stop before any work where orientations, shifts and model make no sense together.")
-        form.addParam("scratch", FolderParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Scratch folder",
-                      help="For the cropped images, on a fast disk. Analyses of the same particles share them there; "
-                           "nothing in it is needed afterwards. Empty: with the other files of this box.")
-        self._defineSeed(form)
+        add_params(form, AnalyzeConfig)
+        add_params(form, RunCommand, ["check"])
         self._defineCompute(form, gpu=True, mpi=True)
 
     def _insertAllSteps(self):
@@ -102,17 +64,11 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         self._insertFunctionStep(self.analyzeStep, arguments, inputs)
         self._insertFunctionStep(self.createOutputStep, arguments, inputs, needsGPU=False)
 
+    def _config(self) -> AnalyzeConfig:
+        return options_from_form(self, AnalyzeConfig)
+
     def _analyzeArguments(self) -> list[str]:
-        arguments = ["--method", _METHODS[self.method.get()], "--modes", self.nModes.get().strip(),
-                     "--motion" if self.motion else "--no-motion",
-                     "--occupancy" if self.occupancy else "--no-occupancy", "--seed", str(self.seed.get()),
-                     "--poses", POSES[self.poses.get()], "--follow", FOLLOW[self.follow.get()],
-                     "--symmetry", (self.symmetry.get() or "C1").strip()]
-        if self.focusMask.get() is not None:
-            arguments += ["--focus", self.focusMask.get().getFileName()]
-            arguments += ["--local-pose"] if self.localPose else []
-        given = (("--resolution", self.resolution.get()), ("--smoothness", self.smoothness.get()))
-        return arguments + [word for name, value in given if value for word in (name, str(value))]
+        return words(self._config(), leave_out=["scratch"])  # which may be elsewhere when an analysis is continued
 
     def _analysisPath(self, name: str) -> str:
         return self._getExtraPath(ANALYSIS_DIR, name)
@@ -122,17 +78,15 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
 
     def checkStep(self, inputs):
         fitted = Path(self.inputModel.get().getModelFile()).with_name("fitted.mrc")
-        Plugin.runEngine(self, "check", [self._getExtraPath("particles.star"), fitted, "--root", ".",
-                                         "--json", self._getExtraPath("check.json"),
-                                         "--plot", self._getExtraPath("check.png")])
+        Plugin.runEngine(self, "check", words(CheckCommand(
+            particles=Path(self._getExtraPath("particles.star")), map=fitted, root=Path("."),
+            json=Path(self._getExtraPath("check.json")), plot=Path(self._getExtraPath("check.png")))))
 
     def analyzeStep(self, arguments, inputs):
         folder = Path(self._getExtraPath(ANALYSIS_DIR))
-        arguments = [self._getExtraPath("particles.star"), "--model", self.inputModel.get().getModelFile(), *arguments,
-                     "--root", ".", "-o", str(folder)]
-        if self.scratch.get():
-            arguments += ["--scratch", self.scratch.get()]
-        self._runResumable("analyze", arguments, inputs, folder)
+        self._runResumable("analyze", words(AnalyzeCommand(
+            particles=Path(self._getExtraPath("particles.star")), model=Path(self.inputModel.get().getModelFile()),
+            config=self._config(), root=Path("."), output=folder)), inputs, folder)
         return [self._analysisPath("latents.star"), self._analysisPath("summary.json")]
 
     def createOutputStep(self, arguments, inputs):
@@ -162,17 +116,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         fill_motion_sets(plain, flexible, [(self._analysisPath(f["file"]), f["place"]) for f in frames], number)
         return {f"motion{number}": plain, f"motionFlex{number}": flexible}
 
-    def _checkOptions(self) -> None:
-        AnalyzeConfig(_METHODS[self.method.get()], count_or_auto(self.nModes.get(), "Number of modes"),
-                      motion=self.motion.get(), resolution=self.resolution.get() or None,
-                      occupancy=self.occupancy.get(), symmetry=self.symmetry.get() or "C1",
-                      poses=POSES[self.poses.get()], smoothness=self.smoothness.get() or None,
-                      follow=FOLLOW[self.follow.get()],
-                      local_pose=self.localPose.get() and self.focusMask.get() is not None,
-                      focus=None if self.focusMask.get() is None else Path(self.focusMask.get().getFileName()))
-
     def _validate(self):
-        errors, particles = messages_of(self._checkOptions), self.inputParticles.get()
+        errors, particles = messages_of(self._config), self.inputParticles.get()
         return errors + (messages_of(lambda: check_set(particles)) if particles is not None else [])
 
     def _warnings(self):

@@ -8,7 +8,7 @@ from pwem.objects import SetOfParticles, Volume, VolumeMask
 from pwem.protocols import EMProtocol
 from pyworkflow.constants import BETA
 from pyworkflow.protocol.constants import LEVEL_ADVANCED
-from pyworkflow.protocol.params import BooleanParam, FileParam, FloatParam, FolderParam
+from pyworkflow.protocol.params import BooleanParam, FileParam, FloatParam
 from pyworkflow.utils import Message
 
 from gmmhet.convert import (
@@ -19,9 +19,12 @@ from gmmhet.convert import (
     find_companions,
     link_map,
 )
+from gmmhet.engine.commands.input import ImportCommand
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.options import words
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
+from gmmhet.protocols.forms import add_params, values_on_form
 
 __all__ = ["ProtGmmHetImport"]
 
@@ -48,15 +51,7 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
 
     def _defineParams(self, form):
         form.addSection(label=Message.LABEL_INPUT)
-        form.addParam("particlesFile", FileParam, label="Particles file", important=True,
-                      help="Particles of a 3D refinement, with their orientations: RELION .star, cryoSPARC .cs, EMAN2 "
-                           ".lst or Xmipp .xmd.")
-        form.addParam("passthroughFile", FileParam, allowsNull=True, label="Passthrough file (cryoSPARC)",
-                      help="A further .cs file with fields of the same particles, such as their images or CTF. Empty: "
-                           "the passthrough file beside the particles is taken when there is one.")
-        form.addParam("rootFolder", FolderParam, allowsNull=True, expertLevel=LEVEL_ADVANCED, label="Project folder",
-                      help="The folder that image names in the file are relative to. Empty: they are looked for beside "
-                           "the file and in the folders above it.")
+        add_params(form, ImportCommand)
         form.addParam("findBeside", BooleanParam, default=True, label="Look for map and mask beside the particles?",
                       help="Map, half-maps and mask that RELION or cryoSPARC left beside the particles.")
         form.addParam("mapFile", FileParam, allowsNull=True, label="Consensus map",
@@ -66,10 +61,7 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
                       label="Map pixel size (Å)", help="Empty: what the header of the map says.")
 
     def _insertAllSteps(self):
-        arguments = [self.particlesFile.get(), *(["--root", self.rootFolder.get()] if self.rootFolder.get() else [])]
-        passthrough = self._passthrough()
-        if passthrough:
-            arguments += ["--passthrough", *passthrough]
+        arguments = words(self._command())
         self._insertFunctionStep(self.importStep, arguments, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, arguments, self.mapFile.get(), self.mapPixelSize.get(),
                                  self.findBeside.get(), needsGPU=False)
@@ -77,12 +69,12 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
     def _beside(self) -> Companions:
         return find_companions(self.particlesFile.get() or "")
 
-    def _passthrough(self) -> list[str]:
-        given = self.passthroughFile.get()
-        return [given] if given else [str(p) for p in self._beside().passthrough]
+    def _command(self) -> ImportCommand:
+        given = {"passthrough": self._beside().passthrough, **values_on_form(self, ImportCommand)}
+        return ImportCommand(output=Path(self._getExtraPath("particles.star")), **given)
 
     def importStep(self, arguments):
-        Plugin.runEngine(self, "import", [*arguments, "-o", self._getExtraPath("particles.star")])
+        Plugin.runEngine(self, "import", arguments)
 
     def createOutputStep(self, arguments, mapFile, mapPixelSize, findBeside):
         folder = Path(self._getExtraPath("images"))
@@ -114,8 +106,10 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
             Path(self._getExtraPath("beside.json")).write_text(json.dumps(str(error)), encoding="utf-8")
 
     def _validate(self):
-        errors = messages_of(lambda: check_particles(self.particlesFile.get(), self.rootFolder.get() or None,
-                                                     self._passthrough()))
+        if not self.particlesFile.get():
+            return []  # the form says that it is missing
+        command = self._command()
+        errors = messages_of(lambda: check_particles(command.particles, command.root, command.passthrough))
         if self.mapFile.get():
             errors += messages_of(lambda: check_map(self.mapFile.get(), self.mapPixelSize.get()))
         return errors

@@ -6,14 +6,17 @@ from pathlib import Path
 from pwem.objects import FSC, AtomStruct, Volume
 from pwem.protocols import ProtAnalysis3D
 from pyworkflow.constants import BETA
-from pyworkflow.protocol.params import FloatParam, PointerParam, StringParam
+from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import MODEL_DIR, MODEL_FILE
 from gmmhet.convert import map_file, read_fsc_curves, read_volume
-from gmmhet.engine.config import FitConfig, count_or_auto
+from gmmhet.engine.commands.stages import FitCommand
+from gmmhet.engine.config import FitConfig
+from gmmhet.engine.options import words
 from gmmhet.objects import GmmHetModel
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
+from gmmhet.protocols.forms import add_params, options_from_form
 
 __all__ = ["ProtGmmHetModel"]
 
@@ -29,7 +32,7 @@ class ModelOutputs(Enum):
 class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
     """Represent a consensus map (or an atomic model) by Gaussians: positions, amplitudes and widths.
 
-    Positions start from the density itself; nothing has to be placed by hand.
+    Positions start from the density; no manual placement is needed.
     """
 
     _label = "gaussian model"
@@ -42,36 +45,25 @@ class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
                       label="Map or atomic model",
                       help="The consensus map of the refinement, or an atomic model in its frame.")
         form.addParam("inputParticles", PointerParam, pointerClass="SetOfParticles", allowsNull=True, label="Particles",
-                      help="That are to be analysed with the model: a map of another box and pixel size over the same "
-                           "field of view is brought to theirs. Empty: the map is taken as it is.")
-        form.addParam("nGaussians", StringParam, default="auto", label="Number of Gaussians",
-                      help="auto: chosen from the volume of the molecule and the resolution.")
-        form.addParam("resolution", FloatParam, allowsNull=True, label="Resolution (Å)",
-                      help="To which the map is represented. Empty: what the map holds.")
-        form.addParam("inputMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Mask",
-                      help="Where Gaussians may be. Empty: found from the map.")
-        form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
-                      help="Point group of the map: Cn, Dn, T, O or I, in RELION's settings.")
-        self._defineSeed(form)
+                      help="Particles for the analysis: a map of another box and pixel size, but the same field of "
+                           "view, is resampled to their grid. Empty: the grid of the map.")
+        add_params(form, FitConfig)
         self._defineCompute(form, gpu=True)
 
     def _insertAllSteps(self):
         inputs = [self.inputVolume.get().getFileName(), self.inputVolume.getUniqueId()]
-        arguments = self._fitArguments()
+        arguments = self._fitArguments(inputs[0])
         self._insertFunctionStep(self.fitStep, arguments, inputs)
         self._insertFunctionStep(self.createOutputStep, arguments, inputs, needsGPU=False)
 
-    def _fitArguments(self) -> list[str]:
-        arguments = ["--n-gaussians", self.nGaussians.get().strip(), "--symmetry", self.symmetry.get(),
-                     "--seed", str(self.seed.get())]
-        if self.resolution.get():
-            arguments += ["--resolution", str(self.resolution.get())]
+    def _config(self) -> FitConfig:
+        return options_from_form(self, FitConfig)
+
+    def _fitArguments(self, source: str) -> list[str]:
         particles = self.inputParticles.get()
-        if particles is not None:
-            arguments += ["--box", str(particles.getXDim()), "--pixel-size", str(particles.getSamplingRate())]
-        if self.inputMask.get() is not None:
-            arguments += ["--mask", self.inputMask.get().getFileName()]
-        return arguments
+        grid = {} if particles is None else {"box": particles.getXDim(), "pixel_size": particles.getSamplingRate()}
+        return words(FitCommand(map=Path(source), config=self._config(), output=Path(self._modelPath(MODEL_FILE)),
+                                **grid))
 
     def _modelPath(self, name: str) -> str:
         return self._getExtraPath(MODEL_DIR, name)
@@ -79,8 +71,7 @@ class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
     def fitStep(self, arguments, inputs):
         given = self.inputVolume.get()
         source = given.getFileName() if isinstance(given, AtomStruct) else map_file(given, self._getExtraPath())
-        arguments = [source, *arguments, "-o", self._modelPath(MODEL_FILE)]
-        self._runResumable("fit", arguments, inputs, Path(self._getExtraPath(MODEL_DIR)))
+        self._runResumable("fit", self._fitArguments(source), inputs, Path(self._getExtraPath(MODEL_DIR)))
         return [self._modelPath(MODEL_FILE)]
 
     def createOutputStep(self, arguments, inputs):
@@ -94,12 +85,8 @@ class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
         self._defineSourceRelation(self.inputVolume, model)
         self._defineSourceRelation(self.inputVolume, volume)
 
-    def _checkOptions(self) -> None:
-        FitConfig(n_gaussians=count_or_auto(self.nGaussians.get(), "Number of Gaussians"),
-                  resolution=self.resolution.get() or None, symmetry=self.symmetry.get())
-
     def _validate(self):
-        return messages_of(self._checkOptions)
+        return messages_of(self._config)
 
     def _summary(self):
         if not hasattr(self, ModelOutputs.outputModel.name):

@@ -8,8 +8,7 @@ from pathlib import Path
 from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes, SetOfVolumesFlex
 from pwem.protocols import ProtFlexBase, ProtReconstruct3D
 from pyworkflow.constants import BETA
-from pyworkflow.protocol.constants import LEVEL_ADVANCED
-from pyworkflow.protocol.params import GE, EnumParam, FileParam, IntParam, PointerParam, StringParam
+from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
@@ -23,9 +22,12 @@ from gmmhet.convert import (
     read_classes,
     write_set_of_particles,
 )
-from gmmhet.engine.config import AT_POINTS, SELECTIONS, ReconstructConfig
+from gmmhet.engine.commands.stages import ReconstructCommand, ReportCommand
+from gmmhet.engine.config import ReconstructConfig
+from gmmhet.engine.options import words
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
+from gmmhet.protocols.forms import add_params, options_from_form, values_on_form
 from gmmhet.protocols.map_lines import map_lines, map_places
 
 __all__ = ["ProtGmmHetReconstruct"]
@@ -61,47 +63,22 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         form.addSection(label=Message.LABEL_INPUT)
         form.addParam("inputParticles", PointerParam, pointerClass="SetOfParticlesFlex", important=True,
                       label="Particles with coordinates", help="Made by 'motion analysis', or a subset of them.")
-        form.addParam("mode", IntParam, default=1, validators=[GE(1, error="Mode counts from 1")], label="Mode",
-                      help="The motion to go along, counted from 1.")
-        form.addParam("nMaps", IntParam, default=5, validators=[GE(1, error="Expected at least one map")],
-                      label="Number of maps")
-        form.addParam("by", EnumParam, choices=SELECTIONS, default=0, label="Particles of a map",
-                      help="bins: stretches of the coordinate with equal numbers of particles.\nclusters: of all "
-                           "coordinates together, in order along the mode.\nkernel: around points along the "
-                           "mode, each part of the molecule made of as few particles as its motion asks for.\nmotion: "
-                           "at such points, of all particles, their motion undone as the Gaussians say.")
-        points = " or ".join(f"by=={SELECTIONS.index(by)}" for by in AT_POINTS)
-        form.addParam("pointsFile", FileParam, allowsNull=True, condition=points,
-                      label="Points", help="Table (.csv) with columns latent1, latent2, ..., as 'gmmhet path' writes: "
-                                           "a map at each, whatever the number above. Empty: at places along the mode.")
-        form.addParam("inputMask", PointerParam, pointerClass="VolumeMask", allowsNull=True, label="Mask",
-                      help="Soft mask for the Fourier shell correlation. Empty: made from the map.")
-        form.addParam("symmetry", StringParam, default="C1", label="Symmetry",
-                      help="Point group applied to every map. Only where the motion itself has that symmetry.")
-        form.addParam("sharpen", StringParam, default="none", expertLevel=LEVEL_ADVANCED, label="Sharpen",
-                      help="none, auto, or a B factor in Å² (negative). Sharpened maps come beside the maps as they "
-                           "are, all by one B factor; auto takes it from their amplitudes beyond 10 Å.")
-        self._defineSeed(form)
+        add_params(form, ReconstructConfig)
         self._defineCompute(form, gpu=False, mpi=True)
 
     def _insertAllSteps(self):
         inputs = [self.inputParticles.getUniqueId(), self.inputParticles.get().getSize()]
-        arguments = self._reconstructArguments()
+        arguments = words(self._config())
         for step in (self.convertInputStep, self.reconstructStep, self.reportStep, self.createOutputStep):
             self._insertFunctionStep(step, arguments, inputs, needsGPU=False)
 
-    def _reconstructArguments(self) -> list[str]:
-        points = self._points()
-        places = ["--points", points] if points else ["--n", str(self.nMaps.get())]
-        arguments = ["--by", SELECTIONS[self.by.get()], "--mode", str(self.mode.get()), *places, "--symmetry",
-                     self.symmetry.get(), "--seed", str(self.seed.get()),
-                     f"--sharpen={(self.sharpen.get() or 'none').strip()}"]
-        mask = self.inputMask.get()
-        return arguments + (["--mask", mask.getFileName()] if mask is not None else [])
+    def _config(self) -> ReconstructConfig:
+        return options_from_form(self, ReconstructConfig)
 
-    def _points(self) -> str:
-        """The table of points; empty where none counts."""
-        return (self.pointsFile.get() or "").strip() if SELECTIONS[self.by.get()] in AT_POINTS else ""
+    def _points(self) -> Path | None:
+        """The table of points, where maps are made at them."""
+        found: Path | None = values_on_form(self, ReconstructConfig).get("points")
+        return found
 
     def getReport(self) -> str:
         """The page about the analysis."""
@@ -115,9 +92,9 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         _link(os.path.join(analysis, "analysis.npz"), folder / "analysis.npz")  # whose noise the engine takes
 
     def reconstructStep(self, arguments, inputs):
-        star, folder = self._getExtraPath("input", "particles.star"), Path(self._getExtraPath(MAPS_DIR))
-        arguments = [star, "--latents", star, *arguments, "--root", ".", "-o", str(folder)]
-        self._runResumable("reconstruct", arguments, inputs, folder)
+        star, folder = Path(self._getExtraPath("input", "particles.star")), Path(self._getExtraPath(MAPS_DIR))
+        self._runResumable("reconstruct", words(ReconstructCommand(
+            particles=star, latents=star, config=self._config(), root=Path("."), output=folder)), inputs, folder)
         return [str(folder / "summary.json"), str(folder / "classes.star")]
 
     def reportStep(self, arguments, inputs):
@@ -129,7 +106,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
                    MAPS_DIR: self._getExtraPath(MAPS_DIR)}
         for name, target in folders.items():
             _link(target, together / name)
-        Plugin.runEngine(self, "report", [str(together), "-o", self.getReport()])
+        Plugin.runEngine(self, "report", words(ReportCommand(folder=together, output=Path(self.getReport()))))
         return [self.getReport()]
 
     def createOutputStep(self, arguments, inputs):
@@ -154,8 +131,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
             self._defineSourceRelation(self.inputParticles, output)
 
     def _validate(self):
-        errors = messages_of(lambda: ReconstructConfig(SELECTIONS[self.by.get()], self.mode.get(), self.nMaps.get(),
-                                                       symmetry=self.symmetry.get(), sharpen=self.sharpen.get() or ""))
+        errors, points = messages_of(self._config), self._points()
         particles = self.inputParticles.get()
         if particles is None:
             return errors
@@ -165,7 +141,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         if not os.path.isdir(analysis):
             return [*errors, f"{analysis}: no such folder; expected the analysis that these coordinates come from"]
         known = count_modes(particles.getFirstItem())
-        errors += messages_of(lambda: check_points(self._points(), known)) if self._points() else []
+        errors += messages_of(lambda: check_points(str(points), known)) if points else []
         if self.mode.get() > known:
             errors.append(f"Mode is {self.mode.get()}; the particles have {known} coordinate(s)")
         return errors

@@ -13,14 +13,17 @@ NUMERICS = ("tensorflow", "keras", "scipy", "skimage", "sklearn", "finufft")
 
 # What each part of the plugin may import of the project, beside itself.
 ALLOWED = {
-    "plugin": ("gmmhet", "gmmhet.constants"),
+    "plugin": ("gmmhet", "gmmhet.constants", "gmmhet.engine.commands.command", "gmmhet.engine.options"),
     "constants": (),
     "bibtex": (),
     "objects": (),
     "convert": ("gmmhet.constants", "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors",
                 "gmmhet.engine.io"),
-    "protocols": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.convert", "gmmhet.engine.config",
-                  "gmmhet.engine.errors", "gmmhet.engine.export.criteria"),
+    "protocols": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.convert",
+                  "gmmhet.engine.commands.export", "gmmhet.engine.commands.input", "gmmhet.engine.commands.stages",
+                  "gmmhet.engine.commands.table", "gmmhet.engine.config", "gmmhet.engine.config.shared",
+                  "gmmhet.engine.errors", "gmmhet.engine.export.criteria", "gmmhet.engine.options",
+                  "gmmhet.engine.options.checks"),
     "viewers": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.protocols", "gmmhet.convert",
                 "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors", "gmmhet.engine.io",
                 "gmmhet.engine.landscape"),  # made for use in the viewer's process: no TensorFlow, answers at once
@@ -33,7 +36,7 @@ ALLOWED = {
 # Floors of the engine, from the ground up. A module imports from floors below its own, and from its own folder.
 STAGES = ("simulate", "check", "fitting", "analysis", "reconstruction", "landscape", "export", "report")
 FLOORS = (
-    ("errors", "conventions", "config", "progress", "settings", "wording"),  # ground: may use each other
+    ("errors", "conventions", "options", "config", "progress", "settings", "wording"),  # ground: may use each other
     ("optics",),
     ("io",),
     ("runtime", "molecule"),

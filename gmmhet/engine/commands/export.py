@@ -1,70 +1,40 @@
-"""gmmhet export on the command line."""
+"""gmmhet export: chosen particles of the original file."""
 
-import argparse
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gmmhet.engine.errors import InputError
+from gmmhet.engine.commands.command import Command, OfRefinement, Quick
+from gmmhet.engine.export.criteria import Criteria, common_ids
+from gmmhet.engine.options import OnForm, Typed, option, part, required
 
-__all__ = ["add_export", "add_passthrough"]
-
-
-def add_passthrough(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--passthrough", type=Path, nargs="+", default=[], metavar="F.cs",
-                     help="further .cs files with fields of the same particles")
+__all__ = ["ExportCommand"]
 
 
-def add_export(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("source", type=Path, metavar="RESULTS",
-                     help="latents.star or classes.star, or the folder of analyze, reconstruct or run")
-    sub.add_argument("--particles", type=Path, help="original particle file, whose rows are written (default: RESULTS)")
-    sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
-    add_passthrough(sub)
-    _add_criteria(sub)
-    sub.add_argument("--refined-poses", action="store_true", help="write the refined poses instead of the given ones")
-    sub.add_argument("--with-coordinates", action="store_true", help="add the columns of the analysis")
-    sub.add_argument("-o", "--output", type=Path, required=True, help=".star, or .cs for particles from a .cs")
-    sub.add_argument("--resume", action="store_true", help="accepted; the whole is done again, which takes seconds")
-    sub.set_defaults(command=_export)
+@dataclass(frozen=True, kw_only=True)
+class ExportCommand(Command, OfRefinement, Quick):
+    """gmmhet export."""
 
+    NAME = "export"
+    SUMMARY = "chosen particles of the original file, for the program they came from"
 
-def _add_criteria(sub: argparse.ArgumentParser) -> None:
-    group = sub.add_argument_group("which particles (all that is given has to hold)")
-    group.add_argument("--mode", type=int, help="mode of --from, --to and --confidence, from 1")
-    group.add_argument("--from", type=float, dest="low", metavar="Z", help="lowest coordinate along the mode")
-    group.add_argument("--to", type=float, dest="high", metavar="Z", help="highest coordinate along the mode")
-    group.add_argument("--class", dest="classes", metavar="N[,M]", help="classes of reconstruct")
-    group.add_argument("--ids", type=Path, nargs="+", default=[], metavar="FILE",
-                       help="text of row numbers from 1, as the report's lasso writes; of several, what is in all")
-    group.add_argument("--confidence", type=float, metavar="SD",
-                       help="largest standard deviation of the coordinate (without --mode: of every one)")
-    group.add_argument("--keep", nargs=2, metavar=("best|worst", "FRACTION"),
-                       help="share of all particles, by log-likelihood")
-    group.add_argument("--half", type=int, choices=(1, 2), help="half-set")
-    rows = group.add_mutually_exclusive_group()
-    rows.add_argument("--unexpand", action="store_true", help="of chosen rows that share an image, only the first")
-    rows.add_argument("--expanded", action="store_true", help="all chosen rows (default)")
+    source: Path = required(Path, "latents.star or classes.star, or the folder of analyze, reconstruct or run",
+                            typed=Typed(positional=True, metavar="RESULTS"))
+    particles: Path | None = option(
+        None, "original particle file, whose rows are written as they are", otherwise="RESULTS",
+        form=OnForm("Original particles file", name="originalFile",
+                    help="the .star or .cs that the particles were imported from; its chosen rows are written as they "
+                    "are. Empty: only the set and selected.star are written"))
+    criteria: Criteria = part(Criteria, "which particles (all conditions that are given have to hold)")
+    ids: tuple[Path, ...] = option(
+        (), "text files of row numbers from 1, as the lasso of the report writes them; of several, rows that are in "
+        "all", form=OnForm("Row numbers", name="idsFile"), typed=Typed(metavar="FILE"))
+    refined_poses: bool = option(False, "write the refined poses instead of the given ones",
+                                 form=OnForm("Refined poses?"))
+    with_coordinates: bool = option(False, "add the columns of the analysis")
+    output: Path = required(Path, "particle file: .star, or .cs for particles from a .cs", typed=Typed(short="-o"))
 
-
-def _export(options: argparse.Namespace) -> None:
-    from gmmhet.engine.export import Criteria, common_ids, export
-    keep, fraction = options.keep or (None, None)
-    criteria = Criteria(
-        options.mode, options.low, options.high, options.confidence, _numbers(options.classes, "--class"),
-        common_ids(options.ids) if options.ids else None, keep, _fraction(fraction), options.half,
-        options.unexpand)
-    export(options.source, options.output, criteria, particles=options.particles, root=options.root,
-           passthrough=options.passthrough, refined=options.refined_poses, coordinates=options.with_coordinates)
-
-
-def _fraction(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        raise InputError(f"--keep has the fraction {text!r}; expected a number above 0 and at most 1") from None
-
-
-def _numbers(text: str | None, label: str) -> tuple[int, ...]:
-    words = [] if text is None else text.replace(",", " ").split()
-    if not all(w.isascii() and w.isdigit() for w in words) or (text is not None and not words):
-        raise InputError(f"{label} is {text!r}; expected numbers from 0, separated by commas")
-    return tuple(int(w) for w in words)
+    def execute(self) -> None:
+        from gmmhet.engine.export import export
+        criteria = replace(self.criteria, ids=common_ids(self.ids)) if self.ids else self.criteria
+        export(self.source, self.output, criteria, particles=self.particles, root=self.root,
+               passthrough=self.passthrough, refined=self.refined_poses, coordinates=self.with_coordinates)

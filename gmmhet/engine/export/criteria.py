@@ -12,10 +12,33 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import MOST_MODES
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.options import (
+    NUMBERS,
+    Choice,
+    Choices,
+    OnForm,
+    Range,
+    Spelling,
+    Typed,
+    Where,
+    check_options,
+    option,
+)
 
 __all__ = ["Criteria", "common_ids", "read_ids"]
 
 _MOST_IDS = 1 << 31
+
+
+_KEEP = Choices([Choice("best"), Choice("worst")])
+_HALVES = Choices([Choice(1), Choice(2)])
+
+
+def _read_fraction(label: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{label} has the fraction {text!r}; expected a number above 0 and at most 1") from None
 
 
 @dataclass(frozen=True)
@@ -23,27 +46,37 @@ class Criteria:
     """gmmhet export. None, or nothing: no condition.
 
     Attributes:
-        mode: from 1; low, high: stretch of its coordinate, ends included. confidence: largest posterior standard
-            deviation, of the mode or (mode None) of every mode.
-        classes: numbers in rlnClassNumber. ids: rows of the analysed file, from 1.
-        keep: best or worst, by log-likelihood; fraction: of all particles, 0 to 1. half: 1 or 2.
-        one_an_image: of the chosen rows of one image (symmetry expansion), keep the first.
+        ids: rows of the analysed file, from 1. keep, fraction: best or worst of all particles.
+        low, high: ends included. confidence: of the mode, or (mode None) of every mode.
     """
 
-    mode: int | None = None
-    low: float | None = None
-    high: float | None = None
-    confidence: float | None = None
-    classes: tuple[int, ...] = ()
+    mode: int | None = option(
+        None, "mode of the coordinates and of their standard deviation, from 1",
+        check=Range(f"1 to {MOST_MODES}", low=1, high=MOST_MODES), form=OnForm("Mode"))
+    low: float | None = option(None, "lowest coordinate along the mode", otherwise="no limit",
+                               form=OnForm("Coordinate from"), typed=Typed(flag="--from", metavar="Z"))
+    high: float | None = option(None, "highest coordinate along the mode", otherwise="no limit",
+                                form=OnForm("Coordinate to"), typed=Typed(flag="--to", metavar="Z"))
+    confidence: float | None = option(
+        None, "largest standard deviation of the coordinate along the mode; without a mode, of every one",
+        otherwise="no limit", form=OnForm("Largest standard deviation"), typed=Typed(metavar="SD"))
+    classes: tuple[int, ...] = option((), "classes of gmmhet reconstruct",
+                                      typed=Typed(flag="--class", metavar="N[,M]", spelling=NUMBERS))
     ids: NDArray[np.int64] | None = None
-    keep: str | None = None
-    fraction: float | None = None
-    half: int | None = None
-    one_an_image: bool = False
+    keep: str | None = option(None, "best or worst of all particles by log-likelihood, and which fraction of them",
+                              otherwise="all", check=_KEEP, form=OnForm("By likelihood", nothing="all"))
+    fraction: float = option(
+        0.5, "fraction of all particles", form=OnForm("Fraction", where=Where("keep", ("best", "worst"))),
+        typed=Typed(second_of="keep", metavar="FRACTION", spelling=Spelling(_read_fraction, str)))
+    half: int | None = option(None, "half-set", otherwise="both", check=_HALVES,
+                              form=OnForm("Half-set", nothing="both"))
+    one_an_image: bool = option(
+        False, "of chosen rows that share an image (symmetry expansion), only the first",
+        form=OnForm("One row an image?", name="onePerImage", advanced=True),
+        typed=Typed(flag="--unexpand", off="--expanded"))
 
     def __post_init__(self) -> None:
-        if self.mode is not None and not 1 <= self.mode <= MOST_MODES:
-            raise InputError(f"--mode is {self.mode}; expected 1 to {MOST_MODES}")
+        check_options(self)
         stretch = self.low is not None or self.high is not None
         if stretch and self.mode is None:
             raise InputError("--from and --to belong to a mode; expected --mode")
@@ -53,12 +86,9 @@ class Criteria:
             raise InputError(f"--from is {self.low:g}, --to is {self.high:g}; expected a stretch from low to high")
         if self.confidence is not None and not self.confidence > 0:
             raise InputError(f"--confidence is {self.confidence:g}; expected a positive standard deviation")
-        if self.keep is not None and (self.keep not in ("best", "worst") or self.fraction is None
-                                      or not 0 < self.fraction <= 1):
+        if self.keep is not None and not 0 < self.fraction <= 1:
             raise InputError(f"--keep is {self.keep} {self.fraction}; expected best or worst, and a fraction above 0 "
                              "and at most 1")
-        if self.half not in (None, 1, 2):
-            raise InputError(f"--half is {self.half}; expected 1 or 2")
 
     def words(self) -> list[str]:
         """Each condition in words."""

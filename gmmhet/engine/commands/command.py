@@ -1,0 +1,72 @@
+"""What every command is: its options, and what it does with them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from gmmhet.engine.options import Content, OnForm, Typed, bookkeeping, option
+
+__all__ = ["Command", "OfProject", "OfRefinement", "Process", "Quick"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(ABC):
+    """A command with its options; a subclass is an options class (see gmmhet.engine.options).
+
+    Attributes:
+        NAME: as typed. SUMMARY: in one line. KERNELS: ranks of an MPI job load the numerical kernels at the start, all
+            at the same time.
+    """
+
+    NAME: ClassVar[str]
+    SUMMARY: ClassVar[str]
+    KERNELS: ClassVar[bool] = False
+
+    @abstractmethod
+    def execute(self) -> None:
+        """Do it.
+
+        Raises:
+            InputError: bad input.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """How the process runs: options of every command."""
+
+    threads: int | None = bookkeeping(None, "processor threads of a process", otherwise="all, or a rank's share")
+    gpu: str | None = bookkeeping(None, "GPU numbers with commas between, or none; ranks of an MPI job share them out",
+                                  otherwise="those that TensorFlow finds")
+    error_file: Path | None = bookkeeping(None, "also write the message about bad input to this file",
+                                          otherwise="standard error only")
+    verbose: bool = bookkeeping(False, "log more", typed=Typed(short="-v"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quick:
+    """Commands that take seconds and leave no checkpoints."""
+
+    resume: bool = bookkeeping(False, "accepted for uniformity; the command, which takes seconds, starts again")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfProject:
+    """Commands that read images."""
+
+    root: Path | None = option(
+        None, "project folder that image names are relative to", otherwise="the folder of the particle file, and those "
+        "above it", form=OnForm("Project folder", name="rootFolder", advanced=True, content=Content.FOLDER))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRefinement(OfProject):
+    """Commands that read particle files of other programs."""
+
+    passthrough: tuple[Path, ...] = option(
+        (), "further .cs files of cryoSPARC with fields of the same particles",
+        form=OnForm("Passthrough file (cryoSPARC)", name="passthroughFile",
+                    help="a further .cs file with fields of the same particles, such as their images or CTF. Empty: "
+                    "the passthrough file beside the particles, if there is one"),
+        typed=Typed(metavar="F.cs"))

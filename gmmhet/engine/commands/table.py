@@ -1,0 +1,15 @@
+"""All commands of gmmhet, in the order of the help."""
+
+from gmmhet.engine.commands.command import Command
+from gmmhet.engine.commands.export import ExportCommand
+from gmmhet.engine.commands.input import CheckCommand, ImportCommand, SimulateCommand
+from gmmhet.engine.commands.landscape import MapCommand, MovieCommand, PathCommand
+from gmmhet.engine.commands.stages import AnalyzeCommand, FitCommand, ReconstructCommand, ReportCommand, RunCommand
+
+__all__ = ["COMMANDS", "DESCRIPTION"]
+
+DESCRIPTION = ("Motions and changes of a molecule in single-particle cryo-EM data. Lengths are Angstrom, angles "
+               "degrees.")
+COMMANDS: dict[str, type[Command]] = {command.NAME: command for command in (
+    SimulateCommand, ImportCommand, CheckCommand, FitCommand, AnalyzeCommand, ReconstructCommand, MapCommand,
+    PathCommand, MovieCommand, ExportCommand, ReportCommand, RunCommand)}

@@ -1,0 +1,118 @@
+"""Options of gmmhet analyze."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gmmhet.engine.config.limits import MOST_MODES
+from gmmhet.engine.config.shared import Resumable, Seeded
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.options import (
+    COUNT_OR_AUTO,
+    POSITIVE,
+    Choice,
+    Choices,
+    Content,
+    OnForm,
+    Range,
+    Typed,
+    Where,
+    bookkeeping,
+    check_options,
+    option,
+    point_group,
+)
+
+__all__ = ["AnalyzeConfig"]
+
+_METHOD = Choices([
+    Choice("likelihood", help="modes by maximum likelihood, with noise, contrast and pose errors estimated"),
+    Choice("gradient-pca", help="the published single-step method (principal components of the gradients of the "
+           "score), for comparison"),
+])
+_POSES = Choices([
+    Choice("auto", "integrate out", "errors of the given poses are estimated with the modes and integrated out"),
+    Choice("exact", "none, they are exact", "the given poses have no errors: faster, for simulated data"),
+    Choice("refine", "integrate out and correct", "as auto, and corrected poses are written, which maps then use"),
+])
+_FOLLOW = Choices([
+    Choice("auto", "where it raises the held-out likelihood",
+           "where it raises the held-out likelihood, tried where two modes are significant and displacements exceed "
+           "the resolution"),
+    Choice("yes", "always"), Choice("no", "never"),
+])
+
+
+@dataclass(frozen=True)
+class AnalyzeConfig(Seeded, Resumable):
+    """gmmhet analyze."""
+
+    method: str = option("likelihood", "method", check=_METHOD, form=OnForm("Method"))
+    modes: int | None = option(
+        None, "number of modes", otherwise="by held-out likelihood",
+        check=Range("a positive number", above=0, high=MOST_MODES, says_high=f"at most {MOST_MODES}"),
+        form=OnForm("Number of modes", name="nModes"), typed=Typed(spelling=COUNT_OR_AUTO))
+    resolution: float | None = option(None, "resolution to which the images are used", unit="Å",
+                                      otherwise="that of the model", check=POSITIVE, form=OnForm("Resolution"))
+    motion: bool = option(True, "displacements of the Gaussians", form=OnForm("Movements?"))
+    occupancy: bool = option(True, "changes of the Gaussians' amplitudes: density that is absent from part of the "
+                             "particles", form=OnForm("Occupancy changes?"))
+    poses: str = option("auto", "errors of the given poses", check=_POSES, form=OnForm("Errors of the poses"),
+                        typed=Typed(shorthands=(("--refine-poses", "refine"),)))
+    focus: Path | None = option(
+        None, "mask (.mrc): only Gaussians inside it move, the rest is rigid", otherwise="everything may move",
+        form=OnForm("Focus mask", name="focusMask", content=Content.MASK))
+    local_pose: bool = option(
+        False, "estimate a rigid-body shift and rotation of the part in focus for every particle; modes are changes "
+        "beyond it", form=OnForm("Local rigid-body pose?", where=Where("focus")), typed=Typed(off="--no-local-pose"))
+    symmetry: str = option(
+        "C1", "symmetry of the Gaussian model: every asymmetric unit of every particle gets coordinates of its own; "
+        "C1: the molecule as a whole", check=point_group, form=OnForm("Analyse by subunit"))
+    smoothness: float | None = option(
+        None, "correlation length of displacements and of amplitude changes", unit="Å",
+        otherwise="4/3 of the resolution, up to twice the resolution in large molecules, shorter where this raises the "
+        "held-out likelihood", check=POSITIVE, form=OnForm("Smoothness", advanced=True))
+    follow: str = option(
+        "auto", "large motions: linearise again along the path; a part that turns by any angle needs two modes",
+        check=_FOLLOW, form=OnForm("Linearise large motions again", advanced=True))
+    scratch: Path | None = bookkeeping(
+        None, "folder for the cropped images, on a fast disk; analyses of the same particles share them, and nothing "
+        "in it is needed afterwards", otherwise="the output folder",
+        form=OnForm("Scratch folder", advanced=True, content=Content.FOLDER))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        self._check_symmetry()
+        if self.local_pose and self.focus is None:
+            raise InputError("--local-pose is given without --focus; expected the mask of the part that moves as "
+                             "a body")
+        self._check_method()
+        self._check_follow()
+        if not (self.motion or self.occupancy):
+            raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
+
+    def _check_symmetry(self) -> None:
+        if self.symmetry != "C1" and (self.method != "likelihood" or self.local_pose):
+            other = "--local-pose" if self.local_pose else f"--method {self.method}"
+            raise InputError(f"--symmetry {self.symmetry} and {other} are both given; expected one of them: subunits "
+                             "are analysed by the likelihood method, without local poses")
+
+    def _check_method(self) -> None:
+        refused = {"--focus": self.focus is not None, "--poses refine": self.poses == "refine",
+                   "--smoothness": self.smoothness is not None, "--follow yes": self.follow == "yes"}
+        if self.method == "gradient-pca" and any(refused.values()):
+            other = next(name for name, given in refused.items() if given)
+            raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "
+                             "method alone can do that")
+
+    def _check_follow(self) -> None:
+        others = {f"--symmetry {self.symmetry}": self.symmetry != "C1", "--local-pose": self.local_pose,
+                  "--no-motion": not self.motion}
+        if self.follow == "yes" and any(others.values()):
+            other = next(name for name, given in others.items() if given)
+            raise InputError(f"--follow yes and {other} are both given; expected one of them: movements of the whole "
+                             "or of a part in focus are followed")
+
+    def correlation_lengths(self, resolution: float) -> tuple[float, ...]:
+        """Of the smooth fields, Angstrom, the one to be preferred first; resolution: of the analysis."""
+        return (4 / 3 * resolution, 5 / 3 * resolution, 2 * resolution) if self.smoothness is None else (
+            self.smoothness,)

@@ -1,0 +1,29 @@
+"""Options of gmmhet fit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gmmhet.engine.config.shared import Seeded
+from gmmhet.engine.options import COUNT_OR_AUTO, POSITIVE, Content, OnForm, Typed, check_options, option, point_group
+
+__all__ = ["FitConfig"]
+
+
+@dataclass(frozen=True)
+class FitConfig(Seeded):
+    """gmmhet fit."""
+
+    n_gaussians: int | None = option(
+        None, "number of Gaussians", otherwise="from the volume of the molecule and the resolution", check=POSITIVE,
+        form=OnForm("Number of Gaussians"), typed=Typed(spelling=COUNT_OR_AUTO))
+    resolution: float | None = option(
+        None, "resolution of the Gaussian model", unit="Å", otherwise="that of the map", check=POSITIVE,
+        form=OnForm("Resolution"))
+    mask: Path | None = option(
+        None, "mask (.mrc) in which Gaussians may be, on the grid of the map", otherwise="made from the map",
+        form=OnForm("Mask", name="inputMask", content=Content.MASK))
+    symmetry: str = option("C1", "point group of the map: Cn, Dn, T, O or I, oriented as in RELION", check=point_group,
+                           form=OnForm("Symmetry"))
+
+    def __post_init__(self) -> None:
+        check_options(self)

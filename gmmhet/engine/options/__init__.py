@@ -1,0 +1,44 @@
+"""Options of the commands: each is described once, and command line, forms, checks and documents are made from it."""
+
+from gmmhet.engine.options.checks import (
+    COUNT_OR_AUTO,
+    NOT_NEGATIVE,
+    NUMBERS,
+    POSITIVE,
+    SEED,
+    Choice,
+    Choices,
+    Range,
+    point_group,
+)
+from gmmhet.engine.options.declared import (
+    REQUIRED,
+    Declared,
+    OptionsClass,
+    check_options,
+    flag_of,
+    options_of,
+    options_with_parts,
+    parts_of,
+    result_options,
+)
+from gmmhet.engine.options.description import (
+    Content,
+    Level,
+    OnForm,
+    Spelling,
+    Typed,
+    Where,
+    bookkeeping,
+    option,
+    part,
+    required,
+)
+from gmmhet.engine.options.words import build, for_result, words
+
+__all__ = [
+    "COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "REQUIRED", "SEED", "Choice", "Choices", "Content",
+    "Declared", "Level", "OnForm", "OptionsClass", "Range", "Spelling", "Typed", "Where", "bookkeeping", "build",
+    "check_options", "flag_of", "for_result", "option", "options_of", "options_with_parts", "part", "parts_of",
+    "point_group", "required", "result_options", "words",
+]
