@@ -39,7 +39,7 @@ def density_at(analysis: Analysis, points: ArrayLike) -> tuple[Array, NDArray[np
     Args:
         points: [P, K], or fewer coordinates each, as in :func:`map_at`.
     Returns:
-        density [P] relative to its maximum over the particles, and populated [P]: whether particles are there.
+        density [P] relative to its maximum over the particles, and whether particles are there, populated [P].
     Raises:
         InputError: as in :func:`map_at`.
     """
