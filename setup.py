@@ -51,7 +51,7 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["gmmhet", "gmmhet.*"]),
     package_data={
-        "gmmhet": ["protocols.conf", "*.png", "templates/*.json.template"],
+        "gmmhet": ["py.typed", "protocols.conf", "*.png", "templates/*.json.template"],
         "gmmhet.engine.report": ["*.js", "*.css"],
     },
     install_requires=ENGINE + ([] if TENSORFLOW == "none" else [f"{TENSORFLOW}>=2.19,<2.22"]),

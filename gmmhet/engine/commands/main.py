@@ -1,4 +1,4 @@
-"""The command line; see DESIGN: a stable contract. Exit status 0 done, 2 bad input, 1 anything else."""
+"""The command line, whose options and files are stable. Exit status 0 done, 2 bad input, 1 anything else."""
 
 import argparse
 import contextlib

@@ -1,5 +1,5 @@
 """The published single-step method: principal components of the particles' gradient vectors, and the position
-along each that fits a particle best (Chen 2018, as in DESIGN section 1)."""
+along each that fits a particle best (Chen 2018; docs/method.rst, "Single-step method")."""
 
 from dataclasses import dataclass
 from typing import Any

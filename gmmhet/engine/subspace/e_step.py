@@ -7,13 +7,13 @@ Gauss-Newton step from the given t and the Laplace approximation there: with L t
 
     (L^T L + P) delta = L^T r - P (t - t0),     covariance M = (L^T L + P)^-1,     P the precision of the prior
 
-(DESIGN: E step; poses and contrast are nuisances of the same solve). The M step's gradient is that of the marginal
-likelihood: z_k a - s J^T T L M_k for mode k, with a, the gradient of the consensus, the mean of J^T T s r over the
-posterior of t. Of that mean only what the pose (and what follows it of z and s) brings is kept beside the value at
-the best t: the part of z alone comes out of sums over few particles with large M, and adds more noise than it
-removes. It is the mean over a pair of points, t + e and t - e, e the root of the poses' covariance times random
-signs, with the residuals found there: to take them from L alone would leave the blur of the images by the poses out
-of their mean, and Gaussians would come out too wide.
+(docs/method.rst, "E step"; poses and contrast are nuisance parameters of the same solve). The M step's gradient is
+that of the marginal likelihood: z_k a - s J^T T L M_k for mode k, with a, the gradient of the consensus, the mean of
+J^T T s r over the posterior of t. Of that mean only what the pose (and what follows it of z and s) brings is kept
+beside the value at the best t: the part of z alone comes out of sums over few particles with large M, and adds more
+noise than it removes. It is the mean over a pair of points, t + e and t - e, e the root of the poses' covariance
+times random signs, with the residuals found there: to take them from L alone would leave the blur of the images by
+the poses out of their mean, and Gaussians would come out too wide.
 """
 
 from typing import Any, NamedTuple

@@ -16,8 +16,9 @@ def first_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensem
                 ) -> tuple[SubspaceModel, NDArray[np.float64]]:
     """Modes from the debiased covariance of the particles' gradients.
 
-    E[g g^T] = H S H + H (DESIGN section 3), so (E[g g^T] - H), whitened by H on both sides, holds S. They are sought
-    among the estimator's ``seek`` directions, from which rigid movements are left out where the poses may be in error.
+    E[g g^T] = H S H + H (docs/method.rst, "First modes"), so (E[g g^T] - H), whitened by H on both sides, holds S. They
+    are sought among the estimator's ``seek`` directions, from which rigid movements are left out where the poses may be
+    in error.
 
     Args:
         still: particles with their best pose and contrast under the model without modes.

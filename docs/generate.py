@@ -1,0 +1,162 @@
+"""Pages that are made from the code: settings of the method, commands, protocols.
+
+    python docs/generate.py FOLDER
+
+The build of the documentation does it by itself.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import gmmhet.engine  # noqa: E402
+from gmmhet.engine.settings import described  # noqa: E402
+
+SETTINGS = """\
+Settings of the method
+======================
+
+The numbers that steer an estimate, with unit, reason and origin. They are fields of frozen classes in the
+``settings.py`` of each folder of the engine; this page is made from them. An origin says what set the number: a
+formula, a published source, a measurement, or that it was chosen and not measured.
+"""
+
+
+def write_pages(folder: Path) -> None:
+    """Write settings.rst, commands.rst and protocols.rst; files that would not change are left alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("settings.rst", settings_page()), ("commands.rst", commands_page()),
+                       ("protocols.rst", protocols_page())):
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def settings_page() -> str:
+    """A table for each settings class of the engine."""
+    parts = [SETTINGS]
+    for module in _settings_modules():
+        classes = list(_instances(module))
+        if classes:
+            parts.append(_heading(module.__name__.removeprefix("gmmhet.engine.").removesuffix(".settings"), "-"))
+            parts += [_settings_table(instance) for instance in classes]
+    return "\n".join(parts)
+
+
+def _settings_modules() -> Iterator[ModuleType]:
+    """The settings.py of every folder of the engine, in the order of their names."""
+    for found in pkgutil.walk_packages(gmmhet.engine.__path__, "gmmhet.engine."):
+        if found.name.endswith(".settings") and found.name != "gmmhet.engine.settings":
+            yield importlib.import_module(found.name)
+
+
+def _instances(module: ModuleType) -> Iterator[Any]:
+    """Instances of the settings classes that a module defines, each once."""
+    seen: set[int] = set()
+    for value in vars(module).values():
+        own = dataclasses.is_dataclass(value) and not isinstance(value, type) and (
+            type(value).__module__ == module.__name__)
+        if own and id(value) not in seen:
+            seen.add(id(value))
+            yield value
+
+
+def _settings_table(instance: Any) -> str:
+    cls = type(instance)
+    lines = [_heading(cls.__name__, "~"), inspect.cleandoc(cls.__doc__ or ""), "", ".. list-table::",
+             "   :header-rows: 1", "   :widths: 22 12 12 34 20", ""]
+    rows = [("Setting", "Value", "Unit", "Reason", "Origin")]
+    rows += [(f"``{d.name}``", _value(d.value), _plain(d.unit), _plain(d.reason), _plain(d.origin))
+             for d in described(instance)]
+    for row in rows:
+        lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
+    return "\n".join([*lines, ""])
+
+
+def _value(value: Any) -> str:
+    """A number, or several, as it would be typed."""
+    if isinstance(value, float):
+        return f"``{value:.6g}``"
+    if isinstance(value, tuple):
+        return ", ".join(_value(v) for v in value)
+    return f"``{value!r}``"
+
+
+def _plain(text: str) -> str:
+    """Text in which nothing is markup."""
+    return "".join("\\" + c if c in "\\*`|_" else c for c in text)
+
+
+def _heading(text: str, line: str) -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def commands_page() -> str:
+    """From the table of options; from --help where the program has no such module."""
+    made = _output_of("gmmhet.engine.commands.reference")
+    return made if made is not None else _help_page()
+
+
+def protocols_page() -> str:
+    """From the protocols' forms; their names and first lines where the package has no such module."""
+    made = _output_of("gmmhet.protocols.reference")
+    return made if made is not None else _protocol_list()
+
+
+def _output_of(module: str) -> str | None:
+    """What a module of the package prints when it is run; None where there is none."""
+    if not (ROOT / Path(*module.split("."))).with_suffix(".py").is_file():
+        return None
+    return _run("-m", module)
+
+
+def _run(*arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "110"}
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)}: exit status {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+def _help_page() -> str:
+    from gmmhet.engine.commands.main import _parser
+    (subparsers,) = (a for a in _parser()._actions if a.choices and a.metavar == "COMMAND")
+    parts = [_heading("Command reference", "=")]
+    for name in subparsers.choices or ():
+        text = _run("-m", "gmmhet.engine", str(name), "--help")
+        parts += [_heading(f"gmmhet {name}", "-"), "::\n", *("    " + line for line in text.splitlines()), ""]
+    return "\n".join(parts)
+
+
+def _protocol_list() -> str:
+    import ast
+    parts = [_heading("Protocol reference", "=")]
+    for path in sorted((ROOT / "gmmhet" / "protocols").glob("protocol_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name.startswith("Prot"):
+                parts += [_heading(node.name, "-"), ast.get_docstring(node) or "", ""]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write the pages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    write_pages(parser.parse_args().folder)
+
+
+if __name__ == "__main__":
+    main()
