@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from gmmhet.engine.conventions import electron_wavelength, matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.cryosparc_records import read_records
-from gmmhet.engine.io.grouping import checked_optics, distinct_rows
+from gmmhet.engine.io.grouping import checked_defocus, checked_optics, distinct_rows
 from gmmhet.engine.io.layout import converted_particles
-from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
+from gmmhet.engine.io.particles import IMAGE_SIGN, Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks
 from gmmhet.engine.optics.aberrations import cryosparc_aberrations, odd_phase
 
@@ -25,6 +25,7 @@ _LOG = logging.getLogger("gmmhet")
 _NOTED_PHASE = 0.3  # radians, which lowers the amplitude of a map by 5 per cent
 _BLOB = ("blob/path", "blob/idx", "blob/shape", "blob/psize_A")
 _CTF = ("ctf/accel_kv", "ctf/cs_mm", "ctf/amp_contrast", "ctf/df1_A", "ctf/df2_A", "ctf/df_angle_rad")
+_PLACE = ("location/center_x_frac", "location/center_y_frac", "location/micrograph_shape")
 _ODD_AND_EVEN = {"ctf/tilt_A": 2, "ctf/trefoil_A": 2, "ctf/tetra_A": 4, "ctf/anisomag": 4}
 
 
@@ -44,17 +45,22 @@ def read_cryosparc(path: str | os.PathLike[str], *, root: str | os.PathLike[str]
         InputError: one line naming the file, the row, the value and what was expected.
     """
     source = Path(path)
-    records = read_records(source, [Path(p) for p in passthrough])
+    records, origin = read_records(source, [Path(p) for p in passthrough])
     _require(records, source)
     names, *places = _places(records, source)
-    poses = _Poses(records, source)
+    poses = _Poses(records, source, origin)
     optics = _optics(records, source)
     _warn_of_signs(optics[0], source)
+    defocus = _defocus(records, source)
+    if defocus is not None:
+        checked_defocus(source, defocus, "ctf/df1_A")
+    signs = _image_signs(records, source)
+    columns = _extra_columns(records) | ({} if signs is None else {IMAGE_SIGN: signs})
     return converted_particles(
         source, names, located_stacks(names, source, root, images), (places[0], places[1]),
-        (poses.angles, poses.origins), _defocus(records, source), optics, poses.half_sets(),
-        micrograph_indices(_micrographs(records), len(records)), located=images, records=records,
-        columns=_extra_columns(records))
+        (poses.angles, poses.origins), defocus, optics, poses.half_sets(),
+        micrograph_indices(_micrographs(records), len(records)), located=images, records=records, columns=columns,
+        coordinates=_coordinates(records), signs=signs)
 
 
 def _names(records: NDArray[np.void]) -> tuple[str, ...]:
@@ -118,9 +124,12 @@ class _Poses:
         angles: [n, 3] degrees. origins: [n, 2] Angstrom.
     """
 
-    def __init__(self, records: NDArray[np.void], source: Path) -> None:
+    def __init__(self, records: NDArray[np.void], source: Path, origin: Mapping[str, Path]) -> None:
         self._records, self._source = records, source
-        self._classes = posed_by(records.dtype)
+        self._classes = posed_by(records.dtype, origin)
+        file = origin.get(f"{self._classes[0][0]}/pose", source)
+        if len(set(origin.values())) > 1:
+            _LOG.info("%s: poses are %s of %s", source, self._classes[0][0], file)
         self._choice = np.zeros(len(records), np.int64)
         if len(self._classes) > 1:
             self._choice = np.stack([self._of(c, "class_posterior") for c in self._classes]).argmax(axis=0)
@@ -159,10 +168,19 @@ class _Poses:
         return 1 + split.astype(np.int64) if np.ptp(split) > 0 else np.zeros(len(split), np.int64)
 
 
-def posed_by(kind: np.dtype[np.void]) -> list[tuple[str, int | None]]:
-    """Groups of fields that hold a 3D pose, and for those of several classes in one field, which of them."""
+def posed_by(kind: np.dtype[np.void], origin: Mapping[str, Path] | None = None) -> list[tuple[str, int | None]]:
+    """Groups of fields that hold a 3D pose, and for those of several classes in one field, which of them.
+
+    Args:
+        origin: the file that each field is from, in the order in which they were given: the first that has a pose of
+            any kind poses the particles.
+    """
     names = kind.names or ()
     groups = [n.removesuffix("/pose") for n in names if n.endswith("/pose") and not n.startswith("alignments2D")]
+    if origin is not None:
+        first = next((path for path in dict.fromkeys(origin.values())
+                      if any(origin.get(f"{g}/pose") == path for g in groups)), None)
+        groups = [g for g in groups if origin.get(f"{g}/pose") == first]
     if "alignments3D" in groups:
         return [("alignments3D", None)]
     if "alignments3D_multi" in groups:
@@ -188,8 +206,9 @@ def _optics(records: NDArray[np.void], source: Path) -> tuple[tuple[Optics, ...]
         voltage = voltage + 300.0  # of no effect without a defocus
     words = [f"row {r + 1}" for r in rows]
     size = single["blob/psize_A"][rows]
-    checked_optics(source, words, {"voltage": (voltage, "ctf/accel_kv"), "amplitude contrast": (
-        contrast, "ctf/amp_contrast"), "pixel size": (size, "blob/psize_A")})
+    checked_optics(source, words, {
+        "voltage": (voltage, "ctf/accel_kv"), "spherical aberration": (spherical, "ctf/cs_mm"),
+        "amplitude contrast": (contrast, "ctf/amp_contrast"), "pixel size": (size, "blob/psize_A")})
     tilt, trefoil, tetrafoil, anisotropy = (several[c][rows] for c in _ODD_AND_EVEN)
     optics = tuple(
         Optics(f"exposureGroup{int(group[r])}", float(voltage[i]), float(spherical[i]), float(contrast[i]),
@@ -214,7 +233,8 @@ def _warn_of_signs(optics: Sequence[Optics], source: Path) -> None:
 
 def _warn_of_shifts(records: NDArray[np.void], source: Path) -> None:
     if "ctf/shift_A" in _names(records):
-        most = np.abs(_floats(records, "ctf/shift_A", source, 2)).max()
+        values = records["ctf/shift_A"]
+        most = float(np.nan_to_num(np.abs(values)).max()) if values.dtype.kind in "fiu" else 0.0
         if most > 0:
             _LOG.warning("%s: ctf/shift_A, up to %.2f A, is not used", source, most)
 
@@ -235,6 +255,29 @@ def _micrographs(records: NDArray[np.void]) -> NDArray[Any] | None:
     return None
 
 
+def _coordinates(records: NDArray[np.void]) -> NDArray[np.float64] | None:
+    """[n, 2] x, y in pixels of the micrograph; None where the file has none."""
+    names = _names(records)
+    if any(f not in names or records[f].dtype.kind not in "fiu" for f in _PLACE) or (
+            records[_PLACE[2]].shape[1:] != (2,)):
+        return None
+    shape = records[_PLACE[2]].astype(np.float64)  # y, x
+    return np.stack([records[_PLACE[0]] * shape[:, 1], records[_PLACE[1]] * shape[:, 0]], axis=1)
+
+
+def _image_signs(records: NDArray[np.void], source: Path) -> NDArray[np.int64] | None:
+    """[n] 1 or -1 where blob/sign differs between particles: the sign that gives all images one contrast."""
+    if "blob/sign" not in _names(records) or records["blob/sign"].dtype.kind not in "fiu":
+        return None
+    values = records["blob/sign"].reshape(len(records), -1)[:, 0]
+    if not np.isin(values, (-1, 1)).all() or not np.any(values != values[0]):
+        return None
+    signs = values.astype(np.int64)
+    _LOG.info("%s: %d of %d images have the other sign of contrast (blob/sign) and are multiplied by -1", source,
+              int((signs < 0).sum()), len(signs))
+    return signs
+
+
 def _extra_columns(records: NDArray[np.void]) -> dict[str, NDArray[Any]]:
     """Columns of RELION that have no part in the model but that its users want to find again."""
     names = _names(records)
@@ -242,11 +285,9 @@ def _extra_columns(records: NDArray[np.void]) -> dict[str, NDArray[Any]]:
     name = "location/micrograph_path"
     if name in names and records[name].dtype.kind in "SU" and (_bytes(records[name]) != b"").all():
         out["rlnMicrographName"] = _bytes(records[name])
-    fields = ("location/center_x_frac", "location/center_y_frac", "location/micrograph_shape")
-    if all(f in names and records[f].dtype.kind in "fiu" for f in fields) and records[fields[2]].shape[1:] == (2,):
-        shape = records["location/micrograph_shape"].astype(np.float64)  # y, x
-        out["rlnCoordinateX"] = records["location/center_x_frac"] * shape[:, 1]
-        out["rlnCoordinateY"] = records["location/center_y_frac"] * shape[:, 0]
+    coordinates = _coordinates(records)
+    if coordinates is not None:
+        out["rlnCoordinateX"], out["rlnCoordinateY"] = coordinates.T
     if "uid" in names:
         out["gmmhetCryosparcUid"] = records["uid"]
     return out

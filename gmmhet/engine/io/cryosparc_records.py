@@ -1,6 +1,7 @@
 """Files of cryoSPARC (.cs) as structured arrays: read, joined by uid, written."""
 
 import ast
+import logging
 import os
 import struct
 import warnings
@@ -17,14 +18,19 @@ from gmmhet.engine.io.safe_writing import replacing
 
 __all__ = ["read_records", "with_fields", "write_records"]
 
+_LOG = logging.getLogger("gmmhet")
 _UID = "uid"
+_COMPARED = ("alignments", "blob/", "ctf/")  # groups of fields that are used
+_ROUNDING = 1e-5  # of single precision, written and read again
 _LONGEST_HEADER = 1 << 20
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, SyntaxError, EOFError, OSError, struct.error,
                MemoryError, RecursionError, OverflowError)
 
 
-def read_records(source: Path, passthrough: Sequence[Path] = ()) -> NDArray[np.void]:
-    """Rows of a .cs file with the fields of further ones.
+def read_records(source: Path, passthrough: Sequence[Path] = ()) -> tuple[NDArray[np.void], dict[str, Path]]:
+    """Rows of a .cs file with the fields of further ones, and the file that each field is from.
+
+    A field that several files have is that of the first of them; where their values differ, a warning says so.
 
     Raises:
         InputError: no such file, another format, no rows, or a particle that a passthrough file does not have.
@@ -32,9 +38,10 @@ def read_records(source: Path, passthrough: Sequence[Path] = ()) -> NDArray[np.v
     records = _load(source)
     if len(records) == 0:
         raise InputError(f"{source}: no particles; expected at least one row")
+    origin = dict.fromkeys(records.dtype.names or (), source)
     for other in passthrough:
-        records = _joined(records, _load(other), source, other)
-    return records
+        records = _joined(records, _load(other), origin, source, other)
+    return records, origin
 
 
 def _load(path: Path) -> NDArray[np.void]:
@@ -75,8 +82,9 @@ def _header(handle: BinaryIO) -> tuple[np.dtype[np.void], tuple[int, ...]]:
     return kind, shape
 
 
-def _joined(records: NDArray[np.void], other: NDArray[np.void], source: Path, path: Path) -> NDArray[np.void]:
-    """The first array's rows with the fields that only the second has."""
+def _joined(records: NDArray[np.void], other: NDArray[np.void], origin: dict[str, Path], source: Path, path: Path,
+            ) -> NDArray[np.void]:
+    """The first array's rows with the fields that only the second has, which are added to ``origin``."""
     for names, file in ((records.dtype.names, source), (other.dtype.names, path)):
         if _UID not in (names or ()):
             raise InputError(f"{file}: no field uid; expected one, by which files are joined")
@@ -90,8 +98,34 @@ def _joined(records: NDArray[np.void], other: NDArray[np.void], source: Path, pa
     if len(np.unique(sorted_uids)) != len(sorted_uids):
         raise InputError(f"{path}: a uid stands twice; expected each particle once")
     present = set(records.dtype.names or ())
-    added = {n: other[n][order[place]] for n in other.dtype.names or () if n not in present}
+    rows = order[place]
+    _name_differences(records, other[rows], origin, path)
+    added = {n: other[n][rows] for n in other.dtype.names or () if n not in present}
+    origin |= dict.fromkeys(added, path)
     return with_fields(records, added)
+
+
+def _name_differences(records: NDArray[np.void], other: NDArray[np.void], origin: Mapping[str, Path], path: Path,
+                      ) -> None:
+    """Warn of fields whose values differ in a further file, and say whose are used."""
+    differing: dict[Path, list[str]] = {}
+    for name in other.dtype.names or ():
+        if name in origin and name.startswith(_COMPARED) and not _equal(records[name], other[name]):
+            differing.setdefault(origin[name], []).append(name)
+    for used, names in differing.items():
+        first = records[names[0]], other[names[0]]
+        count = sum(not _equal(a, b) for a, b in zip(*first, strict=True))
+        _LOG.warning("%s: %s differ%s from %s in %d of %d particles; the values of %s are used", path,
+                     ", ".join(names), "s"[:len(names) == 1], used, count, len(records), used)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    a, b = np.asarray(one), np.asarray(other)
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind == "f" and b.dtype.kind in "fiu":
+        return bool(np.allclose(a, b, rtol=_ROUNDING, atol=_ROUNDING, equal_nan=True))
+    return bool(np.array_equal(a, b))
 
 
 def with_fields(records: NDArray[np.void], added: Mapping[str, NDArray[Any]]) -> NDArray[np.void]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.grouping import checked_optics, distinct_rows
+from gmmhet.engine.io.grouping import checked_defocus, checked_optics, distinct_rows
 from gmmhet.engine.io.hdf import HdfStack
 from gmmhet.engine.io.layout import converted_particles
 from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
@@ -32,7 +32,7 @@ _ROTATION_TOLERANCE = 1e-3  # EMAN2 writes six digits
 
 def is_lst(first: bytes) -> bool:
     """Whether a file that begins so is a .lst file."""
-    return first.startswith((b"#LSX", b"#LST"))
+    return first.removeprefix(b"\xef\xbb\xbf").startswith((b"#LSX", b"#LST"))
 
 
 def read_eman(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None, images: bool = True,
@@ -61,6 +61,8 @@ def read_eman(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | No
     box = int(open_stack(stacks[0]).shape[-1]) if images else 0
     size = _pixel_sizes(told, ctf, rows)
     groups, kind, defocus = _optics(ctf, size, box, _flipped(names, source)[stack_index], source)
+    if defocus is not None:
+        checked_defocus(source, defocus, "defocus (times 10,000)")
     poses = matrix_to_euler(matrices[:, :, :3]), -matrices[:, :2, 3] * size[:, None]
     micrograph = micrograph_indices([r.stack for r in rows] if len(names) > 1 else None, len(rows))
     return converted_particles(source, list(names), stacks, (stack_index, slice_index), poses, defocus, (groups, kind),
@@ -95,7 +97,7 @@ class _Row:
 
 def _rows(source: Path) -> list[_Row]:
     try:
-        lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = source.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise InputError(f"{source}: cannot be read ({error.strerror}); expected a .lst file") from None
     texts = [line for line in lines if line.strip() and not line.startswith("#")]
@@ -169,6 +171,8 @@ def _ctf_of(found: Any, row: _Row) -> list[float]:
         values = found[1:].split(",")[0].split()[:len(_CTF_KEYS)]
     else:
         values = []
+    if len(values) == len(_CTF_KEYS):
+        values[_CTF_KEYS.index("bfactor")] = 0.0  # not used
     numbers = _numbers([np.nan if v is None else v for v in values])
     if len(numbers) != len(_CTF_KEYS) or not np.isfinite(numbers).all():
         raise InputError(f"{row.word}: ctf is {str(found)[:80]!r}; expected {', '.join(_CTF_KEYS)}")
@@ -203,7 +207,8 @@ def _optics(ctf: NDArray[np.float64] | None, size: NDArray[np.float64], box: int
         contrast, phase = percent / 100, np.zeros(n)
     first, kind = distinct_rows([voltage, spherical, contrast, np.round(size, 4), flipped])
     checked_optics(source, [f"row {r + 1}" for r in first],
-                   {"voltage": (voltage[first], "voltage"), "pixel size": (size[first], "apix_x")})
+                   {"voltage": (voltage[first], "voltage"), "pixel size": (size[first], "apix_x"),
+                    "spherical aberration": (spherical[first], "cs")})
     groups = tuple(Optics(f"opticsGroup{i + 1}", float(voltage[r]), float(spherical[r]), float(contrast[r]),
                           float(size[r]), box, Aberrations(correction="flipped" if flipped[r] else "none"))
                    for i, r in enumerate(first))

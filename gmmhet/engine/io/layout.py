@@ -24,14 +24,16 @@ def converted_particles(
     poses: tuple[NDArray[np.float64], NDArray[np.float64]], defocus: NDArray[np.float64] | None,
     optics: tuple[tuple[Optics, ...], NDArray[np.int64]], half_set: NDArray[np.int64], micrograph: NDArray[np.int64], *,
     located: bool, ids: NDArray[np.int64] | None = None, records: NDArray[np.void] | None = None,
-    columns: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Any] | None = None, bare: NDArray[np.bool_] | None = None,
+    coordinates: NDArray[np.float64] | None = None, signs: NDArray[np.int64] | None = None,
 ) -> ParticleTable:
     """The particles of a file that is no STAR of RELION; checks their images when these are there.
 
     Args:
         names: stacks as the file names them. places: stack_index and slice_index. poses: angles and origins. defocus:
             None where the file tells none. optics: groups, and the group of each particle. ids: from 1 on where not
-            told. columns: further columns for a STAR, by their names. The others are fields of ParticleTable.
+            told. columns: further columns for a STAR, by their names. bare: as of check_images. The others are fields of
+            ParticleTable.
     Raises:
         InputError: as check_images.
     """
@@ -42,9 +44,9 @@ def converted_particles(
         slice_index=places[1], angles=poses[0], origins=poses[1],
         defocus=np.zeros((n, 4)) if defocus is None else defocus, optics=optics[0], optics_index=optics[1],
         half_set=half_set, micrograph=micrograph, has_ctf=defocus is not None, tables=tables, located=located,
-        records=records)
+        records=records, coordinates=coordinates, signs=signs)
     if located:
-        check_images(result)
+        check_images(result, bare)
     return result
 
 

@@ -1,8 +1,7 @@
 """MRC maps and image stacks."""
 
-import math
+import logging
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.grey_values import outlier
+from gmmhet.engine.io.mrc_header import MrcHeader, mapped_data, read_header, unpacked
 from gmmhet.engine.io.safe_writing import replacing
+from gmmhet.engine.io.settings import HEADERS
 
 __all__ = ["DensityMap", "header_pixel_size", "open_mrc_stack", "read_map", "write_map", "write_stack"]
+
+_LOG = logging.getLogger("gmmhet")
+_VOLUME_STACK = 401  # space group of a stack of maps, and more
 
 
 @dataclass(frozen=True)
@@ -34,42 +39,56 @@ class DensityMap:
         return int(self.data.shape[0])
 
 
-def _open(path: str | os.PathLike[str]) -> Any:
-    """Memory-map an MRC file; an empty machine stamp is tolerated, a short file is not."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; expected an MRC file")
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        try:
-            handle = mrcfile.mmap(path, mode="r", permissive=True)
-        except (ValueError, OSError) as error:
-            raise InputError(f"{path}: not a readable MRC file ({error})") from None
-    if handle.data is None:
-        reason = "; ".join(str(w.message) for w in found) or "no data block"
-        raise InputError(f"{path}: not a readable MRC file, or truncated ({reason})")
-    if handle.data.dtype.kind == "c":
-        raise InputError(f"{path}: holds complex numbers (a transform); expected real images or density")
-    return handle
-
-
 def read_map(path: str | os.PathLike[str], *, pixel_size: float | None = None) -> DensityMap:
-    """Read a cubic map.
+    """Read a cubic map, which may be packed (.mrc.gz, .map.gz, .bz2), with its axes in any order.
+
+    The middle voxel box // 2 is the origin, as refinement programs have it; an origin in the header is not used, and
+    said where it is another one.
 
     Args:
         pixel_size: Angstrom; overrides the header.
     Raises:
-        InputError: missing, truncated, not cubic, not finite, or without a pixel size.
+        InputError: missing, truncated, not cubic, not finite, without a voxel size or with uneven ones, or with one
+            voxel that outweighs all others.
     """
-    with _open(path) as handle:
-        data = np.array(handle.data, dtype=np.float32)
-        size = float(handle.voxel_size.x) if pixel_size is None else float(pixel_size)
-    if data.ndim != 3 or len(set(data.shape)) != 1:
+    header, stored = unpacked(path)
+    data = np.array(header.along_axes(stored), np.float32, order="C")
+    if len(set(data.shape)) != 1:
         raise InputError(f"{path}: shape {data.shape}; expected a cubic map")
     if not np.isfinite(data).all():
         raise InputError(f"{path}: holds NaN or infinite voxels; expected finite density")
+    place = outlier(data)
+    if place is not None:
+        z, y, x = (int(i) for i in np.unravel_index(place, data.shape))
+        raise InputError(f"{path}: voxel x {x}, y {y}, z {z} (from 0) is {data[z, y, x]:g}, far beyond all others; "
+                         "expected density of one scale")
+    size = _even_voxel_size(header) if pixel_size is None else float(pixel_size)
     if not size > 0:
-        raise InputError(f"{path}: voxel size {size} in the header; expected a positive number of Angstrom")
+        raise InputError(f"{path}: voxel size {size:g} in the header; expected a positive number of Angstrom")
+    _name_origin(header, len(data), size)
     return DensityMap(data, size)
+
+
+def _even_voxel_size(header: MrcHeader) -> float:
+    """Angstrom; 0 where the header has none."""
+    x, y, z = header.voxel_size
+    largest = max(x, y, z)
+    if min(x, y, z) > 0 and largest - min(x, y, z) > HEADERS.uneven_voxels * largest:
+        raise InputError(f"{header.path}: voxels of {x:.4g} x {y:.4g} x {z:.4g} A; expected the same size along x, y "
+                         "and z")
+    return x if min(x, y, z) > 0 else 0.0
+
+
+def _name_origin(header: MrcHeader, box: int, size: float) -> None:
+    """Warn of an origin that is neither the corner nor the middle of the map."""
+    start = np.array(header.origin) / size
+    if not np.isfinite(start).all() or not np.any(start):
+        start = np.zeros(3)
+        if sorted(header.axes) == [1, 2, 3]:
+            start[[axis - 1 for axis in header.axes]] = header.start
+    if all(np.abs(start - known).max() > HEADERS.off_centre for known in (0, -0.5 * box)):
+        _LOG.warning("%s: its header puts the first voxel at (%.1f, %.1f, %.1f) A; this is not used: the middle voxel is "
+                     "taken as the centre of the particles", header.path, *(start * size))
 
 
 def write_map(path: str | os.PathLike[str], data: NDArray[Any], pixel_size: float) -> None:
@@ -83,37 +102,19 @@ def open_mrc_stack(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Memory-mapped images [n, y, x] of a stack, whatever its dtype.
 
     Raises:
-        InputError: missing, truncated, or not a stack of images.
+        InputError: missing, truncated, packed, or not a stack of images.
     """
-    data = _unstamped_bytes(Path(path))
-    if data is None:
-        data = _open(path).data
-    if data.ndim == 2:
-        data = data[None]
-    if data.ndim != 3:
-        raise InputError(f"{path}: {data.ndim} dimensions; expected a stack of 2D images")
-    return np.asarray(data) if not isinstance(data, np.memmap) else data
-
-
-def _unstamped_bytes(path: Path) -> NDArray[np.int8] | None:
-    """Images of single bytes (mode 0, the same in either byte order) whose header is big-endian and does not say so."""
-    if not path.is_file():
-        return None
-    header = np.fromfile(path, ">i4", 54)
-    if len(header) < 54 or header[53] != 0 or header[3] != 0 or not (header[:3] > 0).all() or header[0] >= 1 << 16:
-        return None
-    shape, start = tuple(int(v) for v in header[2::-1]), 1024 + int(header[23])
-    if start < 1024 or path.stat().st_size < start + math.prod(shape):
-        return None
-    return np.memmap(path, np.int8, "r", start, shape)
+    header = read_header(Path(path))
+    if header.space_group >= _VOLUME_STACK:
+        raise InputError(f"{path}: a stack of 3D maps; expected a stack of 2D images")
+    return mapped_data(header)
 
 
 def header_pixel_size(path: str | os.PathLike[str]) -> float | None:
-    """Angstrom, of an MRC file that tells one; None for other files. Raises InputError as :func:`open_mrc_stack`."""
+    """Angstrom, of an MRC file that has one; None for other files. Raises InputError as :func:`open_mrc_stack`."""
     if Path(path).suffix.lower() not in (".mrc", ".mrcs"):
         return None
-    with _open(path) as handle:
-        size = float(handle.voxel_size.x)
+    size = read_header(Path(path)).voxel_size[0]
     return size if size > 0 else None
 
 

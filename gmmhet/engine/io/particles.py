@@ -1,6 +1,7 @@
 """The normalised particle table: what every reader gives and everything else takes."""
 
 import hashlib
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.grey_values import first_outlier
+from gmmhet.engine.io.half_sets import HalfSets, distinct_images, half_sets
 from gmmhet.engine.io.mapped import rows_of
 from gmmhet.engine.io.stacks import open_stack
 from gmmhet.engine.io.star import StarTable
@@ -20,8 +23,12 @@ from gmmhet.engine.io.texts import TextColumn
 from gmmhet.engine.optics.aberrations import EVEN, Aberrations, restored, through_magnification
 from gmmhet.engine.optics.ctf import ctf_coefficients
 
-__all__ = ["Optics", "ParticleTable", "check_images", "micrograph_indices"]
+__all__ = ["IMAGE_SIGN", "KEPT_COLUMNS", "Optics", "ParticleTable", "check_images", "micrograph_indices"]
 
+#: column with the sign of the contrast of each image, of sets in which it differs
+IMAGE_SIGN = "gmmhetImageSign"
+#: columns of ours that are no results
+KEPT_COLUMNS = ("gmmhetParticleId", IMAGE_SIGN)
 _OPEN_STACKS = 64  # systems allow some thousand open files, and there can be a stack for every micrograph
 
 
@@ -58,6 +65,8 @@ class ParticleTable:
             of RELION 3.1. particle_block: which of them has the particles.
         records: of a cryoSPARC file, its rows with all fields, untouched; else None.
         located: whether the stacks were looked for and found; if not, their names are the file's.
+        coordinates: [n, 2] x, y in pixels of the micrograph, NaN where unknown; None where the file has none.
+        signs: [n] 1 or -1: images are multiplied by it, so that all have one sign of contrast; None: as they are.
     """
 
     source: Path
@@ -77,6 +86,8 @@ class ParticleTable:
     particle_block: str = "particles"
     located: bool = True
     records: NDArray[np.void] | None = field(default=None, repr=False)
+    coordinates: NDArray[np.float64] | None = field(default=None, repr=False)
+    signs: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -149,19 +160,19 @@ class ParticleTable:
         return restored(spectrum, kx, ky, self.odd_coefficients[rows], self.ctf_coefficients[rows], kinds)
 
     @cached_property
-    def halves(self) -> NDArray[np.int64]:
-        """[n] 1 or 2: the file's half-set, or, where it tells none, every other image.
-
-        Rows that share an image (symmetry expansion) are always in the same half.
-        """
-        told = self.half_set > 0
-        return self.half_set if told.all() else np.where(told, self.half_set, self.alternate_halves)
+    def image_index(self) -> NDArray[np.int64]:
+        """[n] which image a row shows, from 0, see :func:`gmmhet.engine.io.half_sets.distinct_images`."""
+        return distinct_images(self.stacks, self.stack_index, self.slice_index, self.micrograph, self.coordinates)
 
     @cached_property
-    def alternate_halves(self) -> NDArray[np.int64]:
-        """[n] 1 or 2: images in turns, by stack and number in it."""
-        image = self.stack_index * (self.slice_index.max(initial=0) + 1) + self.slice_index
-        return np.asarray(1 + np.unique(image, return_inverse=True)[1].reshape(-1) % 2)
+    def half_sets(self) -> HalfSets:
+        """Half-sets as all stages use them, and how they differ from the file's."""
+        return half_sets(self.half_set, self.image_index)
+
+    @property
+    def halves(self) -> NDArray[np.int64]:
+        """[n] 1 or 2, the same in all rows of an image (symmetry expansion, images that are in the file twice)."""
+        return self.half_sets.halves
 
     @cached_property
     def fingerprint(self) -> str:
@@ -172,6 +183,8 @@ class ParticleTable:
             digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
         for array in (self.stack_index, self.slice_index, self.origins):
             digest.update(np.ascontiguousarray(array).tobytes())
+        if self.signs is not None:
+            digest.update(self.signs.tobytes())
         if any(o.aberrations.alters_images for o in self.optics):
             kinds = "\n".join(o.aberrations.correction for o in self.optics) + "\n\n"
             digest.update(kinds.encode() + np.ascontiguousarray(self.optics_index).tobytes())
@@ -180,13 +193,15 @@ class ParticleTable:
 
     def images(self, rows: NDArray[np.int64], opened: dict[Path, Any] | None = None, *, as_stored: bool = False,
                ) -> NDArray[np.float32]:
-        """Images of the given rows (0-based), [len(rows), box, box] float32, as :meth:`restored` makes them.
+        """Images of the given rows (0-based), [len(rows), box, box] float32, as :meth:`restored` makes them, and of one
+        sign of contrast where the file has the signs.
 
         Args:
             opened: stacks by path, kept by the caller between calls; only some are kept open.
-            as_stored: leave them as they are in the stacks; the caller then uses :meth:`restored` on their transforms.
+            as_stored: leave their CTF as it is in the stacks; the caller then uses :meth:`restored` on their transforms.
         Raises:
-            InputError: an image holds NaN or infinite pixels; the message names its row and stack.
+            InputError: an image holds NaN or infinite pixels, or one beyond all others; the message names its row and
+                stack.
         """
         opened = {} if opened is None else opened
         out = np.empty((len(rows), self.box, self.box), np.float32)
@@ -198,31 +213,44 @@ class ParticleTable:
                 opened[path] = open_stack(path)
             here = np.flatnonzero(self.stack_index[rows] == index)
             out[here] = rows_of(opened[path], self.slice_index[rows][here])
-        bad = np.flatnonzero(~np.isfinite(out.sum(axis=(1, 2), dtype=np.float64)))
+        peaks = np.abs(out).max(axis=(1, 2), initial=0)
+        bad = np.flatnonzero(~np.isfinite(peaks))
         if len(bad):
-            row = rows[bad[0]]
-            raise InputError(f"{self.source}: row {self.ids[row]}: image {self.slice_index[row] + 1} of "
-                             f"{self.stacks[self.stack_index[row]]} holds NaN or infinite pixels; expected finite "
-                             "values")
+            raise InputError(f"{self._image_of(rows[bad[0]])} holds NaN or infinite pixels; expected finite values")
+        beyond = first_outlier(out, peaks)
+        if beyond is not None:
+            image, place = beyond
+            raise InputError(f"{self._image_of(rows[image])} has a pixel of {out[image].flat[place]:g} (x "
+                             f"{place % self.box}, y {place // self.box}, from 0), far beyond all others; expected "
+                             "grey values of one scale")
+        if self.signs is not None:
+            out[self.signs[rows] < 0] *= -1
         if as_stored or not any(o.aberrations.alters_images for o in self.optics):
             return out
         kx, ky = np.fft.rfftfreq(self.box, self.pixel_size), np.fft.fftfreq(self.box, self.pixel_size)
         spectrum = self.restored(scipy.fft.rfft2(out), rows, *np.meshgrid(kx, ky))
         return np.asarray(scipy.fft.irfft2(spectrum, s=(self.box, self.box)), np.float32)
 
+    def _image_of(self, row: int) -> str:
+        """An image, for messages."""
+        return (f"{self.source}: row {self.ids[row]}: image {self.slice_index[row] + 1} of "
+                f"{self.stacks[self.stack_index[row]]}")
+
 
 def without_results(table: ParticleTable) -> ParticleTable:
-    """The table without what an earlier analysis added (columns gmmhet... of its file, but for gmmhetParticleId), so
-    that nothing of it is taken for a result of the next."""
+    """The table without what an earlier analysis added (columns gmmhet... of its file, but for KEPT_COLUMNS), so that
+    nothing of it is taken for a result of the next."""
     block = table.tables[table.particle_block]
     kept = {name: values for name, values in block.columns.items()
-            if not name.startswith("gmmhet") or name == "gmmhetParticleId"}
+            if not name.startswith("gmmhet") or name in KEPT_COLUMNS}
     return replace(table, tables={**table.tables, table.particle_block: replace(block, columns=kept)})
 
 
-def check_images(table: ParticleTable) -> None:
+def check_images(table: ParticleTable, bare: NDArray[np.bool_] | None = None) -> None:
     """Check that every stack is there, long enough and of the announced box, before any work starts.
 
+    Args:
+        bare: [stacks] whether the file names a stack without the number of an image: it then holds one.
     Raises:
         InputError: names the stack, and the first row that cannot be read from it; or optics groups whose images
             cannot be used together.
@@ -231,6 +259,10 @@ def check_images(table: ParticleTable) -> None:
     for index, path in enumerate(table.stacks):
         data = open_stack(path)
         rows = np.flatnonzero(table.stack_index == index)
+        if bare is not None and bare[index] and data.shape[0] > 1:
+            volume = " (a 3D volume, such as a subtomogram?)" if data.shape[0] == data.shape[-1] else ""
+            raise InputError(f"{table.source}: row {table.ids[rows[0]]} names {path} without the number of an image, "
+                             f"and it holds {data.shape[0]}{volume}; expected number@stack, or stacks of one image")
         bad = rows[table.slice_index[rows] >= data.shape[0]]
         if len(bad):
             raise InputError(
@@ -257,4 +289,9 @@ def micrograph_indices(names: Sequence[str] | NDArray[Any] | None, number: int) 
     if names is None:
         return np.full(number, -1, np.int64)
     values = names.bytes if isinstance(names, TextColumn) else np.asarray(names)
-    return np.asarray(np.unique(values, return_inverse=True)[1], np.int64)
+    known, index = np.unique(values, return_inverse=True)
+    if known.dtype.kind in "SU":  # ./mic.mrc and mic.mrc are one
+        texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in known.tolist()]
+        known, alike = np.unique([posixpath.normpath(t) for t in texts], return_inverse=True)
+        index = alike.reshape(-1)[index.reshape(-1)]
+    return np.asarray(index.reshape(-1), np.int64)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.grouping import image_places
-from gmmhet.engine.io.particles import ParticleTable, check_images, micrograph_indices
+from gmmhet.engine.io.grouping import checked_defocus, image_places
+from gmmhet.engine.io.particles import IMAGE_SIGN, ParticleTable, check_images, micrograph_indices
 from gmmhet.engine.io.relion_optics import optics_of_rows, optics_of_table
+from gmmhet.engine.io.single_images import refuse_tomography
 from gmmhet.engine.io.stacks import located_stacks, open_stack
 from gmmhet.engine.io.star import StarTable, read_star
 
@@ -18,6 +19,7 @@ __all__ = ["read_relion"]
 
 _LOG = logging.getLogger("gmmhet")
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
+_COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
 
 
 def read_relion(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None, images: bool = True,
@@ -33,12 +35,13 @@ def read_relion(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | 
     source = Path(path)
     tables = read_star(source)
     table = _particle_table(tables, source)
+    refuse_tomography(tables, table)
     if len(table) == 0:
         raise InputError(f"{source}: no particles in data_{table.name}; expected at least one row")
     missing = [c for c in _ANGLES if c not in table]
     if missing:
         raise InputError(f"{source}: no column {missing[0]}; expected refined orientations (rlnAngleRot/Tilt/Psi)")
-    names, stack_index, slice_index = image_places(table.texts("rlnImageName"), source, "rlnImageName")
+    names, stack_index, slice_index, bare = image_places(table.texts("rlnImageName"), source, "rlnImageName")
     stacks = located_stacks(names, source, root, images)
     box = int(open_stack(stacks[0]).shape[-1]) if images else 0
     found = tables.get("optics")
@@ -46,22 +49,32 @@ def read_relion(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | 
     _warn_of_unused(table)
     n = len(table)
     has_ctf = "rlnDefocusU" in table
+    defocus = _defocus(table) if has_ctf else np.zeros((n, 4))
+    checked_defocus(source, defocus, "rlnDefocusU")
     result = ParticleTable(
         source=source, ids=np.arange(1, n + 1), stacks=stacks, stack_index=stack_index, slice_index=slice_index,
         angles=np.stack([table.floats(c) for c in _ANGLES], axis=1),
         origins=_origins(table, np.array([o.pixel_size for o in optics])[optics_index]),
-        defocus=_defocus(table) if has_ctf else np.zeros((n, 4)),
+        defocus=defocus,
         optics=optics, optics_index=optics_index, half_set=_half_sets(table),
         micrograph=micrograph_indices(table.columns.get("rlnMicrographName"), n),
         has_ctf=has_ctf, tables=tables, particle_block=table.name, located=images,
+        coordinates=_coordinates(table), signs=_signs(table),
     )
     if images:
-        check_images(result)
+        check_images(result, bare)
     return result
 
 
 def _warn_of_unused(table: StarTable) -> None:
-    if "rlnCtfBfactor" in table and (most := np.abs(table.floats("rlnCtfBfactor")).max()) > 0:
+    if "rlnCtfBfactor" not in table:
+        return
+    values = table.numbers("rlnCtfBfactor")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        _LOG.warning("%s: rlnCtfBfactor, which is not used, is no number in %d row(s), the first of them row %d (%s)",
+                     table.path, len(bad), bad[0] + 1, table.texts("rlnCtfBfactor")[int(bad[0])])
+    if (most := np.abs(values[np.isfinite(values)]).max(initial=0)) > 0:
         _LOG.warning("%s: rlnCtfBfactor, up to %g A^2, is not used", table.path, most)
 
 
@@ -69,7 +82,24 @@ def _particle_table(tables: dict[str, StarTable], source: Path) -> StarTable:
     found = [t for t in tables.values() if "rlnImageName" in t]
     if not found:
         raise InputError(f"{source}: no column rlnImageName in any table; expected a particle STAR file")
-    return found[0]
+    return next((t for t in found if t.name == "particles"), found[0])
+
+
+def _coordinates(table: StarTable) -> NDArray[np.float64] | None:
+    """[n, 2] pixels of the micrograph, NaN where the file has none."""
+    if not all(c in table for c in _COORDINATES):
+        return None
+    return np.stack([table.numbers(c) for c in _COORDINATES], axis=1)
+
+
+def _signs(table: StarTable) -> NDArray[np.int64] | None:
+    if IMAGE_SIGN not in table:
+        return None
+    values = table.integers(IMAGE_SIGN)
+    bad = np.flatnonzero(np.abs(values) != 1)
+    if len(bad):
+        raise InputError(f"{table.path}: row {bad[0] + 1}: {IMAGE_SIGN} is {values[bad[0]]}; expected 1 or -1")
+    return values
 
 
 def _origins(table: StarTable, pixel_size: NDArray[np.float64]) -> NDArray[np.float64]:

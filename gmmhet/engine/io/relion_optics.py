@@ -36,29 +36,58 @@ def optics_of_table(optics: StarTable, table: StarTable, image_box: int,
     Raises:
         InputError: a value is missing or impossible, or a particle is in a group that is not there.
     """
-    groups, n = optics_groups(optics, image_box), len(optics)
+    n = len(optics)
+    if n == 0:
+        raise InputError(f"{optics.path}: data_optics is empty; expected one row per optics group")
     numbers = optics.integers("rlnOpticsGroup") if "rlnOpticsGroup" in optics else np.arange(1, n + 1)
+    _refuse_contradictions(optics, numbers)
     if "rlnOpticsGroup" not in table:
         if n > 1:
             raise InputError(f"{table.path}: no column rlnOpticsGroup, but data_optics has {n} groups")
-        return groups, np.zeros(len(table), np.int64)
+        return _rows_of_table(optics, np.arange(1), image_box), np.zeros(len(table), np.int64)
     wanted = table.integers("rlnOpticsGroup")
     unknown = np.flatnonzero(~np.isin(wanted, numbers))
     if len(unknown):
         raise InputError(f"{table.path}: row {unknown[0] + 1}: rlnOpticsGroup is {wanted[unknown[0]]}; "
                          f"data_optics has {', '.join(str(x) for x in numbers)}")
-    order = np.argsort(numbers, kind="stable")
-    return groups, order[np.searchsorted(numbers[order], wanted)].astype(np.int64)
+    there = set(np.unique(wanted).tolist())
+    used = np.array([i for i in range(n) if numbers[i] in there and numbers[i] not in numbers[:i]])
+    order = np.argsort(numbers[used], kind="stable")
+    place = order[np.searchsorted(numbers[used][order], wanted)].astype(np.int64)
+    return _rows_of_table(optics, used, image_box), place
+
+
+def _refuse_contradictions(optics: StarTable, numbers: NDArray[np.int64]) -> None:
+    """Refuse groups that are in the table twice with different values; their names do not matter."""
+    columns = [c for c in optics.columns if c not in ("rlnOpticsGroup", "rlnOpticsGroupName")]
+    for row, number in enumerate(numbers.tolist()):
+        first = int(np.argmax(numbers == number))
+        other = next((c for c in columns if not _alike(optics.columns[c][first], optics.columns[c][row])), None)
+        if other is not None:
+            raise InputError(f"{optics.path}: optics group {number} is in data_optics twice, with {other} "
+                             f"{optics.columns[other][first]} and {optics.columns[other][row]}; expected each once")
+
+
+def _alike(one: str, other: str) -> bool:
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def optics_groups(optics: StarTable, image_box: int) -> tuple[Optics, ...]:
     """The rows of data_optics. Raises InputError as :func:`optics_of_table`."""
-    n = len(optics)
-    if n == 0:
+    if len(optics) == 0:
         raise InputError(f"{optics.path}: data_optics is empty; expected one row per optics group")
+    return _rows_of_table(optics, np.arange(len(optics)), image_box)
+
+
+def _rows_of_table(optics: StarTable, rows: NDArray[np.int64], image_box: int) -> tuple[Optics, ...]:
+    """Groups of some rows (from 0): of those that no particle is in nothing is looked at."""
     sizes = [c for c in _PIXEL_SIZES if c in optics]
-    return _groups(optics, sizes[0] if sizes else _PIXEL_SIZES[0], None, image_box,
-                   [f"data_optics row {i + 1}" for i in range(n)])
+    some = StarTable(optics.name, {c: chosen_texts(v, rows) for c, v in optics.columns.items()}, optics.path)
+    return _groups(some, sizes[0] if sizes else _PIXEL_SIZES[0], None, image_box,
+                   [f"data_optics row {i + 1}" for i in rows.tolist()])
 
 
 def optics_of_rows(table: StarTable, image_box: int) -> tuple[tuple[Optics, ...], NDArray[np.int64]]:
@@ -94,6 +123,7 @@ def _groups(optics: StarTable, size_name: str, size: NDArray[np.float64] | None,
     name = size_name if size is None else "rlnDetectorPixelSize over rlnMagnification"
     sizes = optics.floats(size_name) if size is None else size
     checked_optics(path, words, {"voltage": (voltage, "rlnVoltage"), "pixel size": (sizes, name),
+                                 "spherical aberration": (aberration, "rlnSphericalAberration"),
                                  "amplitude contrast": (contrast, "rlnAmplitudeContrast")})
     box = optics.integers("rlnImageSize") if "rlnImageSize" in optics else np.full(n, image_box)
     if "rlnImageSize" in optics and (bad := first_bad(box > 1)) is not None:

@@ -12,7 +12,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.hdf import HdfStack
 from gmmhet.engine.io.mrc import open_mrc_stack
 
-__all__ = ["located_stacks", "open_stack", "resolve_stack"]
+__all__ = ["file_beside", "folders_above", "located_stacks", "open_stack", "resolve_stack"]
 
 _SPIDER_STACK = 2.0
 
@@ -64,17 +64,33 @@ def located_stacks(names: Sequence[str], source: Path, root: str | os.PathLike[s
     return tuple(resolve_stack(n, source, root) if look else Path(root or "") / n for n in names)
 
 
+def folders_above(path: str | os.PathLike[str]) -> list[Path]:
+    """The folder of a file and all above it: of the path as given, then of what it is a link to."""
+    above: list[Path] = []
+    for place in (Path(os.path.abspath(path)), Path(path).resolve()):
+        above += [folder for folder in place.parents if folder not in above]
+    return above
+
+
+def file_beside(path: str | os.PathLike[str], name: str) -> Path:
+    """A file of some name beside another: beside the path as given, or beside what it is a link to."""
+    given = Path(path).with_name(name)
+    target = Path(path).resolve().with_name(name)
+    return given if given.exists() or not target.exists() else target
+
+
 def resolve_stack(name: str, source: Path, root: str | os.PathLike[str] | None = None) -> Path:
     """Find a stack named in a file: absolute, relative to a project root, to the file, or to a folder above it.
+
+    Where the file is a symbolic link, folders above the link are looked in, then those above its target.
 
     Raises:
         InputError: none of them exists.
     """
     given = Path(name)
-    folder = source.resolve().parent
+    folders = folders_above(source)
     tried = [given] if given.is_absolute() else [
-        *([Path(root) / given] if root is not None else []), folder / given, *(p / given for p in folder.parents),
-        given]
+        *([Path(root) / given] if root is not None else []), *(p / given for p in folders), given]
     for path in tried:
         try:
             if path.is_file():

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.io.free_text import plain_text, without_free_text
 from gmmhet.engine.io.loops import read_plain
 from gmmhet.engine.io.safe_writing import replacing
 from gmmhet.engine.io.texts import TextColumn, encoded_texts
@@ -58,6 +59,10 @@ class StarTable:
                              "expected a finite number")
         return values
 
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """A column as numbers, NaN where a text is none: of columns that are of no need."""
+        return _numbers(self.texts(column))
+
     def integers(self, column: str) -> NDArray[np.int64]:
         """A column as whole numbers (also written as 1.0). Raises InputError as floats() does."""
         values = self.floats(column)
@@ -103,16 +108,28 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
         data = source.read_bytes()
     except OSError as error:
         raise InputError(f"{source}: cannot be read ({error.strerror}); expected a STAR file") from None
-    if b"\0" in data:
-        raise InputError(f"{source}: not a STAR file (binary data); expected text")
-    plain = read_plain(data, source)
-    if plain is not None:
-        tables = [StarTable(name, dict(columns), source) for name, columns in plain]
-    else:
-        tables = [t for t in (_block_table(b, source) for b in _document(data, source)) if t is not None]
+    try:
+        data = plain_text(data)
+    except ValueError as error:
+        raise InputError(f"{source}: not a STAR file ({error}); expected text in UTF-8") from None
+    try:
+        tables = _tables(data, source)
+    except InputError:
+        cleaned = without_free_text(data, source)
+        if cleaned == data:
+            raise
+        tables = _tables(cleaned, source)
     if not tables:
         raise InputError(f"{source}: holds no table; expected a particle STAR file")
     return {t.name: t for t in tables}
+
+
+def _tables(data: bytes, source: Path) -> list[StarTable]:
+    """Raises InputError: a line that is in no table and no comment, or a row of another length than the others."""
+    plain = read_plain(data, source)
+    if plain is not None:
+        return [StarTable(name, dict(columns), source) for name, columns in plain]
+    return [t for t in (_block_table(b, source) for b in _document(data, source)) if t is not None]
 
 
 def _document(data: bytes, source: Path) -> gemmi.cif.Document:

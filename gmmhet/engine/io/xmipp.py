@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.grouping import checked_optics, distinct_rows, image_places
+from gmmhet.engine.io.grouping import checked_defocus, checked_optics, distinct_rows, image_places
 from gmmhet.engine.io.layout import converted_particles
 from gmmhet.engine.io.mrc import header_pixel_size
 from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
-from gmmhet.engine.io.stacks import located_stacks, open_stack
+from gmmhet.engine.io.stacks import file_beside, located_stacks, open_stack
 from gmmhet.engine.io.star import StarTable, read_star
 from gmmhet.engine.optics.aberrations import Aberrations
 
@@ -19,12 +19,13 @@ __all__ = ["is_xmd", "read_xmipp"]
 
 _ANGLES = ("angleRot", "angleTilt", "anglePsi")
 _SIZES = ("samplingRate", "ctfSamplingRate")
+_PLACE = ("xcoor", "ycoor")
 _ACQUISITION = "acquisition_info.xmd"
 
 
 def is_xmd(first: bytes) -> bool:
     """Whether a file that begins so is metadata of Xmipp."""
-    return first.lstrip().startswith(b"# XMIPP_STAR")
+    return first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"# XMIPP_STAR")
 
 
 def read_xmipp(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None, images: bool = True,
@@ -50,19 +51,35 @@ def read_xmipp(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | N
         if len(ids) == 0:
             raise InputError(f"{source}: every row has enabled -1; expected particles")
     rows = ids - 1
-    names, stack_index, slice_index = image_places([_plain(t) for t in table.texts("image")], source, "image")
+    names, stack_index, slice_index, bare = image_places([_plain(t) for t in table.texts("image")], source, "image")
     stacks = located_stacks(names, source, root, images)
     size = _pixel_size(table, source, stacks[stack_index[rows[0]]] if images else None)
     has_ctf = "ctfDefocusU" in table
+    defocus = _defocus(table)[rows] if has_ctf else None
+    if defocus is not None:
+        checked_defocus(source, defocus, "ctfDefocusU")
     if "ctfModel" in table and not has_ctf:
         raise InputError(f"{source}: the CTF is in files named by ctfModel; expected it in columns ctfDefocusU ...")
     optics = _optics(table, rows, size, int(open_stack(stacks[0]).shape[-1]) if images else 0)
     micrograph = next((table.columns[c] for c in ("micrograph", "micrographId") if c in table), None)
     return converted_particles(
         source, names, stacks, (stack_index[rows], slice_index[rows]), _poses(table, rows, size),
-        _defocus(table)[rows] if has_ctf else None, optics, _half_sets(table)[rows],
-        micrograph_indices(micrograph, len(table))[rows], located=images, ids=ids,
-        columns={"gmmhetXmippItemId": table.integers("itemId")[rows]} if "itemId" in table else None)
+        defocus, optics, _half_sets(table)[rows], micrograph_indices(micrograph, len(table))[rows], located=images,
+        ids=ids, bare=bare, coordinates=_coordinates(table, rows), columns=_item_ids(table, rows))
+
+
+def _coordinates(table: StarTable, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """[n, 2] pixels of the micrograph, NaN where the file has none."""
+    if not all(c in table for c in _PLACE):
+        return None
+    return np.stack([table.numbers(c) for c in _PLACE], axis=1)[rows]
+
+
+def _item_ids(table: StarTable, rows: NDArray[np.int64]) -> dict[str, NDArray[np.int64]] | None:
+    """Numbers by which Xmipp knows its particles, where every row has one."""
+    values = table.numbers("itemId")[rows] if "itemId" in table else np.array([np.nan])
+    whole = np.isfinite(values).all() and (values == np.round(values)).all()
+    return {"gmmhetXmippItemId": values.astype(np.int64)} if whole else None
 
 
 def _poses(table: StarTable, rows: NDArray[np.int64], size: NDArray[np.float64],
@@ -103,7 +120,7 @@ def _pixel_size(table: StarTable, source: Path, stack: Path | None) -> NDArray[n
     for name in _SIZES:
         if name in table:
             return table.floats(name)
-    beside = source.with_name(_ACQUISITION)
+    beside = file_beside(source, _ACQUISITION)
     if beside.is_file():
         for other in read_star(beside).values():
             if _SIZES[0] in other and len(other):
@@ -129,6 +146,7 @@ def _optics(table: StarTable, rows: NDArray[np.int64], size: NDArray[np.float64]
     chosen = rows[first]
     checked_optics(table.path, [f"row {r + 1}" for r in chosen], {
         "voltage": (voltage[chosen], "ctfVoltage"), "pixel size": (size[chosen], "samplingRate"),
+        "spherical aberration": (spherical[chosen], "ctfSphericalAberration"),
         "amplitude contrast": (contrast[chosen], "ctfQ0")})
     return tuple(Optics(f"opticsGroup{i + 1}", float(voltage[r]), float(spherical[r]), float(contrast[r]),
                         float(size[r]), box, Aberrations(correction="flipped" if flipped[r] else "none"))

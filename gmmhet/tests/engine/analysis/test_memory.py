@@ -115,11 +115,13 @@ class TestHalves(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             simulate(SimulateConfig("null", 12, 16, 10.0), Path(folder))
             table = read_particles(Path(folder) / "particles.star")
+        object.__setattr__(table, "half_set", np.zeros(12, np.int64))
+        object.__setattr__(table, "stacks", tuple(Path(folder) / f"{i}.mrcs" for i in range(3)))
         object.__setattr__(table, "stack_index", np.array([1, 0, 1, 0, 2, 2, 0, 1, 1, 0, 0, 2]))
         object.__setattr__(table, "slice_index", np.array([5, 0, 0, 7, 3, 3, 0, 5, 9, 7, 2, 0]))
         images = list(zip(table.stack_index.tolist(), table.slice_index.tolist(), strict=True))
         turns = {image: 1 + i % 2 for i, image in enumerate(sorted(set(images)))}
-        self.assertEqual(table.alternate_halves.tolist(), [turns[image] for image in images])
+        self.assertEqual(table.halves.tolist(), [turns[image] for image in images])
 
 
 class TestSinglePrecision(unittest.TestCase):

@@ -240,7 +240,7 @@ class TestCryosparc(FormatCase):
         np.save(self.folder / "more.npy", more)
         with self.assertLogs("gmmhet", "WARNING") as logged:
             table = read_particles(main, passthrough=[self.folder / "more.npy"])
-        self.assertIn("beam tilt", logged.output[0])
+        self.assertIn("beam tilt", "".join(logged.output))
         tilted = {o.name: any(o.aberrations.odd) for o in table.optics}
         self.assertEqual(tilted, {"exposureGroup0": False, "exposureGroup1": True})
         group = dict(zip(more["uid"].tolist(), more["ctf/exp_group_id"].tolist(), strict=True))
