@@ -13,6 +13,20 @@ __all__ = ["add_check", "add_import", "add_simulate"]
 
 _LOG = logging.getLogger("gmmhet")
 
+#: options of --as-real: fields of gmmhet.engine.simulate.realism.Realism, which has their defaults
+_REALISM = {
+    "padding": "field in which the CTF spreads signal, over the box",
+    "structural_snr": "variance of projections over structural noise, before the CTF (inf: none)",
+    "noise_colour": "noise power at zero frequency over that at high ones (1: white)",
+    "ramp": "linear background, in deviations of the noise", "bowl": "the same, quadratic",
+    "neighbours": "mean number of other molecules at the edge of an image",
+    "contrast_sd": "relative spread of the contrast", "noise_sd": "relative spread of the noise level",
+    "b_factor": "envelope, square Angstrom", "b_factor_sd": "its spread between micrographs",
+    "defocus_error": "deviation of the given defocus, Angstrom",
+    "preferred_views": "share of particles seen near one axis",
+    "junk": "share of images of noise, broken or other molecules, or ice",
+}
+
 
 def add_simulate(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--preset", choices=PRESETS, default="hinge11")
@@ -23,15 +37,26 @@ def add_simulate(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--angle-error", type=float, default=0.0,
                      help="standard deviation of the errors of rot, tilt and psi in particles.star, degrees")
     sub.add_argument("--shift-error", type=float, default=0.0, help="the same of the origins, Angstrom per axis")
+    sub.add_argument("--as-real", action="store_true",
+                     help="atoms in ice with the effects of microscopes and refinements, each with an option below")
+    real = sub.add_argument_group("with --as-real (default: the size that real data have)")
+    for name, text in _REALISM.items():
+        real.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=text)
+    real.add_argument("--no-normalise", dest="normalise", action="store_const", const=False,
+                      help="do not bring the background of every image to mean 0 and deviation 1")
     sub.add_argument("-o", "--output", type=Path, required=True)
     add_brief(sub, seed=True)
     sub.set_defaults(command=_simulate)
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from gmmhet.engine.simulate import simulate
+    from gmmhet.engine.simulate import Realism, simulate
+    given = {name: value for name in (*_REALISM, "normalise") if (value := getattr(options, name)) is not None}
+    if given and not options.as_real:
+        raise InputError(f"--{next(iter(given)).replace('_', '-')} is given without --as-real; expected both")
     simulate(SimulateConfig(options.preset, options.particles, options.box, options.pixel_size, options.snr,
-                            options.seed, options.angle_error, options.shift_error), options.output)
+                            options.seed, options.angle_error, options.shift_error), options.output,
+             realism=Realism(**given) if options.as_real else None)
 
 
 def add_import(sub: argparse.ArgumentParser) -> None:
