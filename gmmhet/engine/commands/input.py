@@ -6,14 +6,14 @@ from pathlib import Path
 
 from gmmhet.engine.commands.command import Command, OfRefinement, Quick
 from gmmhet.engine.config import SimulateConfig
+from gmmhet.engine.config.realism import Realism
 from gmmhet.engine.config.shared import Seeded
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.options import OnForm, Typed, option, part, required
+from gmmhet.engine.options import OnForm, Typed, option, options_of, part, required
 
 __all__ = ["CheckCommand", "ImportCommand", "SimulateCommand"]
 
 _LOG = logging.getLogger("gmmhet")
-
 
 @dataclass(frozen=True, kw_only=True)
 class SimulateCommand(Command, Quick):
@@ -23,11 +23,17 @@ class SimulateCommand(Command, Quick):
     SUMMARY = "simulate particles with a known motion"
 
     config: SimulateConfig = part(SimulateConfig, "data set")
+    as_real: bool = option(False, "atoms in ice with the effects of microscopes and of a refinement, each with an "
+                           "option of its own")
+    realism: Realism = part(Realism, "effects, with --as-real")
     output: Path = required(Path, "folder of the data set", typed=Typed(short="-o"))
 
     def execute(self) -> None:
         from gmmhet.engine.simulate import simulate
-        simulate(self.config, self.output)
+        changed = next((d.flag for d in options_of(Realism) if getattr(self.realism, d.name) != d.default), None)
+        if changed is not None and not self.as_real:
+            raise InputError(f"{changed} is given without --as-real; expected both")
+        simulate(self.config, self.output, realism=self.realism if self.as_real else None)
 
 
 @dataclass(frozen=True, kw_only=True)

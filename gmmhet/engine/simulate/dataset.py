@@ -10,22 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.config import SimulateConfig
+from gmmhet.engine.config.realism import Realism
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import output_folder, replacing, table_from, write_map, write_stack, write_star
+from gmmhet.engine.io import output_folder, write_map, write_stack
 from gmmhet.engine.progress import progress
 from gmmhet.engine.simulate.consensus import refined_map
 from gmmhet.engine.simulate.molecules import Molecule
-from gmmhet.engine.simulate.particles import (
-    AMPLITUDE_CONTRAST,
-    SPHERICAL_ABERRATION,
-    VOLTAGE,
-    Particles,
-    clean_slices,
-    draw_particles,
-)
+from gmmhet.engine.simulate.particles import Particles, clean_slices, draw_particles
 from gmmhet.engine.simulate.pose_errors import with_pose_errors
 from gmmhet.engine.simulate.presets import Preset, preset
 from gmmhet.engine.simulate.projection import density_map, images_from_slices
+from gmmhet.engine.simulate.realistic_dataset import draw_realistic_set
+from gmmhet.engine.simulate.tables import write_particles_star, write_truth
 
 __all__ = ["simulate"]
 
@@ -34,7 +30,7 @@ _LOG = logging.getLogger("gmmhet")
 _PIXELS_AT_ONCE = 1 << 20
 
 
-def simulate(config: SimulateConfig, output: Path, what: Preset | None = None) -> None:
+def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, realism: Realism | None = None) -> None:
     """Write a preset's particles.mrcs, particles.star, consensus.mrc, truth.csv, truth/{particles.star, state_NN.mrc}.
 
     Images and maps share one greyscale, chosen so that the noise has variance 1. The molecule is the same for every
@@ -42,6 +38,8 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None) -
 
     Args:
         what: a planted truth of the caller's own, instead of the preset that the configuration names.
+        realism: effects of microscopes, for images that are not ideal; there are then also truth/images.csv,
+            truth/as_real.json and refinement/*.mrc, and consensus.mrc is made of the images (see RealisticSet).
     Raises:
         InputError: the molecule does not fit the box, or the folder cannot be written.
     """
@@ -54,18 +52,23 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None) -
         raise InputError(f"--snr is {snr}; expected a finite number")
     rng = np.random.default_rng(config.seed)
     particles = draw_particles(what, n, pixel_size, rng)
-    given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
-    shown = np.concatenate([what.states[what.mapped], particles.coordinates])
-    _check_fit(name, what.molecule, shown, box, pixel_size)
+    _check_fit(name, what.molecule, np.concatenate([what.states[what.mapped], particles.coordinates]), box, pixel_size)
     folder = output_folder(output)
     truth = output_folder(folder / "truth")
-    scale = _write_images(folder, what.molecule, particles, snr, rng, box, pixel_size)
-    consensus = refined_map(what.molecule, particles, given, config.shift_error, box=box, pixel_size=pixel_size)
-    write_map(folder / "consensus.mrc", scale * consensus, pixel_size)
-    _write_true_maps(truth, what, scale, box, pixel_size)
-    _write_truth(folder / "truth.csv", what.columns, particles)
-    _write_particles_star(truth / "particles.star", "../particles.mrcs", particles, box, pixel_size)
-    _write_particles_star(folder / "particles.star", "particles.mrcs", given, box, pixel_size)
+    places = None
+    if realism is None:
+        given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
+        scale = _write_images(folder, what.molecule, particles, snr, rng, box, pixel_size)
+        consensus = refined_map(what.molecule, particles, given, config.shift_error, box=box, pixel_size=pixel_size)
+        write_map(folder / "consensus.mrc", scale * consensus, pixel_size)
+        _write_true_maps(truth, what, scale, box, pixel_size)
+    else:
+        drawn = draw_realistic_set(what, particles, config, realism, snr=snr, box=box, pixel_size=pixel_size)
+        drawn.write(folder)
+        particles, given, places = drawn.particles, drawn.given, drawn.found.place
+    write_truth(folder / "truth.csv", what.columns, particles)
+    write_particles_star(truth / "particles.star", "../particles.mrcs", particles, box, pixel_size, places)
+    write_particles_star(folder / "particles.star", "particles.mrcs", given, box, pixel_size, places)
     _LOG.info("%s: %d particles of %s, %d px of %g A, SNR %g", folder, n, name, box, pixel_size, snr)
 
 
@@ -115,28 +118,3 @@ def _write_true_maps(folder: Path, what: Preset, scale: float, box: int, pixel_s
         centers, weights = what.molecule.place(what.states[number:number + 1])
         state = density_map(centers[0], weights[0], what.molecule.sigma, box=box, pixel_size=pixel_size)
         write_map(folder / f"state_{number:0{digits}d}.mrc", scale * state, pixel_size)
-
-
-def _write_truth(path: Path, columns: list[str], particles: Particles) -> None:
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
-        out.write(",".join(["id", "state", *columns]) + "\n")
-        for row, (state, values) in enumerate(zip(particles.state, particles.coordinates, strict=True), 1):
-            out.write(",".join([str(row), str(state), *(f"{v:.6f}" for v in values)]) + "\n")
-
-
-def _write_particles_star(path: Path, stack: str, particles: Particles, box: int, pixel_size: float) -> None:
-    optics = table_from("optics", {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], "rlnVoltage": [VOLTAGE],
-        "rlnSphericalAberration": [SPHERICAL_ABERRATION], "rlnAmplitudeContrast": [AMPLITUDE_CONTRAST],
-        "rlnImagePixelSize": [float(pixel_size)], "rlnImageSize": [box], "rlnImageDimensionality": [2]})
-    rows = table_from("particles", {
-        "rlnImageName": [f"{i:06d}@{stack}" for i in range(1, len(particles) + 1)],
-        "rlnMicrographName": [f"micrographs/mic{i + 1:04d}.mrc" for i in particles.micrograph],
-        "rlnOpticsGroup": np.ones(len(particles), int),
-        "rlnAngleRot": particles.angles[:, 0], "rlnAngleTilt": particles.angles[:, 1],
-        "rlnAnglePsi": particles.angles[:, 2],
-        "rlnOriginXAngst": particles.origins[:, 0], "rlnOriginYAngst": particles.origins[:, 1],
-        "rlnDefocusU": particles.defocus[:, 0], "rlnDefocusV": particles.defocus[:, 1],
-        "rlnDefocusAngle": particles.defocus[:, 2], "rlnPhaseShift": np.zeros(len(particles)),
-        "rlnRandomSubset": particles.half_set})
-    write_star(path, [optics, rows])
