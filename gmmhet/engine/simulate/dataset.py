@@ -16,9 +16,6 @@ from gmmhet.engine.progress import progress
 from gmmhet.engine.simulate.consensus import refined_map
 from gmmhet.engine.simulate.molecules import Molecule
 from gmmhet.engine.simulate.particles import (
-    AMPLITUDE_CONTRAST,
-    SPHERICAL_ABERRATION,
-    VOLTAGE,
     Particles,
     clean_slices,
     draw_particles,
@@ -26,6 +23,7 @@ from gmmhet.engine.simulate.particles import (
 from gmmhet.engine.simulate.pose_errors import with_pose_errors
 from gmmhet.engine.simulate.presets import Preset, preset
 from gmmhet.engine.simulate.projection import density_map, images_from_slices
+from gmmhet.engine.simulate.settings import IMAGING
 
 __all__ = ["simulate"]
 
@@ -126,8 +124,8 @@ def _write_truth(path: Path, columns: list[str], particles: Particles) -> None:
 
 def _write_particles_star(path: Path, stack: str, particles: Particles, box: int, pixel_size: float) -> None:
     optics = table_from("optics", {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], "rlnVoltage": [VOLTAGE],
-        "rlnSphericalAberration": [SPHERICAL_ABERRATION], "rlnAmplitudeContrast": [AMPLITUDE_CONTRAST],
+        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], "rlnVoltage": [IMAGING.voltage],
+        "rlnSphericalAberration": [IMAGING.spherical_aberration], "rlnAmplitudeContrast": [IMAGING.amplitude_contrast],
         "rlnImagePixelSize": [float(pixel_size)], "rlnImageSize": [box], "rlnImageDimensionality": [2]})
     rows = table_from("particles", {
         "rlnImageName": [f"{i:06d}@{stack}" for i in range(1, len(particles) + 1)],
