@@ -25,18 +25,17 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
           ) -> NDArray[np.float32]:
     """The map v that minimises v.T v / 2 - b.v and its prior, with R = ``prior`` in the shells of Fourier space.
 
-    Without an envelope, v = m u and the prior is v.R v / 2. With one, v = e u and it is u.R u / 2: what is expected is
-    a stationary signal of power 1 / R, times e.
+    Without an envelope, v = m u and the prior is v.R v / 2. With one, v = e u and the prior is u.R u / 2, that of a
+    stationary signal of power 1 / R times e.
 
     Args:
         prior: [box // 2 + 1] inverse signal power in the units of NormalEquations.shell_weights; > 0. The last value
             goes on beyond.
-        support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is good).
-        envelope: [box] * 3 e, 0 to 1, in place of a support; 0 outside the ball.
-        tolerance: of the residual over its first value, measured with the preconditioner.
-        iterations: at most so many; few are best with a weak prior, since the preconditioner already solves a
-            well-sampled map and what comes later is noise that the views hardly touch.
-        workers: threads.
+        support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is accurate).
+        envelope: [box] * 3 e, 0 to 1, instead of a support; 0 outside the ball.
+        tolerance: of the residual over its first value, measured with the preconditioner. workers: threads.
+        iterations: at most. With a weak prior few are best: the preconditioner already solves a well-sampled map, and
+            later ones add noise that the views hardly determine.
     Returns:
         [box] * 3 (z, y, x).
     """
@@ -48,8 +47,8 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
         return np.asarray(within * system.precondition(within * density))
 
     residual = mask * equations.data
-    result = np.zeros_like(residual)
-    search = solved = approximate_inverse(residual)
+    result, search = np.zeros_like(residual), approximate_inverse(residual)
+    solved = search
     product = first = float(np.vdot(residual, solved))
     for _ in range(iterations):
         if not product > tolerance**2 * first:
