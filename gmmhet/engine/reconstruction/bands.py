@@ -9,16 +9,11 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from gmmhet.engine.reconstruction.settings import BANDS
 from gmmhet.engine.reconstruction.spreading import even_size
 
 __all__ = ["Agreement", "Band", "Wave", "bands_of"]
 
-_FIRST, _RATIO = 3.0, 1.35  # shell of the first band, and of a band over that before, about
-_WINDOW = 1.0  # wavelengths of a band, standard deviation of the neighbourhood in which increments are compared
-_SOFTENING = 0.5  # of that, blur of what is believed
-_LEAST_DEVIATIONS = 3.0  # of chance, that agreement has to exceed
-_GRID_PER_SHELL = 4  # voxels of a band's grid over its shell: products of the band do not wrap onto its low end
-_COARSE_PER_SHELL = 2  # the same of what is smoothed over a wavelength, which leaves nothing finer
 
 Wave = NDArray[np.complex64]
 Field = NDArray[np.float32]
@@ -60,12 +55,12 @@ class Band:
     @cached_property
     def grid(self) -> int:
         """Edge of the grid of the band."""
-        return self._edge(_GRID_PER_SHELL)
+        return self._edge(BANDS.grid_per_shell)
 
     @cached_property
     def coarse(self) -> int:
         """Edge of the grid of what is compared."""
-        return self._edge(_COARSE_PER_SHELL)
+        return self._edge(BANDS.coarse_per_shell)
 
     def _edge(self, per_shell: int) -> int:
         return int(min(self.box, even_size(2 * int(np.ceil(per_shell * self.shell / 2)))))
@@ -84,7 +79,7 @@ class Band:
     @cached_property
     def _neighbourhood(self) -> float:
         """Its volume, as a share of the box."""
-        return float(min(1.0, (2 * np.sqrt(np.pi) * _WINDOW / self.shell) ** 3))
+        return float(min(1.0, (2 * np.sqrt(np.pi) * BANDS.window / self.shell) ** 3))
 
     @cached_property
     def _values(self) -> float:
@@ -97,13 +92,13 @@ class Band:
     def chance(self, deviations: float, maps: float = 1.0) -> float:
         """So many standard deviations of the correlation of noise, over a neighbourhood in so many maps; at most 0.9.
         """
-        return float(min(0.9, deviations / np.sqrt(self._values * maps)))
+        return float(min(BANDS.most_chance, deviations / np.sqrt(self._values * maps)))
 
     @cached_property
     def anywhere(self) -> float:
         """Correlation that noise alone hardly reaches anywhere in the box: of n neighbourhoods with m independent
         values each, sqrt(2 log n / m) (Donoho and Johnstone 1994), and no less than 3 / sqrt(m)."""
-        return self.chance(max(_LEAST_DEVIATIONS, float(np.sqrt(-2 * np.log(self._neighbourhood)))))
+        return self.chance(max(BANDS.least_deviations, float(np.sqrt(-2 * np.log(self._neighbourhood)))))
 
     def parts(self, waves: Sequence[Wave], workers: int) -> list[Field]:
         """[grid] * 3 what of maps is in the band. waves: their transforms, norm "forward"."""
@@ -115,7 +110,7 @@ class Band:
         """Of parts [grid] * 3 of two half-sets."""
         first, second = parts
         power = (np.square(first) + np.square(second)) / 2
-        common, power = (self._smooth(x, _WINDOW, self.coarse, workers) for x in (first * second, power))
+        common, power = (self._smooth(x, BANDS.window, self.coarse, workers) for x in (first * second, power))
         return Agreement(common, power)
 
     def believed(self, told: Agreement, needed: Field | float, workers: int) -> Field:
@@ -128,7 +123,7 @@ class Band:
         correlation = told.correlation
         correlation = np.clip(correlation, 0, 1) * np.clip((correlation - needed) / sure, 0, 1)
         # smooth again: an edge would carry the band's waves into others, alike in both half maps
-        return self._smooth(2 * correlation / (1 + correlation), _SOFTENING, self.grid, workers)
+        return self._smooth(2 * correlation / (1 + correlation), BANDS.softening, self.grid, workers)
 
     def add(self, wave: Wave, part: Field, workers: int) -> None:
         """Add a part [grid] * 3 to the transform of a map."""
@@ -163,7 +158,7 @@ def _place(grid: int, box: int) -> Any:
 def bands_of(box: int) -> list[Band]:
     """From one wave per third of the box to Nyquist."""
     last = box / 2
-    number = max(1, round(np.log(last / _FIRST) / np.log(_RATIO)))
-    shells = [float(s) for s in np.unique(np.geomspace(min(_FIRST, last), last, number + 1))]
+    number = max(1, round(np.log(last / BANDS.first_shell) / np.log(BANDS.ratio)))
+    shells = [float(s) for s in np.unique(np.geomspace(min(BANDS.first_shell, last), last, number + 1))]
     around = [0.0, *shells, 0.0]
     return [Band(box, shell, around[i], around[i + 2]) for i, shell in enumerate(shells)]

@@ -9,12 +9,10 @@ from sklearn.isotonic import isotonic_regression
 
 from gmmhet.engine.molecule.maps import fourier_shell_correlation, resolution_at
 from gmmhet.engine.reconstruction.equations import shell_of_grid
+from gmmhet.engine.reconstruction.settings import HALF_MAPS
 
 __all__ = ["HalfMapCurves", "compare_halves", "half_map_signal", "phase_randomised", "power_signal"]
 
-_RANDOMISED_BELOW = 0.8  # of the unmasked curve: phases are randomised from there on
-_TRUSTED = 0.5  # where the curve first falls below it, what follows is taken not to rise again
-_FLOOR, _CEILING = 1e-3, 1 - 1e-4
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def compare_halves(first: NDArray[np.float32], second: NDArray[np.float32], mask
     """
     frequency, unmasked = fourier_shell_correlation(first, second, pixel_size)
     _, masked = fourier_shell_correlation(first * mask, second * mask, pixel_size)
-    below = np.flatnonzero(unmasked < _RANDOMISED_BELOW)
+    below = np.flatnonzero(unmasked < HALF_MAPS.randomised_below)
     if len(below) == 0 or np.all(mask == 1):
         return HalfMapCurves(frequency, unmasked, masked, masked, np.full_like(masked, np.nan))
     rng = np.random.default_rng(seed)
@@ -71,7 +69,7 @@ def compare_halves(first: NDArray[np.float32], second: NDArray[np.float32], mask
     _, chance = fourier_shell_correlation(random[0], random[1], pixel_size)
     corrected = (masked - chance) / np.maximum(1 - chance, 1e-6)
     shells = np.arange(1, len(masked) + 1)
-    touched = shells >= start + 2  # the mask smears the step itself over a shell or two
+    touched = shells >= start + HALF_MAPS.smeared_shells  # the mask smears the step itself over a shell or two
     return HalfMapCurves(frequency, unmasked, np.where(touched, np.clip(corrected, -1, 1), masked), masked,
                          np.where(shells >= start, chance, np.nan))
 
@@ -93,12 +91,12 @@ def half_map_signal(curves: HalfMapCurves) -> NDArray[np.float64]:
     in the mean square, so that chance correlations in outer shells do not let noise through.
     """
     curve = curves.masked.copy()
-    below = np.flatnonzero(curve < _TRUSTED)
+    below = np.flatnonzero(curve < HALF_MAPS.trusted)
     if len(below):
         tail = curve[below[0]:]
         weight = (np.arange(below[0], len(curve)) + 1.0) ** 2  # coefficients in a shell
         curve[below[0]:] = isotonic_regression(tail, sample_weight=weight, increasing=False)
-    curve = np.clip(curve, _FLOOR, _CEILING)
+    curve = np.clip(curve, HALF_MAPS.smallest, HALF_MAPS.largest)
     signal = 2 * curve / (1 - curve)
     return np.concatenate([signal[:1], signal])
 
@@ -112,4 +110,4 @@ def power_signal(density: NDArray[np.float32], shell_weights: NDArray[np.float64
             modulus of the map's discrete Fourier transform.
     """
     ratio = power * shell_weights / density.size
-    return np.maximum(np.minimum.accumulate(ratio) - 1, _FLOOR)
+    return np.maximum(np.minimum.accumulate(ratio) - 1, HALF_MAPS.smallest)

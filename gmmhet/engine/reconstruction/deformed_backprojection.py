@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.rigid_parts import Placement, RigidParts
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
+from gmmhet.engine.reconstruction.settings import GRIDDING
 from gmmhet.engine.reconstruction.slices import SliceReader
 
 __all__ = ["Deforming", "part_equations"]
 
 _POINTS_AT_ONCE = 1 << 20
 _WAVES_AT_ONCE = 1 << 24  # complex numbers, 128 MiB
-_NOTHING = 1e-4  # of a Gaussian's transform: beyond that it is taken for 0
 _PARTICLES_PLACED = 256  # conformations at once
 
 
@@ -100,7 +100,7 @@ class _GaussianSlices:
         spread = -2 * np.pi**2 * np.square(model.sigmas[chosen])[:, None]
         frequency = reader.disc.index / np.float32(reader.table.box * reader.table.pixel_size)
         least = spread.max()  # of the narrowest
-        self._seen = np.flatnonzero(least * np.square(frequency).sum(0) > np.log(_NOTHING))
+        self._seen = np.flatnonzero(least * np.square(frequency).sum(0) > np.log(GRIDDING.negligible))
         self._x, self._columns = np.unique(frequency[0, self._seen], return_inverse=True)
         self._y, self._rows = np.unique(frequency[1, self._seen], return_inverse=True)
         self._along_x, self._along_y = (np.exp(spread * np.square(k)).astype(np.float32) for k in (self._x, self._y))

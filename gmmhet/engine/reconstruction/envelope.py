@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
+from gmmhet.engine.reconstruction.settings import ENVELOPE
 from gmmhet.engine.reconstruction.solver import ball, solve
 
 __all__ = ["signal_envelope", "solve_within_envelope"]
 
-_NARROWEST = 2.0  # voxels, width (standard deviation) of the neighbourhood
-_DEVIATIONS = 2.0  # of chance, that agreement has to exceed
-_FLOOR = 1e-3  # of the largest local power
-_ITERATIONS = 40  # at most; a well-sampled map takes six to ten
 
 
 def signal_envelope(first: NDArray[np.float32], second: NDArray[np.float32], correlation: NDArray[np.float64],
@@ -35,17 +32,17 @@ def signal_envelope(first: NDArray[np.float32], second: NDArray[np.float32], cor
         [box] * 3, from about 0.03 to 1, and 0 outside the ball.
     """
     box = len(first)
-    width = max(width, _NARROWEST)
+    width = max(width, ENVELOPE.narrowest)
     curve = np.concatenate([[1.0], np.clip(correlation, 0, 1)])
     weight = np.sqrt(curve).astype(np.float32)[np.minimum(shell_of_grid(box, box), len(curve) - 1)]
     sum_, difference = (_filtered(first + s * second, weight) for s in (np.float32(1), np.float32(-1)))
     agreement = gaussian_filter((np.square(sum_) - np.square(difference)) / 4, width, mode="constant")
     noise = gaussian_filter(np.square(difference) / 2, width, mode="constant")  # variance in one half map
     inside = ball(box)
-    power = np.maximum(agreement - _DEVIATIONS * _chance(difference, width) * noise, 0) * inside
+    power = np.maximum(agreement - ENVELOPE.deviations * _chance(difference, width) * noise, 0) * inside
     if not power.max() > 0:
         return inside
-    return np.asarray(inside * np.sqrt(np.maximum(power / power.max(), _FLOOR)), np.float32)
+    return np.asarray(inside * np.sqrt(np.maximum(power / power.max(), ENVELOPE.smallest)), np.float32)
 
 
 def solve_within_envelope(equations: NormalEquations, signal: NDArray[np.float64], envelope: NDArray[np.float32],
@@ -61,7 +58,7 @@ def solve_within_envelope(equations: NormalEquations, signal: NDArray[np.float64
     square = np.square(mask)
     share = np.vdot(square, np.square(envelope)) / square.sum()  # mean power within the mask over that where e is 1
     return solve(equations, float(share) * equations.shell_weights() / signal, envelope=envelope,
-                 iterations=_ITERATIONS, workers=workers)
+                 iterations=ENVELOPE.iterations, workers=workers)
 
 
 def _filtered(density: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,11 +15,11 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from gmmhet.engine.reconstruction.settings import GRIDDING
 from gmmhet.engine.reconstruction.spreading import Spreader, density_grid, even_size
 
 __all__ = ["Accumulator", "NormalEquations", "shell_of_grid"]
 
-_TRANSFER_GRID = 2.0  # edge of the grid over that of the box: no two voxels are further apart
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ def shell_of_grid(size: int, box: int) -> NDArray[np.int16]:
 class Accumulator:
     """Collects the normal equations of one map of ``box`` voxels, batch by batch; memory does not grow with them."""
 
-    def __init__(self, box: int, tolerance: float = 1e-3) -> None:
+    def __init__(self, box: int, tolerance: float = GRIDDING.tolerance) -> None:
         self.box = box
         self._for_data = Spreader(density_grid(box), tolerance)
-        self._for_transfer = Spreader(even_size(_TRANSFER_GRID * box), tolerance)
+        self._for_transfer = Spreader(even_size(GRIDDING.transfer_grid * box), tolerance)
         self._data: NDArray[np.complex64] | None = None
         self._weights: NDArray[np.float32] | None = None
 

@@ -16,12 +16,11 @@ from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
+from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["Placed", "read_deforming", "read_mask", "read_placed"]
 
-_CONFORMATIONS = 128  # that parts are found from
-_RIGID = 0.15  # of the resolution: parts are rigid to within that
 _LOG = logging.getLogger("gmmhet")
 
 
@@ -101,10 +100,10 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
         raise InputError(f"{path}: {found.modes} modes; expected the {placed.coordinates.shape[1]} of {latents}")
     if not followed:
         _LOG.warning("%s", wording.modes_about_the_average(str(path)))
-    some = np.unique(np.linspace(0, len(placed.coordinates) - 1, _CONFORMATIONS).astype(np.int64))
+    some = np.unique(np.linspace(0, len(placed.coordinates) - 1, MOTION_CORRECTION.conformations).astype(np.int64))
     conformations = found.model.centers + np.tensordot(placed.coordinates[some], given, 1)
     parts = rigid_parts(conformations, found.model.centers, found.model.weights,
-                        _RIGID * found.model.resolution)
+                        MOTION_CORRECTION.largest_misfit * found.model.resolution)
     misfit = parts.misfit(conformations)
     _LOG.info("%s", wording.rigid_parts(float(np.sqrt(np.average(misfit**2, weights=parts.weights))),
                                         np.bincount(parts.part).tolist()))

@@ -22,7 +22,6 @@ from gmmhet.engine.io import DensityMap
 from gmmhet.engine.molecule.maps import soft_mask
 from gmmhet.engine.reconstruction.curves import compare_halves
 from gmmhet.engine.reconstruction.multiscale import (
-    FEWEST_APART,
     Combined,
     Estimate,
     Evidence,
@@ -33,7 +32,8 @@ from gmmhet.engine.reconstruction.multiscale import (
 )
 from gmmhet.engine.reconstruction.particle_windows import Windows
 from gmmhet.engine.reconstruction.results import SPOOL, MapResult
-from gmmhet.engine.reconstruction.series import COARSE_ABOVE, GOES_ON, Series, at_once, half_equations, near_limit
+from gmmhet.engine.reconstruction.series import Series, at_once, half_equations, near_limit
+from gmmhet.engine.reconstruction.settings import KERNELS, SERIES, SERIES_EVIDENCE
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.windows import Window
 from gmmhet.engine.runtime.ranks import communicator
@@ -41,7 +41,6 @@ from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["KernelSeries"]
 
-_LOOKED_AT = 16  # points, at most, that tell where the molecule moves
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,12 @@ class KernelSeries(Series):
         self._require_halves(wording.HALVES_FOR_KERNELS)
         with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
             base = self._widest(threads)
-            if self._size(base) > COARSE_ABOVE:
+            if self._size(base) > SERIES.coarse_above:
                 base = base.spooled(Path(spool))
             ranks, evidence = communicator(), Evidence({})
             told: dict[int, dict[int, int]] = {}
             for some in self._rounds:
-                if self._size(base) > COARSE_ABOVE:
+                if self._size(base) > SERIES.coarse_above:
                     yield None
                     continue
                 shares = [(i, i in missing) for i in some]
@@ -86,12 +85,13 @@ class KernelSeries(Series):
     def _looked_at(self) -> list[int]:
         """Points that tell where the molecule moves, evenly taken from all, so that a resumed run has the same."""
         number = len(self.selection)
-        return [int(i) for i in np.unique(np.linspace(0, number - 1, min(number, _LOOKED_AT)).astype(int))]
+        places = np.linspace(0, number - 1, min(number, KERNELS.points_looked_at))
+        return [int(i) for i in np.unique(places.astype(int))]
 
     @property
     def _rounds(self) -> list[list[int]]:
         """The points looked at, as many at a time as there are ranks; none where they would not help."""
-        if max(self._apart.values(), default=0.0) < FEWEST_APART:
+        if max(self._apart.values(), default=0.0) < SERIES_EVIDENCE.fewest_apart:
             return []
         ranks = communicator().size
         return [self._looked_at[i:i + ranks] for i in range(0, len(self._looked_at), ranks)]
@@ -139,7 +139,7 @@ class KernelSeries(Series):
         if size < self.table.box:
             first, second = window.maps
             mask = soft_mask(DensityMap(first + second, self._pixel(size)))
-            if near_limit(compare_halves(first, second, mask, self._pixel(size), self.seed)) > GOES_ON:
+            if near_limit(compare_halves(first, second, mask, self._pixel(size), self.seed)) > SERIES.goes_on:
                 window = self._window(self.table.box, threads, rows)
         return window
 
@@ -166,7 +166,7 @@ class KernelSeries(Series):
             for inner, outer in itertools.pairwise([0, *(n for n in windows.sizes if n < len(self.table))]):
                 ring = self._window(size, threads, nearest[inner:outer])
                 window = ring if not nested else nested[-1] + ring
-                nested.append(window if size <= COARSE_ABOVE else window.spooled(Path(spool)))
+                nested.append(window if size <= SERIES.coarse_above else window.spooled(Path(spool)))
             yield base
             while nested:
                 yield nested.pop()

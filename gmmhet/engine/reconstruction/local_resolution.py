@@ -9,17 +9,10 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.molecule.maps import coarser_map, dense_region, resample_map
+from gmmhet.engine.reconstruction.settings import LOCAL_RESOLUTION
 
-__all__ = ["LOCAL_THRESHOLD", "LocalResolution", "local_correlations", "local_resolution"]
+__all__ = ["LocalResolution", "local_correlations", "local_resolution"]
 
-#: correlation of the half maps that ends the local resolution. Windows hold few coefficients, so that chance alone
-#: makes 0.1 of it: noise would pass the 0.143 of whole maps.
-LOCAL_THRESHOLD = 0.5
-_RATIO = 1.1  # of the frequencies of neighbouring bands
-_COARSEST = 6  # shell of the lowest band: its window is about half the box wide
-_WINDOW = 1.0  # standard deviation of the Gaussian window, in periods of the band
-_REACH = 0.48  # of the band's frequency: the window's transform is 1% there, and cut
-_FINE = 32  # voxels along an edge; for larger maps correlations are sampled at every other voxel
 
 _Floats = NDArray[np.float32]
 _Waves = NDArray[np.complex64]
@@ -62,7 +55,7 @@ class LocalResolution:
         coarse = coarser_map(density, blur / 4)
         inside = dense_region(coarse, blur)
         if mask is not None:
-            inside &= resample_map(mask, coarse.box, coarse.pixel_size).data > 0.5
+            inside &= resample_map(mask, coarse.box, coarse.pixel_size).data > LOCAL_RESOLUTION.mask_level
         if not inside.any():
             return None
         values = self.on_grid(coarse.box, coarse.pixel_size)[inside]
@@ -100,11 +93,11 @@ class _FirstFall:
             self.found = np.full(correlation.shape, shell, np.float32)
             self._open, self._doubted = np.ones(correlation.shape, bool), np.zeros(correlation.shape, bool)
             self._shell, self._last = shell, np.ones_like(correlation)
-        below = correlation < LOCAL_THRESHOLD
+        below = correlation < LOCAL_RESOLUTION.threshold
         self._open &= ~(self._doubted & below)  # a second band below: the first one stands
         self.found[self._open & ~below] = shell
         falls = self._open & below
-        share = (self._last[falls] - LOCAL_THRESHOLD) / (self._last[falls] - correlation[falls])
+        share = (self._last[falls] - LOCAL_RESOLUTION.threshold) / (self._last[falls] - correlation[falls])
         self.found[falls] = self._shell + share * (shell - self._shell)
         self._doubted, self._shell, self._last = falls, shell, correlation
         return bool(self._open.any())
@@ -125,19 +118,20 @@ def local_correlations(first: _Floats, second: _Floats, workers: int = 1) -> Ite
         where a map is 0.
     """
     box = len(first)
-    grid = box if box <= _FINE else 2 * -(-box // 4)
+    grid = box if box <= LOCAL_RESOLUTION.fine_box else 2 * -(-box // 4)
     waves = [scipy.fft.rfftn(half, workers=workers) for half in (first, second)]
-    steps = int(np.log(box / 2 / _COARSEST) / np.log(_RATIO)) if box > 2 * _COARSEST else 0
-    for shell in (box / 2) * _RATIO ** -np.arange(steps, -1.0, -1.0):
+    coarsest, ratio = LOCAL_RESOLUTION.coarsest_shell, LOCAL_RESOLUTION.ratio
+    steps = int(np.log(box / 2 / coarsest) / np.log(ratio)) if box > 2 * coarsest else 0
+    for shell in (box / 2) * ratio ** -np.arange(steps, -1.0, -1.0):
         yield float(shell), _band_correlation(waves, float(shell), box, grid, workers)
 
 
 def _band_correlation(waves: list[_Waves], shell: float, box: int, grid: int, workers: int) -> _Floats:
-    top = int(min(shell * _RATIO**2, (box - 1) // 2))  # the Nyquist frequency itself has no sign
-    size = scipy.fft.next_fast_len(2 * top + int(np.ceil(_REACH * shell)) + 1, real=True)
+    top = int(min(shell * LOCAL_RESOLUTION.ratio**2, (box - 1) // 2))  # the Nyquist frequency itself has no sign
+    size = scipy.fft.next_fast_len(2 * top + int(np.ceil(LOCAL_RESOLUTION.reach * shell)) + 1, real=True)
     size += size % 2
     a, b = (scipy.fft.irfftn(_in_band(wave, shell, top, size), s=(size,) * 3, workers=workers) for wave in waves)
-    reach = min(int(np.ceil(_REACH * shell)), (grid - 1) // 2, (size - 1) // 2)
+    reach = min(int(np.ceil(LOCAL_RESOLUTION.reach * shell)), (grid - 1) // 2, (size - 1) // 2)
     cross, power_a, power_b = (_averaged(u * v, shell, reach, grid, workers) for u, v in ((a, b), (a, a), (b, b)))
     norm = np.sqrt(np.maximum(power_a, 0) * np.maximum(power_b, 0))
     least = 1e-6 * float(norm.max())
@@ -149,7 +143,7 @@ def _in_band(wave: _Waves, shell: float, top: int, size: int) -> _Waves:
     axis = np.r_[0:top + 1, -top:0]
     squares = np.square(axis).astype(np.float32)
     radius = np.sqrt(squares[:, None, None] + squares[:, None] + squares[:top + 1])
-    place = np.log(np.maximum(radius, 1e-3) / shell) / (2 * np.log(_RATIO))
+    place = np.log(np.maximum(radius, 1e-3) / shell) / (2 * np.log(LOCAL_RESOLUTION.ratio))
     filtered = wave[np.ix_(axis, axis, axis[:top + 1])] * (np.cos(0.5 * np.pi * np.clip(place, -1, 1)) * (radius > 0))
     return _resized(filtered.astype(np.complex64), axis, top, size)
 
@@ -157,7 +151,7 @@ def _in_band(wave: _Waves, shell: float, top: int, size: int) -> _Waves:
 def _averaged(product: _Floats, shell: float, reach: int, grid: int, workers: int) -> _Floats:
     """The product under the window, on the coarser grid (up to a factor, which correlations are free of)."""
     axis = np.r_[0:reach + 1, -reach:0]
-    fall = np.exp(-2 * np.square(np.pi * _WINDOW * axis / shell)).astype(np.float32)
+    fall = np.exp(-2 * np.square(np.pi * LOCAL_RESOLUTION.window * axis / shell)).astype(np.float32)
     wave = scipy.fft.rfftn(product, workers=workers)[np.ix_(axis, axis, axis[:reach + 1])]
     wave = wave * (fall[:, None, None] * fall[:, None] * fall[:reach + 1])
     return np.asarray(scipy.fft.irfftn(_resized(wave, axis, reach, grid), s=(grid,) * 3, workers=workers))

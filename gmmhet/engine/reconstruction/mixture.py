@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from gmmhet.engine.reconstruction.settings import MIXTURE
+
 __all__ = ["deconvolved_mixture", "mixture_labels"]
 
-_PASSES, _SETTLED = 60, 1e-4  # log-likelihood per particle
-_LEAST = 1e-4  # variance of a component
-_VAGUE = 0.99  # posterior variance over the prior's, beyond which a coordinate is as good as unknown
 _AT_ONCE = 20_000  # particles
 
 Array = NDArray[np.float64]
@@ -50,7 +49,7 @@ def _measurements(coordinates: Array, uncertainty: NDArray[np.floating[Any]]) ->
         span = slice(start, start + _AT_ONCE)
         own = (uncertainty[span] if uncertainty.ndim == 3 else variances[span, :, None] * np.eye(modes))
         shares, axes = np.linalg.eigh(own / np.multiply.outer(scale, scale))
-        shares = np.clip(shares, 0, _VAGUE)
+        shares = np.clip(shares, 0, MIXTURE.unknown)
         along = np.einsum("nkl,nk->nl", axes, coordinates[span] / scale) / (1 - shares)
         places[span] = scale * np.einsum("nkl,nl->nk", axes, along)
         covariances[span] = np.einsum("nkl,nl,nml->nkm", axes, shares / (1 - shares), axes) * np.multiply.outer(scale,
@@ -69,10 +68,10 @@ def _fitted(coordinates: Array, places: Array, measured: NDArray[np.float32], co
     """Expectation-maximisation from a mixture of the posterior means."""
     with warnings.catch_warnings():  # of fewer places than components; who needs all of them tells that some are empty
         warnings.simplefilter("ignore", ConvergenceWarning)
-        first = GaussianMixture(components, random_state=seed, reg_covar=_LEAST).fit(coordinates)
+        first = GaussianMixture(components, random_state=seed, reg_covar=MIXTURE.least_variance).fit(coordinates)
     weights, means, covariances = first.weights_, first.means_, first.covariances_
     before = -np.inf
-    for _ in range(_PASSES):
+    for _ in range(MIXTURE.passes):
         total, sums = 0.0, _Sums(components, coordinates.shape[1])
         for start in range(0, len(places), _AT_ONCE):
             span = slice(start, start + _AT_ONCE)
@@ -85,7 +84,7 @@ def _fitted(coordinates: Array, places: Array, measured: NDArray[np.float32], co
             for c, (_, expected, spread) in enumerate(parts):
                 sums.add(c, shares[:, c], expected, spread)
         weights, means, covariances = sums.maximise()
-        if total / len(places) < before + _SETTLED:
+        if total / len(places) < before + MIXTURE.converged:
             break
         before = total / len(places)
     return weights, means, covariances
@@ -133,4 +132,4 @@ class _Sums:
         count = np.maximum(self._count, 1e-9)
         means = self._first / count[:, None]
         covariances = self._second / count[:, None, None] - np.einsum("ck,cl->ckl", means, means)
-        return count / count.sum(), means, covariances + _LEAST * np.eye(means.shape[1])
+        return count / count.sum(), means, covariances + MIXTURE.least_variance * np.eye(means.shape[1])

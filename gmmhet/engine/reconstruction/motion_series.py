@@ -29,7 +29,8 @@ from gmmhet.engine.reconstruction.deformed_backprojection import Deforming, part
 from gmmhet.engine.reconstruction.equations import NormalEquations
 from gmmhet.engine.reconstruction.particle_windows import Windows
 from gmmhet.engine.reconstruction.results import SPOOL, MapResult
-from gmmhet.engine.reconstruction.series import GOES_ON, Series, at_once, near_limit
+from gmmhet.engine.reconstruction.series import Series, at_once, near_limit
+from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION, SERIES
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map
 from gmmhet.engine.runtime.ranks import communicator
@@ -38,8 +39,6 @@ from gmmhet.engine.wording import reconstruction as wording
 __all__ = ["MotionSeries"]
 
 Map = NDArray[np.float32]
-_SPLINE = 3
-_NO_MOVE = 0.02  # voxels at the edge of the box
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class MotionSeries(Series):
         curves = compare_halves(maps[0], maps[1], mask, pixel, self.seed)
         density = self._enveloped(first + second, (maps[0], maps[1]), curves, mask, threads)
         kept = _PartMap.kept(spool / f"part_{number + 1}", density, (maps[0], maps[1]), mask)
-        return kept, near_limit(curves) > GOES_ON
+        return kept, near_limit(curves) > SERIES.goes_on
 
     def _equations(self, size: int, number: int, threads: int, rows: NDArray[np.int64]) -> "_Halves":
         """Of a rank's particles."""
@@ -187,11 +186,11 @@ class _Move:
     turn: NDArray[np.float64]
     shift: NDArray[np.float64]
 
-    def of(self, data: Map, order: int = _SPLINE) -> Map:
+    def of(self, data: Map, order: int = MOTION_CORRECTION.spline_order) -> Map:
         """The map [box] * 3 moved, by splines."""
         middle = len(data) // 2
         reach = np.abs(self.turn - np.eye(3)).sum() * middle + np.abs(self.shift).sum()
-        if reach < _NO_MOVE:
+        if reach < MOTION_CORRECTION.negligible_move:
             return np.array(data)
         back = self.turn.T[::-1, ::-1]  # in the order z, y, x
         offset = middle - back @ (middle + self.shift[::-1])

@@ -22,17 +22,14 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.reconstruction.bands import Agreement, Band, Wave, bands_of
+from gmmhet.engine.reconstruction.settings import SERIES_EVIDENCE
 from gmmhet.engine.reconstruction.solver import ball
 from gmmhet.engine.reconstruction.windows import Window, increments
 from gmmhet.engine.runtime.rank_messages import Replicated
 
-__all__ = ["FEWEST_APART", "Bandwidth", "Combined", "Estimate", "Evidence", "combine", "compose", "decompose",
+__all__ = ["Bandwidth", "Combined", "Estimate", "Evidence", "combine", "compose", "decompose",
            "maps_apart"]
 
-FEWEST_APART = 1.5  #: maps of particles of their own that are evidence
-_CERTAIN = 2.5  # deviations of chance, beyond which the maps of a series count as agreeing
-_STILL_NEEDED = 0.3  # of the agreement otherwise needed, where they do
-_BELIEVED = 0.5  # share of an increment that counts as using its window
 
 Field = NDArray[np.float32]
 
@@ -118,11 +115,11 @@ class Evidence(Replicated):
         No map is evidence of itself alone.
         """
         apart = self.apart.get(number, 0.0)
-        if apart < FEWEST_APART or number not in self.agreements:
+        if apart < SERIES_EVIDENCE.fewest_apart or number not in self.agreements:
             return band.anywhere
-        least = band.chance(_CERTAIN, apart)
+        least = band.chance(SERIES_EVIDENCE.deviations, apart)
         beyond = (self.agreements[number][index].correlation - least) / min(least, (1 - least) / 2)
-        return np.asarray(band.anywhere * (1 - (1 - _STILL_NEEDED) * np.clip(beyond, 0, 1)), np.float32)
+        return np.asarray(band.anywhere * (1 - (1 - SERIES_EVIDENCE.still_needed) * np.clip(beyond, 0, 1)), np.float32)
 
 
 def maps_apart(shared: NDArray[np.float64], part: float) -> float:
@@ -219,7 +216,7 @@ class _Sum:
             needed = self._evidence.needed(number, band, index) if self._evidence and number else band.anywhere
             share = band.believed(told[-1], needed, self.workers)
             narrowest.note(n, share)
-            self._changed[index] |= bool(number and (share > _BELIEVED).any())
+            self._changed[index] |= bool(number and (share > SERIES_EVIDENCE.accepted).any())
             for wave, part in zip(believed, parts, strict=True):
                 band.add(wave, share * part, self.workers)
         for density, wave in zip(self.maps, believed, strict=True):
@@ -262,7 +259,7 @@ class _Narrowest:
         self._n = np.zeros(0)
 
     def note(self, n: int, share: NDArray[np.float32]) -> None:
-        inside = share > _BELIEVED
+        inside = share > SERIES_EVIDENCE.accepted
         if self.signal is None:
             if inside.any():
                 self.signal, self._n = inside, np.full(int(inside.sum()), float(n))

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
+from gmmhet.engine.reconstruction.settings import GRIDDING
 
 __all__ = ["image_noise", "with_residual_noise"]
 
-_IMAGES_PER_GROUP = 400
 _IMAGES_AT_ONCE = 50
 
 
@@ -27,7 +27,7 @@ def image_noise(table: ParticleTable) -> NDArray[np.float64]:
     found = np.full((len(table.optics), table.box // 2 + 1), np.nan)
     for group in np.unique(table.optics_index):
         rows = np.flatnonzero(table.optics_index == group)
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, _IMAGES_PER_GROUP).astype(np.int64))]
+        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, GRIDDING.noise_images).astype(np.int64))]
         found[group] = _background_power(table, chosen)
     return np.where(np.isnan(found), np.nanmean(found, axis=0), found)
 

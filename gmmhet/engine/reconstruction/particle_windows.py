@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.latent_space.particle_density import listed
 from gmmhet.engine.reconstruction.mixture import mixture_labels
+from gmmhet.engine.reconstruction.settings import KERNELS
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["Selection", "Windows", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
 
-_FEWEST, _MOST = 50, 20_000  # particles of the narrowest window, at least, and of the widest nested one, at most
-_STEP = 2.5  # ratio of one window to the next narrower
-_LEAST_VARIANCE = 1e-12  # of a mode, where no deviations are told
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Windows(Selection):
     def _alike(self) -> str:
         """That no window is narrower than all particles; empty where some are."""
         n = len(self.places)
-        return "" if self.sizes[0] < n else wording.all_maps_alike(n, _FEWEST)
+        return "" if self.sizes[0] < n else wording.all_maps_alike(n, KERNELS.fewest)
 
 
 def points_along(coordinates: NDArray[np.float64], mode: int, number: int) -> NDArray[np.float64]:
@@ -134,7 +132,7 @@ def points_along(coordinates: NDArray[np.float64], mode: int, number: int) -> ND
     """
     n = len(coordinates)
     order = np.argsort(coordinates[:, mode], kind="stable")
-    many = max(1, min(n // number, max(_FEWEST, n // (2 * number))))
+    many = max(1, min(n // number, max(KERNELS.fewest, n // (2 * number))))
     first = np.clip(np.rint((np.arange(number) + 0.5) / number * n - many / 2).astype(np.int64), 0, n - many)
     return np.stack([coordinates[order[i:i + many]].mean(axis=0) for i in first])
 
@@ -151,11 +149,11 @@ def nested_windows(coordinates: NDArray[np.float64], deviations: NDArray[np.floa
     """
     n = len(coordinates)
     if covariance is None:
-        covariance = np.diag(np.maximum(np.square(deviations).mean(axis=0), _LEAST_VARIANCE))
+        covariance = np.diag(np.maximum(np.square(deviations).mean(axis=0), KERNELS.least_variance))
     metric = np.linalg.inv(covariance + 1e-9 * np.trace(covariance) * np.eye(len(covariance)))
-    sizes = [max(min(n // 2, _MOST), min(n, _FEWEST))]
-    while sizes[0] >= _STEP * _FEWEST:
-        sizes.insert(0, int(sizes[0] / _STEP))
+    sizes = [max(min(n // 2, KERNELS.most), min(n, KERNELS.fewest))]
+    while sizes[0] >= KERNELS.step * KERNELS.fewest:
+        sizes.insert(0, int(sizes[0] / KERNELS.step))
     low, high = np.empty((2, len(points)))
     best, classes = np.full(n, np.inf), np.zeros(n, np.int64)
     found = Windows(np.zeros((len(points), 0), np.float32), points[:, mode], low, high, classes, points, populated,

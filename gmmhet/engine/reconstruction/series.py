@@ -19,19 +19,16 @@ from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
 from gmmhet.engine.reconstruction.local_resolution import local_resolution
 from gmmhet.engine.reconstruction.particle_windows import Selection
 from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, described_local, number_or_none
+from gmmhet.engine.reconstruction.settings import SERIES, SOLVER
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map, solve
 from gmmhet.engine.runtime.rank_messages import Replicated
 from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.wording import reconstruction as wording
 
-__all__ = ["COARSE_ABOVE", "GOES_ON", "Series", "at_once", "half_equations", "near_limit"]
+__all__ = ["Series", "at_once", "half_equations", "near_limit"]
 
 _POINTS_AT_ONCE = 1 << 21
-_ITERATIONS = 4  # of the map of a single half
-_UNRESOLVED = 10.0  # voxels, neighbourhood of the envelope where half maps agree at no resolution
-_COARSE, COARSE_ABOVE = 128, 160  # larger boxes are tried at this size first
-GOES_ON = 0.143  # correlation near the coarse map's Nyquist frequency that asks for the full one
 _MEMORY = 1.5e9  # bytes, that half maps made at the same time may take
 _BYTES_PER_CELL = 14  # of the grid of twice the box
 
@@ -122,7 +119,7 @@ class Series(Replicated):
 
     @property
     def _first_size(self) -> int:
-        return _COARSE if self.table.box > COARSE_ABOVE else self.table.box
+        return SERIES.coarse if self.table.box > SERIES.coarse_above else self.table.box
 
     def _make_one(self, threads: int, index: int) -> MapResult:
         """A map and its files, on any rank."""
@@ -166,7 +163,7 @@ class Series(Replicated):
         given = [e for e in (first, second) if e is not None]
         curves = (compare_halves(first_map, second_map, mask, pixel, self.seed + index) if len(given) == 2 else
                   HalfMapCurves.of_one_half(size, pixel))
-        if size < self.table.box and len(given) == 2 and near_limit(curves) > GOES_ON:
+        if size < self.table.box and len(given) == 2 and near_limit(curves) > SERIES.goes_on:
             del first, second, given
             with ThreadPoolExecutor(at_once(self.table.box, threads)) as pool:
                 again = self._submit(pool, self.table.box, index)
@@ -177,7 +174,7 @@ class Series(Replicated):
         else:
             weights = total.shell_weights()
             signal = power_signal(both, weights, radial_power(both))
-            density = solve(total, weights / signal, iterations=_ITERATIONS, workers=threads)
+            density = solve(total, weights / signal, iterations=SOLVER.iterations, workers=threads)
         return self._write(index, {"file": density, "half1": first_map, "half2": second_map}, curves, threads,
                            self._particles(index))
 
@@ -185,7 +182,7 @@ class Series(Replicated):
                    curves: HalfMapCurves, mask: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
         """The map of both half-sets, within the envelope of the signal that their maps agree on."""
         pixel = self._pixel(len(mask))
-        width = (curves.resolution(0.143) or _UNRESOLVED * pixel) / pixel
+        width = (curves.resolution(0.143) or SERIES.unresolved * pixel) / pixel
         envelope = signal_envelope(*halves, curves.unmasked, width)
         return solve_within_envelope(total, half_map_signal(curves), envelope, mask, workers=threads)
 
@@ -201,8 +198,8 @@ class Series(Replicated):
         """The user's mask on the grids that are in use."""
         assert self.mask is not None
         full = DensityMap(self.mask, self.table.pixel_size)
-        coarse = resample_map(full, _COARSE, self._pixel(_COARSE)).data
-        return {_COARSE: np.clip(coarse, 0, 1), self.table.box: self.mask}
+        coarse = resample_map(full, SERIES.coarse, self._pixel(SERIES.coarse)).data
+        return {SERIES.coarse: np.clip(coarse, 0, 1), self.table.box: self.mask}
 
     def _write(self, index: int, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves, threads: int,
                described: dict[str, Any]) -> MapResult:
@@ -257,6 +254,6 @@ def at_once(size: int, threads: int) -> int:
 
 
 def near_limit(curves: HalfMapCurves) -> float:
-    """Mean correlation between 0.85 and 0.97 of the Nyquist frequency."""
-    n = len(curves.masked)
-    return float(curves.masked[int(0.85 * n):int(0.97 * n)].mean())
+    """Mean correlation near the Nyquist frequency."""
+    first, last = (int(share * len(curves.masked)) for share in SERIES.near_limit)
+    return float(curves.masked[first:last].mean())

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import ReconstructConfig, sharpening_b
 from gmmhet.engine.io import DensityMap, read_map, write_map
 from gmmhet.engine.molecule.maps import fourier_shell_correlation, radial_power
+from gmmhet.engine.reconstruction.settings import SHARPENING
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["GuinierFit", "Spectrum", "guinier_fit", "half_map_spectrum", "sharpen_series", "sharpened_map"]
 
 _LOG = logging.getLogger("gmmhet")
-_GUINIER_FROM = 10.0  # Angstrom; at lower resolution the spectrum tells the molecule's shape
-_FEWEST_SHELLS = 5  # of a map in the fit
-_EDGE = 2.0  # shells over which a sharpened map ends
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,8 @@ def guinier_fit(spectra: Sequence[Spectrum], resolutions: Sequence[float | None]
     squares, logs, used = [], [], []
     for spectrum, resolution in zip(spectra, resolutions, strict=True):
         k = spectrum.frequency
-        inside = (k >= 1 / _GUINIER_FROM) & (k <= 1 / (resolution or np.inf)) & (spectrum.power > 0)
-        if inside.sum() >= _FEWEST_SHELLS:
+        inside = (k >= 1 / SHARPENING.fitted_from) & (k <= 1 / (resolution or np.inf)) & (spectrum.power > 0)
+        if inside.sum() >= SHARPENING.fewest_shells:
             x, y = k[inside] ** 2, 0.5 * np.log(spectrum.power[inside])
             squares.append(x - x.mean())
             logs.append(y - y.mean())
@@ -91,7 +89,7 @@ def sharpened_map(density: DensityMap, b_factor: float, resolution: float) -> ND
     box, edge = density.box, density.box * density.pixel_size
     axis = np.square(np.fft.fftfreq(box, 1 / box)).astype(np.float32)
     shells = np.sqrt(axis[:, None, None] + axis[:, None] + axis[:box // 2 + 1])
-    fall = np.clip((shells - np.float32(edge / resolution)) / _EDGE, 0, 1)
+    fall = np.clip((shells - np.float32(edge / resolution)) / SHARPENING.edge, 0, 1)
     gain = np.exp(0.25 * b_factor * np.square(shells / np.float32(edge))) * (0.5 + 0.5 * np.cos(np.pi * fall))
     wave = scipy.fft.rfftn(density.data) * np.where(fall < 1, gain, 0)  # far out the gain may be infinite
     return np.asarray(scipy.fft.irfftn(wave, s=density.data.shape), np.float32)
@@ -116,11 +114,11 @@ def sharpen_series(folder: Path, maps: Sequence[dict[str, Any]], config: Reconst
     if note is None and b_factor is not None:
         for record in maps:
             _write_sharpened(folder, record, -b_factor)
-        _LOG.info("%s", wording.sharpened(b_factor, None if fit is None else (_GUINIER_FROM, fit.finest)))
+        _LOG.info("%s", wording.sharpened(b_factor, None if fit is None else (SHARPENING.fitted_from, fit.finest)))
     elif note is not None:
         _LOG.warning("%s", wording.not_sharpened(note))
     return {"asked": config.sharpen, "b_factor": b_factor if note is None else None, "error": fit and fit.error,
-            "fitted_from": fit and _GUINIER_FROM, "fitted_to": fit and fit.finest, "note": note}
+            "fitted_from": fit and SHARPENING.fitted_from, "fitted_to": fit and fit.finest, "note": note}
 
 
 def _fit_of(folder: Path, maps: Sequence[dict[str, Any]]) -> GuinierFit | None:
@@ -132,7 +130,7 @@ def _objection(b_factor: float | None, maps: Sequence[dict[str, Any]]) -> str | 
     if all(record["resolution_fsc143"] is None for record in maps):
         return wording.NO_RESOLUTION
     if b_factor is None:
-        return wording.no_fit(_GUINIER_FROM, _FEWEST_SHELLS)
+        return wording.no_fit(SHARPENING.fitted_from, SHARPENING.fewest_shells)
     if b_factor >= 0:
         return wording.RISING_AMPLITUDES
     return None

@@ -5,42 +5,37 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
+from gmmhet.engine.reconstruction.settings import SOLVER
 
 __all__ = ["ball", "convolved", "half_map", "solve"]
 
-_LEAST = 0.05  # of a shell's mean weight, that the preconditioner takes for granted
-_LEVELS = (1.0, 0.1, 0.01, 0.001)  # of e^2 in the preconditioner, between which it goes over in the logarithm
-_WEAK_PRIOR = 0.05  # of half maps, over the mean weight of a shell: fills what no view saw, costs 5% of the scale
-_HALF_ITERATIONS = 3
-_EDGE = 3.0  # voxels, fall of the ball's edge
 
 
 def ball(box: int) -> NDArray[np.float32]:
     """[box] * 3 the largest ball in the box, with a soft edge: slices at steps of 1 / box tell nothing beyond."""
     axis = np.square(np.arange(box) - box // 2).astype(np.float32)
     radius = np.sqrt(axis[:, None, None] + axis[:, None] + axis)
-    fall = np.clip((radius - (0.5 * box - _EDGE)) / _EDGE, 0, 1)
+    fall = np.clip((radius - (0.5 * box - SOLVER.ball_edge)) / SOLVER.ball_edge, 0, 1)
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * fall), np.float32)
 
 
 def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: NDArray[np.float32] | None = None,
-          envelope: NDArray[np.float32] | None = None, data: NDArray[np.float32] | None = None,
-          tolerance: float = 1e-2, iterations: int = 4, workers: int = 1) -> NDArray[np.float32]:
+          envelope: NDArray[np.float32] | None = None,
+          tolerance: float = SOLVER.tolerance, iterations: int = SOLVER.iterations, workers: int = 1,
+          ) -> NDArray[np.float32]:
     """The map v that minimises v.T v / 2 - b.v and its prior, with R = ``prior`` in the shells of Fourier space.
 
-    Without an envelope, v = m u and the prior is v.R v / 2. With one, v = e u and it is u.R u / 2: what is expected is
-    a stationary signal of power 1 / R, times e.
+    Without an envelope, v = m u and the prior is v.R v / 2. With one, v = e u and the prior is u.R u / 2, that of a
+    stationary signal of power 1 / R times e.
 
     Args:
         prior: [box // 2 + 1] inverse signal power in the units of NormalEquations.shell_weights; > 0. The last value
             goes on beyond.
-        support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is good).
-        envelope: [box] * 3 e, 0 to 1, in place of a support; 0 outside the ball.
-        data: [box] * 3 in place of b.
-        tolerance: of the residual over its first value, measured with the preconditioner.
-        iterations: at most so many; few are best with a weak prior, since the preconditioner already solves a
-            well-sampled map and what comes later is noise that the views hardly touch.
-        workers: threads.
+        support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is accurate).
+        envelope: [box] * 3 e, 0 to 1, instead of a support; 0 outside the ball.
+        tolerance: of the residual over its first value, measured with the preconditioner. workers: threads.
+        iterations: at most. With a weak prior few are best: the preconditioner already solves a well-sampled map, and
+            later ones add noise that the views hardly determine.
     Returns:
         [box] * 3 (z, y, x).
     """
@@ -51,9 +46,9 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
     def approximate_inverse(density: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(within * system.precondition(within * density))
 
-    residual = mask * (equations.data if data is None else data)
-    result = np.zeros_like(residual)
-    search = solved = approximate_inverse(residual)
+    residual = mask * equations.data
+    result, search = np.zeros_like(residual), approximate_inverse(residual)
+    solved = search
     product = first = float(np.vdot(residual, solved))
     for _ in range(iterations):
         if not product > tolerance**2 * first:
@@ -70,7 +65,7 @@ def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: ND
 
 def half_map(equations: NormalEquations) -> NDArray[np.float32]:
     """[box] * 3 the map of a half-set as the data alone make it, without regard to the other half."""
-    return solve(equations, _WEAK_PRIOR * equations.shell_weights(), iterations=_HALF_ITERATIONS)
+    return solve(equations, SOLVER.weak_prior * equations.shell_weights(), iterations=SOLVER.half_map_iterations)
 
 
 def convolved(transfer: NDArray[np.float32], density: NDArray[np.float32], workers: int = 1) -> NDArray[np.float32]:
@@ -98,7 +93,7 @@ class _System:
         table = np.asarray(prior, np.float32)
         last = len(table) - 1
         own = np.minimum(shell_of_grid(self.box, self.box), last)
-        floor = _LEAST * equations.shell_weights().astype(np.float32)
+        floor = SOLVER.least_weight * equations.shell_weights().astype(np.float32)
         self._circulant = np.maximum(equations.circulant, floor[np.minimum(own, len(floor) - 1)])
         self._prior = table[own]
         self._levels = None if envelope is None else _levels(envelope)
@@ -130,7 +125,7 @@ class _System:
 
 def _levels(envelope: NDArray[np.float32]) -> list[tuple[float, NDArray[np.float32]]]:
     """Values of e^2, and where they stand for it: weights [box] * 3 whose squares add up to 1."""
-    height = np.log10(np.maximum(np.square(envelope), _LEVELS[-1]))
-    near = [np.maximum(0, 1 - np.abs(height - np.log10(level))) for level in _LEVELS]
+    height = np.log10(np.maximum(np.square(envelope), SOLVER.levels[-1]))
+    near = [np.maximum(0, 1 - np.abs(height - np.log10(level))) for level in SOLVER.levels]
     weights = [np.sqrt(share).astype(np.float32) for share in near]
-    return [(level, weight) for level, weight in zip(_LEVELS, weights, strict=True) if weight.any()]
+    return [(level, weight) for level, weight in zip(SOLVER.levels, weights, strict=True) if weight.any()]

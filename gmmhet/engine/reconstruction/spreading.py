@@ -14,6 +14,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from gmmhet.engine.reconstruction.settings import GRIDDING
 from gmmhet.engine.reconstruction.trilinear import TrilinearPlan
 from gmmhet.engine.wording.reconstruction import no_finufft
 
@@ -25,7 +26,6 @@ except (ImportError, OSError) as error:  # OSError: one of the libraries that it
 
 __all__ = ["Spreader", "density_grid", "even_size", "gridding"]
 
-_OVERSAMPLING = 1.25  # that the kernel is made for: voxels up to 0.4 of the grid's period come out to the tolerance
 _KERNEL_OFFSETS = 256
 _RIM = 8  # cells; half the kernel's width is less for any tolerance in single precision
 _SMALLEST = 4 * _RIM
@@ -38,7 +38,7 @@ def gridding() -> str:
 
 def density_grid(box: int) -> int:
     """Edge of the grid (cells) on which sums for all voxels of a box come out well."""
-    return even_size((2.0 if finufft is None else _OVERSAMPLING) * box)
+    return even_size((2.0 if finufft is None else GRIDDING.oversampling) * box)
 
 
 def even_size(at_least: float) -> int:
@@ -60,7 +60,7 @@ class Spreader:
         tolerance: relative error of the sums within 0.4 ``size`` voxels of the origin, with finufft.
     """
 
-    def __init__(self, size: int, tolerance: float = 1e-3) -> None:
+    def __init__(self, size: int, tolerance: float = GRIDDING.tolerance) -> None:
         self.size = size
         self._tolerance = tolerance
         cells = size // 2 + 1 + 2 * _RIM
@@ -142,8 +142,8 @@ def _plan(shape: tuple[int, ...], tolerance: float) -> Any:
     """One thread: a sum made by several would depend on who comes first."""
     if finufft is None:
         return TrilinearPlan(shape)
-    return finufft.Plan(1, shape, eps=tolerance, isign=1, dtype="complex64", nthreads=1, upsampfac=_OVERSAMPLING,
-                        spreadinterponly=1)
+    return finufft.Plan(1, shape, eps=tolerance, isign=1, dtype="complex64", nthreads=1,
+                        upsampfac=GRIDDING.oversampling, spreadinterponly=1)
 
 
 @lru_cache

@@ -79,16 +79,23 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     for result in progress(series.make(_threads()), "reconstruct", series.steps):
         if result is not None:
             folder.finish_map(result)
+    _write_results(folder, placed, selection, config, started, prepared)
+
+
+def _write_results(folder: ResultFolder, placed: Placed, selection: Selection, config: ReconstructConfig,
+                   started: float, prepared: float) -> None:
+    """Sharpened maps, tables and summary.json of finished maps, and a line of the log for each."""
     classes = np.zeros(len(placed.latents), np.int64)
     classes[placed.row] = selection.classes
     for i, result in folder.done.items():
         result.record["coordinates"] = _mean_coordinates(placed, selection, i - 1)
-    sharpening = sharpen_series(output, [folder.done[i].record for i in sorted(folder.done)], config)
+    records = [folder.done[i].record for i in sorted(folder.done)]
+    sharpening = sharpen_series(folder.path, records, config)
     finished = time.monotonic()
     about = _about(config, len(selection), prepared - started, finished - prepared) | {"sharpening": sharpening}
     folder.write_tables(placed.latents, classes.tolist(), about)
-    for i in sorted(folder.done):
-        _log_map(folder.done[i].record)
+    for record in records:
+        _log_map(record)
 
 
 def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: Path) -> Selection:

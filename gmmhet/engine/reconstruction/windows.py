@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.reconstruction.bands import Wave
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
+from gmmhet.engine.reconstruction.settings import INCREMENTS
 from gmmhet.engine.reconstruction.solver import ball, convolved, half_map
 from gmmhet.engine.runtime.rank_messages import Replicated
 
 __all__ = ["Window", "increments"]
 
-_LEAST_PRIOR, _STRONGEST_PRIOR = 0.3, 3.0  # of increments, over the mean weight of a shell
-_FILLED = 0.1  # share of the box in which a molecule moves, about
-_SHELLS = 0.15  # of a shell, by which others may differ of which its signal and noise are measured, and one more
-_LEAST_LEFT = 0.02  # of a shell, by a prior
 
 Field = NDArray[np.float32]
 
@@ -83,7 +80,7 @@ def _inverse(equations: NormalEquations, prior: NDArray[np.float64]) -> Field:
     inverse = 1 / (equations.circulant + added)
     left = np.bincount(shell.ravel(), (equations.circulant * inverse).ravel()) / np.bincount(shell.ravel())
     left[0] = left[1]  # a CTF is 0 at the origin
-    left = np.where(np.arange(len(left)) > equations.box // 2, np.inf, np.maximum(left, _LEAST_LEFT))
+    left = np.where(np.arange(len(left)) > equations.box // 2, np.inf, np.maximum(left, INCREMENTS.least_kept))
     return np.asarray(inverse / left.astype(np.float32)[shell], np.float32)
 
 
@@ -93,9 +90,9 @@ def _prior(missing: Sequence[Wave], box: int) -> NDArray[np.float64]:
     first, second = (wave.ravel() for wave in missing)
     common, power = (np.bincount(shells, values)[:box // 2 + 1] for values in (
         (first * second.conj()).real, (abs(first) ** 2 + abs(second) ** 2) / 2))
-    low, high = (np.rint(np.arange(box // 2 + 1) * (1 + s * _SHELLS) + s).astype(int) for s in (-1, 1))
+    low, high = (np.rint(np.arange(box // 2 + 1) * (1 + s * INCREMENTS.shell_range) + s).astype(int) for s in (-1, 1))
     common, power = (np.subtract(*np.append(0, np.cumsum(values))[[np.minimum(high, box // 2) + 1, np.maximum(low, 0)]])
                      for values in (common, power))
     signal = np.maximum(common, 1e-3 * power)
-    ratio = _FILLED * (power - signal) / np.maximum(signal, 1e-30)
-    return np.asarray(np.clip(ratio, _LEAST_PRIOR, _STRONGEST_PRIOR))
+    ratio = INCREMENTS.filled * (power - signal) / np.maximum(signal, 1e-30)
+    return np.asarray(np.clip(ratio, INCREMENTS.weakest_prior, INCREMENTS.strongest_prior))

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.simulate.settings import CHAIN
+
 __all__ = ["grow_chain"]
 
-_CANDIDATES = 48
-_BACKTRACK = 15
 
 
 def grow_chain(
@@ -30,15 +30,15 @@ def grow_chain(
     for _ in range(60 * n):
         if grown == n:
             return beads
-        directions = rng.standard_normal((_CANDIDATES, 3))
+        directions = rng.standard_normal((CHAIN.candidates, 3))
         candidates = beads[grown - 1] + step * directions / np.linalg.norm(directions, axis=1, keepdims=True)
         candidates = candidates[((candidates / axes) ** 2).sum(axis=1) < 1]
         others = beads[:grown - 1]
         distance2 = ((candidates[:, None] - others[None]) ** 2).sum(axis=2)
-        free = np.flatnonzero((distance2 > (0.95 * step) ** 2).all(axis=1))
+        free = np.flatnonzero((distance2 > (CHAIN.least_distance * step) ** 2).all(axis=1))
         if len(free):
             beads[grown] = candidates[free[0]]
             grown += 1
         else:
-            grown = max(1, grown - _BACKTRACK)
+            grown = max(1, grown - CHAIN.taken_back)
     raise ValueError(f"{n} beads {step} A apart find no room in an ellipsoid of semi-axes {semi_axes} A")

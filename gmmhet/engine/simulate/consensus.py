@@ -15,12 +15,11 @@ from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.simulate.molecules import Molecule
 from gmmhet.engine.simulate.particles import Particles
 from gmmhet.engine.simulate.projection import density_map, map_from_waves
+from gmmhet.engine.simulate.settings import MEAN_MAP
 
 __all__ = ["consensus_map", "refined_map"]
 
-_MOST_VALUES, _GRID = 128, 64
 _ATOMS_AT_ONCE = 1 << 20
-_TOLERANCE = 1e-6
 
 
 def consensus_map(molecule: Molecule, coordinates: NDArray[np.float64], *, box: int, pixel_size: float,
@@ -46,13 +45,13 @@ def consensus_map(molecule: Molecule, coordinates: NDArray[np.float64], *, box: 
 def _distribution(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distinct values and the share of particles at each; where they are many, on a grid, by linear interpolation."""
     distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) <= _MOST_VALUES:
+    if len(distinct) <= MEAN_MAP.most_values:
         return distinct, counts / len(values)
-    grid = np.linspace(distinct[0], distinct[-1], _GRID)
+    grid = np.linspace(distinct[0], distinct[-1], MEAN_MAP.grid)
     position = (values - grid[0]) / (grid[1] - grid[0])
-    lower = np.minimum(position.astype(np.int64), _GRID - 2)
+    lower = np.minimum(position.astype(np.int64), MEAN_MAP.grid - 2)
     upper_share = position - lower
-    share = np.bincount(lower, 1 - upper_share, _GRID) + np.bincount(lower + 1, upper_share, _GRID)
+    share = np.bincount(lower, 1 - upper_share, MEAN_MAP.grid) + np.bincount(lower + 1, upper_share, MEAN_MAP.grid)
     return grid, share / len(values)
 
 
@@ -80,6 +79,6 @@ def refined_map(molecule: Molecule, true: Particles, given: Particles, shift_err
         centers, weights = blurred.place(true.coordinates[rows])
         phases = 2 * np.pi / (box * pixel_size) * (centers @ np.swapaxes(errors[rows], 1, 2)).reshape(-1, 3)
         x, y, z = np.ascontiguousarray(phases.T)
-        waves += finufft.nufft3d1(z, y, x, weights.ravel().astype(np.complex128), (size,) * 3, eps=_TOLERANCE, isign=-1,
-                                  nthreads=1)
+        waves += finufft.nufft3d1(z, y, x, weights.ravel().astype(np.complex128), (size,) * 3, eps=MEAN_MAP.tolerance,
+                                  isign=-1, nthreads=1)
     return map_from_waves(waves / len(true), blurred.sigma, box=box, pixel_size=pixel_size)

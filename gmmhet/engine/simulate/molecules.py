@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.simulate.chain import grow_chain
+from gmmhet.engine.simulate.settings import CHAIN
 
 __all__ = [
     "Molecule", "antibody_molecule", "four_arm_molecule", "hinge_and_domain_molecule", "hinge_molecule",
     "ring_molecule", "two_arm_molecule", "twostate_molecule",
 ]
 
-#: beads per cubic Angstrom of a protein, one a residue: 110 Da of 1.21 A^3 each
-_RESIDUE_VOLUME = 133.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _domain(rng: np.random.Generator, n: int, shape: tuple[float, float, float],
             ) -> NDArray[np.float64]:
     """A domain of n residues, an ellipsoid of the given proportions and a protein's volume, at a centre (Angstrom)."""
     proportions = np.asarray(shape)
-    scale = (3 * n * _RESIDUE_VOLUME / (4 * np.pi * proportions.prod())) ** (1 / 3)
+    scale = (3 * n * CHAIN.residue_volume / (4 * np.pi * proportions.prod())) ** (1 / 3)
     x, y, z = scale * proportions
     return np.asarray(grow_chain(rng, (x, y, z), n) + np.asarray(center))
 

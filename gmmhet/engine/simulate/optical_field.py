@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.optics.ctf import ctf, ctf_coefficients
-from gmmhet.engine.simulate.particles import AMPLITUDE_CONTRAST, SPHERICAL_ABERRATION, VOLTAGE
+from gmmhet.engine.simulate.settings import IMAGING
 
 __all__ = ["OpticalField"]
 
@@ -42,7 +42,8 @@ class OpticalField:
         """
         kx, ky = np.broadcast_arrays(*self.frequencies)
         u, v, angle = (np.array([value]) for value in defocus)
-        coefficients = ctf_coefficients(u, v, angle, 0.0, VOLTAGE, SPHERICAL_ABERRATION, AMPLITUDE_CONTRAST)
+        coefficients = ctf_coefficients(u, v, angle, 0.0, IMAGING.voltage, IMAGING.spherical_aberration,
+                                        IMAGING.amplitude_contrast)
         return np.asarray(ctf(coefficients, kx, ky)[0] * np.exp(-b_factor * (kx**2 + ky**2) / 4))
 
     def image(self, transform: NDArray[np.complex128]) -> NDArray[np.float64]:

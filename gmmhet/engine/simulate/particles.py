@@ -10,14 +10,10 @@ from gmmhet.engine.optics.ctf import ctf, ctf_coefficients
 from gmmhet.engine.simulate.molecules import Molecule
 from gmmhet.engine.simulate.presets import Preset
 from gmmhet.engine.simulate.projection import frequency_grid, projection_slices
+from gmmhet.engine.simulate.settings import IMAGING
 
-__all__ = ["AMPLITUDE_CONTRAST", "SPHERICAL_ABERRATION", "VOLTAGE", "Particles", "clean_slices", "draw_particles"]
+__all__ = ["Particles", "clean_slices", "draw_particles"]
 
-VOLTAGE, SPHERICAL_ABERRATION, AMPLITUDE_CONTRAST = 300.0, 2.7, 0.1  # kV, mm, fraction
-_DEFOCUS_RANGE = (20000.0, 35000.0)  # Angstrom, of both axes
-_ASTIGMATISM = 500.0  # largest difference of the two defoci, Angstrom
-_SHIFT = 3.0  # largest, pixels
-_PER_MICROGRAPH = 50
 
 
 @dataclass(frozen=True)
@@ -50,14 +46,15 @@ def draw_particles(what: Preset, n: int, pixel_size: float, rng: np.random.Gener
     state, coordinates = what.draw(rng, n)
     tilt = np.rad2deg(np.arccos(rng.uniform(-1, 1, n)))
     angles = np.stack([rng.uniform(-180, 180, n), tilt, rng.uniform(-180, 180, n)], axis=1)
-    micrograph = np.arange(n) // _PER_MICROGRAPH
-    count = n // _PER_MICROGRAPH + 1
-    mean = rng.uniform(_DEFOCUS_RANGE[0] + _ASTIGMATISM / 2, _DEFOCUS_RANGE[1] - _ASTIGMATISM / 2, count)
-    half = rng.uniform(0, _ASTIGMATISM / 2, count)
+    micrograph = np.arange(n) // IMAGING.particles_per_micrograph
+    count = n // IMAGING.particles_per_micrograph + 1
+    low, high = IMAGING.defocus
+    mean = rng.uniform(low + IMAGING.astigmatism / 2, high - IMAGING.astigmatism / 2, count)
+    half = rng.uniform(0, IMAGING.astigmatism / 2, count)
     defocus = np.stack([mean + half, mean - half, rng.uniform(0, 180, count)], axis=1)[micrograph]
     return Particles(
         state, np.round(coordinates, 6), np.round(angles, 6),
-        np.round(rng.uniform(-_SHIFT, _SHIFT, (n, 2)) * pixel_size, 6), np.round(defocus, 6),
+        np.round(rng.uniform(-IMAGING.shift, IMAGING.shift, (n, 2)) * pixel_size, 6), np.round(defocus, 6),
         rng.permutation(np.arange(n) % 2 + 1), micrograph)
 
 
@@ -76,6 +73,7 @@ def clean_slices(
     slices = projection_slices(centers, weights, molecule.sigma, euler_to_matrix(particles.angles[rows]),
                                particles.origins[rows], box=box, pixel_size=pixel_size)
     u, v, angle = particles.defocus[rows].T
-    coefficients = ctf_coefficients(u, v, angle, 0.0, VOLTAGE, SPHERICAL_ABERRATION, AMPLITUDE_CONTRAST)
+    coefficients = ctf_coefficients(u, v, angle, 0.0, IMAGING.voltage, IMAGING.spherical_aberration,
+                                    IMAGING.amplitude_contrast)
     slices *= ctf(coefficients, *frequency_grid(box, pixel_size)).astype(np.float32)
     return slices

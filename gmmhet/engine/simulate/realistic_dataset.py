@@ -26,11 +26,12 @@ from gmmhet.engine.simulate.imperfect_images import (
     with_preferred_views,
 )
 from gmmhet.engine.simulate.optical_field import OpticalField
-from gmmhet.engine.simulate.particles import AMPLITUDE_CONTRAST, SPHERICAL_ABERRATION, VOLTAGE, Particles
+from gmmhet.engine.simulate.particles import Particles
 from gmmhet.engine.simulate.pose_errors import with_pose_errors
 from gmmhet.engine.simulate.presets import Preset
 from gmmhet.engine.simulate.realistic_images import Levels, RealisticImages, measured_levels
 from gmmhet.engine.simulate.refinement_maps import RefinementMaps, refinement_maps
+from gmmhet.engine.simulate.settings import IMAGING
 from gmmhet.engine.simulate.specimen import Specimen
 
 __all__ = ["RealisticSet", "draw_realistic_set"]
@@ -89,7 +90,8 @@ class RealisticSet:
                                      np.fft.fftfreq(self.box, self.pixel_size)[:, None])
         rotations = euler_to_matrix(self.given.angles)
         u, v, angle = self.given.defocus.T
-        coefficients = ctf_coefficients(u, v, angle, 0.0, VOLTAGE, SPHERICAL_ABERRATION, AMPLITUDE_CONTRAST)
+        coefficients = ctf_coefficients(u, v, angle, 0.0, IMAGING.voltage, IMAGING.spherical_aberration,
+                                        IMAGING.amplitude_contrast)
         n = len(self.particles)
         starts = range(0, n, _IMAGES_AT_ONCE)
         for start in progress(starts, "make images", len(starts)):

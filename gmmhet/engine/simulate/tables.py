@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import replacing, table_from, write_star
-from gmmhet.engine.simulate.particles import AMPLITUDE_CONTRAST, SPHERICAL_ABERRATION, VOLTAGE, Particles
+from gmmhet.engine.simulate.particles import Particles
+from gmmhet.engine.simulate.settings import IMAGING
 
 __all__ = ["write_particles_star", "write_truth"]
 
@@ -27,8 +28,8 @@ def write_particles_star(path: Path, stack: str, particles: Particles, box: int,
         stack: name of the images, relative to the file. places: [n, 2] x, y in the micrographs, pixels.
     """
     optics = table_from("optics", {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], "rlnVoltage": [VOLTAGE],
-        "rlnSphericalAberration": [SPHERICAL_ABERRATION], "rlnAmplitudeContrast": [AMPLITUDE_CONTRAST],
+        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], "rlnVoltage": [IMAGING.voltage],
+        "rlnSphericalAberration": [IMAGING.spherical_aberration], "rlnAmplitudeContrast": [IMAGING.amplitude_contrast],
         "rlnImagePixelSize": [float(pixel_size)], "rlnImageSize": [box], "rlnImageDimensionality": [2]})
     rows = table_from("particles", {
         "rlnImageName": [f"{i:06d}@{stack}" for i in range(1, len(particles) + 1)],

@@ -12,6 +12,7 @@ import pytest
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, read_map
 from gmmhet.engine.reconstruction import SliceReader, noise, series
+from gmmhet.engine.reconstruction.settings import Gridding, SeriesSettings
 from gmmhet.tests.engine.reconstruction.test_reconstruction import Workspace, scale
 from gmmhet.tests.support.reconstruction_data import density, transfer_function
 
@@ -82,7 +83,8 @@ class TestPasses(Workspace):
             taken.append(np.asarray(rows))
             return images(table, rows, *rest, **more)
 
-        with mock.patch.object(ParticleTable, "images", counted), mock.patch.object(noise, "_IMAGES_PER_GROUP", 7):
+        fewer = mock.patch.object(noise, "GRIDDING", Gridding(noise_images=7))
+        with mock.patch.object(ParticleTable, "images", counted), fewer:
             self.run_stage(data, **options)
         return np.bincount(np.concatenate(taken[1:]), minlength=data.n), len(taken[0])
 
@@ -95,7 +97,7 @@ class TestPasses(Workspace):
 
     def test_twice_where_the_coarse_map_asks_for_the_full_one(self):
         data = self.particles(noise=1e-3)
-        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
+        with mock.patch.object(series, "SERIES", SeriesSettings(coarse=16, coarse_above=20)):
             counts, _ = self.reads(data)
         self.assertEqual(counts.tolist(), [2] * data.n)
 

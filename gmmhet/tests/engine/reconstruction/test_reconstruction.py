@@ -16,6 +16,7 @@ from gmmhet.engine.io import read_map, read_particles, read_star
 from gmmhet.engine.molecule.maps import fourier_shell_correlation
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.reconstruction import SliceReader, half_equations, reconstruct, series
+from gmmhet.engine.reconstruction.settings import SeriesSettings
 from gmmhet.tests.support.reconstruction_data import ParticleSet, density, molecule
 
 
@@ -111,7 +112,7 @@ class TestPlantedMap(Workspace):
 
     def test_coarse_maps_of_large_boxes(self):
         """A large box stays coarse where the particles tell no more, on the same grid and greyscale; else not."""
-        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
+        with mock.patch.object(series, "SERIES", SeriesSettings(coarse=16, coarse_above=20)):
             blurred = molecule(np.random.default_rng(7), sigma=2.6)
             data = self.particles(atoms=[blurred] * 240, noise=4.0)
             output = self.run_stage(data, name="coarse")

@@ -12,6 +12,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map
 from gmmhet.engine.molecule.maps import low_pass, radial_power, soft_edge
 from gmmhet.engine.reconstruction import half_equations, kernel_series, series
+from gmmhet.engine.reconstruction.settings import Kernels, SeriesSettings
 from gmmhet.tests.engine.reconstruction.test_reconstruction import Workspace
 from gmmhet.tests.support.reconstruction_data import density, molecule
 
@@ -107,7 +108,7 @@ class TestCoordinates(Workspace):
         data = self.particles(n=60, noise=0.5)
         extra = {"gmmhetLatent1": np.arange(60.0)}
         expected = self.run_stage(data, extra=extra, n=2, by="kernel")
-        with mock.patch.object(kernel_series, "COARSE_ABOVE", 10):
+        with mock.patch.object(kernel_series, "SERIES", SeriesSettings(coarse_above=10)):
             found = self.run_stage(data, extra=extra, n=2, by="kernel", name="spooled")
         np.testing.assert_array_equal(read_map(found / "map_02.mrc").data, read_map(expected / "map_02.mrc").data)
         self.assertEqual(sorted(p.name for p in found.iterdir()), sorted(p.name for p in expected.iterdir()))
@@ -117,7 +118,7 @@ class TestCoordinates(Workspace):
         first and of others."""
         data = self.particles(n=200, noise=0.5)
         extra = {"gmmhetLatent1": np.arange(200.0)}
-        with mock.patch.object(kernel_series, "_LOOKED_AT", 3):
+        with mock.patch.object(kernel_series, "KERNELS", Kernels(points_looked_at=3)):
             output = self.run_stage(data, extra=extra, n=4, by="kernel")
             expected = {name: read_map(output / name).data for name in ("map_02.mrc", "map_03.mrc")}
             for name in expected:
@@ -152,7 +153,7 @@ class TestCoordinates(Workspace):
     def test_kernels_start_coarse(self):
         """A box that is tried small first, and is not resolved beyond: the coarse grid is told."""
         data = self.particles(n=60, noise=30.0)
-        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
+        with mock.patch.object(series, "SERIES", SeriesSettings(coarse=16, coarse_above=20)):
             output = self.run_stage(data, extra={"gmmhetLatent1": np.arange(60.0)}, n=2, by="kernel")
         record = read_summary(output)["maps"][0]
         self.assertAlmostEqual(record["finest"], 2 * 3.0 * 24 / 16)
@@ -205,7 +206,7 @@ class TestLocalResolutionFiles(Workspace):
         self.assertGreater(part["local_resolution_10"], 1.2 * whole["local_resolution_10"])
 
     def test_coarse_maps_of_large_boxes(self):
-        with mock.patch.multiple(series, _COARSE=16, COARSE_ABOVE=20):
+        with mock.patch.object(series, "SERIES", SeriesSettings(coarse=16, coarse_above=20)):
             blurred = molecule(np.random.default_rng(7), sigma=2.6)
             output = self.run_stage(self.particles(atoms=[blurred] * 240, noise=4.0))
         self.assertEqual(read_summary(output)["maps"][0]["finest"], 9.0)
