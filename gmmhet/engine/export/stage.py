@@ -13,6 +13,7 @@ from gmmhet.engine.export.joining import original_rows
 from gmmhet.engine.export.results import chosen_rows, latents_file, refined_poses
 from gmmhet.engine.io import ParticleTable, read_particles, write_selection
 from gmmhet.engine.io.stacks import resolve_stack
+from gmmhet.engine.wording import export as wording
 
 __all__ = ["export"]
 
@@ -45,9 +46,7 @@ def export(source: Path, output: Path, criteria: Criteria, *, particles: Path | 
     added = _columns(results, chosen) if coordinates and original is not results else None
     target = original if output.suffix == ".cs" else _as_found_from(output, original, root, particles, passthrough)
     write_selection(output, target, rows, columns=added, poses=poses)
-    conditions = ", ".join(criteria.words()) or "all"
-    _LOG.info("%s: %d of %d particles (%s)%s", output, len(rows), len(original), conditions,
-              ", with refined poses" if refined else "")
+    _LOG.info("%s: %s", output, wording.written(len(rows), len(original), criteria.words(), refined))
     return len(rows)
 
 

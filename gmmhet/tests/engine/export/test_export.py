@@ -98,8 +98,8 @@ class TestCriteria(ExportCase):
         self.assertEqual(self.chosen(Criteria(mode=1, low=2, high=9, half=2, classes=(1, 2), confidence=0.8)), [5, 7])
 
     def test_empty_selections_say_what_each_condition_left(self) -> None:
-        with self.assertRaisesRegex(InputError, r"no particle is left of 12 \(mode 1 \(which goes from 0 to 11\) in "
-                                                r"the stretch: 1; in half-set 1: 6; none meets all\)"):
+        with self.assertRaisesRegex(InputError, r"no particle of 12 meets all conditions \(mode 1 from 11 \(the "
+                                                r"particles' are 0 to 11\): 1; half-set 1: 6\)"):
             self.export(Criteria(mode=1, low=11, half=1))
         self.assertFalse((self.original.parent / "out.star").exists())
 
