@@ -11,7 +11,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.export.joining import original_rows
 from gmmhet.engine.export.results import chosen_rows, latents_file, refined_poses
-from gmmhet.engine.io import ParticleTable, read_particles, write_selection
+from gmmhet.engine.io import ParticleTable, current_name, read_particles, write_selection
 from gmmhet.engine.io.stacks import resolve_stack
 from gmmhet.engine.wording import export as wording
 
@@ -54,7 +54,7 @@ def _columns(results: ParticleTable, rows: NDArray[np.int64]) -> dict[str, list[
     """What the analysis added, of some rows."""
     star = results.tables[results.particle_block]
     names = [name for name in star.columns if name.startswith(_OURS) and name != "gmmhetParticleId"]
-    return {name: [star.columns[name][i] for i in rows.tolist()] for name in names}
+    return {current_name(name): [star.columns[name][i] for i in rows.tolist()] for name in names}
 
 
 def _as_found_from(output: Path, table: ParticleTable, root: Path | None, particles: Path | None,

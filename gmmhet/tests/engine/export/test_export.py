@@ -168,6 +168,16 @@ class TestRows(ExportCase):
         self.assertEqual(star.floats("gmmhetLatent1").tolist(), [9, 10, 11])
         self.assertNotIn("rlnClassNumber", star)
 
+    def test_columns_of_version_0_3_are_added_under_their_present_names(self) -> None:
+        table = read_particles(self.results, images=False)
+        star = table.tables[table.particle_block]
+        star.columns |= {f"gmmhetPlaced{end}": [f"{i}.5" for i in range(N)] for end in ("1", "Sd1")}
+        write_star(self.results, list(table.tables.values()))
+        found = read_star(self.export(Criteria(mode=1, low=9), coordinates=True))["particles"]
+        for name in ("gmmhetCoordinate1", "gmmhetCoordinateSd1"):
+            self.assertEqual(found.floats(name).tolist(), [9.5, 10.5, 11.5])
+        self.assertFalse([name for name in found.columns if "Placed" in name])
+
     def test_refined_poses_take_the_place_of_the_given_ones(self) -> None:
         self.analysed(refined=True)
         output = self.export(Criteria(mode=1, low=4, high=5), refined=True)
