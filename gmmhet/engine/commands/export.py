@@ -46,14 +46,14 @@ def _add_criteria(sub: argparse.ArgumentParser) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from gmmhet.engine.export import Criteria, common_ids, export
+    from gmmhet.engine.export import Criteria, Original, common_ids, export
     keep, fraction = options.keep or (None, None)
     criteria = Criteria(
         options.mode, options.low, options.high, options.confidence, _numbers(options.classes, "--class"),
         common_ids(options.ids) if options.ids else None, keep, _fraction(fraction), options.half,
         options.unexpand)
-    export(options.source, options.output, criteria, particles=options.particles, root=options.root,
-           passthrough=options.passthrough, refined=options.refined_poses, coordinates=options.with_coordinates)
+    export(options.source, options.output, criteria, Original(options.particles, options.root, options.passthrough),
+           refined=options.refined_poses, coordinates=options.with_coordinates)
 
 
 def _fraction(text: str | None) -> float | None:
