@@ -121,7 +121,7 @@ def _with(model: GaussianModel, centers: NDArray[np.float64], weights: NDArray[n
 
 
 def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -> NDArray[np.float64]:
-    """[N] root mean square displacement over the significant modes, Angstrom; 0 where no motion is supported.
+    """[N] root mean square displacement over the significant modes, Angstrom; 0 where no mode is significant.
 
     Gradient PCA, which has no test, gets the gradients' mean length per unit weight instead, relative to the largest (a
     gradient grows with the weight of its Gaussian, moving or not).

@@ -22,7 +22,7 @@ def latents_file(source: Path, classes: bool) -> Path:
     """The table of results: the file itself, or that of a folder of analyze, reconstruct or run.
 
     Args:
-        classes: whether classes of reconstruct are asked for.
+        classes: whether classes of reconstruct are selected.
     Raises:
         InputError: none is there.
     """

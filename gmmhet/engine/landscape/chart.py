@@ -1,4 +1,4 @@
-"""Latent space as it is drawn: density over one or two modes, and the model at a place of the drawing."""
+"""Latent space as it is drawn: density over one or two modes, and the model at a point of it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,7 +74,7 @@ class Chart:
         return Place(point[0], density, surface, populated, words)
 
     def save(self, place: Place, path: Path) -> None:
-        """Write the map at a place, on the grid of the particles."""
+        """Write the map at a point, on the grid of the particles."""
         density = gaussian_density(self.analysis.gaussians_at(place.point))
         write_map(path, density.data, density.pixel_size)
 

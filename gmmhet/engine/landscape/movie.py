@@ -50,7 +50,7 @@ def write_movie(path: Path, series: MapSeries, labels: Sequence[str], empty: Seq
     """Write the series as a GIF: forth and back, or round where it is closed.
 
     Args:
-        labels: of the maps. empty: which of them are of no particles, which is then said.
+        labels: of the maps. empty: which of them have no particles, as captions then say.
         rate: maps a second.
     """
     crop, views = _crop(series), _views(series)

@@ -65,10 +65,10 @@ def principal_path(population: Population, n: int, *, closed: bool | None = None
     Returns:
         [n, K], and whether it is a ring (the first point is then not repeated). It starts low along mode 1.
     Raises:
-        InputError: the particles are all at one place.
+        InputError: the particles are all at one point.
     """
     if np.ptp(population.coordinates, axis=0).max() < PATHS.one_point:
-        raise InputError("all particles are at one place of latent space; expected an analysis that found a motion")
+        raise InputError("all particles are at one point of latent space; expected an analysis that found a motion")
     graph = LatentGraph.of(population, np.zeros((0, population.modes)))
     first, second = graph.far_ends()
     there = onto_ridge(graph.nodes[graph.way(first, second)], population)

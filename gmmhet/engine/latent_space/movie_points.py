@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 def along_axis(coordinates: Array, mode: int, frames: int) -> Array:
-    """[F, K] places on the axis of a mode (from 0), between percentiles of the coordinates [n, K]; 0 on the others."""
+    """[F, K] points on the axis of a mode (from 0), between percentiles of the coordinates [n, K]; 0 on the others."""
     places = np.zeros((frames, coordinates.shape[1]))
     low, high = np.percentile(coordinates[:, mode], MOVIE_POINTS.range)
     places[:, mode] = np.linspace(low, high, frames)
@@ -22,8 +22,8 @@ def along_axis(coordinates: Array, mode: int, frames: int) -> Array:
 
 
 def through_particles(coordinates: Array, mode: int, frames: int) -> Array:
-    """[F, K] places at equal steps of one coordinate, where particles are: the mean, over the other coordinates, of
-    those next to the place before.
+    """[F, K] points at equal steps of one coordinate, where particles are: the mean, over the other coordinates, of
+    those next to the point before.
 
     Where particles lie on a curve, such as the circle of a part that turns, this goes along it and not across.
     """
@@ -42,10 +42,10 @@ def through_particles(coordinates: Array, mode: int, frames: int) -> Array:
 
 
 def typical_place(coordinates: Array, covariance: NDArray[Any]) -> Array:
-    """[K] the particle's place at which the density of all posteriors is highest.
+    """[K] the coordinates of a particle at which the density of all posteriors is highest.
 
     Args:
-        coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: images that say nothing are spread out.
+        coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: of images without information they are wide.
     """
     some = coordinates[np.unique(np.linspace(0, len(coordinates) - 1, MOVIE_POINTS.looked_at).astype(np.int64))]
     return np.asarray(some[np.argmax(Population(coordinates, covariance).density(some))])

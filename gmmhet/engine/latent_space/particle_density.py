@@ -22,7 +22,7 @@ class Population:
     particles that were not imaged. h is a share of the spread along every coordinate, the one under which particles
     left out of f are most likely (Habbema, Hermans and van den Broek 1974).
 
-    A point is populated where f is at least what 99 % of the particles have at their own place (a highest-density
+    A point is populated where f is at least what 99 % of the particles have at their own coordinates (a highest-density
     region, Hyndman 1996; f without the particle itself), and at least 3 particles are near, each counted as
     exp(-(p - z_i)^T (M_i + h^2)^-1 (p - z_i) / 2): as one at its place, as 0.61 one standard deviation away. Over many
     modes particles are far from each other: where fewer than 99 % of 50 or more have 3 near, themselves included, what
@@ -53,15 +53,15 @@ class Population:
         return Population(self.coordinates[:, kept], covariance)
 
     def judge(self, points: ArrayLike) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """[P] each of points [P, K]: f relative to the highest that any particle has at its place; number of particles
-        near; whether it is populated."""
+        """[P] each of points [P, K]: f relative to the highest that any particle has at its coordinates; number of
+        particles near; whether it is populated."""
         density, near = self._kernels.sums(_points(points, self.modes))
         density = density / np.exp(self._highest)
         near = near * (len(self.coordinates) / len(self._rows))
         return density, near, (density >= self.level) & (near >= self.fewest)
 
     def density(self, points: ArrayLike) -> Array:
-        """[P] f at points [P, K], relative to the highest that any particle has at its place."""
+        """[P] f at points [P, K], relative to the highest that any particle has at its coordinates."""
         return self.judge(points)[0]
 
     def near(self, points: ArrayLike) -> Array:
@@ -92,7 +92,7 @@ class Population:
         if not rest or not given:
             return out
         kernels = _Kernels(self._places[:, given], self._covariance[:, given][:, :, given], self.width[given])
-        # the posterior of a particle ties its coordinates: what is not given follows what is
+        # the posterior of a particle ties its coordinates: its other coordinates change with those given
         slope = self._covariance[:, rest][:, :, given] @ kernels.inverse  # [m, R, G]
         base = self._places[:, rest] - np.einsum("irg,ig->ir", slope, kernels.places)
         weights = kernels.shares(points[:, given])
