@@ -16,7 +16,8 @@ import oracle
 from numpy.typing import NDArray
 
 import gmmhet.engine
-from gmmhet.engine.io import read_particles, read_star, write_particles
+from gmmhet.engine.io import current_name, read_particles, read_star, write_particles
+from gmmhet.engine.io.result_columns import COORDINATE
 from gmmhet.engine.simulate import Preset, preset
 
 __all__ = ["Analysis", "Bench", "DataSet", "StageError", "code_digest"]
@@ -63,6 +64,7 @@ class Analysis:
             StageError: there is none (no mode was kept).
         """
         table = read_star(self.folder / "latents.star")["particles"]
+        name = next((c for c in table.columns if current_name(c) == name), name)  # of results of version 0.3
         if name not in table:
             raise StageError(f"no column {name} in {self.folder / 'latents.star'}")
         return table.floats(name)
@@ -76,13 +78,13 @@ class Analysis:
         """[n, K] such coordinates of the significant modes; of all modes where there are none or all are asked for."""
         summary = self.summary()
         count = int(summary["n_significant_modes"] or 0) if significant else 0
-        stem = self._stem(normal or not significant)  # only significant modes are placed
+        stem = self._stem(normal or not significant)  # others have none under the estimated prior
         names = [f"{stem}{k + 1}" for k in range(count or int(summary["n_modes"]))]
         return np.stack([self.column(name) for name in names], axis=1)
 
     def _stem(self, normal: bool) -> str:
         population = self.summary().get("population") or {}
-        return "gmmhetPlaced" if population.get("better") and not normal else "gmmhetLatent"
+        return COORDINATE if population.get("better") and not normal else "gmmhetLatent"
 
     def summary(self) -> dict[str, Any]:
         return dict(json.loads((self.folder / "summary.json").read_text()))

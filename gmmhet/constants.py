@@ -1,9 +1,9 @@
 """Names shared by the plugin's parts."""
 
 __all__ = [
-    "ANALYSIS_DIR", "CONTRAST", "ENGINE_PACKAGE", "ENV_ACTIVATION_VAR", "ENV_NAME", "ENV_TENSORFLOW", "LATENT",
-    "LATENT_SD", "LOG_LIKELIHOOD", "MAPS_DIR", "MODEL_DIR", "MODEL_FILE", "PARTICLE_ID", "PLACED", "PLACED_SD",
-    "PROGRAM_NAME", "PYTHON_VAR", "REPORT_FILE",
+    "ANALYSIS_DIR", "CONTRAST", "COORDINATE", "COORDINATE_SD", "ENGINE_PACKAGE", "ENV_ACTIVATION_VAR", "ENV_NAME",
+    "ENV_TENSORFLOW", "LATENT", "LATENT_SD", "LOG_LIKELIHOOD", "MAPS_DIR", "MODEL_DIR", "MODEL_FILE",
+    "OLD_COORDINATE", "OLD_COORDINATE_SD", "PARTICLE_ID", "PROGRAM_NAME", "PYTHON_VAR", "REPORT_FILE",
 ]
 
 PYTHON_VAR = "GMMHET_PYTHON"
@@ -23,5 +23,6 @@ REPORT_FILE = "report.html"
 # Columns of the STAR files, and (with an underscore before) attributes of the particles.
 PARTICLE_ID = "gmmhetParticleId"
 LATENT, LATENT_SD = "gmmhetLatent", "gmmhetLatentSd"
-PLACED, PLACED_SD = "gmmhetPlaced", "gmmhetPlacedSd"
+COORDINATE, COORDINATE_SD = "gmmhetCoordinate", "gmmhetCoordinateSd"
+OLD_COORDINATE, OLD_COORDINATE_SD = "gmmhetPlaced", "gmmhetPlacedSd"  # the same in version 0.3
 CONTRAST, LOG_LIKELIHOOD = "gmmhetContrast", "gmmhetLogLikelihood"

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pwem.objects import Float, Particle, ParticleFlex, SetOfParticlesFlex
 
-from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID, PLACED
+from gmmhet.constants import CONTRAST, COORDINATE, LATENT, LATENT_SD, LOG_LIKELIHOOD, OLD_COORDINATE, PARTICLE_ID
 from gmmhet.convert.to_star import latent_columns
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import StarTable, read_star
+from gmmhet.engine.io import StarTable, current_name, read_star
 from gmmhet.engine.io.points import read_points
 
 __all__ = ["check_points", "fill_flexible_set", "read_classes", "read_latents"]
@@ -19,15 +19,17 @@ _CLASS = "rlnClassNumber"
 
 
 def read_latents(star: str | os.PathLike[str]) -> dict[int, dict[str, float]]:
-    """Columns gmmhetLatent1.., gmmhetLatentSd1.., gmmhetPlaced1.., gmmhetPlacedSd1.. (where they are), gmmhetContrast,
-    gmmhetLogLikelihood of each particle id.
+    """Columns gmmhetLatent1.., gmmhetLatentSd1.., gmmhetCoordinate1.., gmmhetCoordinateSd1.. (where they are;
+    also under their names of version 0.3), gmmhetContrast, gmmhetLogLikelihood of each particle id.
 
     Raises:
         InputError: the file, the id column or a number is missing, or an id stands twice.
     """
     table = _particles(star)
-    names = [c for c in table.columns if c.startswith((LATENT, PLACED)) or c in (CONTRAST, LOG_LIKELIHOOD)]
+    stems = (LATENT, COORDINATE, OLD_COORDINATE)
+    names = [c for c in table.columns if c.startswith(stems) or c in (CONTRAST, LOG_LIKELIHOOD)]
     values = np.stack([table.floats(c) for c in names], axis=1)
+    names = [current_name(c) for c in names]
     return {i: dict(zip(names, map(float, row), strict=True)) for i, row in zip(_ids(table), values, strict=True)}
 
 

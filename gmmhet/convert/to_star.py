@@ -7,11 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pwem.objects import Particle, SetOfParticles
 
-from gmmhet.constants import CONTRAST, LATENT, LATENT_SD, LOG_LIKELIHOOD, PARTICLE_ID, PLACED, PLACED_SD
+from gmmhet.constants import (
+    CONTRAST,
+    COORDINATE,
+    COORDINATE_SD,
+    LATENT,
+    LATENT_SD,
+    LOG_LIKELIHOOD,
+    OLD_COORDINATE,
+    OLD_COORDINATE_SD,
+    PARTICLE_ID,
+)
 from gmmhet.convert.alignment import matrices_to_poses
 from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import optics_table, table_from, write_star
+from gmmhet.engine.io import current_name, optics_table, table_from, write_star
 
 __all__ = ["HALF_SET", "check_set", "count_modes", "latent_columns", "write_set_of_particles"]
 
@@ -78,13 +88,13 @@ def latent_columns(particle: Particle) -> list[str]:
     """The columns of an analysis that a particle carries as attributes, in the engine's order."""
     modes = range(1, count_modes(particle) + 1)
     names = [f"{prefix}{k}" for prefix in (LATENT, LATENT_SD) for k in modes]
-    placed = [f"{prefix}{k}" for prefix in (PLACED, PLACED_SD) for k in modes]
-    return names + [name for name in (*placed, CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
+    more = [f"{prefix}{k}" for prefix in (COORDINATE, COORDINATE_SD, OLD_COORDINATE, OLD_COORDINATE_SD) for k in modes]
+    return names + [name for name in (*more, CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
 
 
 def _carried(particle: Particle) -> dict[str, object]:
     half = [HALF_SET] if particle.hasAttribute(f"_{HALF_SET}") else []
-    return {name: particle.getAttributeValue(f"_{name}") for name in half + latent_columns(particle)}
+    return {current_name(name): particle.getAttributeValue(f"_{name}") for name in half + latent_columns(particle)}
 
 
 def _image_name(particle: Particle) -> str:

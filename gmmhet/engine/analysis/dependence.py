@@ -1,8 +1,9 @@
 """How much of a coordinate's variance something else explains, and whether by chance: regressions and group means.
 
-Coordinates are posterior means, which shrink towards 0 where the data tell less: E[mean | z] = (1 - s^2 / v) z for a
-posterior of standard deviation s under a prior of mean square v. So y = mean / (1 - s^2 / v), which is right on average
-whatever s, is what is looked at, each with the weight 1 - s^2 / v, which makes its variance the same for all.
+Coordinates are posterior means, which shrink towards 0 where images hold less information: E[mean | z] = (1 - s^2 /
+v) z for a posterior of standard deviation s under a prior of mean square v. So y = mean / (1 - s^2 / v), which is
+right on average whatever s, is what is looked at, each with the weight 1 - s^2 / v, which makes its variance the same
+for all.
 """
 
 from dataclasses import dataclass
@@ -44,10 +45,10 @@ class Coordinate:
 
 @dataclass(frozen=True)
 class Dependence:
-    """What a variable says of a coordinate.
+    """How a coordinate depends on a variable.
 
     Attributes:
-        share: of the coordinate's variance that follows the variable, beyond what noise gives; 0..1.
+        share: of the coordinate's variance that depends on the variable, beyond what noise gives; 0..1.
         p_value: of so much by chance. degrees: numerator and denominator of its F distribution.
         noise: share that noise gives on average. fitted: [n] mean of the coordinate at each particle's variable.
     """

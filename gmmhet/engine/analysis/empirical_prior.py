@@ -1,4 +1,4 @@
-"""Coordinates under the population that the particles themselves tell, in place of a normal one.
+"""Coordinates under a prior that is estimated from the data, in place of a normal one.
 
 The posterior of a particle in analysis.npz, N(z, M), takes coordinates to be normal, N(0, 1), before its image is seen.
 Where particles gather in a few states, or at the ends of a path, that draws the less certain ones towards a middle in
@@ -14,16 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.settings import EMPIRICAL_PRIOR
 from gmmhet.engine.subspace.mode_selection import real
 
 __all__ = ["EmpiricalPosterior", "empirical_posterior"]
 
 Array = NDArray[np.float64]
-_CENTERS, _LEARNING = 500, 10_000  # of a mixture, and particles that its shares are learned from
-_WIDTHS = (0.05, 0.1, 0.2, 0.35, 0.6)
-_PASSES, _ENOUGH = 200, 1e-4  # of expectation-maximisation; rise of the log-likelihood per particle that ends them
-_AT_ONCE = 1 << 22
-_LEAST_VARIANCE, _LEAST_INFORMATION = 1e-12, 1e-6
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class _Likelihoods:
     def of(cls, coordinates: Array, covariance: NDArray[Any]) -> "_Likelihoods":
         """From posteriors N(z, M) under the prior N(0, 1)."""
         values, vectors = np.linalg.eigh(covariance.astype(np.float64))
-        told = np.maximum(1 / np.maximum(values, _LEAST_VARIANCE) - 1, _LEAST_INFORMATION)
+        told = np.maximum(1 / np.maximum(values, EMPIRICAL_PRIOR.least_variance) - 1, EMPIRICAL_PRIOR.least_information)
         left = np.einsum("nab,nb,ncb->nac", vectors, told, vectors)
         return cls(coordinates + np.einsum("nab,nb->na", left, coordinates), left)
 
@@ -99,10 +95,10 @@ class _Mixture:
         top = logs.max(axis=1, keepdims=True)
         heights = np.exp(logs - top)
         shares, before = np.full(len(centers), 1 / len(centers)), -np.inf
-        for _ in range(_PASSES):
+        for _ in range(EMPIRICAL_PRIOR.passes):
             total = heights @ shares
             told = float(np.log(total).mean())
-            if told < before + _ENOUGH:
+            if told < before + EMPIRICAL_PRIOR.enough:
                 break
             before = told
             shares = shares * (heights.T @ (1 / total)) / len(total)
@@ -139,7 +135,7 @@ class _Mixture:
         return np.asarray(weights / total), np.asarray((top + np.log(total))[:, 0])
 
     def _parts(self, count: int) -> list[slice]:
-        step = max(1, _AT_ONCE // len(self.centers))
+        step = max(1, EMPIRICAL_PRIOR.at_once // len(self.centers))
         return [slice(start, start + step) for start in range(0, count, step)]
 
 
@@ -153,7 +149,7 @@ def empirical_posterior(coordinates: Array, covariance: NDArray[Any], halves: ND
     every = _Likelihoods.of(coordinates, covariance)
     rng = np.random.default_rng(seed)
     halved = tuple(np.flatnonzero(halves == half) for half in (1, 2))
-    some = tuple(rng.permutation(rows)[:_LEARNING // 2] for rows in halved)
+    some = tuple(rng.permutation(rows)[:EMPIRICAL_PRIOR.learned_from // 2] for rows in halved)
     own = tuple(_centers(coordinates[rows], covariance[rows], rng) for rows in some)
     normal = np.concatenate([every.at(rows).under_normal() for rows in some])
 
@@ -163,10 +159,10 @@ def empirical_posterior(coordinates: Array, covariance: NDArray[Any], halves: ND
                 for i in (0, 1)]
         return np.asarray(np.concatenate(told) - normal)
 
-    rises = [rise(width) for width in _WIDTHS]
+    rises = [rise(width) for width in EMPIRICAL_PRIOR.widths]
     best = int(np.argmax([r.mean() for r in rises]))
     gain, error = float(rises[best].mean()), float(rises[best].std() / np.sqrt(len(normal)))
-    both, width = np.concatenate(some), _WIDTHS[best]
+    both, width = np.concatenate(some), EMPIRICAL_PRIOR.widths[best]
     mixture = _Mixture.learned(every.at(both), _centers(coordinates[both], covariance[both], rng), width)
     mean, deviation = mixture.posterior(every)
     better = bool(real(gain, error, 0.0))
@@ -175,7 +171,7 @@ def empirical_posterior(coordinates: Array, covariance: NDArray[Any], halves: ND
 
 def _centers(coordinates: Array, covariance: NDArray[Any], rng: np.random.Generator) -> Array:
     """[A, K] of a mixture: places of some particles, drawn from their posteriors."""
-    chosen = rng.permutation(len(coordinates))[:_CENTERS]
+    chosen = rng.permutation(len(coordinates))[:EMPIRICAL_PRIOR.centers]
     root = np.linalg.cholesky(covariance[chosen].astype(np.float64))
     draws = rng.normal(size=(len(chosen), root.shape[1]))
     return np.asarray(coordinates[chosen] + np.einsum("nab,nb->na", root, draws))

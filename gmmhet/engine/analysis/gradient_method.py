@@ -1,4 +1,4 @@
-"""Gradient PCA, and what is said of too few particles: from prepared input to results."""
+"""Gradient PCA, and the result of too few particles: from prepared input to results."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -73,12 +73,12 @@ def leakage(table: ParticleTable, halves: NDArray[np.int64], coordinates: Array,
             resolution: float) -> list[Leak]:
     """How much of each mode's coordinate depends on view, in-plane angle, defocus, micrograph, half-set, optics, shift.
 
-    Only the mean of a coordinate is tested, not its spread: posterior means spread less where the data tell less (in
-    some views, at low defocus), and that is no fault. For the same reason means are freed of their shrinkage first
-    (:mod:`gmmhet.engine.analysis.dependence`). View: regression on all polynomials of the viewing direction up to
-    degree 4, which are the real spherical harmonics up to there. In-plane angle: three Fourier terms. Defocus and
-    size of the shift: polynomials of the rank. Micrograph, half-set, optics group: one-way analysis of variance. Rows
-    that share an image (symmetry expansion) do not count as independent: one of each is used.
+    Only the mean of a coordinate is tested, not its spread: posterior means spread less where images hold less
+    information (in some views, at low defocus), and that is no fault. For the same reason means are freed of their
+    shrinkage first (:mod:`gmmhet.engine.analysis.dependence`). View: regression on all polynomials of the viewing
+    direction up to degree 4, which are the real spherical harmonics up to there. In-plane angle: three Fourier terms.
+    Defocus and size of the shift: polynomials of the rank. Micrograph, half-set, optics group: one-way analysis of
+    variance. Rows that share an image (symmetry expansion) do not count as independent: one of each is used.
 
     Args:
         table: the particles. halves: [n] 1 or 2, as the analysis used them.

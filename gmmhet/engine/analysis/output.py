@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.analysis.summary import (
     FrameEntry,
     ModeEntry,
+    Summary,
     followed_entry,
     leak_entries,
     local_pose_entry,
@@ -55,9 +55,9 @@ class Run:
     summary.json that are there before the others."""
 
     config: AnalyzeConfig
-    parameters: dict[str, Any]
+    parameters: dict[str, object]
     timing: dict[str, float]
-    more: dict[str, Any]
+    more: dict[str, object]
 
 
 def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult, run: Run) -> None:
@@ -76,16 +76,16 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
     modes = [mode_entry(result, k, _write_movie(folder, refitted, result, k)) for k in range(result.n_modes)]
     summary = _summary(prepared, result, run, modes)
     with replacing(folder / "summary.json") as temporary:
-        temporary.write_text(json.dumps(_plain(summary), indent=1))
-    for entry in ("pose_errors", "local_pose", "population"):
-        if summary[entry] is not None:
-            _LOG.info("%s", summary[entry]["words"])
+        temporary.write_text(json.dumps(_plain({**summary, **run.more}), indent=1))
+    for entry in (summary["pose_errors"], summary["local_pose"], summary["population"], summary["followed"]):
+        if entry is not None:
+            _LOG.info("%s", entry["words"])
     for mode in modes:
         _LOG.info("%s", mode["verdict"])
     _LOG.info("%s", summary["verdict"])
 
 
-def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[ModeEntry]) -> dict[str, Any]:
+def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[ModeEntry]) -> Summary:
     resolution, evidence = prepared.observer.grid.resolution, result.evidence
     refine = run.config.poses == "refine" and result.pose_errors is not None
     return {
@@ -101,11 +101,11 @@ def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[M
         "followed": followed_entry(result),
         "halfset_angles": None if evidence is None or evidence.angles is None else evidence.angles.tolist(),
         "modes": modes, "population": population_entry(result),
-        "leakage": leak_entries(_leakage(prepared, result)), **run.more,
+        "leakage": leak_entries(_leakage(prepared, result)),
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """JSON has no NaN: null instead."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
@@ -121,7 +121,7 @@ def _with(model: GaussianModel, centers: NDArray[np.float64], weights: NDArray[n
 
 
 def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -> NDArray[np.float64]:
-    """[N] root mean square displacement over the significant modes, Angstrom; 0 where no motion is supported.
+    """[N] root mean square displacement over the significant modes, Angstrom; 0 where no mode is significant.
 
     Gradient PCA, which has no test, gets the gradients' mean length per unit weight instead, relative to the largest (a
     gradient grows with the weight of its Gaussian, moving or not).

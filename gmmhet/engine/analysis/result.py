@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
+from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD
 from gmmhet.engine.subspace.state import PoseSpread
 
 __all__ = ["AnalysisResult", "Evidence", "LargeMotion", "LocalMotion", "MeanModel", "Modes", "PoseErrors"]
@@ -187,7 +188,7 @@ class AnalysisResult:
         under the prior estimated from the data."""
         found = {"gmmhetLatent": self.coordinates, "gmmhetLatentSd": self.deviations}
         if self.population is not None and self.population.better:
-            found |= {"gmmhetPlaced": self.population.mean, "gmmhetPlacedSd": self.population.deviation}
+            found |= {COORDINATE: self.population.mean, COORDINATE_SD: self.population.deviation}
         return found
 
     def amount_share(self, k: int) -> float:

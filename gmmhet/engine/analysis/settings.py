@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["BREAKING", "DEPENDENCE", "FOCUS", "GRADIENT_METHOD", "OUTPUT", "Breaking", "DependenceTest", "Focus",
-           "GradientMethod", "Output"]
+__all__ = [
+    "BREAKING", "DEPENDENCE", "EMPIRICAL_PRIOR", "FOCUS", "GRADIENT_METHOD", "OUTPUT", "Breaking", "DependenceTest",
+    "EmpiricalPrior", "Focus", "GradientMethod", "Output",
+]
 
 _CHOSEN = "chosen, not measured"
 
@@ -67,6 +69,24 @@ class Breaking:
 
 
 @dataclass(frozen=True)
+class EmpiricalPrior:
+    """The prior of the coordinates that is estimated from the data: a mixture of normal distributions of one width."""
+
+    centers: int = setting(500, "", "of the mixture, drawn from the posteriors of so many particles", origin=_CHOSEN)
+    learned_from: int = setting(10_000, "particles", "that the shares of the mixture are estimated from",
+                                origin="chosen for speed")
+    widths: tuple[float, ...] = setting((0.05, 0.1, 0.2, 0.35, 0.6), "standard deviations of the particles",
+                                        "of which held-out particles choose one", origin=_CHOSEN)
+    passes: int = setting(200, "passes", "of expectation-maximisation, at most", origin=_CHOSEN)
+    enough: float = setting(1e-4, "of the log-likelihood per particle", "a smaller rise ends the passes",
+                             origin=_CHOSEN)
+    at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory")
+    least_variance: float = setting(1e-12, "", "of a posterior, so that it can be inverted", origin=_CHOSEN)
+    least_information: float = setting(1e-6, "", "of an image about a coordinate, so that it is no less than none",
+                                       origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
 class Focus:
     """The part of the molecule that may move."""
 
@@ -86,5 +106,6 @@ class GradientMethod:
 OUTPUT = Output()
 DEPENDENCE = DependenceTest()
 BREAKING = Breaking()
+EMPIRICAL_PRIOR = EmpiricalPrior()
 FOCUS = Focus()
 GRADIENT_METHOD = GradientMethod()

@@ -5,7 +5,6 @@ import logging
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 from gmmhet import __version__
 from gmmhet.engine.analysis.by_subunit import by_subunits, write_subunits
@@ -29,7 +28,7 @@ _CHECKPOINT = "checkpoint"
 
 
 def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None = None) -> None:
-    """Find the motions of the Gaussians that explain the particles, and every particle's place on them.
+    """Estimate the modes of motion that explain the particles, and every particle's coordinates along them.
 
     Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/ and summary.json (CONVENTIONS.rst) into
     ``output``. While it runs, ``output`` also holds what a killed run goes on from (checkpoint/).
@@ -57,21 +56,28 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
         prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, sign=prepared.sign,
         batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
     lap("gradients")
-    more: dict[str, Any] = {}
     for name in ("summary.json", "subunits.npz", "subunits.star"):  # of an analysis before
         (output / name).unlink(missing_ok=True)
+    more: dict[str, object] = {}
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
-        result, subunits = by_subunits(prepared, config, journal)
-        refined = result.pose_errors if config.poses == "refine" else None
-        write_subunits(output, table, subunits, None if refined is None else refined.corrections)
-        more["symmetry"] = subunits.entry()
-        _LOG.info("%s", more["symmetry"]["words"])
+        result, more["symmetry"] = _of_subunits(prepared, config, journal, output)
     else:
         result = _result(prepared, scores, config, journal)
     lap("modes")
-    run = Run(config=config, parameters=parameters, timing=timing, more=more)
-    write_results(output, prepared, scores, result, run)
+    write_results(output, prepared, scores, result,
+                  Run(config=config, parameters=parameters, timing=timing, more=more))
     journal.remove()
+
+
+def _of_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal, output: Path,
+                 ) -> tuple[AnalysisResult, dict[str, object]]:
+    """The result of the whole molecule, and summary.json's ``symmetry``; writes the files of the subunits."""
+    result, subunits = by_subunits(prepared, config, journal)
+    refined = result.pose_errors if config.poses == "refine" else None
+    write_subunits(output, prepared.cache.table, subunits, None if refined is None else refined.corrections)
+    entry = subunits.entry()
+    _LOG.info("%s", entry["words"])
+    return result, entry
 
 
 def _result(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
@@ -85,7 +91,7 @@ def _result(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journa
     return by_likelihood(prepared, config, journal)
 
 
-def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, Any]:
+def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, object]:
     """What the result depends on: the options, this version, and the files as they are on disk."""
     files = (("particles", table.source), ("model", model), ("focus", config.focus))
     times = {f"{name}_time": path.stat().st_mtime_ns for name, path in files if path is not None and path.is_file()}
@@ -93,7 +99,7 @@ def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dic
             **times, **result_options(config)}
 
 
-def _finished(folder: Path, parameters: dict[str, Any]) -> bool:
+def _finished(folder: Path, parameters: dict[str, object]) -> bool:
     try:
         return bool(json.loads((folder / "summary.json").read_text())["parameters"] == parameters)
     except (OSError, ValueError, KeyError, TypeError):

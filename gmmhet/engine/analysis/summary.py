@@ -20,7 +20,7 @@ __all__ = [
     "ModeEntry",
     "PopulationEntry",
     "PoseErrorsEntry",
-    "PriorEntry",
+    "PriorEntry", "Summary",
     "followed_entry",
     "leak_entries",
     "local_pose_entry",
@@ -117,6 +117,35 @@ class LeakEntry(TypedDict):
     p_value: float
     flagged: bool
     words: str
+
+
+class Summary(TypedDict):
+    """summary.json, but for ``symmetry``."""
+
+    n_particles: int
+    n_gaussians: int
+    resolution: float
+    method: str
+    n_modes: int
+    n_significant_modes: int
+    verdict: str
+    contrast_sign: int
+    score_given: float
+    score_shuffled: float
+    score_shuffled_max: float
+    contrast_mean: float
+    contrast_spread: float
+    parameters: dict[str, object]
+    settings: dict[str, float | list[float]]
+    timing: dict[str, float]
+    history: list[dict[str, float]]
+    pose_errors: PoseErrorsEntry | None
+    local_pose: LocalPoseEntry | None
+    followed: FollowedEntry | None
+    halfset_angles: list[float] | None
+    modes: list[ModeEntry]
+    population: PopulationEntry | None
+    leakage: list[LeakEntry]
 
 
 def mode_entry(result: AnalysisResult, k: int, frames: list[FrameEntry]) -> ModeEntry:

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class Asymmetry:
     """Attributes:
-        statistic: Hotelling's T^2. p_value: of no difference; both NaN where particles are too few to tell, or there
+        statistic: Hotelling's T^2. p_value: of no difference; both NaN where particles are too few, or there
         are no modes.
         mean, variance: [G, K] of the coordinates of each subunit over the particles; variance with what is not known.
     """

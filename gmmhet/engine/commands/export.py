@@ -34,7 +34,7 @@ class ExportCommand(Command, OfRefinement, Quick):
     output: Path = required(Path, "particle file: .star, or .cs for particles from a .cs", typed=Typed(short="-o"))
 
     def execute(self) -> None:
-        from gmmhet.engine.export import export
+        from gmmhet.engine.export import Original, export
         criteria = replace(self.criteria, ids=common_ids(self.ids)) if self.ids else self.criteria
-        export(self.source, self.output, criteria, particles=self.particles, root=self.root,
-               passthrough=self.passthrough, refined=self.refined_poses, coordinates=self.with_coordinates)
+        export(self.source, self.output, criteria, Original(self.particles, self.root, self.passthrough),
+               refined=self.refined_poses, coordinates=self.with_coordinates)

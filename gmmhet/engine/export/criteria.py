@@ -24,6 +24,7 @@ from gmmhet.engine.options import (
     check_options,
     option,
 )
+from gmmhet.engine.wording import export as wording
 
 __all__ = ["Criteria", "common_ids", "read_ids"]
 
@@ -94,20 +95,18 @@ class Criteria:
         """Each condition in words."""
         found = []
         if self.low is not None or self.high is not None:
-            low = "" if self.low is None else f" from {self.low:g}"
-            found.append(f"mode {self.mode}{low}" + ("" if self.high is None else f" to {self.high:g}"))
+            found.append(wording.in_range(self.mode or 1, self.low, self.high))
         if self.confidence is not None:
-            which = "every mode" if self.mode is None else f"mode {self.mode}"
-            found.append(f"posterior standard deviation of {which} at most {self.confidence:g}")
+            found.append(wording.precise_enough(self.mode, self.confidence))
         if self.classes:
-            found.append(f"class {', '.join(map(str, self.classes))}")
+            found.append(wording.in_classes(self.classes))
         if self.ids is not None:
-            found.append(f"{len(self.ids)} given ids")
+            found.append(wording.listed_rows(len(self.ids)))
         if self.keep is not None:
-            found.append(f"the {self.keep} {self.fraction:.0%} by log-likelihood")
+            found.append(wording.best_or_worst(self.keep, self.fraction))
         if self.half is not None:
-            found.append(f"half-set {self.half}")
-        return found + (["one row an image"] if self.one_an_image else [])
+            found.append(wording.half_set(self.half))
+        return found + ([wording.one_an_image()] if self.one_an_image else [])
 
 
 def common_ids(paths: Sequence[str | os.PathLike[str]]) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.io import ParticleTable, StarTable
+from gmmhet.engine.wording import export as wording
 
 __all__ = ["chosen_rows", "latents_file", "refined_poses"]
 
@@ -21,7 +22,7 @@ def latents_file(source: Path, classes: bool) -> Path:
     """The table of results: the file itself, or that of a folder of analyze, reconstruct or run.
 
     Args:
-        classes: whether classes of reconstruct are asked for.
+        classes: whether classes of reconstruct are selected.
     Raises:
         InputError: none is there.
     """
@@ -49,11 +50,10 @@ def chosen_rows(table: ParticleTable, criteria: Criteria) -> NDArray[np.int64]:
     left = []
     for words, mask in _conditions(table, star, criteria):
         chosen &= mask
-        left.append(f"{words}: {int(mask.sum())}")
+        left.append((words, int(mask.sum())))
     rows = np.flatnonzero(chosen)
     if len(rows) == 0:
-        raise InputError(f"{table.source}: no particle is left of {len(table)} ({'; '.join(left)}; none meets all); "
-                         "expected wider conditions")
+        raise InputError(f"{table.source}: {wording.nothing_left(len(table), left)}")
     if criteria.one_an_image:
         images = np.stack([table.stack_index[rows], table.slice_index[rows]], axis=1)
         rows = np.sort(rows[np.unique(images, axis=0, return_index=True)[1]])
@@ -67,30 +67,31 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
         values = _mode_column(table, star, "gmmhetLatent", criteria.mode or 1)
         low = -np.inf if criteria.low is None else criteria.low
         high = np.inf if criteria.high is None else criteria.high
-        span = f"{values.min():.3g} to {values.max():.3g}"
-        found.append((f"mode {criteria.mode} (which goes from {span}) in the stretch",
+        words = wording.in_range(criteria.mode or 1, criteria.low, criteria.high)
+        found.append((f"{words} ({wording.range_of(float(values.min()), float(values.max()))})",
                       (values >= low) & (values <= high)))
     if criteria.confidence is not None:
         modes = [criteria.mode] if criteria.mode is not None else range(1, _count_modes(table, star) + 1)
         worst = np.max([_mode_column(table, star, "gmmhetLatentSd", m) for m in modes], axis=0)
-        found.append(("sure enough", worst <= criteria.confidence))
+        found.append((wording.precise_enough(criteria.mode, criteria.confidence), worst <= criteria.confidence))
     if criteria.classes:
         numbers = star.integers("rlnClassNumber")
         absent = [c for c in criteria.classes if not np.any(numbers == c)]
         if absent:
             raise InputError(f"{table.source}: no particle in class {absent[0]}; there are "
                              f"{', '.join(str(c) for c in np.unique(numbers)[:20])}")
-        found.append(("in these classes", np.isin(numbers, criteria.classes)))
+        found.append((wording.in_classes(criteria.classes), np.isin(numbers, criteria.classes)))
     if criteria.ids is not None:
         beyond = criteria.ids[criteria.ids > len(table)]
         if len(beyond):
             raise InputError(f"{table.source}: {len(table)} rows, and --ids has {beyond[0]}; expected row numbers of "
                              "the analysed file")
-        found.append(("among the ids", np.isin(table.ids, criteria.ids)))
+        found.append((wording.listed_rows(len(criteria.ids)), np.isin(table.ids, criteria.ids)))
     if criteria.keep is not None:
-        found.append((f"the {criteria.keep}", _likely(table, star, criteria.keep, criteria.fraction or 1.0)))
+        fraction = criteria.fraction or 1.0
+        found.append((wording.best_or_worst(criteria.keep, fraction), _likely(table, star, criteria.keep, fraction)))
     if criteria.half is not None:
-        found.append((f"in half-set {criteria.half}", table.halves == criteria.half))
+        found.append((wording.half_set(criteria.half), table.halves == criteria.half))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Latent space as it is drawn: density over one or two modes, and the model at a place of the drawing."""
+"""Latent space as it is drawn: density over one or two modes, and the model at a point of it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,18 +10,15 @@ from numpy.typing import NDArray
 from gmmhet.engine.io import DensityMap, write_map
 from gmmhet.engine.landscape.points import surroundings
 from gmmhet.engine.landscape.series import contour_level
+from gmmhet.engine.landscape.settings import CHART
 from gmmhet.engine.landscape.surface import surface_picture
 from gmmhet.engine.latent_space.saved_analysis import Analysis
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
+from gmmhet.engine.wording import landscape as wording
 
 __all__ = ["Chart", "Place"]
 
 Array = NDArray[np.float64]
-_MARGIN = 0.12  # of the range of the particles, around it
-_CELLS = {1: 240, 2: 64}
-_PICTURE = 96  # voxels of the maps that are only looked at
-_REACH = 1.5  # widths of a Gaussian that are seen
-_SAMPLE = 100  # particles that tell how far it moves
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,8 @@ class Chart:
         population = analysis.population.along(modes)
         self.places = population.coordinates
         low, high = self.places.min(axis=0), self.places.max(axis=0)
-        margin = np.maximum(_MARGIN * (high - low), 0.5)
-        cells = _CELLS[len(modes)]
+        margin = np.maximum(CHART.margin * (high - low), CHART.least_margin)
+        cells = CHART.cells_of_one if len(modes) == 1 else CHART.cells_of_two
         self.edges = [np.linspace(a, b, cells + 1) for a, b in zip(low - margin, high + margin, strict=True)]
         middles = [(e[:-1] + e[1:]) / 2 for e in self.edges]
         grid = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1).reshape(-1, len(modes))
@@ -71,13 +68,13 @@ class Chart:
         around = surroundings(population, point)
         populated = bool(around.populated[0])
         unit = "subunits" if self.analysis.subunits > 1 else "particles"
-        words = f"about {around.near[0]:,.0f} {unit} near" if populated else f"no {unit} are here: nobody has seen this"
-        density = gaussian_density(self.analysis.gaussians_at(point[0]), _PICTURE, self._pixel)
+        words = wording.near_point(float(around.near[0]), unit, populated)
+        density = gaussian_density(self.analysis.gaussians_at(point[0]), CHART.picture, self._pixel)
         surface = surface_picture(density.data, self._level, self._mean.data, "along z")
         return Place(point[0], density, surface, populated, words)
 
     def save(self, place: Place, path: Path) -> None:
-        """Write the map at a place, on the grid of the particles."""
+        """Write the map at a point, on the grid of the particles."""
         density = gaussian_density(self.analysis.gaussians_at(place.point))
         write_map(path, density.data, density.pixel_size)
 
@@ -85,14 +82,14 @@ class Chart:
     def _pixel(self) -> float:
         """Of maps over the molecule wherever the particles have it, but no larger than the box (Angstrom)."""
         model, z = self.analysis.model, self.analysis.coordinates
-        some = z[np.linspace(0, len(z) - 1, min(len(z), _SAMPLE)).astype(np.int64)]
+        some = z[np.linspace(0, len(z) - 1, min(len(z), CHART.sample)).astype(np.int64)]
         farthest = np.abs(model.centers + np.tensordot(some, self.analysis.position, 1)).max(axis=(0, 2))
-        reach = float((farthest + _REACH * model.sigmas).max())
-        return 2 * min(reach, model.box * model.pixel_size / 2) / _PICTURE
+        reach = float((farthest + CHART.reach * model.sigmas).max())
+        return 2 * min(reach, model.box * model.pixel_size / 2) / CHART.picture
 
     @cached_property
     def _mean(self) -> DensityMap:
-        return gaussian_density(self.analysis.gaussians_at(np.zeros(self.analysis.modes)), _PICTURE, self._pixel)
+        return gaussian_density(self.analysis.gaussians_at(np.zeros(self.analysis.modes)), CHART.picture, self._pixel)
 
     @cached_property
     def _level(self) -> float:

@@ -8,16 +8,12 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
+from gmmhet.engine.landscape.settings import GRAPH
 from gmmhet.engine.latent_space.particle_density import Population
 
 __all__ = ["LatentGraph"]
 
 Array = NDArray[np.float64]
-_NODES = 1500
-_NEIGHBOURS = 12
-_LEAST = 1e-4  # relative density: nothing is there
-_DETOUR = 30.0  # how many times dearer it is to go where a way has gone before
-_SURROUNDINGS = 0.15  # of a way, as a share of the extent of all nodes
 
 
 @dataclass(frozen=True)
@@ -36,16 +32,16 @@ class LatentGraph:
     @classmethod
     def of(cls, population: Population, points: Array) -> "LatentGraph":
         """The graph of some of the particles and of points [P, K]."""
-        rows = np.unique(np.linspace(0, len(population.coordinates) - 1, 2 * _NODES).astype(np.int64))
+        rows = np.unique(np.linspace(0, len(population.coordinates) - 1, 2 * GRAPH.nodes).astype(np.int64))
         some = population.coordinates[rows]
-        some = some[population.density(some) >= population.level][:: 1 + (len(rows) > _NODES)]
+        some = some[population.density(some) >= population.level][:: 1 + (len(rows) > GRAPH.nodes)]
         nodes = np.concatenate([points, some])
         first, second = _edges(nodes)
         length = np.maximum(np.linalg.norm(nodes[first] - nodes[second], axis=1), 1e-12)
         density = population.density((nodes[first] + nodes[second]) / 2)
         shape = (len(nodes), len(nodes))
         return cls(nodes, csr_matrix((length, (first, second)), shape),
-                   csr_matrix((length / np.clip(density, _LEAST, None), (first, second)), shape))
+                   csr_matrix((length / np.clip(density, GRAPH.least_density, None), (first, second)), shape))
 
     def way(self, start: int, end: int, avoid: Array | None = None) -> list[int]:
         """Nodes of the cheapest way from one node to another.
@@ -70,12 +66,12 @@ class LatentGraph:
 
     def _dearer(self, way: Array, start: int, end: int) -> csr_matrix:
         """Costs with what lies near a way made dearer, but for the surroundings of its ends."""
-        radius = _SURROUNDINGS * np.linalg.norm(np.ptp(self.nodes, axis=0))
+        radius = GRAPH.surroundings * np.linalg.norm(np.ptp(self.nodes, axis=0))
         near = np.exp(-0.5 * (cKDTree(_dense(way)).query(self.nodes)[0] / radius) ** 2)
         ends = self.nodes[[start, end]]
         near *= 1 - np.exp(-0.5 * (cKDTree(ends).query(self.nodes)[0] / radius) ** 2)
         edges = self.costs.tocoo()
-        factor = 1 + _DETOUR * np.maximum(near[edges.row], near[edges.col])
+        factor = 1 + GRAPH.detour * np.maximum(near[edges.row], near[edges.col])
         return csr_matrix((edges.data * factor, (edges.row, edges.col)), edges.shape)
 
 
@@ -87,7 +83,7 @@ def _dense(way: Array) -> Array:
 
 def _edges(nodes: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs (first < second) of near nodes, and of the nearest ones of parts that would not hang together."""
-    number = min(_NEIGHBOURS, len(nodes) - 1)
+    number = min(GRAPH.neighbours, len(nodes) - 1)
     found = cKDTree(nodes).query(nodes, number + 1)[1].reshape(len(nodes), -1)
     pairs = np.stack([np.repeat(np.arange(len(nodes)), found.shape[1]), found.ravel()], axis=1)
     while True:

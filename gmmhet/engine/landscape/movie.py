@@ -12,8 +12,10 @@ from scipy import ndimage
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import replacing
 from gmmhet.engine.landscape.series import MapSeries
+from gmmhet.engine.landscape.settings import SERIES
 from gmmhet.engine.landscape.surface import VIEWS, surface_picture
 from gmmhet.engine.progress import progress
+from gmmhet.engine.wording import landscape as wording
 
 __all__ = ["check_movie", "write_movie"]
 
@@ -21,7 +23,6 @@ _SIDE = 150  # voxels of what is drawn, along the longest edge
 _FINEST = 4.0  # voxels drawn for one of the map
 _PANEL = 320  # pixels
 _CAPTION = 30
-_SMALLEST_PIECE = 0.01  # of the largest: smaller ones are noise
 _SECONDS_OF_END = 0.6  # a movie that turns back rests there
 _INK, _WARNING = (32, 38, 46), (180, 40, 20)
 
@@ -49,7 +50,7 @@ def write_movie(path: Path, series: MapSeries, labels: Sequence[str], empty: Seq
     """Write the series as a GIF: forth and back, or round where it is closed.
 
     Args:
-        labels: of the maps. empty: which of them are of no particles, which is then said.
+        labels: of the maps. empty: which of them have no particles, as captions then say.
         rate: maps a second.
     """
     crop, views = _crop(series), _views(series)
@@ -104,7 +105,7 @@ def _without_dust(volume: NDArray[np.float32], level: float) -> NDArray[np.float
         return volume
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    dust = sizes < _SMALLEST_PIECE * sizes.max()
+    dust = sizes < SERIES.smallest_piece * sizes.max()
     dust[0] = False
     return np.asarray(np.where(dust[labels], np.minimum(volume, level), volume), np.float32)
 
@@ -120,7 +121,7 @@ def _compose(panels: Sequence[NDArray[np.uint8]], views: Sequence[str], label: s
         picture = Image.fromarray(panel).resize(size, Image.Resampling.BICUBIC)
         whole.paste(picture, (number * _PANEL + (_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2), picture)
         draw.text((number * _PANEL + 8, 6), view, fill=(120, 128, 138), font=small)
-    text = f"{label}: no particles here" if empty else label
+    text = wording.unpopulated_label(label) if empty else label
     draw.text((whole.width // 2, _PANEL + _CAPTION // 2), text, fill=_WARNING if empty else _INK, font=font,
               anchor="mm")
     return whole

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.landscape.graph import LatentGraph
 from gmmhet.engine.landscape.polyline import evenly_spaced, onto_ridge
+from gmmhet.engine.landscape.settings import PATHS
 from gmmhet.engine.latent_space.particle_density import Population
+from gmmhet.engine.wording import landscape as wording
 
 __all__ = ["path_along_mode", "path_between", "principal_path"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
-_RANGE = (2.0, 98.0)  # percentiles of the coordinates between which a path along a mode runs
-_ONE_PLACE = 1e-6
-_HOLE = 0.5  # density inside a ring, over that on it, at most
 
 
 def path_between(population: Population, stops: Array, n: int, *, closed: bool = False) -> Array:
@@ -52,7 +51,7 @@ def path_along_mode(population: Population, mode: int, n: int) -> Array:
         [n, K], the coordinate of the mode evenly between the 2nd and the 98th percentile of the particles.
     """
     points = np.zeros((n, population.modes))
-    low, high = np.percentile(population.coordinates[:, mode], _RANGE)
+    low, high = np.percentile(population.coordinates[:, mode], PATHS.range)
     points[:, mode] = np.linspace(low, high, n)
     return population.expected(points, [mode])
 
@@ -66,10 +65,10 @@ def principal_path(population: Population, n: int, *, closed: bool | None = None
     Returns:
         [n, K], and whether it is a ring (the first point is then not repeated). It starts low along mode 1.
     Raises:
-        InputError: the particles are all at one place.
+        InputError: the particles are all at one point.
     """
-    if np.ptp(population.coordinates, axis=0).max() < _ONE_PLACE:
-        raise InputError("all particles are at one place of latent space; expected an analysis that found a motion")
+    if np.ptp(population.coordinates, axis=0).max() < PATHS.one_point:
+        raise InputError("all particles are at one point of latent space; expected an analysis that found a motion")
     graph = LatentGraph.of(population, np.zeros((0, population.modes)))
     first, second = graph.far_ends()
     there = onto_ridge(graph.nodes[graph.way(first, second)], population)
@@ -80,7 +79,7 @@ def principal_path(population: Population, n: int, *, closed: bool | None = None
         whole = np.roll(whole, -int(whole[:, 0].argmin()), axis=0)
     else:
         whole = there if there[0, 0] <= there[-1, 0] else there[::-1]
-    _LOG.info("the particles lie along %s", "a ring" if ring else "a way with two ends")
+    _LOG.info("%s", wording.path_shape(ring))
     return evenly_spaced(whole, n, closed=ring), ring
 
 
@@ -90,4 +89,4 @@ def _encloses_a_hole(population: Population, there: Array, back: Array) -> bool:
     ways = there[middle], back[::-1][middle]
     on = np.minimum(*(population.density(way) for way in ways))
     between = population.density((ways[0] + ways[1]) / 2)
-    return bool(np.median(between) < _HOLE * np.median(on))
+    return bool(np.median(between) < PATHS.hole * np.median(on))

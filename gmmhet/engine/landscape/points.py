@@ -3,24 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.points import read_points
-from gmmhet.engine.latent_space.particle_density import OUTSIDE, Population, listed
+from gmmhet.engine.landscape.settings import POINTS
+from gmmhet.engine.latent_space.particle_density import Population, listed
 from gmmhet.engine.latent_space.saved_analysis import Analysis
+from gmmhet.engine.latent_space.settings import PARTICLE_DENSITY
+from gmmhet.engine.wording import landscape as wording
 
-__all__ = ["REST", "Surroundings", "given_points", "looks_closed", "rule", "surroundings"]
+__all__ = ["REST", "PopulatedRule", "Surroundings", "given_points", "looks_closed", "rule", "surroundings"]
 
 Array = NDArray[np.float64]
 
 #: what coordinates are that are not given: 0, the mean of all particles, or the mean of the particles near
 REST = ("mean", "near")
-_FARTHEST = 25.0  # standard deviations: beyond, a number is a mistake
-_CLOSING = 1.8  # a path is closed where its ends are no farther apart than this many of its steps
+
+
+class PopulatedRule(TypedDict):
+    """summary.json's ``population`` (of map)."""
+
+    unit: str
+    count: int
+    kernel_width: list[float]
+    lowest_density: float
+    fewest_near: float
+    words: str
 
 
 @dataclass(frozen=True)
@@ -36,10 +48,7 @@ class Surroundings:
         count = int(np.sum(~self.populated))
         if count == 0:
             return ""
-        if len(self.populated) == 1:
-            return "the point is where no particles are: its map shows what the model would do, not what was seen"
-        return (f"{count} of {len(self.populated)} points are where no particles are ({listed(~self.populated)}): "
-                "their maps show what the model would do, not what was seen")
+        return wording.unpopulated_points(count, len(self.populated), listed(~self.populated))
 
 
 def given_points(analysis: Analysis, typed: Sequence[str], table: Path | None, *, rest: str = "mean",
@@ -63,7 +72,7 @@ def given_points(analysis: Analysis, typed: Sequence[str], table: Path | None, *
     if table is not None:
         found.append(read_points(table, analysis.modes))
     points = np.concatenate(found) if found else np.zeros((0, analysis.modes))
-    reach = _FARTHEST * np.maximum(1.0, analysis.coordinates.std(axis=0))
+    reach = POINTS.farthest * np.maximum(1.0, analysis.coordinates.std(axis=0))
     beyond = np.argwhere(np.abs(points) > reach)
     if len(beyond):
         row, k = beyond[0]
@@ -88,20 +97,18 @@ def surroundings(population: Population, points: Array) -> Surroundings:
     return Surroundings(*population.judge(points))
 
 
-def rule(analysis: Analysis) -> dict[str, Any]:
+def rule(analysis: Analysis) -> PopulatedRule:
     """How populated is decided, for summary.json."""
     population = analysis.population
     unit = "subunits" if analysis.subunits > 1 else "particles"
     return {"unit": unit, "count": len(population.coordinates), "kernel_width": population.width.tolist(),
             "lowest_density": population.level, "fewest_near": population.fewest,
-            "words": f"populated: the density is at least that which {1 - OUTSIDE:.0%} of the {unit} have at their own "
-                     f"place, and at least {population.fewest:.3g} {unit} are near, each counted as exp(-d^2 / 2), "
-                     "d in standard deviations of its posterior and the kernel"}
+            "words": wording.populated_rule(unit, 1 - PARTICLE_DENSITY.outside, population.fewest)}
 
 
 def looks_closed(points: Array) -> bool:
     """Whether the last of points [P, K] is as near to the first as neighbours are to each other."""
-    if len(points) < 4:
+    if len(points) < POINTS.fewest_closed:
         return False
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    return bool(np.linalg.norm(points[-1] - points[0]) <= _CLOSING * np.median(steps))
+    return bool(np.linalg.norm(points[-1] - points[0]) <= POINTS.closing * np.median(steps))

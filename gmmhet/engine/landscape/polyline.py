@@ -3,15 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.landscape.settings import RIDGE
 from gmmhet.engine.latent_space.particle_density import Population
 
 __all__ = ["evenly_spaced", "onto_ridge"]
 
 Array = NDArray[np.float64]
-_POINTS = 48  # of a curve while it moves
-_ROUNDS = 60
-_STEP = 0.5  # of the way uphill
-_STIFFNESS = 0.3  # of the way to the middle of the neighbours
 
 
 def evenly_spaced(curve: Array, n: int, *, closed: bool = False) -> Array:
@@ -35,19 +32,19 @@ def onto_ridge(curve: Array, population: Population, *, closed: bool = False) ->
     Args:
         curve: [P, K].
     Returns:
-        [48, K].
+        [RIDGE.points, K].
     """
-    points = evenly_spaced(curve, _POINTS, closed=closed)
-    for _ in range(_ROUNDS):
+    points = evenly_spaced(curve, RIDGE.points, closed=closed)
+    for _ in range(RIDGE.rounds):
         before, after = _neighbours(points, closed)
         along = after - before
         along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-12)
         pull = population.uphill(points) - points
         pull -= (pull * along).sum(axis=1, keepdims=True) * along
-        move = _STEP * pull + _STIFFNESS * ((before + after) / 2 - points)
+        move = RIDGE.step * pull + RIDGE.stiffness * ((before + after) / 2 - points)
         if not closed:
             move[[0, -1]] = 0
-        points = evenly_spaced(points + _bounded(move, points, closed), _POINTS, closed=closed)
+        points = evenly_spaced(points + _bounded(move, points, closed), RIDGE.points, closed=closed)
     return points
 
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map, replacing
+from gmmhet.engine.landscape.settings import SERIES
 from gmmhet.engine.molecule.maps import coarser_map, dense_region, field_of_view, solvent_level
 
 __all__ = ["MapSeries", "contour_level", "read_series", "write_chimerax"]
 
-_INSIDE = 0.5  # contour level: share of the mean density inside the molecule
 _FASTEST = 8  # maps a second
 
 
@@ -69,7 +69,7 @@ def contour_level(mean: DensityMap) -> float:
     work = coarser_map(mean, blur / 3)
     inside, solvent = dense_region(work, blur), solvent_level(work)
     height = float(work.data[inside].mean()) if inside.any() else float(work.data.max())
-    return solvent + _INSIDE * (height - solvent)
+    return solvent + SERIES.contour * (height - solvent)
 
 
 def write_chimerax(path: Path, series: MapSeries, colour: str = "#8fa9c4") -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,13 @@ from gmmhet.engine.io import made_by, output_folder, remove_files, replacing, wr
 from gmmhet.engine.io.points import write_points
 from gmmhet.engine.landscape.movie import check_movie, write_movie
 from gmmhet.engine.landscape.paths import path_along_mode, path_between, principal_path
-from gmmhet.engine.landscape.points import Surroundings, given_points, looks_closed, rule, surroundings
+from gmmhet.engine.landscape.points import PopulatedRule, Surroundings, given_points, looks_closed, rule, surroundings
 from gmmhet.engine.landscape.series import read_series, write_chimerax
 from gmmhet.engine.latent_space.saved_analysis import Analysis, read_analysis
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.progress import progress
+from gmmhet.engine.wording.landscape import map_label, unpopulated_path
 
 __all__ = ["PathChoice", "map_points", "movie_of", "write_path"]
 
@@ -30,6 +31,50 @@ _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _COMMAND = "map"
 _OURS = re.compile(r"summary\.json|model_\d+\.(mrc|cif)")
+
+
+class MapRecord(TypedDict):
+    """One of summary.json's ``maps``."""
+
+    file: str
+    cif: str | None
+    coordinates: list[float]
+    density: float
+    near: float
+    populated: bool
+
+
+class MapSummary(TypedDict):
+    """summary.json."""
+
+    command: str
+    parameters: dict[str, str | list[str] | None]
+    n_modes: int
+    box: int
+    pixel_size: float
+    resolution: float
+    closed: bool
+    level: float
+    population: PopulatedRule
+    timing: dict[str, float]
+    maps: list[MapRecord]
+
+
+class ReadRecord(TypedDict, total=False):
+    """What movie reads of a map of gmmhet map or reconstruct."""
+
+    file: str
+    coordinate: float | None
+    coordinates: list[float] | None
+    populated: bool | None
+
+
+class ReadSummary(TypedDict, total=False):
+    """What movie reads of summary.json of gmmhet map or reconstruct."""
+
+    by: str
+    closed: bool
+    maps: list[ReadRecord]
 
 
 @dataclass(frozen=True)
@@ -84,7 +129,7 @@ def map_points(folder: Path, output: Path, *, at: Sequence[str] = (), table: Pat
     write_chimerax(output / "series.cxc", series)
     if movie is not None:
         output_folder(movie.parent)
-        write_movie(movie, series, [_label(i, points[i], len(points)) for i in range(len(points))],
+        write_movie(movie, series, [map_label(i, len(points), point) for i, point in enumerate(points.tolist(), 1)],
                     [not p for p in around.populated])
     parameters = {"analysis": str(folder), "at": list(at), "points": None if table is None else str(table),
                   "rest": rest}
@@ -100,9 +145,9 @@ def map_points(folder: Path, output: Path, *, at: Sequence[str] = (), table: Pat
 
 
 def _write_models(output: Path, analysis: Analysis, points: Array, around: Surroundings, cif: bool,
-                  ) -> list[dict[str, Any]]:
+                  ) -> list[MapRecord]:
     digits = max(2, len(str(len(points))))
-    records: list[dict[str, Any]] = []
+    records: list[MapRecord] = []
     for number in progress(range(1, len(points) + 1), "Model maps", len(points)):
         point = points[number - 1]
         model = analysis.gaussians_at(point)
@@ -118,12 +163,7 @@ def _write_models(output: Path, analysis: Analysis, points: Array, around: Surro
     return records
 
 
-def _label(index: int, point: Array, count: int) -> str:
-    place = ", ".join(f"{v:+.2f}" for v in point[:4]) + (", ..." if len(point) > 4 else "")
-    return f"map {index + 1} of {count}" + (f", at {place}" if place else "")
-
-
-def _write_summary(path: Path, summary: dict[str, Any]) -> None:
+def _write_summary(path: Path, summary: MapSummary) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
@@ -152,8 +192,7 @@ def write_path(folder: Path, output: Path, choice: PathChoice) -> None:
     output_folder(output.parent)
     write_points(output, points, around.density, around.populated)
     if not around.populated.all():
-        empty = ", ".join(map(str, np.flatnonzero(~around.populated) + 1))
-        _LOG.warning("the path crosses regions without particles, at points %s", empty)
+        _LOG.warning("%s", unpopulated_path(", ".join(map(str, np.flatnonzero(~around.populated) + 1))))
     _LOG.info("%s: %d points of a path%s", output, len(points), ", closed" if closed else "")
 
 
@@ -169,9 +208,10 @@ def movie_of(folder: Path, output: Path, *, level: float | None = None, rate: fl
     records, given = _records(folder)
     series = read_series([folder / str(r["file"]) for r in records], level=level, closed=_goes_round(given, records))
     labels, empty = [], []
-    for index, record in enumerate(records):
-        place = record.get("coordinates") or ([record["coordinate"]] if record.get("coordinate") is not None else [])
-        labels.append(_label(index, np.asarray(place, np.float64), len(records)))
+    for index, record in enumerate(records, 1):
+        one = record.get("coordinate")
+        point = record.get("coordinates") or ([] if one is None else [one])
+        labels.append(map_label(index, len(records), point))
         empty.append(record.get("populated") is False)
     output_folder(output.parent)
     write_movie(output, series, labels, empty, rate=rate)
@@ -180,8 +220,8 @@ def movie_of(folder: Path, output: Path, *, level: float | None = None, rate: fl
               folder / "series.cxc")
 
 
-def _goes_round(summary: dict[str, Any], records: list[dict[str, Any]]) -> bool:
-    """Whether the last map is followed by the first: as map wrote it, else as the points of kernels tell.
+def _goes_round(summary: ReadSummary, records: list[ReadRecord]) -> bool:
+    """Whether the last map is followed by the first: as map wrote it, else as the points of kernels lie.
 
     Bins and clusters never are: they lie along one coordinate, or in no order.
     """
@@ -193,13 +233,13 @@ def _goes_round(summary: dict[str, Any], records: list[dict[str, Any]]) -> bool:
     return looks_closed(np.asarray(points, np.float64))
 
 
-def _records(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _records(folder: Path) -> tuple[list[ReadRecord], ReadSummary]:
     """Entries of the maps, and the whole summary.json."""
     path = folder / "summary.json"
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a folder of gmmhet map or gmmhet reconstruct")
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary: ReadSummary = json.loads(path.read_text(encoding="utf-8"))
         records = [r for r in summary["maps"] if isinstance(r["file"], str)]
     except (ValueError, KeyError, TypeError):
         records = []

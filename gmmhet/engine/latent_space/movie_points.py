@@ -6,32 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.latent_space.particle_density import Population
+from gmmhet.engine.latent_space.settings import MOVIE_POINTS
 
 __all__ = ["along_axis", "through_particles", "typical_place"]
 
 Array = NDArray[np.float64]
-_RANGE = (2.0, 98.0)  # percentiles of the coordinates between which frames run
-_NEAR, _FEWEST_NEAR = 0.04, 24  # share of the particles around a frame's coordinate, at least so many
-_FOLLOWED = 0.25  # of these: the ones next to the frame before
-_LOOKED_AT = 1000
 
 
 def along_axis(coordinates: Array, mode: int, frames: int) -> Array:
-    """[F, K] places on the axis of a mode (from 0), between percentiles of the coordinates [n, K]; 0 on the others."""
+    """[F, K] points on the axis of a mode (from 0), between percentiles of the coordinates [n, K]; 0 on the others."""
     places = np.zeros((frames, coordinates.shape[1]))
-    low, high = np.percentile(coordinates[:, mode], _RANGE)
+    low, high = np.percentile(coordinates[:, mode], MOVIE_POINTS.range)
     places[:, mode] = np.linspace(low, high, frames)
     return places
 
 
 def through_particles(coordinates: Array, mode: int, frames: int) -> Array:
-    """[F, K] places at equal steps of one coordinate, where particles are: the mean, over the other coordinates, of
-    those next to the place before.
+    """[F, K] points at equal steps of one coordinate, where particles are: the mean, over the other coordinates, of
+    those next to the point before.
 
     Where particles lie on a curve, such as the circle of a part that turns, this goes along it and not across.
     """
     places = along_axis(coordinates, mode, frames)
-    near = min(len(coordinates), max(_FEWEST_NEAR, round(_NEAR * len(coordinates))))
+    near = min(len(coordinates), max(MOVIE_POINTS.fewest_near, round(MOVIE_POINTS.near * len(coordinates))))
     others = np.arange(coordinates.shape[1]) != mode
     before = None
     for place in places:
@@ -39,16 +36,16 @@ def through_particles(coordinates: Array, mode: int, frames: int) -> Array:
         if before is not None:
             next_one = chosen[np.argmin(np.linalg.norm(chosen - before, axis=1))]
             distance = np.linalg.norm(chosen - next_one, axis=1)
-            chosen = chosen[np.argsort(distance, kind="stable")[:max(1, round(_FOLLOWED * near))]]
+            chosen = chosen[np.argsort(distance, kind="stable")[:max(1, round(MOVIE_POINTS.continued * near))]]
         before = place[others] = chosen.mean(axis=0)
     return places
 
 
 def typical_place(coordinates: Array, covariance: NDArray[Any]) -> Array:
-    """[K] the particle's place at which the density of all posteriors is highest.
+    """[K] the coordinates of a particle at which the density of all posteriors is highest.
 
     Args:
-        coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: images that say nothing are spread out.
+        coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: of images without information they are wide.
     """
-    some = coordinates[np.unique(np.linspace(0, len(coordinates) - 1, _LOOKED_AT).astype(np.int64))]
+    some = coordinates[np.unique(np.linspace(0, len(coordinates) - 1, MOVIE_POINTS.looked_at).astype(np.int64))]
     return np.asarray(some[np.argmax(Population(coordinates, covariance).density(some))])

@@ -7,23 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.latent_space.settings import PARTICLE_DENSITY
 
-__all__ = ["FEWEST_NEAR", "OUTSIDE", "Population", "listed"]
+__all__ = ["Population", "listed"]
 
 Array = NDArray[np.float64]
-
-#: share of the particles that lie where the density is too low for a point to count as populated
-OUTSIDE = 0.01
-#: particles that have to be near a point for it to count as populated, but for many modes
-FEWEST_NEAR = 3.0
-_MOST = 10_000  # particles a density is summed over, taken evenly from all
-_LEADING = 3000  # particles that lead uphill
-_JUDGED = 1000  # particles at which the density is compared with that of a point
-_TRIED, _TRIED_AGAINST = 500, 2000  # particles by which the kernel's width is chosen
-_WIDTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)  # in standard deviations of the coordinates
-_AT_ONCE = 1 << 22
 _LISTED = 12  # points in a message
-_SMALLEST = 1e-3  # a kernel's width, where all particles are at one place
 
 
 class Population:
@@ -33,7 +22,7 @@ class Population:
     particles that were not imaged. h is a share of the spread along every coordinate, the one under which particles
     left out of f are most likely (Habbema, Hermans and van den Broek 1974).
 
-    A point is populated where f is at least what 99 % of the particles have at their own place (a highest-density
+    A point is populated where f is at least what 99 % of the particles have at their own coordinates (a highest-density
     region, Hyndman 1996; f without the particle itself), and at least 3 particles are near, each counted as
     exp(-(p - z_i)^T (M_i + h^2)^-1 (p - z_i) / 2): as one at its place, as 0.61 one standard deviation away. Over many
     modes particles are far from each other: where fewer than 99 % of 50 or more have 3 near, themselves included, what
@@ -48,9 +37,9 @@ class Population:
         particles a copy is kept."""
         self.coordinates = np.asarray(coordinates, np.float64)
         self._given = np.asarray(covariance)
-        self._rows = _evenly(len(self.coordinates), _MOST)
+        self._rows = _evenly(len(self.coordinates), PARTICLE_DENSITY.most)
         self._places, self._covariance = self.coordinates[self._rows], _of_rows(self._given, self._rows)
-        self.width = self._best_width(np.maximum(self._places.std(axis=0), _SMALLEST))
+        self.width = self._best_width(np.maximum(self._places.std(axis=0), PARTICLE_DENSITY.smallest_spread))
         self._kernels = _Kernels(self._places, self._covariance, self.width)
 
     @property
@@ -64,15 +53,15 @@ class Population:
         return Population(self.coordinates[:, kept], covariance)
 
     def judge(self, points: ArrayLike) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """[P] each of points [P, K]: f relative to the highest that any particle has at its place; number of particles
-        near; whether it is populated."""
+        """[P] each of points [P, K]: f relative to the highest that any particle has at its coordinates; number of
+        particles near; whether it is populated."""
         density, near = self._kernels.sums(_points(points, self.modes))
         density = density / np.exp(self._highest)
         near = near * (len(self.coordinates) / len(self._rows))
         return density, near, (density >= self.level) & (near >= self.fewest)
 
     def density(self, points: ArrayLike) -> Array:
-        """[P] f at points [P, K], relative to the highest that any particle has at its place."""
+        """[P] f at points [P, K], relative to the highest that any particle has at its coordinates."""
         return self.judge(points)[0]
 
     def near(self, points: ArrayLike) -> Array:
@@ -103,7 +92,7 @@ class Population:
         if not rest or not given:
             return out
         kernels = _Kernels(self._places[:, given], self._covariance[:, given][:, :, given], self.width[given])
-        # the posterior of a particle ties its coordinates: what is not given follows what is
+        # the posterior of a particle ties its coordinates: its other coordinates change with those given
         slope = self._covariance[:, rest][:, :, given] @ kernels.inverse  # [m, R, G]
         base = self._places[:, rest] - np.einsum("irg,ig->ir", slope, kernels.places)
         weights = kernels.shares(points[:, given])
@@ -112,12 +101,12 @@ class Population:
 
     @cached_property
     def _leading(self) -> "_Kernels":
-        some = _evenly(len(self._rows), _LEADING)
+        some = _evenly(len(self._rows), PARTICLE_DENSITY.leading)
         return _Kernels(self._places[some], self._covariance[some], self.width)
 
     @cached_property
     def _judged(self) -> NDArray[np.int64]:
-        return _evenly(len(self._rows), _JUDGED)
+        return _evenly(len(self._rows), PARTICLE_DENSITY.judged)
 
     @cached_property
     def _highest(self) -> float:
@@ -129,25 +118,26 @@ class Population:
         if len(self._rows) < 2:
             return 0.0
         own = self._kernels.log_density(self._kernels.places[self._judged], without=self._judged)
-        return float(np.exp(np.quantile(own, OUTSIDE) - self._highest))
+        return float(np.exp(np.quantile(own, PARTICLE_DENSITY.outside) - self._highest))
 
     @cached_property
     def fewest(self) -> float:
         """Particles that have to be near a populated point."""
         if len(self.coordinates) < FEWEST_PARTICLES:
-            return FEWEST_NEAR
+            return PARTICLE_DENSITY.fewest_near
         near = self._kernels.sums(self._kernels.places[self._judged])[1] * len(self.coordinates) / len(self._rows)
-        return min(FEWEST_NEAR, float(np.quantile(near, OUTSIDE)))
+        return min(PARTICLE_DENSITY.fewest_near, float(np.quantile(near, PARTICLE_DENSITY.outside)))
 
     def _best_width(self, spread: Array) -> Array:
         """h under which particles that are left out are most likely."""
-        rows = _evenly(len(self.coordinates), _TRIED_AGAINST)
+        widths = PARTICLE_DENSITY.widths
+        rows = _evenly(len(self.coordinates), PARTICLE_DENSITY.tried_against)
         if len(rows) < 2:
-            return np.asarray(_WIDTHS[-1] * spread)
-        out = _evenly(len(rows), _TRIED)
+            return np.asarray(widths[-1] * spread)
+        out = _evenly(len(rows), PARTICLE_DENSITY.tried)
         z, m = self.coordinates[rows], _of_rows(self._given, rows)
-        told = [_Kernels(z, m, share * spread).log_density(z[out], without=out).mean() for share in _WIDTHS]
-        return np.asarray(_WIDTHS[int(np.argmax(told))] * spread)
+        found = [_Kernels(z, m, share * spread).log_density(z[out], without=out).mean() for share in widths]
+        return np.asarray(widths[int(np.argmax(found))] * spread)
 
 
 def listed(flags: NDArray[np.bool_]) -> str:
@@ -179,7 +169,7 @@ class _Kernels:
         return np.asarray(np.minimum(features @ self._factors.T, 0.0))  # rounding can make them positive
 
     def _chunks(self, count: int) -> list[slice]:
-        step = max(1, _AT_ONCE // len(self.places))
+        step = max(1, PARTICLE_DENSITY.at_once // len(self.places))
         return [slice(start, start + step) for start in range(0, count, step)]
 
     def log_density(self, points: Array, without: NDArray[np.int64] | None = None) -> Array:
@@ -218,7 +208,7 @@ class _Kernels:
         weights = self._shares(exponents)
         metric = np.tensordot(weights, self.inverse, 1)
         summit = np.linalg.solve(metric, (weights @ self._pulls)[..., None])[..., 0]
-        return np.asarray(points + near / (near + FEWEST_NEAR) * (summit - points))
+        return np.asarray(points + near / (near + PARTICLE_DENSITY.fewest_near) * (summit - points))
 
 
 def _evenly(count: int, most: int) -> NDArray[np.int64]:

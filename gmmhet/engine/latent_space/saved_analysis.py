@@ -116,8 +116,8 @@ def read_analysis(folder: Path) -> Analysis:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected one made by gmmhet analyze or gmmhet run")
-    place = folder / "analysis" if (folder / "analysis" / "analysis.npz").is_file() else folder
-    path = place / "analysis.npz"
+    inside = folder / "analysis" if (folder / "analysis" / "analysis.npz").is_file() else folder
+    path = inside / "analysis.npz"
     arrays = ANALYSIS_FILE.read(path, _OF_LATENT_SPACE)
     if len(arrays["modes_position"]) == 0:
         raise InputError(f"{path}: the analysis has no mode; there is one map only, and no latent space")
@@ -129,9 +129,9 @@ def read_analysis(folder: Path) -> Analysis:
     except ValueError as error:
         raise InputError(f"{path}: not the results of gmmhet analyze ({error})") from None
     coordinates, covariance, subunits = arrays["coordinates"], arrays["covariance"], 1
-    if (place / "subunits.npz").is_file():
-        coordinates, covariance, subunits = _subunits(place / "subunits.npz", len(arrays["modes_position"]))
-    return Analysis(place, coordinates, covariance, subunits, model, arrays["modes_position"],
+    if (inside / "subunits.npz").is_file():
+        coordinates, covariance, subunits = _subunits(inside / "subunits.npz", len(arrays["modes_position"]))
+    return Analysis(inside, coordinates, covariance, subunits, model, arrays["modes_position"],
                     arrays["modes_amplitude"])
 
 

@@ -154,7 +154,7 @@ def population(better: bool, gain: float, error: float) -> str:
     if not better:
         return f"No departure of the coordinates from a normal distribution was detected ({figures})."
     return (f"The coordinates are not normally distributed ({figures}). Coordinates under that prior are in the "
-            "columns gmmhetPlaced of latents.star.")
+            "columns gmmhetCoordinate of latents.star.")
 
 
 def pose_errors(tilt: float, turn: float, shift: float, *, negligible_shift: bool, refined: bool) -> str:

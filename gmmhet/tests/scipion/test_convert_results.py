@@ -5,7 +5,7 @@ import unittest
 import mrcfile
 import numpy as np
 from pwem.emlib.image import ImageHandler
-from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
+from pwem.objects import Float, SetOfClasses3D, SetOfFSCs, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 
 from gmmhet.convert import (
     fill_classes,
@@ -28,13 +28,13 @@ from gmmhet.tests.scipion.cases import ConvertCase
 
 class TestLatents(ConvertCase):
 
-    def latents(self, ids, modes=2, name="latents.star", placed=0):
+    def latents(self, ids, modes=2, name="latents.star", estimated=0, stem="gmmhetCoordinate"):
         columns = {"gmmhetParticleId": ids}
         for k in range(1, modes + 1):
             columns[f"gmmhetLatent{k}"] = [i + k / 10 for i in ids]
             columns[f"gmmhetLatentSd{k}"] = [0.5 / i for i in ids]
-        for k in range(1, placed + 1):
-            columns |= {f"gmmhetPlaced{k}": [2.0 * i + k for i in ids], f"gmmhetPlacedSd{k}": [0.1 * i for i in ids]}
+        for k in range(1, estimated + 1):
+            columns |= {f"{stem}{k}": [2.0 * i + k for i in ids], f"{stem}Sd{k}": [0.1 * i for i in ids]}
         columns |= {"gmmhetContrast": [1.0 + i / 100 for i in ids], "gmmhetLogLikelihood": [-10.0 * i for i in ids]}
         path = self.folder / name
         write_star(path, [table_from("particles", columns)])
@@ -70,13 +70,34 @@ class TestLatents(ConvertCase):
         self.assertFalse(item.hasAttribute("_gmmhetLatent2"))
 
     def test_coordinates_under_the_population_go_with_them(self):
-        first = self.flexible(self.by_hand(), self.latents([9, 5, 2], placed=1))
-        item = first[5]
-        self.assertEqual(item.getAttributeValue("_gmmhetPlaced1"), 11.0)
-        self.assertEqual(item.getAttributeValue("_gmmhetPlacedSd1"), 0.5)
-        self.assertEqual(len(item.getZFlex()), 2)
-        again = self.flexible(first, self.latents([2, 5, 9], name="again.star"))
-        self.assertFalse(again.getFirstItem().hasAttribute("_gmmhetPlaced1"))
+        for stem in ("gmmhetCoordinate", "gmmhetPlaced"):  # as written now, and by version 0.3
+            with self.subTest(stem):
+                first = self.flexible(self.by_hand(), self.latents([9, 5, 2], estimated=1, stem=stem))
+                item = first[5]
+                self.assertEqual(item.getAttributeValue("_gmmhetCoordinate1"), 11.0)
+                self.assertEqual(item.getAttributeValue("_gmmhetCoordinateSd1"), 0.5)
+                self.assertEqual(len(item.getZFlex()), 2)
+                again = self.flexible(first, self.latents([2, 5, 9], name="again.star"))
+                self.assertFalse(again.getFirstItem().hasAttribute("_gmmhetCoordinate1"))
+
+    def test_coordinates_of_sets_of_version_0_3_go_on_under_their_present_name(self):
+        flexible = self.flexible(self.by_hand(), self.latents([2, 5, 9], estimated=1))
+        old = SetOfParticlesFlex(filename=":memory:", progName="gmmhet")
+        old.copyInfo(flexible)
+        for item in flexible.iterItems():
+            copy = item.clone()
+            for name in ("Coordinate1", "CoordinateSd1"):
+                value = copy.getAttributeValue(f"_gmmhet{name}")
+                delattr(copy, f"_gmmhet{name}")
+                setattr(copy, f"_gmmhet{name.replace('Coordinate', 'Placed')}", Float(value))
+            old.append(copy)
+        write_set_of_particles(old, self.folder / "old.star")
+        table = read_star(self.folder / "old.star")["particles"]
+        np.testing.assert_allclose(table.floats("gmmhetCoordinate1"), [5.0, 11.0, 19.0])
+        np.testing.assert_allclose(table.floats("gmmhetCoordinateSd1"), [0.2, 0.5, 0.9])
+        self.assertFalse([c for c in table.columns if "Placed" in c])
+        again = self.flexible(old, self.latents([2, 5, 9], name="again.star"))
+        self.assertFalse([n for n, _ in again.getFirstItem().getAttributes() if "Placed" in n])
 
     def test_coordinates_are_written_for_the_engine(self):
         write_set_of_particles(self.flexible(self.by_hand(), self.latents([2, 5, 9])), self.folder / "out.star")

@@ -48,7 +48,7 @@ class TestPicker(unittest.TestCase):
         grid = picker.place.density
         expected = gaussian_density(self.analysis.gaussians_at(point), grid.box, grid.pixel_size).data
         np.testing.assert_array_equal(picker._sections[0].get_array(), expected[grid.box // 2])
-        self.assertRegex(figure._suptitle.get_text(), r"model at \([+-]0\.00, \+1\.40, .*particles near")
+        self.assertRegex(figure._suptitle.get_text(), r"model at \([+-]0\.00, \+1\.40, .*particles nearby")
 
     def test_the_middle_of_the_ring_is_hatched_and_told(self):
         figure, picker, _ = self.window([0, 1])
@@ -57,7 +57,7 @@ class TestPicker(unittest.TestCase):
         self.assertFalse(chart.populated[cell])
         self.click(figure, picker._axes, 0.0, 0.0)
         self.assertFalse(picker.place.populated)
-        self.assertIn("no particles are here", figure._suptitle.get_text())
+        self.assertIn("no particles here: the model is extrapolated", figure._suptitle.get_text())
 
     def test_clicks_elsewhere_and_while_zooming_do_nothing(self):
         figure, picker, _ = self.window([0, 1])

@@ -169,7 +169,7 @@ class TestWorkflow(ProjectCase):
                          ["--from and --to belong to a mode", "/no/such.star: no such file"])
         nothing = self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles")}, mode=1,
                                 low=100.0)
-        with self.assertRaisesRegex(RuntimeError, "no particle is left of 400"):
+        with self.assertRaisesRegex(RuntimeError, "no particle of 400 meets all conditions"):
             launch(self.project, nothing)
 
     def test_the_motion_comes_as_volumes(self):

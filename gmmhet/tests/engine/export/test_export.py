@@ -11,7 +11,7 @@ import numpy as np
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.export import Criteria, export, read_ids
+from gmmhet.engine.export import Criteria, Original, export, read_ids
 from gmmhet.engine.io import read_particles, read_star, table_from, write_particles, write_stack, write_star
 from gmmhet.tests.support.conformance import conformance_file
 
@@ -65,7 +65,7 @@ class ExportCase(unittest.TestCase):
 
     def export(self, criteria: Criteria, name: str = "out.star", **options: object) -> Path:
         output = self.original.parent / name
-        export(self.results, output, criteria, particles=self.original, **options)
+        export(self.results, output, criteria, Original(self.original), **options)
         return output
 
     def chosen(self, criteria: Criteria, **options: object) -> list[int]:
@@ -98,8 +98,8 @@ class TestCriteria(ExportCase):
         self.assertEqual(self.chosen(Criteria(mode=1, low=2, high=9, half=2, classes=(1, 2), confidence=0.8)), [5, 7])
 
     def test_empty_selections_say_what_each_condition_left(self) -> None:
-        with self.assertRaisesRegex(InputError, r"no particle is left of 12 \(mode 1 \(which goes from 0 to 11\) in "
-                                                r"the stretch: 1; in half-set 1: 6; none meets all\)"):
+        with self.assertRaisesRegex(InputError, r"no particle of 12 meets all conditions \(mode 1 from 11 \(the "
+                                                r"particles' are 0 to 11\): 1; half-set 1: 6\)"):
             self.export(Criteria(mode=1, low=11, half=1))
         self.assertFalse((self.original.parent / "out.star").exists())
 
@@ -155,11 +155,11 @@ class TestRows(ExportCase):
         results = self.folder / "latents.star"
         write_particles(results, table, {"gmmhetLatent1": [f"{i}" for i in range(len(table))]})
         everything, part = self.folder / "all.cs", self.folder / "part.cs"
-        export(results, everything, Criteria(), particles=source)
+        export(results, everything, Criteria(), Original(source))
         before, after = np.load(source), np.load(everything)
         self.assertEqual(before.dtype, after.dtype)
         self.assertEqual(before.tobytes(), after.tobytes())
-        export(results, part, Criteria(mode=1, low=100, high=102), particles=source)
+        export(results, part, Criteria(mode=1, low=100, high=102), Original(source))
         self.assertEqual(np.load(part).tobytes(), before[100:103].tobytes())
 
     def test_columns_of_the_analysis_are_added_when_asked_for(self) -> None:
@@ -167,6 +167,16 @@ class TestRows(ExportCase):
         self.assertEqual(list(star.columns)[:len(self.columns)], list(self.columns))
         self.assertEqual(star.floats("gmmhetLatent1").tolist(), [9, 10, 11])
         self.assertNotIn("rlnClassNumber", star)
+
+    def test_columns_of_version_0_3_are_added_under_their_present_names(self) -> None:
+        table = read_particles(self.results, images=False)
+        star = table.tables[table.particle_block]
+        star.columns |= {f"gmmhetPlaced{end}": [f"{i}.5" for i in range(N)] for end in ("1", "Sd1")}
+        write_star(self.results, list(table.tables.values()))
+        found = read_star(self.export(Criteria(mode=1, low=9), coordinates=True))["particles"]
+        for name in ("gmmhetCoordinate1", "gmmhetCoordinateSd1"):
+            self.assertEqual(found.floats(name).tolist(), [9.5, 10.5, 11.5])
+        self.assertFalse([name for name in found.columns if "Placed" in name])
 
     def test_refined_poses_take_the_place_of_the_given_ones(self) -> None:
         self.analysed(refined=True)
@@ -223,7 +233,7 @@ class TestJoining(ExportCase):
         star.columns = {k: list(v)[:4] for k, v in star.columns.items()}
         write_star(other, list(tables.values()))
         with self.assertRaisesRegex(InputError, r"other\.star: no particle for image 5 of .*expected the"):
-            export(self.results, self.folder / "out.star", Criteria(), particles=other)
+            export(self.results, self.folder / "out.star", Criteria(), Original(other))
 
 
 class TestNames(ExportCase):
@@ -238,7 +248,7 @@ class TestNames(ExportCase):
     def test_names_are_made_to_hold_elsewhere(self) -> None:
         elsewhere = self.folder / "elsewhere"
         elsewhere.mkdir()
-        export(self.results, elsewhere / "out.star", Criteria(ids=np.array([8])), particles=self.original)
+        export(self.results, elsewhere / "out.star", Criteria(ids=np.array([8])), Original(self.original))
         table = read_particles(elsewhere / "out.star")
         np.testing.assert_array_equal(table.images(np.array([0])), read_particles(self.original).images(np.array([7])))
 

@@ -75,7 +75,7 @@ class TestMaps(Folder):
         self.plant()
         with self.assertLogs("gmmhet", "WARNING") as told:
             map_points(self.root / "analysis", self.root / "maps", at=["0,0", "9", "-0.5,0.5"])
-        self.assertRegex("\n".join(told.output), r"1 of 3 points are where no particles are \(2\)")
+        self.assertRegex("\n".join(told.output), r"1 of 3 points have no particles \(2\): their maps extrapolate")
         records = self.summary("maps")["maps"]
         self.assertEqual([r["populated"] for r in records], [True, False, True])
         self.assertEqual([r["coordinates"] for r in records], [[0, 0], [9, 0], [-0.5, 0.5]])

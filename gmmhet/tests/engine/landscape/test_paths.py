@@ -132,7 +132,7 @@ class TestFewParticles(unittest.TestCase):
         for n in (1, 3, 60):
             with self.subTest(n):
                 population = Population(np.zeros((n, 1)), np.ones((n, 1, 1)))
-                with self.assertRaisesRegex(InputError, "at one place"):
+                with self.assertRaisesRegex(InputError, "at one point"):
                     principal_path(population, 4)
                 way = path_between(population, np.array([[-1.0], [1.0]]), 3)
                 np.testing.assert_allclose(way, [[-1], [0], [1]], atol=1e-6)

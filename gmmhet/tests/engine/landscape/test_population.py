@@ -6,7 +6,8 @@ import unittest
 import numpy as np
 from scipy.stats import chi2, multivariate_normal
 
-from gmmhet.engine.latent_space.particle_density import FEWEST_NEAR, Population
+from gmmhet.engine.latent_space.particle_density import Population
+from gmmhet.engine.latent_space.settings import PARTICLE_DENSITY
 from gmmhet.tests.support.planted_landscape import ring, with_posteriors
 
 
@@ -43,8 +44,8 @@ class TestAgainstNaiveSums(unittest.TestCase):
             weights = np.array([multivariate_normal(z, t).pdf(point) for z, t in zip(self.z, self.total, strict=True)])
             pulled = np.einsum("i,iab,ib->a", weights, inverse, self.z)
             summit = np.linalg.solve(np.einsum("i,iab->ab", weights, inverse), pulled)
-            near = self.population.near(point[None])[0]
-            np.testing.assert_allclose(found, point + near / (near + FEWEST_NEAR) * (summit - point), atol=1e-6)
+            near, fewest = self.population.near(point[None])[0], PARTICLE_DENSITY.fewest_near
+            np.testing.assert_allclose(found, point + near / (near + fewest) * (summit - point), atol=1e-6)
 
     def test_density_along_some_modes_is_that_of_those_coordinates(self):
         some = Population(self.z[:, [0, 2]], self.m[:, [0, 2]][:, :, [0, 2]])
@@ -109,7 +110,7 @@ class TestPopulated(unittest.TestCase):
         rng = np.random.default_rng(10)
         z = rng.normal(size=(2000, 8))
         population = Population(z, np.tile(0.01 * np.eye(8), (2000, 1, 1)))
-        self.assertLess(np.median(population.near(z[:200])), FEWEST_NEAR)
+        self.assertLess(np.median(population.near(z[:200])), PARTICLE_DENSITY.fewest_near)
         self.assertGreater(population.populated(z[:200]).mean(), 0.95)
         self.assertFalse(population.populated(np.full((1, 8), 3.0))[0])
 

@@ -230,12 +230,12 @@ class TestAnalysis(unittest.TestCase):
         self.assertIn("The coordinates are not normally distributed", self.summary["verdict"])
         rows = read_star(self.folder / "out" / "latents.star")["particles"]
         normal, placed = (np.stack([rows.floats(f"gmmhet{name}{k}") for k in (1, 2)], axis=1)
-                          for name in ("Latent", "Placed"))
+                          for name in ("Latent", "Coordinate"))
         self.assertLess(np.abs(normal.mean(0) - placed.mean(0)).max(), 0.1)
         middle = np.median(normal, axis=0)
         away = [np.linalg.norm(z - middle, axis=1) for z in (normal, placed)]
         self.assertLess(away[1].std() / away[1].mean(), away[0].std() / away[0].mean())
-        self.assertTrue((rows.floats("gmmhetPlacedSd1") > 0).all())
+        self.assertTrue((rows.floats("gmmhetCoordinateSd1") > 0).all())
 
     def test_where_movements_are_not_followed(self) -> None:
         self.assertTrue(may_follow(AnalyzeConfig()))

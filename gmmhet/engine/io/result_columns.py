@@ -1,0 +1,13 @@
+"""Names of the columns that analyses add to tables of particles, now and in earlier versions."""
+
+__all__ = ["COORDINATE", "COORDINATE_SD", "current_name"]
+
+#: coordinates under the prior that is estimated from the data, and their posterior standard deviations; mode appended
+COORDINATE, COORDINATE_SD = "gmmhetCoordinate", "gmmhetCoordinateSd"
+_EARLIER = {"gmmhetPlacedSd": COORDINATE_SD, "gmmhetPlaced": COORDINATE}  # of version 0.3
+
+
+def current_name(column: str) -> str:
+    """A column under its present name: gmmhetPlaced1 of version 0.3 is gmmhetCoordinate1."""
+    stem = column.rstrip("0123456789")
+    return _EARLIER.get(stem, stem) + column[len(stem):]

@@ -1,0 +1,55 @@
+"""Settings of latent space: where particles are, and where frames of a mode's movie are."""
+
+from dataclasses import dataclass
+
+from gmmhet.engine.settings import setting
+
+__all__ = ["MOVIE_POINTS", "PARTICLE_DENSITY", "MoviePoints", "ParticleDensity"]
+
+_CHOSEN = "chosen, not measured"
+
+
+@dataclass(frozen=True)
+class MoviePoints:
+    """Points at which a mode is shown."""
+
+    range: tuple[float, float] = setting((2.0, 98.0), "percentiles", "of the coordinate, between which points lie: "
+                                         "outliers do not stretch the movie", origin=_CHOSEN)
+    near: float = setting(0.04, "of the particles",
+                          "around a point's coordinate, that its other coordinates are taken from",
+                          origin=_CHOSEN)
+    fewest_near: int = setting(24, "particles", "around a point's coordinate, at least", origin=_CHOSEN)
+    continued: float = setting(0.25, "of the particles near", "those next to the point before, so that a path does not "
+                               "jump to another branch", origin=_CHOSEN)
+    looked_at: int = setting(1000, "particles",
+                             "of which the one where the density is highest is a typical conformation",
+                             origin="chosen for speed")
+
+
+@dataclass(frozen=True)
+class ParticleDensity:
+    """The density of the particles in latent space, and where it counts as populated."""
+
+    outside: float = setting(0.01, "of the particles", "lie where the density is too low for a point to count as "
+                             "populated: a highest-density region", origin="chosen; region of Hyndman 1996")
+    fewest_near: float = setting(3.0, "particles", "near a populated point, at least, but for many modes",
+                                 origin=_CHOSEN)
+    most: int = setting(10_000, "particles", "that the density is summed over, taken evenly from all",
+                        origin="chosen for speed")
+    leading: int = setting(3000, "particles", "that steps uphill are computed from", origin="chosen for speed")
+    judged: int = setting(1000, "particles", "at which the density is compared with that of a point",
+                          origin="chosen for speed")
+    tried: int = setting(500, "particles",
+                         "left out of the density in turn, whose likelihood chooses the kernel's width",
+                         origin="chosen for speed")
+    tried_against: int = setting(2000, "particles", "of the density that these are left out of",
+                                 origin="chosen for speed")
+    widths: tuple[float, ...] = setting((0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6), "standard deviations of the coordinates",
+                                        "of the kernel, of which the likeliest is taken", origin=_CHOSEN)
+    smallest_spread: float = setting(1e-3, "standard deviations", "of the coordinates that a width is a share of, "
+                                     "where all particles are at one point", origin=_CHOSEN)
+    at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory")
+
+
+MOVIE_POINTS = MoviePoints()
+PARTICLE_DENSITY = ParticleDensity()
