@@ -19,7 +19,7 @@ from pyworkflow.protocol.params import (
     StringParam,
 )
 
-from gmmhet.engine.options import POSITIVE, REQUIRED, Content, Declared, Level, OptionsClass, options_of
+from gmmhet.engine.options import POSITIVE, REQUIRED, Content, Declared, Level, OptionsClass, options_of, sentence
 from gmmhet.engine.options.checks import Choice
 
 __all__ = ["add_params", "options_from_form", "options_on_form", "values_on_form"]
@@ -85,8 +85,7 @@ def _condition(options: type[OptionsClass], declared: Declared) -> str:
 
 def _help(declared: Declared) -> str:
     """The words of the command line as sentences, a line for each choice, and what an empty field means."""
-    text = declared.form.help or declared.option.help
-    lines = [text[0].upper() + text[1:] + "."]
+    lines = [sentence(declared.form.help or declared.option.help)]
     lines += [f"{c.entry}: {c.help}." for c in declared.choices if c.help]
     if declared.option.otherwise and not declared.form.nothing and not declared.form.help:
         empty = "auto" if declared.option.typed.spelling is not None else "Empty"

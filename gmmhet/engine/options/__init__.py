@@ -21,6 +21,7 @@ from gmmhet.engine.options.declared import (
     options_with_parts,
     parts_of,
     result_options,
+    sentence,
 )
 from gmmhet.engine.options.description import (
     Content,
@@ -40,5 +41,5 @@ __all__ = [
     "COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "REQUIRED", "SEED", "Choice", "Choices", "Content",
     "Declared", "Level", "OnForm", "OptionsClass", "Range", "Spelling", "Typed", "Where", "bookkeeping", "build",
     "check_options", "flag_of", "for_result", "option", "options_of", "options_with_parts", "part", "parts_of",
-    "point_group", "required", "result_options", "words",
+    "point_group", "required", "result_options", "sentence", "words",
 ]

@@ -12,7 +12,7 @@ from gmmhet.engine.options.checks import Choice, Choices
 from gmmhet.engine.options.description import Level, OnForm, Option, Part
 
 __all__ = ["REQUIRED", "Declared", "OptionsClass", "check_options", "flag_of", "options_of", "options_with_parts",
-           "parts_of", "result_options"]
+           "parts_of", "result_options", "sentence"]
 
 #: default of an option that has none
 REQUIRED = MISSING
@@ -138,6 +138,12 @@ def options_with_parts(cls: type[OptionsClass]) -> Iterator[tuple[str, Declared]
             if declared.name not in seen:
                 seen.add(declared.name)
                 yield title, declared
+
+
+def sentence(text: str) -> str:
+    """A phrase with a capital and a full stop; a file name at its beginning stays as it is."""
+    first = text.split()[0]
+    return (text[0].upper() + text[1:] if first.replace("-", "").rstrip(",;:").isalpha() else text) + "."
 
 
 def flag_of(cls: type[OptionsClass], name: str) -> str:
