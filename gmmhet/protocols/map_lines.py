@@ -1,8 +1,8 @@
 """The maps of a reconstruction in a few lines, from its summary.json."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+
+from gmmhet.convert.summaries import MapRecord, MapsSummary, SharpeningRecord
 
 __all__ = ["map_lines", "map_places"]
 
@@ -14,7 +14,7 @@ _MOTION = ("Maps of all particles with their motion undone: the density is the p
 _OF_KIND = {"kernel": [_KERNELS], "motion": [_MOTION]}
 
 
-def map_lines(summary: Mapping[str, Any]) -> list[str]:
+def map_lines(summary: MapsSummary) -> list[str]:
     """A line a map, what is to be known of them, and of their sharpening."""
     kernels = summary["by"] == "kernel"
     lines = [_of_map(k, m, kernels) for k, m in enumerate(summary["maps"], 1)]
@@ -22,13 +22,13 @@ def map_lines(summary: Mapping[str, Any]) -> list[str]:
     return lines + _OF_KIND.get(summary["by"], []) + _sharpening(summary["sharpening"])
 
 
-def map_places(summary: Mapping[str, Any]) -> str:
+def map_places(summary: MapsSummary) -> str:
     """What the maps follow, in words."""
     points = summary["parameters"]["points"]
     return f"at points of {os.path.basename(points)}" if points else f"along mode {summary['mode']}"
 
 
-def _of_map(number: int, record: Mapping[str, Any], kernels: bool) -> str:
+def _of_map(number: int, record: MapRecord, kernels: bool) -> str:
     particles = (f"effectively {record['n_effective']:.0f} particles" if kernels else
                  f"{record['n_particles']} particles")
     return (f"Map {number}: {particles}, coordinate {_number(record['coordinate'], '.2f')}, "
@@ -40,6 +40,6 @@ def _number(value: float | None, digits: str, unit: str = "") -> str:
     return "not known" if value is None else format(value, digits) + unit
 
 
-def _sharpening(told: Mapping[str, Any] | None) -> list[str]:
+def _sharpening(told: SharpeningRecord | None) -> list[str]:
     return [] if told is None else [f"Not sharpened: {told['note']}." if told["note"] else
                                     f"Sharpened maps: B factor {told['b_factor']:.0f} Å²."]

@@ -1,6 +1,7 @@
 """Import of refined particles."""
 
 import json
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import words
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
-from gmmhet.protocols.forms import add_params, values_on_form
+from gmmhet.protocols.forms import add_params, options_from_form
 
 __all__ = ["ProtGmmHetImport"]
 
@@ -70,8 +71,8 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
         return find_companions(self.particlesFile.get() or "")
 
     def _command(self) -> ImportCommand:
-        given = {"passthrough": self._beside().passthrough, **values_on_form(self, ImportCommand)}
-        return ImportCommand(output=Path(self._getExtraPath("particles.star")), **given)
+        found = options_from_form(self, ImportCommand, output=Path(self._getExtraPath("particles.star")))
+        return found if found.passthrough else replace(found, passthrough=self._beside().passthrough)
 
     def importStep(self, arguments):
         Plugin.runEngine(self, "import", arguments)

@@ -49,7 +49,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
                 "showCoordinates": self._showCoordinates, "showPoint": self._showPoint, "showCheck": self._showCheck}
 
     def _modes(self):
-        return self.protocol._readSummary(ANALYSIS_DIR)["modes"]
+        return self.protocol.getFound()["modes"]
 
     def _frames(self):
         frames = self._modes()[self.mode.get() - 1]["frames"]

@@ -75,7 +75,7 @@ class GmmHetReconstructViewer(EmProtocolViewer):
 
     def _local(self):
         """Maps and their local resolution: files, labels, and the limits of the colours; None where none has one."""
-        found = [m for m in self.protocol._readSummary(MAPS_DIR)["maps"] if m.get("local_resolution")]
+        found = [m for m in self.protocol.getFound()["maps"] if m.get("local_resolution")]
         if not found:
             return None
         files, local = ([self.protocol._getExtraPath(MAPS_DIR, m[key]) for m in found]

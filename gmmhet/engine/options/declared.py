@@ -89,13 +89,16 @@ class Declared:
             self.default)
 
 
-def _kind(hint: Any) -> tuple[type, bool, bool]:
+def _kind(hint: object) -> tuple[type, bool, bool]:
     """(kind, may be None, many) of an annotation."""
     optional = get_origin(hint) in (Union, UnionType)
     if optional:
         (hint,) = (a for a in get_args(hint) if a is not NoneType)
     many = get_origin(hint) is tuple
     kind = get_args(hint)[0] if many else hint
+    if not isinstance(kind, type):
+        raise TypeError(f"{hint} is no type of an option; expected int, float, str, bool or Path, a tuple of them, or "
+                        "None beside them")
     return kind, optional, many
 
 
@@ -163,7 +166,7 @@ def check_options(values: OptionsClass) -> None:
             object.__setattr__(values, declared.name, declared.option.check(declared.flag, value))
 
 
-def result_options(values: OptionsClass) -> dict[str, Any]:
+def result_options(values: OptionsClass) -> dict[str, object]:
     """The options that results depend on, as JSON."""
     found = {d.name: getattr(values, d.name) for d in options_of(type(values)) if d.option.for_result}
     return {name: str(v) if hasattr(v, "__fspath__") else v for name, v in found.items()}
