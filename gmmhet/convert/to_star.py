@@ -27,7 +27,7 @@ def check_set(particles: SetOfParticles) -> None:
     if not particles.hasAlignmentProj():
         raise InputError("the particles have no 3D alignment; expected orientations and shifts of a refinement")
     if particles.isAmplitudeCorrected():
-        raise InputError("the particles are corrected for the CTF (amplitudes changed, it is not told how); expected "
+        raise InputError("the particles are corrected for the CTF (amplitudes changed in an unknown way); expected "
                          "images as they were recorded, or with their phases flipped")
 
 

@@ -91,7 +91,7 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
             self._takeBeside(beside, mapPixelSize)
 
     def _takeBeside(self, beside: Companions, mapPixelSize: float | None) -> None:
-        """Map, half-maps and mask; what cannot be read is told and left out, since nobody asked for it by name."""
+        """Map, half-maps and mask; a file that cannot be read is left out, and the summary says so."""
         try:
             volume = link_map(str(beside.map), self._getExtraPath("consensus.mrc"), mapPixelSize)
             links = [self._getExtraPath(f"consensus_half{i}.mrc") for i in range(1, len(beside.halves) + 1)]
@@ -125,9 +125,9 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
             lines.append(f"Consensus map{halves}: {found}.")
         if hasattr(self, ImportOutputs.outputMask.name):
             lines.append(f"Mask: {Path(self.outputMask.getFileName()).resolve()}.")
-        told = Path(self._getExtraPath("beside.json"))
-        if told.is_file():
-            lines.append(f"Not imported from beside the particles: {json.loads(told.read_text(encoding='utf-8'))}")
+        problem = Path(self._getExtraPath("beside.json"))
+        if problem.is_file():
+            lines.append(f"Not imported from beside the particles: {json.loads(problem.read_text(encoding='utf-8'))}")
         return lines
 
     def _methods(self):

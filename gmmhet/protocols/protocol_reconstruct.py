@@ -51,7 +51,7 @@ def _link(target: str, link: Path) -> None:
 
 
 class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
-    """Reconstruct maps from the particles of each stretch of a motion, and write a page about the whole analysis.
+    """Reconstruct maps along a motion from the particles, and write a page about the whole analysis.
 
     The maps are made of the particles' own images, each with half-maps, their Fourier shell correlation and local
     resolution; what they show does not come from the Gaussian model.

@@ -18,6 +18,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit_density
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import output_folder, read_particles, replacing
+from gmmhet.engine.wording.run import few_particles, mode_not_significant, no_motion, significant_modes
 
 __all__ = ["StageOptions", "run"]
 
@@ -113,14 +114,14 @@ class _Job:
         kept: dict[str, float] = {}
         done = self.earlier.get("seconds", {})
         for name, subfolder in _FOLDERS.items():
-            asked = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
-            if not asked or name not in done or not (self.folder / subfolder / "summary.json").is_file():
+            as_before = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
+            if not as_before or name not in done or not (self.folder / subfolder / "summary.json").is_file():
                 break
             kept[name] = done[name]
         return kept
 
     def stage(self, name: str, work: Callable[[bool], None]) -> None:
-        """Do a stage, unless its results stay; ``work`` is told whether it may go on from what it left."""
+        """Do a stage, unless its results stay; ``work`` is called with whether it may continue from its checkpoints."""
         if name in self.seconds:
             _LOG.info("%s: kept from before", name)
             return
@@ -135,7 +136,7 @@ class _Job:
             self.same = False  # what follows was made from another result
 
     def finish(self, verdict: str) -> None:
-        """Write the report, and say what came out."""
+        """Write the report and the verdict."""
         from gmmhet.engine.report import write_report
         started = time.monotonic()
         self._write(verdict)
@@ -176,20 +177,19 @@ def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, suppo
 
 
 def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str]:
-    """Whether maps along a mode (from 1) make sense, and the end of the story in words."""
+    """Whether maps along a mode (from 1) make sense, and the verdict of the run in words."""
     summary = json.loads(summary_path.read_text(encoding="utf-8"))
-    told = str(summary.get("verdict", "")).strip()
+    verdict = str(summary.get("verdict", "")).strip()
     if n_particles < FEWEST_PARTICLES:
-        words = told if "cannot support a motion" in told else f"{n_particles} particles cannot support a motion."
-        return False, f"{words} Everything was written, with one map of all particles."
+        return False, few_particles(n_particles, verdict)
     modes = summary.get("modes", [])
     if mode <= len(modes) and modes[mode - 1].get("significant") is not False:
-        return True, told or f"{summary['n_significant_modes']} of {summary['n_modes']} modes are significant."
-    if "No motion" in told:
-        return False, told
+        return True, verdict or significant_modes(summary["n_significant_modes"], summary["n_modes"])
+    if "No motion" in verdict:
+        return False, verdict
     if any(found.get("significant") is not False for found in modes):
-        return False, f"{told} Mode {mode} is not among them: one map of all particles was made instead.".strip()
-    return False, f"No motion is supported by these {n_particles} particles. {told}".strip()
+        return False, mode_not_significant(mode, verdict)
+    return False, no_motion(n_particles, verdict)
 
 
 def _file(name: str, path: Path | None) -> dict[str, object]:

@@ -1,4 +1,9 @@
-"""Options of the commands: each is described once, and command line, forms, checks and documents are made from it."""
+"""Options of the commands: each is described once, and command line, forms, checks and documents are made from it.
+
+To add an option, add a field to the options class of its stage (gmmhet/engine/config) or of its command
+(gmmhet/engine/commands), with :func:`option`. It is then typed, checked, listed in the help and in the command
+reference; with ``form`` it is on the form of the protocol, and in the arguments that the protocol passes on.
+"""
 
 from gmmhet.engine.options.checks import (
     COUNT_OR_AUTO,
