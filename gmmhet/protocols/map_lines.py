@@ -6,7 +6,7 @@ from gmmhet.convert.summaries import MapRecord, MapsSummary, SharpeningRecord
 
 __all__ = ["map_lines", "map_places"]
 
-_KERNELS = ("Maps at points: their half-maps contain the map of all particles. The resolution measures the agreement of "
+_KERNELS = ("Maps at points: their half-maps contain the map of all particles. The resolution measures agreement of "
             "half-maps, not the blur that is left in moving parts; compare with bins.")
 
 _MOTION = ("Motion-corrected maps from all particles: the density comes from the images, the displacements from the "
