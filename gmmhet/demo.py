@@ -11,9 +11,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gmmhet.headless import launch, open_project, point, prepare
+
+if TYPE_CHECKING:
+    from pyworkflow.project import Project
+    from pyworkflow.protocol import Protocol
 
 __all__ = ["main"]
 
@@ -63,7 +67,7 @@ def _run_workflow(data: Path, threads: int) -> Path:
     return Path(maps.getReport()).resolve()
 
 
-def _step(project: Any, protocol: Any) -> Any:
+def _step(project: "Project", protocol: "Protocol") -> "Protocol":
     _LOG.info("\n%s ...", protocol.getClassLabel())
     started = time.monotonic()
     launch(project, protocol)

@@ -4,7 +4,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the framework reads its settings when it is imported
+    from pyworkflow.project import Project
+    from pyworkflow.protocol import Protocol
 
 __all__ = ["launch", "open_project", "point", "prepare"]
 
@@ -25,7 +29,7 @@ def prepare(folder: Path) -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
 
 
-def open_project(name: str) -> Any:
+def open_project(name: str) -> "Project":
     """A new project of this name, which becomes the working directory; one that stands under it is removed."""
     from pyworkflow.project import Manager
     manager = Manager()
@@ -36,7 +40,7 @@ def open_project(name: str) -> Any:
     return project
 
 
-def point(project: Any, protocol: Any, inputs: Mapping[str, tuple[Any, str]]) -> None:
+def point(project: "Project", protocol: "Protocol", inputs: Mapping[str, tuple["Protocol", str]]) -> None:
     """Connect inputs of a protocol: parameter name to (other protocol, name of its output)."""
     for name, (source, output) in inputs.items():
         pointer = getattr(protocol, name)
@@ -45,7 +49,7 @@ def point(project: Any, protocol: Any, inputs: Mapping[str, tuple[Any, str]]) ->
     project.saveProtocol(protocol)
 
 
-def launch(project: Any, protocol: Any) -> Any:
+def launch(project: "Project", protocol: "Protocol") -> "Protocol":
     """Run a protocol to its end.
 
     Raises:

@@ -14,12 +14,23 @@ from gmmhet.convert.sets import (
     fill_map_set,
     fill_motion_sets,
 )
+from gmmhet.convert.summaries import (
+    AnalysisSummary,
+    FrameRecord,
+    MapRecord,
+    MapsSummary,
+    ModeRecord,
+    read_analysis_summary,
+    read_maps_summary,
+    read_model_summary,
+)
 from gmmhet.convert.to_star import check_set, count_modes, write_set_of_particles
 
 __all__ = [
-    "UNMASKED", "Companions", "check_map", "check_particles", "check_points", "check_set", "class_members",
-    "count_modes", "fill_classes", "fill_curve_set", "fill_flexible_map_set", "fill_flexible_set", "fill_map_set",
-    "fill_motion_sets", "fill_selection", "fill_set_of_particles", "find_companions", "link_map", "map_file",
-    "matrices_to_poses", "poses_to_matrices", "read_classes", "read_fsc_curves", "read_latents", "read_volume",
-    "write_row_numbers", "write_set_of_particles",
+    "UNMASKED", "AnalysisSummary", "Companions", "FrameRecord", "MapRecord", "MapsSummary", "ModeRecord",
+    "check_map", "check_particles", "check_points", "check_set", "class_members", "count_modes", "fill_classes",
+    "fill_curve_set", "fill_flexible_map_set", "fill_flexible_set", "fill_map_set", "fill_motion_sets",
+    "fill_selection", "fill_set_of_particles", "find_companions", "link_map", "map_file", "matrices_to_poses",
+    "poses_to_matrices", "read_analysis_summary", "read_classes", "read_fsc_curves", "read_latents",
+    "read_maps_summary", "read_model_summary", "read_volume", "write_row_numbers", "write_set_of_particles",
 ]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from pwem.objects import (
     Particle,
@@ -19,6 +19,7 @@ from pwem.objects import (
 
 from gmmhet.constants import PROGRAM_NAME
 from gmmhet.convert.maps import read_fsc_curves, read_volume
+from gmmhet.convert.summaries import MapRecord
 
 __all__ = ["UNMASKED", "fill_classes", "fill_curve_set", "fill_flexible_map_set", "fill_map_set", "fill_motion_sets"]
 
@@ -43,19 +44,20 @@ def fill_motion_sets(plain: SetOfVolumes, flexible: SetOfVolumesFlex, frames: Se
             target.append(item)
 
 
-def fill_map_set(volumes: SetOfVolumes, maps: Sequence[Mapping[str, Any]], folder: str | os.PathLike[str],
-                 key: str = "file") -> None:
+def fill_map_set(volumes: SetOfVolumes, maps: Sequence[MapRecord], folder: str | os.PathLike[str],
+                 key: Literal["file", "sharpened"] = "file") -> None:
     """Fill an empty set with maps and half-maps as summary.json of reconstruct lists them; ids are their numbers.
 
     Args:
         key: the entry that names the map: file or sharpened; maps without one are left out.
     """
     for number, described in enumerate(maps, 1):
-        if described[key] is not None:
-            _append_map(volumes, read_volume(Path(folder) / described[key]), number, described, folder)
+        name = described[key]
+        if name is not None:
+            _append_map(volumes, read_volume(Path(folder) / name), number, described, folder)
 
 
-def fill_flexible_map_set(volumes: SetOfVolumesFlex, maps: Sequence[Mapping[str, Any]],
+def fill_flexible_map_set(volumes: SetOfVolumesFlex, maps: Sequence[MapRecord],
                           folder: str | os.PathLike[str], particles: SetOfParticlesFlex) -> None:
     """The same maps with their coordinates along all modes in zFlex: the mean of their particles.
 
@@ -70,9 +72,9 @@ def fill_flexible_map_set(volumes: SetOfVolumesFlex, maps: Sequence[Mapping[str,
         _append_map(volumes, volume, number, described, folder)
 
 
-def _append_map(volumes: SetOfVolumes | SetOfVolumesFlex, volume: Volume, number: int, described: Mapping[str, Any],
+def _append_map(volumes: SetOfVolumes | SetOfVolumesFlex, volume: Volume, number: int, described: MapRecord,
                 folder: str | os.PathLike[str]) -> None:
-    volume.setHalfMaps([str(Path(folder) / described[half]) for half in ("half1", "half2")])
+    volume.setHalfMaps([str(Path(folder) / half) for half in (described["half1"], described["half2"])])
     volume.setObjId(number)
     if described["coordinate"] is not None:
         volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")

@@ -1,7 +1,6 @@
 """Particles of the framework as a STAR file for the engine."""
 
 import os
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ def check_set(particles: SetOfParticles) -> None:
     if not particles.hasAlignmentProj():
         raise InputError("the particles have no 3D alignment; expected orientations and shifts of a refinement")
     if particles.isAmplitudeCorrected():
-        raise InputError("the particles are corrected for the CTF (amplitudes changed, it is not told how); expected "
+        raise InputError("the particles are corrected for the CTF (amplitudes changed in an unknown way); expected "
                          "images as they were recorded, or with their phases flipped")
 
 
@@ -53,7 +52,8 @@ def write_set_of_particles(particles: SetOfParticles, path: str | os.PathLike[st
     """
     check_set(particles)
     optics, has_ctf = OpticsOfSet(particles), particles.hasCTF()
-    columns: dict[str, list[Any]] = {}
+    ids: list[int] = []
+    columns: dict[str, list[object]] = {}
     matrices: list[NDArray[np.float64]] = []
     for particle in particles.iterItems(orderBy="id"):
         if not particle.isEnabled():
@@ -65,10 +65,11 @@ def write_set_of_particles(particles: SetOfParticles, path: str | os.PathLike[st
             raise InputError(f"particle {particle.getObjId()}: has {', '.join(row)}; expected {', '.join(columns)}")
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
+        ids.append(particle.getObjId())
         matrices.append(particle.getTransform().getMatrix())
     if not columns:
         raise InputError("the set of particles is empty; expected at least one particle")
-    angles, origins = matrices_to_poses(np.array(matrices), float(particles.getSamplingRate()), columns[PARTICLE_ID])
+    angles, origins = matrices_to_poses(np.array(matrices), float(particles.getSamplingRate()), ids)
     poses = dict(zip(("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"), angles.T, strict=True))
     poses |= dict(zip(("rlnOriginXAngst", "rlnOriginYAngst"), origins.T, strict=True))
     if None in columns[_MICROGRAPH]:

@@ -5,8 +5,8 @@ import logging
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from pyworkflow.object import Integer
 from pyworkflow.protocol.constants import GPU_LIST, USE_GPU
 from pyworkflow.protocol.params import BooleanParam, Form, StringParam
 
@@ -40,7 +40,7 @@ class EngineSteps:
     # Of the protocol that this is mixed into.
     _getExtraPath: Callable[..., str]
     isContinued: Callable[[], bool]
-    numberOfMpi: Any
+    numberOfMpi: Integer
 
     def _defineCompute(self, form: Form, gpu: bool, mpi: bool = False) -> None:
         if gpu:
@@ -51,7 +51,7 @@ class EngineSteps:
                                " Several, with blanks between, are shared out over the MPI processes." if mpi else ""))
         form.addParallelSection(threads=4, mpi=int(mpi))
 
-    def _runResumable(self, command: str, arguments: Sequence[Any], inputs: Sequence[Any], folder: Path) -> None:
+    def _runResumable(self, command: str, arguments: Sequence[str], inputs: Sequence[object], folder: Path) -> None:
         """Run a command that writes into ``folder``; resume it if it was interrupted with these very arguments."""
         record = Path(self._getExtraPath(f"{command}.json"))
         described = json.dumps([for_result(COMMANDS[command], arguments), inputs])
@@ -62,8 +62,3 @@ class EngineSteps:
         record.write_text(described, encoding="utf-8")
         Plugin.runEngine(self, command, [*arguments, *([flag_of(Resumable, "resume")] if resume else [])],
                          ranks=max(1, self.numberOfMpi.get()))
-
-    def _readSummary(self, folder: str) -> dict[str, Any]:
-        """The summary.json of a finished command in extra/``folder``."""
-        found: dict[str, Any] = json.loads(Path(self._getExtraPath(folder, "summary.json")).read_text(encoding="utf-8"))
-        return found

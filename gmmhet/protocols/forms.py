@@ -19,7 +19,7 @@ from pyworkflow.protocol.params import (
     StringParam,
 )
 
-from gmmhet.engine.options import POSITIVE, REQUIRED, Content, Declared, Level, OptionsClass, options_of
+from gmmhet.engine.options import POSITIVE, REQUIRED, Content, Declared, Level, OptionsClass, options_of, sentence
 from gmmhet.engine.options.checks import Choice
 
 __all__ = ["add_params", "options_from_form", "options_on_form", "values_on_form"]
@@ -50,8 +50,9 @@ def _param(declared: Declared) -> tuple[type, dict[str, Any]]:
     """Kind of the parameter, and what it needs."""
     spelling = declared.option.typed.spelling
     if declared.choices:
-        values = [c.value for c in _entries(declared)]
-        return EnumParam, {"choices": [c.entry for c in _entries(declared)], "default": values.index(_plain(declared))}
+        entries = _entries(declared)
+        default = next(i for i, c in enumerate(entries) if c.value == (declared.default or ""))
+        return EnumParam, {"choices": [c.entry for c in entries], "default": default}
     if spelling is not None and declared.optional:
         return StringParam, {"default": spelling.write(declared.default)}
     if declared.kind is Path:
@@ -60,10 +61,6 @@ def _param(declared: Declared) -> tuple[type, dict[str, Any]]:
         return _PATHS[content], {**arguments, **({"important": True} if declared.default is REQUIRED else
                                                  {"allowsNull": True})}
     return _KINDS[declared.kind], {"allowsNull": True} if declared.default is None else {"default": declared.default}
-
-
-def _plain(declared: Declared) -> Any:
-    return "" if declared.default is None else declared.default
 
 
 def _entries(declared: Declared) -> tuple[Choice, ...]:
@@ -85,8 +82,7 @@ def _condition(options: type[OptionsClass], declared: Declared) -> str:
 
 def _help(declared: Declared) -> str:
     """The words of the command line as sentences, a line for each choice, and what an empty field means."""
-    text = declared.form.help or declared.option.help
-    lines = [text[0].upper() + text[1:] + "."]
+    lines = [sentence(declared.form.help or declared.option.help)]
     lines += [f"{c.entry}: {c.help}." for c in declared.choices if c.help]
     if declared.option.otherwise and not declared.form.nothing and not declared.form.help:
         empty = "auto" if declared.option.typed.spelling is not None else "Empty"
@@ -94,14 +90,14 @@ def _help(declared: Declared) -> str:
     return "\n".join(lines)
 
 
-def values_on_form(protocol: Protocol, options: type[OptionsClass], names: Iterable[str] = ()) -> dict[str, Any]:
+def values_on_form(protocol: Protocol, options: type[OptionsClass], names: Iterable[str] = ()) -> dict[str, object]:
     """What the user has entered, by name of the option; not what is left at its default by an empty field, or does not
     count as another option is.
 
     Raises:
         InputError: a text that cannot be read; it is named by its label.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for declared in options_on_form(options, names):
         value = _value(declared, getattr(protocol, declared.parameter))
         if value is not None:
@@ -110,14 +106,14 @@ def values_on_form(protocol: Protocol, options: type[OptionsClass], names: Itera
     return {name: value for name, value in values.items() if name in counts}
 
 
-def _counts(declared: Declared, values: Mapping[str, Any]) -> bool:
+def _counts(declared: Declared, values: Mapping[str, object]) -> bool:
     where = declared.form.where
     if where is None:
         return True
     return where.option in values and (not where.values or values[where.option] in where.values)
 
 
-def _value(declared: Declared, held: Object) -> Any:
+def _value(declared: Declared, held: Object) -> object:
     """The value of an option in the parameter's object; None: the default."""
     value = held.get()
     if declared.choices:

@@ -1,34 +1,34 @@
 """The maps of a reconstruction in a few lines, from its summary.json."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+
+from gmmhet.convert.summaries import MapRecord, MapsSummary, SharpeningRecord
 
 __all__ = ["map_lines", "map_places"]
 
-_KERNELS = ("Maps at points: their half-maps hold the map of all particles. Resolutions tell what repeats, not how far "
-            "parts that move are still blurred; compare with bins.")
+_KERNELS = ("Maps at points: their half-maps contain the map of all particles. The resolution measures agreement of "
+            "half-maps, not the blur that is left in moving parts; compare with bins.")
 
-_MOTION = ("Maps of all particles with their motion undone: the density is the particles', where parts are put is what "
-           "the Gaussians say, alike for both half-maps.")
+_MOTION = ("Motion-corrected maps from all particles: the density comes from the images, the displacements from the "
+           "Gaussian model, which both half-maps share.")
 _OF_KIND = {"kernel": [_KERNELS], "motion": [_MOTION]}
 
 
-def map_lines(summary: Mapping[str, Any]) -> list[str]:
-    """A line a map, what is to be known of them, and of their sharpening."""
+def map_lines(summary: MapsSummary) -> list[str]:
+    """A line for each map, what to know about maps of their kind, and their sharpening."""
     kernels = summary["by"] == "kernel"
     lines = [_of_map(k, m, kernels) for k, m in enumerate(summary["maps"], 1)]
     lines += [f"Map {k}: {m['note']}." for k, m in enumerate(summary["maps"], 1) if m.get("note")]
     return lines + _OF_KIND.get(summary["by"], []) + _sharpening(summary["sharpening"])
 
 
-def map_places(summary: Mapping[str, Any]) -> str:
-    """What the maps follow, in words."""
+def map_places(summary: MapsSummary) -> str:
+    """Where along the motion the maps are."""
     points = summary["parameters"]["points"]
     return f"at points of {os.path.basename(points)}" if points else f"along mode {summary['mode']}"
 
 
-def _of_map(number: int, record: Mapping[str, Any], kernels: bool) -> str:
+def _of_map(number: int, record: MapRecord, kernels: bool) -> str:
     particles = (f"effectively {record['n_effective']:.0f} particles" if kernels else
                  f"{record['n_particles']} particles")
     return (f"Map {number}: {particles}, coordinate {_number(record['coordinate'], '.2f')}, "
@@ -40,6 +40,8 @@ def _number(value: float | None, digits: str, unit: str = "") -> str:
     return "not known" if value is None else format(value, digits) + unit
 
 
-def _sharpening(told: Mapping[str, Any] | None) -> list[str]:
-    return [] if told is None else [f"Not sharpened: {told['note']}." if told["note"] else
-                                    f"Sharpened maps: B factor {told['b_factor']:.0f} Å²."]
+def _sharpening(record: SharpeningRecord | None) -> list[str]:
+    if record is None:
+        return []
+    return [f"Not sharpened: {record['note']}." if record["note"] else
+            f"Sharpened maps: B factor {record['b_factor']:.0f} Å²."]

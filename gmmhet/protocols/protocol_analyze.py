@@ -2,16 +2,24 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
-from pwem.objects import AtomStruct, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
+from pwem.objects import AtomStruct, EMSet, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 from pwem.protocols import ProtAnalysis3D, ProtFlexBase
 from pyworkflow.constants import BETA
 from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
-from gmmhet.convert import check_set, fill_flexible_set, fill_motion_sets, read_volume, write_set_of_particles
+from gmmhet.convert import (
+    AnalysisSummary,
+    FrameRecord,
+    check_set,
+    fill_flexible_set,
+    fill_motion_sets,
+    read_analysis_summary,
+    read_volume,
+    write_set_of_particles,
+)
 from gmmhet.engine.commands.input import CheckCommand
 from gmmhet.engine.commands.stages import AnalyzeCommand, RunCommand
 from gmmhet.engine.config import AnalyzeConfig
@@ -70,6 +78,10 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
     def _analyzeArguments(self) -> list[str]:
         return words(self._config(), leave_out=["scratch"])  # which may be elsewhere when an analysis is continued
 
+    def getFound(self) -> AnalysisSummary:
+        """What summary.json says of the analysis."""
+        return read_analysis_summary(self._getExtraPath(ANALYSIS_DIR))
+
     def _analysisPath(self, name: str) -> str:
         return self._getExtraPath(ANALYSIS_DIR, name)
 
@@ -95,7 +107,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         self._defineOutputs(**{
             AnalyzeOutputs.flexibility.name: AtomStruct(self._analysisPath("flexibility.cif"), pseudoatoms=True),
             AnalyzeOutputs.flexibilityMap.name: read_volume(self._analysisPath("flexibility.mrc"))})
-        for number, mode in enumerate(self._readSummary(ANALYSIS_DIR)["modes"], 1):
+        for number, mode in enumerate(self.getFound()["modes"], 1):
             if mode["frames"]:
                 self._defineOutputs(**self._motionSets(number, mode["frames"]))
 
@@ -110,7 +122,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         fill_flexible_set(flexible, source.iterItems(orderBy="id"), self._analysisPath("latents.star"), PROGRAM_NAME)
         return flexible
 
-    def _motionSets(self, number: int, frames: list[dict[str, Any]]) -> dict[str, Any]:
+    def _motionSets(self, number: int, frames: list[FrameRecord]) -> dict[str, EMSet]:
         plain = self._createSetOfVolumes(suffix=f"_motion{number}")
         flexible = self._createSetOfVolumesFlex(suffix=f"_motion{number}", progName=PROGRAM_NAME)
         fill_motion_sets(plain, flexible, [(self._analysisPath(f["file"]), f["place"]) for f in frames], number)
@@ -127,14 +139,14 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
     def _summary(self):
         if not hasattr(self, AnalyzeOutputs.outputParticles.name):
             return ["No analysis yet."]
-        found = self._readSummary(ANALYSIS_DIR)
-        body = [found["local_pose"]["words"]] if found.get("local_pose") else []
+        found = self.getFound()
+        body = [found["local_pose"]["words"]] if found["local_pose"] else []
         return [found["verdict"], *body, *(mode["verdict"] for mode in found["modes"])]
 
     def _methods(self):
         if not hasattr(self, AnalyzeOutputs.outputParticles.name):
             return []
-        found = self._readSummary(ANALYSIS_DIR)
+        found = self.getFound()
         return [f"Conformational changes of {found['n_particles']} particles were analysed with {found['n_gaussians']} "
                 f"Gaussians [Chen2021] at {found['resolution']:.1f} Å by gmmhet ({found['method']}), giving "
                 f"{found['n_significant_modes']} significant modes."]

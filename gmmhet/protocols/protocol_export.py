@@ -3,7 +3,6 @@
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from pwem.objects import SetOfParticlesFlex
 from pwem.protocols import EMProtocol, ProtFlexBase
@@ -25,7 +24,7 @@ from gmmhet.engine.export.criteria import Criteria, read_ids
 from gmmhet.engine.options import words
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
-from gmmhet.protocols.forms import add_params, options_from_form, values_on_form
+from gmmhet.protocols.forms import add_params, options_from_form
 
 __all__ = ["ProtGmmHetExport"]
 
@@ -66,7 +65,7 @@ class ProtGmmHetExport(EMProtocol, ProtFlexBase, EngineSteps):
     def _insertAllSteps(self):
         inputs = [self.inputParticles.getUniqueId(), self.inputParticles.get().getSize()]
         inputs += [self.inputClasses.getUniqueId(), self.classNumbers.get()] if self._classes() is not None else []
-        arguments, original = words(self._command()), self._originalArguments()
+        arguments, original = self._arguments(), self._originalArguments()
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.exportStep, arguments, original, inputs, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, arguments, inputs, needsGPU=False)
@@ -77,23 +76,25 @@ class ProtGmmHetExport(EMProtocol, ProtFlexBase, EngineSteps):
     def _criteria(self) -> Criteria:
         return options_from_form(self, Criteria)
 
-    def _command(self) -> ExportCommand:
-        """Makes selected.star; the set is filled from it."""
-        given = values_on_form(self, ExportCommand, ["ids", "refined_poses"])
-        rows = Path(self._getExtraPath("rows.txt"))
-        return ExportCommand(source=Path(self._latents()), criteria=self._criteria(), ids=(rows, *given.get("ids", ())),
-                             refined_poses=given["refined_poses"], output=Path(self._getExtraPath("selected.star")))
+    def _whole(self) -> ExportCommand:
+        """With all that the form has of the original file, which may be nothing."""
+        found = options_from_form(self, ExportCommand, source=Path(self._latents()), criteria=self._criteria(),
+                                  output=Path(self._getExtraPath("selected.star")))
+        return replace(found, ids=(Path(self._getExtraPath("rows.txt")), *found.ids))
 
-    def _original(self) -> dict[str, Any]:
-        """Options of the original file, if one is given: particles, root, passthrough."""
-        given = values_on_form(self, ExportCommand, ["particles", "root", "passthrough"])
-        return {"passthrough": find_companions(given["particles"]).passthrough, **given} if "particles" in given else {}
+    def _arguments(self) -> list[str]:
+        """Of the command that writes selected.star, from which the set is filled."""
+        return words(replace(self._whole(), particles=None, root=None, passthrough=()))
 
     def _originalArguments(self) -> list[str]:
-        original = self._original()
-        if not original:
+        whole = self._whole()
+        if whole.particles is None:
             return []
-        return words(replace(self._command(), output=Path(self.getOriginalSelection()), **original))
+        return words(replace(whole, passthrough=self._passthrough(), output=Path(self.getOriginalSelection())))
+
+    def _passthrough(self) -> tuple[Path, ...]:
+        given = self.passthroughFile.get()
+        return (Path(given),) if given else find_companions(self.originalFile.get() or "").passthrough
 
     def _latents(self) -> str:
         return str(Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"), "latents.star"))
@@ -128,9 +129,8 @@ class ProtGmmHetExport(EMProtocol, ProtFlexBase, EngineSteps):
             read_ids(self.idsFile.get())
 
     def _checkOriginal(self) -> None:
-        original = self._original()
-        if original:
-            check_particles(original["particles"], original.get("root"), original["passthrough"])
+        if self.originalFile.get():
+            check_particles(self.originalFile.get(), self.rootFolder.get() or None, self._passthrough())
 
     def _checkAnalysis(self) -> None:
         particles = self.inputParticles.get()

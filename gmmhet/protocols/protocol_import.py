@@ -1,6 +1,7 @@
 """Import of refined particles."""
 
 import json
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import words
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
-from gmmhet.protocols.forms import add_params, values_on_form
+from gmmhet.protocols.forms import add_params, options_from_form
 
 __all__ = ["ProtGmmHetImport"]
 
@@ -70,8 +71,8 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
         return find_companions(self.particlesFile.get() or "")
 
     def _command(self) -> ImportCommand:
-        given = {"passthrough": self._beside().passthrough, **values_on_form(self, ImportCommand)}
-        return ImportCommand(output=Path(self._getExtraPath("particles.star")), **given)
+        found = options_from_form(self, ImportCommand, output=Path(self._getExtraPath("particles.star")))
+        return found if found.passthrough else replace(found, passthrough=self._beside().passthrough)
 
     def importStep(self, arguments):
         Plugin.runEngine(self, "import", arguments)
@@ -90,7 +91,7 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
             self._takeBeside(beside, mapPixelSize)
 
     def _takeBeside(self, beside: Companions, mapPixelSize: float | None) -> None:
-        """Map, half-maps and mask; what cannot be read is told and left out, since nobody asked for it by name."""
+        """Map, half-maps and mask; a file that cannot be read is left out, and the summary says so."""
         try:
             volume = link_map(str(beside.map), self._getExtraPath("consensus.mrc"), mapPixelSize)
             links = [self._getExtraPath(f"consensus_half{i}.mrc") for i in range(1, len(beside.halves) + 1)]
@@ -124,9 +125,9 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
             lines.append(f"Consensus map{halves}: {found}.")
         if hasattr(self, ImportOutputs.outputMask.name):
             lines.append(f"Mask: {Path(self.outputMask.getFileName()).resolve()}.")
-        told = Path(self._getExtraPath("beside.json"))
-        if told.is_file():
-            lines.append(f"Not imported from beside the particles: {json.loads(told.read_text(encoding='utf-8'))}")
+        problem = Path(self._getExtraPath("beside.json"))
+        if problem.is_file():
+            lines.append(f"Not imported from beside the particles: {json.loads(problem.read_text(encoding='utf-8'))}")
         return lines
 
     def _methods(self):

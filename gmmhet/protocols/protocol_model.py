@@ -10,7 +10,7 @@ from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import MODEL_DIR, MODEL_FILE
-from gmmhet.convert import map_file, read_fsc_curves, read_volume
+from gmmhet.convert import map_file, read_fsc_curves, read_model_summary, read_volume
 from gmmhet.engine.commands.stages import FitCommand
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.options import words
@@ -75,7 +75,7 @@ class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
         return [self._modelPath(MODEL_FILE)]
 
     def createOutputStep(self, arguments, inputs):
-        summary = self._readSummary(MODEL_DIR)
+        summary = read_model_summary(self._getExtraPath(MODEL_DIR))
         model = GmmHetModel(filename=self._modelPath("model.cif"), modelFile=self._modelPath(MODEL_FILE),
                             gaussians=summary["n_gaussians"], resolution=summary["resolution"])
         volume = read_volume(self._modelPath("fitted.mrc"))

@@ -1,6 +1,5 @@
 """Maps from the particles along a motion."""
 
-import json
 import os
 from enum import Enum
 from pathlib import Path
@@ -13,13 +12,16 @@ from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
 from gmmhet.convert import (
+    MapsSummary,
     check_points,
     count_modes,
     fill_classes,
     fill_curve_set,
     fill_flexible_map_set,
     fill_map_set,
+    read_analysis_summary,
     read_classes,
+    read_maps_summary,
     write_set_of_particles,
 )
 from gmmhet.engine.commands.stages import ReconstructCommand, ReportCommand
@@ -49,7 +51,7 @@ def _link(target: str, link: Path) -> None:
 
 
 class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
-    """Reconstruct maps from the particles of each stretch of a motion, and write a page about the whole analysis.
+    """Reconstruct maps along a motion from the particles, and write a page about the whole analysis.
 
     The maps are made of the particles' own images, each with half-maps, their Fourier shell correlation and local
     resolution; what they show does not come from the Gaussian model.
@@ -77,8 +79,12 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
 
     def _points(self) -> Path | None:
         """The table of points, where maps are made at them."""
-        found: Path | None = values_on_form(self, ReconstructConfig).get("points")
-        return found
+        found = values_on_form(self, ReconstructConfig).get("points")
+        return found if isinstance(found, Path) else None
+
+    def getFound(self) -> MapsSummary:
+        """What summary.json says of the maps."""
+        return read_maps_summary(self._getExtraPath(MAPS_DIR))
 
     def getReport(self) -> str:
         """The page about the analysis."""
@@ -111,7 +117,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
 
     def createOutputStep(self, arguments, inputs):
         folder, particles = Path(self._getExtraPath(MAPS_DIR)), self.inputParticles.get()
-        maps = self._readSummary(MAPS_DIR)["maps"]
+        maps = self.getFound()["maps"]
         volumes = self._createSetOfVolumes()
         fill_map_set(volumes, maps, folder)
         flexible = self._createSetOfVolumesFlex(progName=PROGRAM_NAME)
@@ -149,10 +155,10 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
     def _warnings(self):
         if self.inputParticles.get() is None or self._points():
             return []
-        summary = Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"), "summary.json")
-        if not summary.is_file():
+        analysis = Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"))
+        if not (analysis / "summary.json").is_file():
             return []
-        mode = json.loads(summary.read_text(encoding="utf-8"))["modes"][self.mode.get() - 1]
+        mode = read_analysis_summary(analysis)["modes"][self.mode.get() - 1]
         if mode["significant"] is not False:
             return []
         return [f"{mode['verdict']} Maps along it are maps along noise: with 1 as number of maps, one of all particles "
@@ -161,13 +167,13 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
     def _summary(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):
             return ["No maps yet."]
-        found = self._readSummary(MAPS_DIR)
+        found = self.getFound()
         return [f"*{len(found['maps'])}* maps {map_places(found)}; page: {self.getReport()}", *map_lines(found)]
 
     def _methods(self):
         if not hasattr(self, ReconstructOutputs.outputVolumes.name):
             return []
-        found = self._readSummary(MAPS_DIR)
+        found = self.getFound()
         return [f"{len(found['maps'])} maps were reconstructed from the particles {map_places(found)} with "
                 "non-uniform Fourier transforms [Barnett2019]; resolutions are by Fourier shell correlation between "
                 "half-sets [Rosenthal2003]."]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,6 +9,8 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter
 from matplotlib.widgets import Slider
 from numpy.typing import NDArray
+
+from gmmhet.convert import ModeRecord
 
 __all__ = ["Shades", "draw_coordinates", "draw_curves", "draw_modes", "draw_slices"]
 
@@ -146,21 +147,22 @@ def draw_coordinates(figure: Figure, coordinates: NDArray[np.float64], deviation
     axes.set_title(f"{len(x)} particles; the orange bar is the median uncertainty of one", fontsize=10)
 
 
-def draw_modes(figure: Figure, modes: Sequence[dict[str, Any]]) -> None:
-    """What an analysis tells of each mode: held-out gain, half-set agreement, variance; in colour those that count."""
+def draw_modes(figure: Figure, modes: Sequence[ModeRecord]) -> None:
+    """What an analysis found of each mode: held-out gain, half-set agreement, variance; in colour those that count."""
     numbers = np.arange(1, len(modes) + 1)
     colors = [_BLUE if m["significant"] else _GREY for m in modes]
-    labels = {"heldout_gain": "gain in held-out log likelihood", "halfset_correlation": "correlation between half-sets",
-              "variance": "variance"}
-    values = {k: np.array([m[k] for m in modes], float) for k in labels}  # float(None) is NaN: not computed
-    panels = [k for k, v in values.items() if np.isfinite(v).any()]
-    for place, name in enumerate(panels, 1):
+    values = {"gain in held-out log likelihood": [m["heldout_gain"] for m in modes],
+              "correlation between half-sets": [m["halfset_correlation"] for m in modes],
+              "variance": [m["variance"] for m in modes]}
+    panels = {label: heights for label, given in values.items()  # None becomes NaN: not computed
+              if np.isfinite(heights := np.array(given, float)).any()}
+    for place, (label, heights) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(1, len(panels), place)
-        axes.bar(numbers, values[name], color=colors)
+        axes.bar(numbers, heights, color=colors)
         axes.set_xticks(numbers)
         axes.set_xlim(0.4, max(len(modes), 4) + 0.6)
         axes.set_xlabel("mode")
-        axes.set_ylabel(labels[name])
+        axes.set_ylabel(label)
         axes.axhline(0, color="black", linewidth=0.6)
     figure.suptitle("Modes (blue: significant)", fontsize=11)
 

@@ -1,12 +1,15 @@
 """A window of latent space in which a click shows the model at that place; drawing only."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import numpy as np
+from matplotlib.backend_bases import Event, MouseEvent
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.widgets import Button
+from numpy.typing import NDArray
+
+from gmmhet.engine.landscape import Chart, Place
 
 __all__ = ["PointPicker"]
 
@@ -14,18 +17,6 @@ _BLUE, _ORANGE, _RED, _GREY = "#1f5fa8", "#e07b26", "#b42814", "#777777"
 _HATCH = "#b4b9c1"
 _CUTS = (("across z", 0), ("across y", 1), ("across x", 2))
 _MOST_DOTS = 4000
-
-
-class _Chart(Protocol):
-    """What is drawn: gmmhet.engine.landscape.Chart."""
-
-    modes: list[int]
-    edges: list[Any]
-    density: Any
-    populated: Any
-    places: Any
-
-    def place(self, given: list[float]) -> Any: ...
 
 
 class PointPicker:
@@ -37,7 +28,7 @@ class PointPicker:
         save: called with a place to write its map; returns what is then said.
     """
 
-    def __init__(self, figure: Figure, chart: _Chart, save: Callable[[Any], str]) -> None:
+    def __init__(self, figure: Figure, chart: Chart, save: Callable[[Place], str]) -> None:
         self._figure, self._chart, self._save = figure, chart, save
         grid = GridSpec(2, 4, figure=figure, left=0.07, right=0.985, top=0.87, bottom=0.14, wspace=0.12, hspace=0.12)
         self._axes = figure.add_subplot(grid[:, :2])
@@ -81,7 +72,7 @@ class PointPicker:
         axes.fill_between(middles, self._chart.density, color=_BLUE, alpha=0.35, linewidth=0)
         axes.plot(middles, self._chart.density, color=_BLUE)
         axes.set_ylim(-0.05, 1.15 * float(self._chart.density.max()))
-        axes.fill_between(middles, 0, 1, where=~self._chart.populated, transform=axes.get_xaxis_transform(),
+        axes.fill_between(middles, 0, 1, where=(~self._chart.populated).tolist(), transform=axes.get_xaxis_transform(),
                           facecolor="none", edgecolor=_HATCH, hatch="///", linewidth=0)
         axes.set_xlim(edges[0], edges[-1])
         axes.set_xlabel(self._label(0))
@@ -102,8 +93,10 @@ class PointPicker:
         axes.set_xlabel(self._label(0))
         axes.set_ylabel(self._label(1))
 
-    def _moved(self, event: Any) -> None:
+    def _moved(self, event: Event) -> None:
         """A click or a drag, unless the toolbar zooms or pans."""
+        if not isinstance(event, MouseEvent) or event.xdata is None or event.ydata is None:
+            return
         if event.inaxes is self._axes and event.button == 1 and not self._figure.canvas.widgetlock.locked():
             self.choose([event.xdata, event.ydata][:len(self._chart.modes)])
 
@@ -123,10 +116,11 @@ class PointPicker:
         self._title.set_color("black" if self.place.populated else _RED)
         self._figure.canvas.draw_idle()
 
-    def _saved(self, _event: Any) -> None:
+    def _saved(self, _event: Event) -> None:
         self._note.set_text(self._save(self.place))
         self._figure.canvas.draw_idle()
 
 
-def _cut(data: Any, axis: int) -> Any:
-    return np.take(data, data.shape[0] // 2, axis=axis)
+def _cut(data: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = np.take(data, data.shape[0] // 2, axis=axis)
+    return found

@@ -29,7 +29,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
         form.addSection(label="Motion")
         form.addParam("mode", IntParam, default=1, label="Mode", help="Counted from 1.")
         form.addParam("showMotion", LabelParam, label="Motion in sections",
-                      help="Model maps along the mode: sections, and what differs from their mean.")
+                      help="Sections through maps of the model along the mode, and their difference from the mean.")
         form.addParam("showChimera", LabelParam, label="Motion in ChimeraX", condition=str(has_chimera()))
         form.addSection(label="Coordinates")
         form.addParam("showModes", LabelParam, label="Which modes count")
@@ -38,18 +38,18 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
                       help="Empty: a histogram of the mode across.")
         form.addParam("showCoordinates", LabelParam, label="Particles along the modes")
         form.addParam("showPoint", LabelParam, label="Map at a point",
-                      help="Click where you want to see the model; regions without particles are hatched. Further "
-                           "modes are what they are on average for the particles there.")
+                      help="Click to see the model at a point; regions without particles are hatched. Coordinates on "
+                           "the other modes are the mean of the particles near the point.")
         form.addSection(label="Input")
         form.addParam("showCheck", LabelParam, label="Views, and poses against the model",
-                      help="What the check before the analysis found; the log has it in words.")
+                      help="Results of the check before the analysis; the log has them in words.")
 
     def _getVisualizeDict(self):
         return {"showMotion": self._showMotion, "showChimera": self._showChimera, "showModes": self._showModes,
                 "showCoordinates": self._showCoordinates, "showPoint": self._showPoint, "showCheck": self._showCheck}
 
     def _modes(self):
-        return self.protocol._readSummary(ANALYSIS_DIR)["modes"]
+        return self.protocol.getFound()["modes"]
 
     def _frames(self):
         frames = self._modes()[self.mode.get() - 1]["frames"]

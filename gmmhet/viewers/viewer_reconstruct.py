@@ -35,7 +35,7 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         form.addParam("showReport", LabelParam, important=True, label="Page about the whole analysis",
                       help="Opens in the browser.")
         form.addParam("showMaps", LabelParam, label="Maps in sections",
-                      help="Maps of the particles of each stretch: sections, and what differs from their mean.")
+                      help="Sections through every map, and its difference from the mean map.")
         form.addParam("showChimera", LabelParam, label="Maps in ChimeraX", condition=str(has_chimera()))
         form.addParam("showCurves", LabelParam, label="Fourier shell correlation",
                       help="Between half-maps: within the mask, and (dotted) without it.")
@@ -75,7 +75,7 @@ class GmmHetReconstructViewer(EmProtocolViewer):
 
     def _local(self):
         """Maps and their local resolution: files, labels, and the limits of the colours; None where none has one."""
-        found = [m for m in self.protocol._readSummary(MAPS_DIR)["maps"] if m.get("local_resolution")]
+        found = [m for m in self.protocol.getFound()["maps"] if m.get("local_resolution")]
         if not found:
             return None
         files, local = ([self.protocol._getExtraPath(MAPS_DIR, m[key]) for m in found]

@@ -5,9 +5,10 @@ import shutil
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from matplotlib.image import imread
+from numpy.typing import NDArray
 from pwem.viewers import Chimera, ChimeraView, EmPlotter
 from pyworkflow.viewer import View
 
@@ -51,7 +52,7 @@ def slices_plotter(title: str, files: Sequence[str], labels: Sequence[str], pixe
     return window
 
 
-def _read(name: str, pixel_size: float) -> Any:
+def _read(name: str, pixel_size: float) -> NDArray[np.float32]:
     return read_map(name.partition(":mrc")[0], pixel_size=pixel_size).data
 
 
@@ -71,7 +72,7 @@ def has_chimera() -> bool:
     return program is not None and shutil.which(program) is not None
 
 
-def chimera_series(files: Sequence[str], script: str) -> Any:
+def chimera_series(files: Sequence[str], script: str) -> ChimeraView:
     """ChimeraX playing maps one after the other."""
     names = " ".join(f'"{os.path.abspath(f)}"' for f in files)
     Path(script).write_text(f"open {names} vseries true\nvolume #1 step 1 style surface\nvseries play #1 direction "
@@ -79,7 +80,7 @@ def chimera_series(files: Sequence[str], script: str) -> Any:
     return ChimeraView(os.path.abspath(script))
 
 
-def chimera_coloured(files: Sequence[str], values: Sequence[str], low: float, high: float, script: str) -> Any:
+def chimera_coloured(files: Sequence[str], values: Sequence[str], low: float, high: float, script: str) -> ChimeraView:
     """ChimeraX with maps whose surfaces are coloured by other maps' values, from blue (low) to red (high); all but the
     first are hidden."""
     lines = [f'open "{os.path.abspath(f)}"' for f in (*files, *values)]

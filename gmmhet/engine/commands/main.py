@@ -61,11 +61,7 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     try:
         if problem is not None:
             raise problem
-        places = ranks.spread(set_devices, (process.threads, process.gpu), [()] * ranks.size)
-        if ranks.size > 1:
-            _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
-            if command.KERNELS:  # all at the same time, not each when it is first needed
-                ranks.spread(_load_kernels, (), [()] * ranks.size)
+        _prepare(ranks, process, command.KERNELS)
         options_from(command, typed).execute()
     except InputError as error:
         return _refuse(error, process.error_file)
@@ -86,6 +82,15 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
         _LOG.exception("gmmhet: failed unexpectedly")
         return 1
     return 0
+
+
+def _prepare(ranks: Communicator, process: Process, kernels: bool) -> None:
+    """Devices of every rank, and the kernels: at all ranks at the same time, not at each when it first needs them."""
+    places = ranks.spread(set_devices, (process.threads, process.gpu), [()] * ranks.size)
+    if ranks.size > 1:
+        _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
+        if kernels:
+            ranks.spread(_load_kernels, (), [()] * ranks.size)
 
 
 def _load_kernels() -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from gmmhet import __version__
 from gmmhet.engine.analysis.focus import read_focus
@@ -18,8 +18,9 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit_density
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import output_folder, read_particles, replacing
+from gmmhet.engine.wording.run import few_particles, mode_not_significant, no_motion, significant_modes
 
-__all__ = ["run"]
+__all__ = ["StageOptions", "run"]
 
 _LOG = logging.getLogger("gmmhet")
 
@@ -28,14 +29,36 @@ _FOLDERS = {"fit": "model", "analyze": "analysis", "reconstruct": "maps"}
 _UNFINISHED = "not finished; the same command with --resume goes on"
 
 
-def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: AnalyzeConfig,
-        reconstruct_config: ReconstructConfig, output: Path, *, root: Path | None = None,
+@dataclasses.dataclass(frozen=True)
+class StageOptions:
+    """Options of the stages of a run."""
+
+    fit: FitConfig = dataclasses.field(default_factory=FitConfig)
+    analyze: AnalyzeConfig = dataclasses.field(default_factory=AnalyzeConfig)
+    reconstruct: ReconstructConfig = dataclasses.field(default_factory=ReconstructConfig)
+
+    @property
+    def resume(self) -> bool:
+        return self.analyze.resume or self.reconstruct.resume
+
+
+class _Record(TypedDict, total=False):
+    """run.json."""
+
+    command: str
+    version: str
+    verdict: str
+    parameters: dict[str, object]
+    seconds: dict[str, float]
+
+
+def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *, root: Path | None = None,
         check: bool = True) -> None:
     """Fit the consensus, find the motions, make maps along them, write the report.
 
     Writes model/, analysis/, maps/, report.html and run.json into ``output``. When no motion is supported, one map of
     all particles is made instead of maps along noise, and the log and run.json say so. With ``resume`` (of either
-    config), stages whose results are there, made from the same input with the same parameters, are kept.
+    stage), stages whose results are there, made from the same input with the same parameters, are kept.
 
     Args:
         particles: STAR file. map_path: consensus map, or atomic model, in the frame of the particles' poses.
@@ -46,36 +69,36 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
             what the stages raise.
     """
     table = read_particles(particles, root=root)
-    if analyze_config.focus is not None:
-        read_focus(analyze_config.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
-    consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
-    resume = analyze_config.resume or reconstruct_config.resume
-    passed = resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
+    if options.analyze.focus is not None:
+        read_focus(options.analyze.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
+    consensus = consensus_for(map_path, table.box, table.pixel_size, options.fit)
+    passed = options.resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
     if check and not passed:
         require_sane_poses(table, consensus.density, map_path)
     folder = output_folder(output)
-    parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
-                  "root": root and str(root),
-                  "fit": result_options(fit_config) | _file("mask", fit_config.mask),
-                  "analyze": result_options(analyze_config) | _file("focus", analyze_config.focus),
-                  "reconstruct": result_options(reconstruct_config)}
-    job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)], resume)
-    job.stage("fit", partial(_fit, consensus, fit_config, map_path, folder / "model" / "model.npz"))
+    parameters: dict[str, object] = {
+        "particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
+        "root": root and str(root), "fit": result_options(options.fit) | _file("mask", options.fit.mask),
+        "analyze": result_options(options.analyze) | _file("focus", options.analyze.focus),
+        "reconstruct": result_options(options.reconstruct)}
+    job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)],
+               options.resume)
+    job.stage("fit", partial(_fit, consensus, options.fit, map_path, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
     job.stage("analyze", lambda resumed: _analyze(
-        particles, folder, dataclasses.replace(analyze_config, resume=resumed), root))
-    supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table), reconstruct_config.mode)
+        particles, folder, dataclasses.replace(options.analyze, resume=resumed), root))
+    supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table), options.reconstruct.mode)
     job.stage("reconstruct", lambda resumed: _reconstruct(
-        particles, folder, dataclasses.replace(reconstruct_config, resume=resumed), supported, root))
+        particles, folder, dataclasses.replace(options.reconstruct, resume=resumed), supported, root))
     job.finish(verdict)
 
 
 class _Job:
     """Runs the stages in order and keeps run.json: parameters and seconds of the stages that are done."""
 
-    def __init__(self, folder: Path, parameters: dict[str, Any], command: list[str], resume: bool) -> None:
+    def __init__(self, folder: Path, parameters: dict[str, object], command: list[str], resume: bool) -> None:
         self.folder, self.parameters = folder, parameters
-        self.record = {"command": shlex.join(command), "version": __version__}
+        self.command = shlex.join(command)
         self.earlier = _read_record(folder / "run.json") if resume else {}
         inputs = ("particles", "map", "root")
         before = self.earlier.get("parameters", {})
@@ -91,14 +114,14 @@ class _Job:
         kept: dict[str, float] = {}
         done = self.earlier.get("seconds", {})
         for name, subfolder in _FOLDERS.items():
-            asked = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
-            if not asked or name not in done or not (self.folder / subfolder / "summary.json").is_file():
+            as_before = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
+            if not as_before or name not in done or not (self.folder / subfolder / "summary.json").is_file():
                 break
             kept[name] = done[name]
         return kept
 
     def stage(self, name: str, work: Callable[[bool], None]) -> None:
-        """Do a stage, unless its results stay; ``work`` is told whether it may go on from what it left."""
+        """Do a stage, unless its results stay; ``work`` is called with whether it may continue from its checkpoints."""
         if name in self.seconds:
             _LOG.info("%s: kept from before", name)
             return
@@ -113,7 +136,7 @@ class _Job:
             self.same = False  # what follows was made from another result
 
     def finish(self, verdict: str) -> None:
-        """Write the report, and say what came out."""
+        """Write the report and the verdict."""
         from gmmhet.engine.report import write_report
         started = time.monotonic()
         self._write(verdict)
@@ -124,7 +147,8 @@ class _Job:
         _LOG.info("%s", verdict)
 
     def _write(self, verdict: str) -> None:
-        record = self.record | {"verdict": verdict, "parameters": self.parameters, "seconds": self.seconds}
+        record: _Record = {"command": self.command, "version": __version__, "verdict": verdict,
+                           "parameters": self.parameters, "seconds": self.seconds}
         with replacing(self.folder / "run.json") as temporary:
             temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
@@ -153,28 +177,27 @@ def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, suppo
 
 
 def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str]:
-    """Whether maps along a mode (from 1) make sense, and the end of the story in words."""
+    """Whether maps along a mode (from 1) make sense, and the verdict of the run in words."""
     summary = json.loads(summary_path.read_text(encoding="utf-8"))
-    told = str(summary.get("verdict", "")).strip()
+    verdict = str(summary.get("verdict", "")).strip()
     if n_particles < FEWEST_PARTICLES:
-        words = told if "cannot support a motion" in told else f"{n_particles} particles cannot support a motion."
-        return False, f"{words} Everything was written, with one map of all particles."
+        return False, few_particles(n_particles, verdict)
     modes = summary.get("modes", [])
     if mode <= len(modes) and modes[mode - 1].get("significant") is not False:
-        return True, told or f"{summary['n_significant_modes']} of {summary['n_modes']} modes are significant."
-    if "No motion" in told:
-        return False, told
+        return True, verdict or significant_modes(summary["n_significant_modes"], summary["n_modes"])
+    if "No motion" in verdict:
+        return False, verdict
     if any(found.get("significant") is not False for found in modes):
-        return False, f"{told} Mode {mode} is not among them: one map of all particles was made instead.".strip()
-    return False, f"No motion is supported by these {n_particles} particles. {told}".strip()
+        return False, mode_not_significant(mode, verdict)
+    return False, no_motion(n_particles, verdict)
 
 
-def _file(name: str, path: Path | None) -> dict[str, Any]:
+def _file(name: str, path: Path | None) -> dict[str, object]:
     """Entry for a file that an option names: with another content it is another option."""
     return {} if path is None else {f"{name}_file": _identity(path)}
 
 
-def _identity(path: Path) -> dict[str, Any]:
+def _identity(path: Path) -> dict[str, object]:
     """A file by name, size and time of change: enough to notice that it is another one."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a map (.mrc) or an atomic model (.pdb, .cif)")
@@ -182,12 +205,13 @@ def _identity(path: Path) -> dict[str, Any]:
     return {"path": str(path.resolve()), "bytes": status.st_size, "modified": status.st_mtime_ns}
 
 
-def _read_record(path: Path) -> dict[str, Any]:
+def _read_record(path: Path) -> _Record:
     """run.json of an earlier run; empty when there is none that can be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         _LOG.info("%s: nothing to resume; starting from the beginning", path)
         return {}
-    usable = isinstance(found, dict) and isinstance(found.get("parameters"), dict)
-    return found if usable else {}
+    if not isinstance(found, dict) or not isinstance(found.get("parameters"), dict):
+        return {}
+    return cast(_Record, found)

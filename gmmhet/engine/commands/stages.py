@@ -112,9 +112,9 @@ class RunCommand(Command, OfProject):
     output: Path = required(Path, "folder of all results", typed=Typed(short="-o"))
 
     def execute(self) -> None:
-        from gmmhet.engine.commands.run import run
+        from gmmhet.engine.commands.run import StageOptions, run
         if self.per_subunit and self.fit.symmetry == "C1":
             raise InputError("--per-subunit is given, --symmetry is C1; expected the symmetry of the map, such as D7")
         analyze = replace(self.analyze, symmetry=self.fit.symmetry) if self.per_subunit else self.analyze
-        run(self.particles, self.map, self.fit, analyze, self.reconstruct, self.output, root=self.root,
+        run(self.particles, self.map, self.output, StageOptions(self.fit, analyze, self.reconstruct), root=self.root,
             check=self.check)

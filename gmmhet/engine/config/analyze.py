@@ -25,14 +25,15 @@ from gmmhet.engine.options import (
 __all__ = ["AnalyzeConfig"]
 
 _METHOD = Choices([
-    Choice("likelihood", help="modes by maximum likelihood, with noise, contrast and pose errors estimated"),
+    Choice("likelihood", help="by maximum likelihood, with the noise, the contrast and the errors of the poses"),
     Choice("gradient-pca", help="the published single-step method (principal components of the gradients of the "
            "score), for comparison"),
 ])
 _POSES = Choices([
-    Choice("auto", "integrate out", "errors of the given poses are estimated with the modes and integrated out"),
-    Choice("exact", "none, they are exact", "the given poses have no errors: faster, for simulated data"),
-    Choice("refine", "integrate out and correct", "as auto, and corrected poses are written, which maps then use"),
+    Choice("auto", "integrate out", "estimated with the modes and integrated out"),
+    Choice("exact", "none, they are exact", "assumed to be zero: faster, for simulated data"),
+    Choice("refine", "integrate out and correct",
+           "estimated and integrated out, and corrected poses are written, which maps then use"),
 ])
 _FOLLOW = Choices([
     Choice("auto", "where it raises the held-out likelihood",
@@ -46,7 +47,7 @@ _FOLLOW = Choices([
 class AnalyzeConfig(Seeded, Resumable):
     """gmmhet analyze."""
 
-    method: str = option("likelihood", "method", check=_METHOD, form=OnForm("Method"))
+    method: str = option("likelihood", "how modes are estimated", check=_METHOD, form=OnForm("Method"))
     modes: int | None = option(
         None, "number of modes", otherwise="by held-out likelihood",
         check=Range("a positive number", above=0, high=MOST_MODES, says_high=f"at most {MOST_MODES}"),

@@ -2,7 +2,7 @@
 
 __all__ = ["FEWEST_PARTICLES", "MOST_MODES", "MOST_TRIED"]
 
-#: fewer particles cannot tell a motion from noise, whatever the statistics say
+#: with fewer particles, a motion cannot be distinguished from noise
 FEWEST_PARTICLES = 50
 MOST_MODES = 32
 #: modes that are tried at most where their number is to be found

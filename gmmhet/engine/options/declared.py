@@ -12,7 +12,7 @@ from gmmhet.engine.options.checks import Choice, Choices
 from gmmhet.engine.options.description import Level, OnForm, Option, Part
 
 __all__ = ["REQUIRED", "Declared", "OptionsClass", "check_options", "flag_of", "options_of", "options_with_parts",
-           "parts_of", "result_options"]
+           "parts_of", "result_options", "sentence"]
 
 #: default of an option that has none
 REQUIRED = MISSING
@@ -89,13 +89,16 @@ class Declared:
             self.default)
 
 
-def _kind(hint: Any) -> tuple[type, bool, bool]:
+def _kind(hint: object) -> tuple[type, bool, bool]:
     """(kind, may be None, many) of an annotation."""
     optional = get_origin(hint) in (Union, UnionType)
     if optional:
         (hint,) = (a for a in get_args(hint) if a is not NoneType)
     many = get_origin(hint) is tuple
     kind = get_args(hint)[0] if many else hint
+    if not isinstance(kind, type):
+        raise TypeError(f"{hint} is no type of an option; expected int, float, str, bool or Path, a tuple of them, or "
+                        "None beside them")
     return kind, optional, many
 
 
@@ -140,6 +143,12 @@ def options_with_parts(cls: type[OptionsClass]) -> Iterator[tuple[str, Declared]
                 yield title, declared
 
 
+def sentence(text: str) -> str:
+    """A phrase with a capital and a full stop; a file name at its beginning stays as it is."""
+    first = text.split()[0]
+    return (text[0].upper() + text[1:] if first.replace("-", "").rstrip(",;:").isalpha() else text) + "."
+
+
 def flag_of(cls: type[OptionsClass], name: str) -> str:
     """The flag of an option as typed."""
     return next(d.flag for d in options_of(cls) if d.name == name)
@@ -157,7 +166,7 @@ def check_options(values: OptionsClass) -> None:
             object.__setattr__(values, declared.name, declared.option.check(declared.flag, value))
 
 
-def result_options(values: OptionsClass) -> dict[str, Any]:
+def result_options(values: OptionsClass) -> dict[str, object]:
     """The options that results depend on, as JSON."""
     found = {d.name: getattr(values, d.name) for d in options_of(type(values)) if d.option.for_result}
     return {name: str(v) if hasattr(v, "__fspath__") else v for name, v in found.items()}

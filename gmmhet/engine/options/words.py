@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options.declared import Declared, OptionsClass, options_of, parts_of
@@ -12,13 +12,13 @@ __all__ = ["build", "for_result", "words"]
 T = TypeVar("T", bound=OptionsClass)
 
 
-def build(cls: type[T], given: Mapping[str, Any]) -> T:
+def build(cls: type[T], given: Mapping[str, object]) -> T:
     """An instance from what was typed, by name of the option; the others have their defaults.
 
     Raises:
         InputError: a text that cannot be read, two options that exclude each other, or a value that is not allowed.
     """
-    values = {}
+    values: dict[str, object] = {}
     options = options_of(cls)
     second = {d.option.typed.second_of: d for d in options if d.option.typed.second_of}
     for declared in options:
@@ -26,7 +26,7 @@ def build(cls: type[T], given: Mapping[str, Any]) -> T:
             continue
         _check_alone(declared, options, given)
         typed = given[declared.name]
-        if declared.name in second:
+        if declared.name in second and isinstance(typed, list):
             typed, other = typed
             values[second[declared.name].name] = _read(second[declared.name], other, declared.flag)
         values[declared.name] = _read(declared, typed, declared.flag)
@@ -35,7 +35,7 @@ def build(cls: type[T], given: Mapping[str, Any]) -> T:
     return cls(**values)
 
 
-def _check_alone(declared: Declared, options: Sequence[Declared], given: Mapping[str, Any]) -> None:
+def _check_alone(declared: Declared, options: Sequence[Declared], given: Mapping[str, object]) -> None:
     name, reason = declared.option.typed.instead_of or ("", "")
     if name in given:
         other = next(d for d in options if d.name == name)
@@ -43,11 +43,11 @@ def _check_alone(declared: Declared, options: Sequence[Declared], given: Mapping
                          f"of them: {reason}")
 
 
-def _read(declared: Declared, typed: Any, label: str) -> Any:
+def _read(declared: Declared, typed: object, label: str) -> object:
     spelling = declared.option.typed.spelling
     if spelling is not None:
-        return spelling.read(label, typed)
-    return tuple(typed) if declared.many else typed
+        return spelling.read(label, str(typed))
+    return tuple(typed) if isinstance(typed, list) else typed
 
 
 def words(values: OptionsClass, *, leave_out: Iterable[str] = ()) -> list[str]:
@@ -89,7 +89,7 @@ def _replaced(holder: OptionsClass, declared: Declared) -> bool:
         for d in options_of(type(holder)))
 
 
-def _typed(declared: Declared, value: Any, holder: OptionsClass) -> list[str]:
+def _typed(declared: Declared, value: object, holder: OptionsClass) -> list[str]:
     spelling, flag = declared.option.typed.spelling, declared.flag
     if spelling is not None:
         value = spelling.write(value) or None
@@ -97,7 +97,7 @@ def _typed(declared: Declared, value: Any, holder: OptionsClass) -> list[str]:
         return []
     if declared.kind is bool:
         return [flag] if value else [declared.off] if declared.off else []
-    if declared.many and spelling is None:
+    if isinstance(value, tuple):
         return [w for v in value for w in (flag, str(v))] if declared.option.typed.repeat else [flag, *map(str, value)]
     seconds = [str(getattr(holder, d.name)) for d in options_of(type(holder))
                if d.option.typed.second_of == declared.name]

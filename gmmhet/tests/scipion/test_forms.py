@@ -21,6 +21,7 @@ from gmmhet.protocols import (
     ProtGmmHetReconstruct,
 )
 from gmmhet.protocols.forms import options_from_form, options_on_form, values_on_form
+from gmmhet.protocols.reference import protocol_reference
 
 #: what each form offers
 FORMS = {ProtGmmHetImport: (ImportCommand,), ProtGmmHetModel: (FitConfig,), ProtGmmHetAnalyze: (AnalyzeConfig,),
@@ -139,6 +140,14 @@ class TestForms(unittest.TestCase):
         config = options_from_form(protocol, ReconstructConfig)
         self.assertEqual((config.by, config.points), ("kernel", Path("points.csv")))
         self.assertNotIn("--n", words(config))
+
+    def test_the_reference_has_every_protocol_output_and_parameter(self):
+        text = protocol_reference()
+        for kind, names in KNOWN.items():
+            self.assertIn(f"\n{kind._label}\n{'-' * len(kind._label)}\n", text)
+            for name in (*names.split(), *(o.name for o in kind._possibleOutputs)):
+                self.assertIn(f"``{name}``", text)
+        self.assertNotIn("numberOfThreads", text)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ _FIELDS = ("bookkeeping", "option", "required")
 def places_of_definition() -> dict[str, list[str]]:
     """The places (file:line) that define each option, by command and flag, such as "analyze --smoothness".
 
-    A place is a field of an options class, a flag that argparse is given by hand, or a parameter that a form is given by
-    hand. Options of every process have no command in their key.
+    A place is a field of an options class, a flag that argparse is given by hand, or a parameter that a form is given
+    by hand. Options of every process have no command in their key.
     """
     by_field: dict[tuple[str, str], list[str]] = {}
     by_word: dict[str, list[str]] = {}

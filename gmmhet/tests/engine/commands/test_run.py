@@ -15,7 +15,7 @@ import gemmi
 import numpy as np
 
 from gmmhet.engine.commands.main import main
-from gmmhet.engine.commands.run import run
+from gmmhet.engine.commands.run import StageOptions, run
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.consensus import consensus_for
@@ -97,8 +97,8 @@ class RunCase(unittest.TestCase):
         before = model.stat().st_mtime_ns if model.exists() else None
         self.stages.calls.clear()
         with self.stages.in_place():
-            run(particles or self.particles, source or self.map, fit, analyze or AnalyzeConfig(resume=resume),
-                reconstruct or ReconstructConfig(resume=resume), self.folder)
+            run(particles or self.particles, source or self.map, self.folder, StageOptions(
+                fit, analyze or AnalyzeConfig(resume=resume), reconstruct or ReconstructConfig(resume=resume)))
         return (["fit"] if model.stat().st_mtime_ns != before else []) + self.stages.named()
 
     def record(self) -> dict[str, Any]:

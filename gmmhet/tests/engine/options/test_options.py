@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import re
 import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from gmmhet.engine.commands.arguments import add_options, explanation, options_from
 from gmmhet.engine.commands.command import Process
+from gmmhet.engine.commands.reference import command_reference
 from gmmhet.engine.commands.table import COMMANDS
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
 from gmmhet.engine.errors import InputError
@@ -193,6 +195,19 @@ class TestDescriptions(unittest.TestCase):
                  if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("--")
                  and node.value in known]
         self.assertEqual([], found)
+
+    def test_the_reference_has_every_option_once_in_each_command(self) -> None:
+        _, *sections = command_reference().split("\n.. _gmmhet-")
+        self.assertEqual([s.partition(":")[0] for s in sections], list(COMMANDS))
+        last, of_all = sections.pop().split("Options of every command")
+        for section, command in zip([*sections, last], COMMANDS.values(), strict=True):
+            for _, declared in options_with_parts(command):
+                if declared.option.typed.positional or declared.option.typed.second_of:
+                    continue
+                with self.subTest(f"{command.NAME} {declared.flag}"):
+                    self.assertEqual(len(re.findall(rf"\* - .*``{declared.flag}``", section)), 1)
+        for declared in options_of(Process):
+            self.assertIn(f"``{declared.flag}``", of_all)
 
 
 class TestChecks(unittest.TestCase):

@@ -1,0 +1,24 @@
+"""What gmmhet run says at its end. The analysis' own verdict is part of it."""
+
+__all__ = ["few_particles", "mode_not_significant", "no_motion", "significant_modes"]
+
+
+def few_particles(count: int, verdict: str) -> str:
+    """Fewer particles than any motion can be estimated from."""
+    first = verdict if "cannot support a motion" in verdict else f"{count} particles cannot support a motion."
+    return f"{first} All files were written, with one map of all particles."
+
+
+def significant_modes(significant: int, modes: int) -> str:
+    """Of an analysis without a verdict of its own."""
+    return f"{significant} of {modes} modes are significant."
+
+
+def mode_not_significant(mode: int, verdict: str) -> str:
+    """Other modes are significant than the one along which maps were to be made (from 1)."""
+    return f"{verdict} Mode {mode} is not among them: one map of all particles was made instead.".strip()
+
+
+def no_motion(count: int, verdict: str) -> str:
+    """No mode is significant."""
+    return f"No motion is supported by these {count} particles. {verdict}".strip()
