@@ -28,7 +28,7 @@ from gmmhet.engine.landscape.series import contour_level  # noqa: E402
 from gmmhet.engine.landscape.surface import surface_picture  # noqa: E402
 
 BLUE, RED, GREY = "#1f5fa8", "#c8553d", "#667080"
-COLOURS = 64  # of a picture's palette, which keeps the files small
+COLOURS = 160  # of a picture's palette, which keeps the files small
 VIEW = "along z"
 
 
