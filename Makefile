@@ -1,16 +1,19 @@
 # make demo    a small simulated data set through the whole of Scipion and the engine; prints where the report is
 # make test    the tests
+# make docs    the documentation in build/docs, and a run of the commands in it; make site: without that run
+# make dist    sdist and wheel in dist, and a trial of the wheel in a fresh environment
 # Both make their own environment (.venv) when there is none. A GPU machine: make demo TENSORFLOW='tensorflow[and-cuda]'
 
 PYTHON ?= $(shell python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo python3 || echo python3.11)
 TENSORFLOW ?= tensorflow-cpu
 VENV := .venv
 STAMP := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
 BIN := $(VENV)/bin
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 NEEDS := import ensurepip, tkinter, venv
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types site docs dist clean
 
 demo: $(STAMP)
 	$(BIN)/python -m gmmhet.demo --folder demo
@@ -24,6 +27,17 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+site: $(TOOLS)
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
+
+docs: site
+	$(BIN)/python docs/check.py
+
+dist: $(TOOLS)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python release/check_wheel.py dist --tensorflow '$(TENSORFLOW)'
+
 # Debian keeps two parts of Python in packages of their own; Scipion imports the second even without a screen.
 $(STAMP): setup.py
 	@$(PYTHON) -c '$(NEEDS)' 2>/dev/null || { echo 'Installing python3-venv and python3-tk'; \
@@ -34,5 +48,10 @@ $(STAMP): setup.py
 	GMMHET_TENSORFLOW='$(TENSORFLOW)' $(BIN)/python -m pip install --quiet --editable '.[scipion,test]'
 	touch $@
 
+# Sphinx and the builder of packages, for those who need them.
+$(TOOLS): $(STAMP)
+	GMMHET_TENSORFLOW='$(TENSORFLOW)' $(BIN)/python -m pip install --quiet --editable '.[scipion,test,docs,dist]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo build .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) demo build dist docs/generated .pytest_cache .mypy_cache .ruff_cache *.egg-info

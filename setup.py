@@ -31,6 +31,8 @@ ENGINE = [
 SCIPION = ["scipion-em>=3.11.1,<3.12", "scipion-pyworkflow>=3.11.7,<3.12"]
 # The MPI itself is the machine's (its mpirun, its network); for a machine without one: pip install mpich.
 MPI = ["mpi4py>=4,<5"]
+DOCS = ["sphinx>=8,<9"]
+DIST = ["build>=1.2,<2"]
 TEST = ["pytest>=8,<10", "scipion-em-relion>=5.0.2,<5.1", "ruff>=0.6,<0.18", "mypy>=1.11,<3", *MPI, "mpich>=4.2,<6"]
 
 setup(
@@ -55,7 +57,7 @@ setup(
         "gmmhet.engine.report": ["*.js", "*.css"],
     },
     install_requires=ENGINE + ([] if TENSORFLOW == "none" else [f"{TENSORFLOW}>=2.19,<2.22"]),
-    extras_require={"scipion": SCIPION, "mpi": MPI, "test": TEST},
+    extras_require={"scipion": SCIPION, "mpi": MPI, "test": TEST, "docs": DOCS, "dist": DIST},
     entry_points={
         "pyworkflow.plugin": ["gmmhet = gmmhet"],
         "console_scripts": ["gmmhet = gmmhet.engine.commands.main:main"],

@@ -165,9 +165,11 @@ def ruled(package: Path) -> set[str]:
 
 
 def sentences_outside_wording(package: Path) -> str:
-    """Number of sentences about results outside ``engine/wording``, as the scanner of the tests finds them."""
-    scanner = loaded(package / "tests" / "support" / "prose.py")
-    return "not available" if scanner is None else str(len(scanner.sentences_outside_wording(package)))
+    """Number of sentences about results outside ``engine/wording``, as the scanner of this tree's tests finds them."""
+    scanner = loaded(ROOT / "gmmhet" / "tests" / "support" / "prose.py")
+    if scanner is None or not (package / "engine").is_dir():
+        return "not available"
+    return str(len(scanner.sentences_outside_wording(engine=package / "engine")))
 
 
 def tests(package: Path) -> int:
