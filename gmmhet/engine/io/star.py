@@ -164,10 +164,15 @@ def _escaped(letter: re.Match[str]) -> str:
 
 
 def write_star(path: str | os.PathLike[str], tables: Iterable[StarTable]) -> None:
-    """Write tables as RELION reads them; the file appears only when whole."""
+    """Write tables as RELION reads them; the file appears only when whole.
+
+    A table of optics makes it a file of RELION 3.1, and only that: RELION converts particles of older layouts, which
+    have none, where no version is written.
+    """
+    whole = list(tables)
     with replacing(path) as temporary, open(temporary, "wb") as out:
-        out.write(b"\n# version 30001\n")
-        for table in tables:
+        out.write(b"\n# version 30001\n" if any(table.name == "optics" for table in whole) else b"\n")
+        for table in whole:
             out.write(f"\ndata_{table.name}\n\nloop_ \n".encode())
             out.writelines(f"_{c} #{i} \n".encode() for i, c in enumerate(table.columns, 1))
             lengths = {len(values) for values in table.columns.values()}

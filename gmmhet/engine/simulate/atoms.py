@@ -28,7 +28,7 @@ def with_atoms(molecule: Molecule) -> Molecule:
     rng = np.random.default_rng(_SEED)
     count = ATOMS.per_residue
     beads = np.repeat(np.arange(len(molecule)), count)
-    centers = molecule.centers[beads] + ATOMS.spread * rng.standard_normal((len(beads), 3))
+    centers = molecule.centers[beads] + ATOMS.spread * molecule.sigma * rng.standard_normal((len(beads), 3))
     return replace(molecule, centers=centers, weights=molecule.weights[beads] / count,
                    turned_by=molecule.turned_by[beads], scaled_by=molecule.scaled_by[beads])
 

@@ -53,8 +53,8 @@ class AtomicDetail:
 
     per_residue: int = setting(8, "atoms", "heavy atoms of a mean residue are 7.8",
                                origin="published: mean composition of proteins")
-    spread: float = setting(1.6, "Å", "deviation per axis of atoms about their residue's bead",
-                            origin="chosen: radius of gyration of a side chain, not measured")
+    spread: float = setting(0.64, "of the bead's width", "deviation per axis of atoms about their bead: 1.6 A of a "
+                            "residue", origin="chosen: size of a side chain, not measured")
     solvent_width: float = setting(2.0, "Å", "Gaussian width of the volume that an atom displaces",
                                    origin="chosen: blurs below the resolution of solvent contrast, not measured")
     solvent_share: float = setting(0.6, "of the atom", "mean potential of vitreous ice over that of protein",
