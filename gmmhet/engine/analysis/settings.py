@@ -74,13 +74,13 @@ class EmpiricalPrior:
 
     centers: int = setting(500, "", "of the mixture, drawn from the posteriors of so many particles", origin=_CHOSEN)
     learned_from: int = setting(10_000, "particles", "that the shares of the mixture are estimated from",
-                                origin="chosen for speed")
+                                origin="chosen for speed, not measured")
     widths: tuple[float, ...] = setting((0.05, 0.1, 0.2, 0.35, 0.6), "standard deviations of the particles",
                                         "of which held-out particles choose one", origin=_CHOSEN)
     passes: int = setting(200, "passes", "of expectation-maximisation, at most", origin=_CHOSEN)
     enough: float = setting(1e-4, "of the log-likelihood per particle", "a smaller rise ends the passes",
                              origin=_CHOSEN)
-    at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory")
+    at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory, not measured")
     least_variance: float = setting(1e-12, "", "of a posterior, so that it can be inverted", origin=_CHOSEN)
     least_information: float = setting(1e-6, "", "of an image about a coordinate, so that it is no less than none",
                                        origin=_CHOSEN)

@@ -38,7 +38,7 @@ class Paths:
 class Graph:
     """The graph of near particles."""
 
-    nodes: int = setting(1500, "particles", "of the graph", origin="chosen for speed")
+    nodes: int = setting(1500, "particles", "of the graph", origin="chosen for speed, not measured")
     neighbours: int = setting(12, "particles", "that a particle has edges to", origin=_CHOSEN)
     least_density: float = setting(1e-4, "of the highest density", "an edge through less costs no more", origin=_CHOSEN)
     detour: float = setting(30.0, "", "how many times more an edge costs where a path has been before", origin=_CHOSEN)
@@ -74,10 +74,12 @@ class Chart:
     margin: float = setting(0.12, "of the range of the particles", "around it", origin=_CHOSEN)
     least_margin: float = setting(0.5, "standard deviations", "around the particles", origin=_CHOSEN)
     cells_of_one: int = setting(240, "cells", "over one mode", origin=_CHOSEN)
-    cells_of_two: int = setting(64, "cells", "over each of two modes", origin="chosen for speed")
-    picture: int = setting(96, "voxels", "along an edge of maps that are only looked at", origin="chosen for speed")
+    cells_of_two: int = setting(64, "cells", "over each of two modes", origin="chosen for speed, not measured")
+    picture: int = setting(96, "voxels", "along an edge of maps that are only looked at",
+                           origin="chosen for speed, not measured")
     reach: float = setting(1.5, "standard deviations of a Gaussian", "that are seen around its centre", origin=_CHOSEN)
-    sample: int = setting(100, "particles", "that show how far the molecule reaches", origin="chosen for speed")
+    sample: int = setting(100, "particles", "that show how far the molecule reaches",
+                          origin="chosen for speed, not measured")
 
 
 POINTS = Points()

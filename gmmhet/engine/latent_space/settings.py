@@ -23,7 +23,7 @@ class MoviePoints:
                                "jump to another branch", origin=_CHOSEN)
     looked_at: int = setting(1000, "particles",
                              "of which the one where the density is highest is a typical conformation",
-                             origin="chosen for speed")
+                             origin="chosen for speed, not measured")
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,21 @@ class ParticleDensity:
     fewest_near: float = setting(3.0, "particles", "near a populated point, at least, but for many modes",
                                  origin=_CHOSEN)
     most: int = setting(10_000, "particles", "that the density is summed over, taken evenly from all",
-                        origin="chosen for speed")
-    leading: int = setting(3000, "particles", "that steps uphill are computed from", origin="chosen for speed")
+                        origin="chosen for speed, not measured")
+    leading: int = setting(3000, "particles", "that steps uphill are computed from",
+                           origin="chosen for speed, not measured")
     judged: int = setting(1000, "particles", "at which the density is compared with that of a point",
-                          origin="chosen for speed")
+                          origin="chosen for speed, not measured")
     tried: int = setting(500, "particles",
                          "left out of the density in turn, whose likelihood chooses the kernel's width",
-                         origin="chosen for speed")
+                         origin="chosen for speed, not measured")
     tried_against: int = setting(2000, "particles", "of the density that these are left out of",
-                                 origin="chosen for speed")
+                                 origin="chosen for speed, not measured")
     widths: tuple[float, ...] = setting((0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6), "standard deviations of the coordinates",
                                         "of the kernel, of which the likeliest is taken", origin=_CHOSEN)
     smallest_spread: float = setting(1e-3, "standard deviations", "of the coordinates that a width is a share of, "
                                      "where all particles are at one point", origin=_CHOSEN)
-    at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory")
+    at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory, not measured")
 
 
 MOVIE_POINTS = MoviePoints()
