@@ -65,6 +65,9 @@ def other_value(declared: Declared) -> Any:
         return next(c.value for c in declared.choices if c.value != declared.default)
     value = {bool: declared.default is not True, int: 7, float: 3.25, str: "text",
              Path: Path("a b.x")}[declared.kind]
+    check = declared.option.check
+    if isinstance(check, Range) and value > check.high:
+        value = declared.kind((max(check.low, check.above, 0) + 3 * check.high) / 4)
     return (value, value) if declared.many else value
 
 
