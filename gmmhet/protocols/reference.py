@@ -18,7 +18,7 @@ from pyworkflow.protocol.params import (
     Section,
 )
 
-from gmmhet.engine.commands.reference import list_table
+from gmmhet.engine.commands.reference import escaped, list_table
 from gmmhet.protocols import (
     ProtGmmHetAnalyze,
     ProtGmmHetExport,
@@ -69,30 +69,24 @@ def _section(kind: type[Protocol]) -> Iterator[str]:
 
 
 def _label(name: str, param: FormElement) -> str:
-    return f"{_escaped(param.label.get())}\n``{name}``"
+    return f"{escaped(param.label.get())}\n``{name}``"
 
 
 def _default(param: Param) -> str:
     if isinstance(param, EnumParam):
-        return _escaped(str(param.choices[int(param.default.get())]))
+        return escaped(str(param.choices[int(param.default.get())]))
     if isinstance(param, BooleanParam):
         return "yes" if str(param.default.get()) == "True" else "no"
     value = param.default.get()
-    return "" if value in (None, "") else _escaped(str(value))
+    return "" if value in (None, "") else escaped(str(value))
 
 
 def _help(param: FormElement) -> str:
-    return _escaped("\n".join(_lines(param.help.get() or "")))
+    return escaped("\n".join(_lines(param.help.get() or "")))
 
 
 def _lines(text: str) -> Iterable[str]:
     return (line.strip() for line in text.splitlines() if line.strip())
-
-
-def _escaped(text: str) -> str:
-    for character in "\\*`_|":
-        text = text.replace(character, f"\\{character}")
-    return text
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,8 +113,3 @@ def options_from(options: type[T], namespace: argparse.Namespace) -> T:
     """
     given: Mapping[str, object] = vars(namespace)
     return build(options, given)
-
-
-def command_line(parser: argparse.ArgumentParser, options: type[T], words: Sequence[str]) -> T:
-    """Parse words that :func:`gmmhet.engine.options.words` wrote."""
-    return options_from(options, parser.parse_args(words))

@@ -11,7 +11,7 @@ from gmmhet.engine.commands.command import Command, Process
 from gmmhet.engine.commands.table import COMMANDS, DESCRIPTION
 from gmmhet.engine.options import REQUIRED, Declared, options_of, options_with_parts, sentence
 
-__all__ = ["command_reference", "list_table"]
+__all__ = ["command_reference", "escaped", "list_table"]
 
 
 def command_reference() -> str:
@@ -87,19 +87,19 @@ def _name(declared: Declared, second: Declared | None) -> str:
 def _default(declared: Declared) -> str:
     if declared.default is REQUIRED:
         return "required"
-    return _escaped(declared.default_words) or "off" * (declared.kind is bool)
+    return escaped(declared.default_words) or "off" * (declared.kind is bool)
 
 
 def _meaning(declared: Declared) -> str:
-    text = _escaped(declared.option.help)
+    text = escaped(declared.option.help)
     lines = [sentence(text)]
     for choice in declared.choices:
-        lines.append(f"``{choice.value}``" + (f": {_escaped(choice.help)}." if choice.help else ""))
+        lines.append(f"``{choice.value}``" + (f": {escaped(choice.help)}." if choice.help else ""))
     lines += [f"``{flag}`` is ``{declared.flag} {value}``." for flag, value in declared.option.typed.shorthands]
     return "\n".join(lines)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Characters that mean something in reStructuredText."""
     for character in "\\*`_|":
         text = text.replace(character, f"\\{character}")

@@ -32,16 +32,14 @@ _BY = Choices([
 AT_POINTS = ("kernel", "motion")
 
 
-def sharpening_b(text: str) -> float:
-    """The B factor (square Angstrom) of --sharpen where it is a number; negative ones sharpen, as in RELION.
+def sharpening_b(text: str, flag: str = "B factor") -> float:
+    """A B factor in square Angstrom; negative ones sharpen, as in RELION.
 
+    Args:
+        flag: name of the text, in the message.
     Raises:
         InputError: not a negative number.
     """
-    return _b_factor("--sharpen", text)
-
-
-def _b_factor(flag: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -55,7 +53,7 @@ def _b_factor(flag: str, text: str) -> float:
 def _check_sharpen(flag: str, text: str) -> str:
     text = text.strip() or "none"
     if text not in ("none", "auto"):
-        _b_factor(flag, text)
+        sharpening_b(text, flag)
     return text
 
 

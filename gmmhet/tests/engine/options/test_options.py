@@ -42,6 +42,27 @@ VALUES = {"symmetry": "D7", "sharpen": "-80.5", "classes": (0, 3), "fraction": 0
 APART = {"points": {"by": "kernel"}, "local_pose": {"focus": Path("focus.mrc")}, "mode": {"low": 0.5},
          "low": {"mode": 2}, "high": {"mode": 2}}
 
+#: flags of version 0.3: scripts use them
+FLAGS = {
+    "simulate": "angle-error box particles pixel-size preset seed shift-error snr",
+    "import": "no-images passthrough root",
+    "check": "json passthrough plot root seed",
+    "fit": "box mask n-gaussians pixel-size resolution seed symmetry",
+    "analyze": "focus follow local-pose method model modes motion no-local-pose no-motion no-occupancy occupancy "
+               "poses refine-poses resolution root scratch seed smoothness symmetry",
+    "reconstruct": "by latents mask mode n points root seed sharpen symmetry",
+    "map": "at cif movie points rest",
+    "path": "closed from mode n no-closed rest through to trace",
+    "movie": "level rate",
+    "export": "class confidence expanded from half ids keep mode particles passthrough refined-poses root to "
+              "unexpand with-coordinates",
+    "report": "",
+    "run": "by check focus follow local-pose mask method mode modes motion n n-gaussians no-check no-local-pose "
+           "no-motion no-occupancy occupancy per-subunit poses refine-poses resolution root scratch seed sharpen "
+           "smoothness symmetry",
+}
+OF_EVERY_COMMAND = "error-file gpu resume threads output"
+
 
 def parser_of(options: type[OptionsClass]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
@@ -65,6 +86,9 @@ def other_value(declared: Declared) -> Any:
         return next(c.value for c in declared.choices if c.value != declared.default)
     value = {bool: declared.default is not True, int: 7, float: 3.25, str: "text",
              Path: Path("a b.x")}[declared.kind]
+    check = declared.option.check
+    if isinstance(check, Range) and value > check.high:
+        value = declared.kind((max(check.low, check.above, 0) + 3 * check.high) / 4)
     return (value, value) if declared.many else value
 
 
@@ -99,6 +123,17 @@ class TestCommandLine(unittest.TestCase):
                       for w in ([f"{d.name}.x"] if d.option.typed.positional else [d.flag, f"{d.name}.x"])]
             self.assertEqual(typed(options, needed), plain, options)
             self.assertEqual(typed(options, line), plain, options)
+
+    def test_the_flags_of_earlier_versions_are_there(self) -> None:
+        for name, flags in FLAGS.items():
+            there = {flag for options in (COMMANDS[name], Process) for action in parser_of(options)._actions
+                     for flag in action.option_strings}
+            expected = {f"--{flag}" for flag in f"{flags} {OF_EVERY_COMMAND}".split()}
+            if name != "check":  # which writes to standard output
+                expected |= {"-o"}
+            else:
+                expected -= {"--output"}
+            self.assertEqual(expected - there, set(), name)
 
     def test_nothing_else_is_there(self) -> None:
         for options in CLASSES:

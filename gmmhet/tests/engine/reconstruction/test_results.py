@@ -7,8 +7,9 @@ from unittest import mock
 
 import numpy as np
 
+from gmmhet.engine.commands.arguments import add_options
 from gmmhet.engine.commands.main import main
-from gmmhet.engine.commands.stages import add_reconstruct
+from gmmhet.engine.commands.stages import ReconstructCommand
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.landscape import map_points, movie_of
 from gmmhet.engine.reconstruction import half_equations, series, spreading, stage
@@ -170,9 +171,9 @@ class TestCommandLine(Workspace):
 
     def test_every_option_has_help(self):
         parser = argparse.ArgumentParser()
-        add_reconstruct(parser)
+        add_options(parser, ReconstructCommand)
         self.assertEqual([a.dest for a in parser._actions if not a.help], [])
-        self.assertIn("number of maps (default 5)", parser.format_help())
+        self.assertIn("number of maps (default: 5)", parser.format_help())
 
 
 if __name__ == "__main__":
