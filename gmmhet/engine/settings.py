@@ -9,7 +9,7 @@ A folder of the engine declares its own in its ``settings.py``, as frozen classe
         deviations: float = setting(4.0, "standard errors", "one false mode in 30,000 tries of a normal gain",
                                     origin="formula")
 
-The page docs/settings.rst is generated from them.
+docs/generate.py makes a page of the documentation from them.
 """
 
 from dataclasses import field, fields
