@@ -1,18 +1,21 @@
 """How close coordinates and poses are to the truth."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 from sklearn.isotonic import IsotonicRegression
 from sklearn.mixture import GaussianMixture
 
 from gmmhet.engine.conventions import euler_to_matrix
 
 __all__ = [
-    "canonical_correlations", "coverage", "multiple_correlation", "neighbour_read_out", "peak_angle", "pose_errors",
-    "rank_correlation", "share_in_right_half", "turn_read_out",
+    "RefinementErrors", "area_under_curve", "canonical_correlations", "coverage", "held_out_correlation",
+    "multiple_correlation", "neighbour_read_out", "peak_angle", "pose_errors", "rank_correlation", "refinement_errors",
+    "share_in_right_half", "turn_read_out",
 ]
 
 Array = NDArray[np.float64]
@@ -127,3 +130,52 @@ def pose_errors(true_angles: Array, given_angles: Array, true_origins: Array, gi
     return {"in_plane_degrees": float(np.sqrt(np.mean(vectors[:, 2] ** 2))),
             "out_of_plane_degrees": float(np.sqrt(np.mean(vectors[:, :2] ** 2))),
             "shift_angstrom": float(np.sqrt(np.mean((given_origins - true_origins) ** 2)))}
+
+
+@dataclass(frozen=True)
+class RefinementErrors:
+    """Errors of refined poses after the best common turn and shift of the model: a refinement fixes neither."""
+
+    median_degrees: float
+    beyond_10_degrees: float
+    median_angstrom: float
+
+
+def refinement_errors(true_angles: Array, given_angles: Array, true_origins: Array, given_origins: Array,
+                      ) -> RefinementErrors:
+    """Of n particles: angles [n, 3], origins [n, 2].
+
+    The common turn is the mean of A_given^T A_true over the particles nearest to each other in it, found from the
+    median of many; the common shift t is that of least squares, o_given - o_true = (A t)_xy.
+    """
+    true, given = euler_to_matrix(true_angles), euler_to_matrix(given_angles)
+    between = Rotation.from_matrix(np.swapaxes(given, 1, 2) @ true)
+    candidates = between[:: max(1, len(between) // 200)]
+    distances = [float(np.median((c.inv() * between).magnitude())) for c in candidates]
+    turn = candidates[int(np.argmin(distances))]
+    for _ in range(3):
+        near = (turn.inv() * between).magnitude() < np.deg2rad(15)
+        turn = between[near].mean() if near.any() else turn
+    errors = np.rad2deg((turn.inv() * between).magnitude())
+    difference, right = given_origins - true_origins, errors < 15
+    rows = true[right][:, :2].reshape(-1, 3)
+    shift = np.linalg.lstsq(rows, difference[right].ravel(), rcond=None)[0] if right.any() else np.zeros(3)
+    left = np.linalg.norm(difference - true[:, :2] @ shift, axis=1)
+    return RefinementErrors(float(np.median(errors)), float((errors > 10).mean()), float(np.median(left)))
+
+
+def held_out_correlation(latents: Array, truth: Array, seed: int = 0) -> float:
+    """Correlation of a true coordinate [n] with its linear estimate from latents [n, K], fitted to the other half."""
+    order = np.random.default_rng(seed).permutation(len(latents))
+    terms = np.column_stack([latents, np.ones(len(latents))])
+    estimate = np.empty(len(latents))
+    for some, others in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+        estimate[some] = terms[some] @ np.linalg.lstsq(terms[others], truth[others], rcond=None)[0]
+    return float(np.corrcoef(estimate, truth)[0, 1])
+
+
+def area_under_curve(values: Array, positive: NDArray[np.bool_]) -> float:
+    """Share of pairs (one positive, one not) of which the positive has the larger value; ties count half."""
+    ranks = rankdata(values)
+    count = int(positive.sum())
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(values) - count)))

@@ -32,12 +32,12 @@ class Cost:
 
 
 def run(command: Sequence[str], log: Path, *, cores: int | None = None, environment: Mapping[str, str] | None = None,
-        watched: Path | None = None) -> Cost:
+        watched: Path | None = None, folder: Path | None = None) -> Cost:
     """Run a program to its end.
 
     Args:
         log: what it says is added to this file. cores: it is bound to so many, with as many threads; None: all.
-        watched: folder whose size is looked at while it runs.
+        watched: folder whose size is looked at while it runs. folder: it is run in; None: this one.
     Raises:
         SystemExit: it failed.
     """
@@ -48,7 +48,7 @@ def run(command: Sequence[str], log: Path, *, cores: int | None = None, environm
     with log.open("ab") as out:
         out.write(f"$ {' '.join(command)}\n".encode())
         out.flush()
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=settings,
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=settings, cwd=folder,
                                    preexec_fn=lambda: os.sched_setaffinity(0, own))
         done = 0
         try:

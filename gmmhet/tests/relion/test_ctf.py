@@ -64,7 +64,7 @@ class TestCtf(unittest.TestCase):
 
 
 class TestBeamTilt(unittest.TestCase):
-    """relion_project leaves beam tilt out; relion_reconstruct takes it back, so images with ours must come out sharp."""
+    """relion_project leaves beam tilt out; relion_reconstruct corrects it: images with our tilt must give the map."""
 
     def test_reconstruction_of_tilted_images_is_right_with_our_sign_and_wrong_with_the_other(self):
         need_relion("relion_reconstruct")
