@@ -30,7 +30,14 @@ PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hi
 
 def result_options(config: Any) -> dict[str, Any]:
     """The options of a config that its results depend on, as JSON."""
-    return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k not in _NOT_OF_THE_RESULT}
+    return {k: _as_json(v) for k, v in asdict(config).items() if k not in _NOT_OF_THE_RESULT}
+
+
+def _as_json(value: Any) -> Any:
+    """Paths as text, tuples as lists."""
+    if isinstance(value, tuple):
+        return [_as_json(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def check_symmetry(symmetry: str) -> str:
@@ -112,13 +119,17 @@ class SimulateConfig:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """gmmhet fit. n_gaussians None: chosen from volume and resolution. resolution None: what the map holds."""
+    """gmmhet fit. n_gaussians None: chosen from volume and resolution. resolution None: what the map holds.
+
+    half_maps None: those beside the map, where there are some.
+    """
 
     n_gaussians: int | None = None
     resolution: float | None = None
     mask: Path | None = None
     symmetry: str = "C1"
     seed: int = 0
+    half_maps: tuple[Path, Path] | None = None
 
     def __post_init__(self) -> None:
         _seed(self.seed)

@@ -15,7 +15,7 @@ from gmmhet.engine.analysis.focus import read_focus
 from gmmhet.engine.check import require_sane_poses
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting import fit_density
+from gmmhet.engine.fitting import find_half_maps, fit_density, is_atomic
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import output_folder, read_particles, replacing
 
@@ -56,7 +56,7 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
     folder = output_folder(output)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
                   "root": root and str(root),
-                  "fit": result_options(fit_config) | _file("mask", fit_config.mask),
+                  "fit": result_options(fit_config) | _file("mask", fit_config.mask) | _half_maps(map_path, fit_config),
                   "analyze": result_options(analyze_config) | _file("focus", analyze_config.focus),
                   "reconstruct": result_options(reconstruct_config)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)], resume)
@@ -132,7 +132,7 @@ class _Job:
 def _fit(consensus: Consensus, config: FitConfig, source: Path, output: Path, resumed: bool) -> None:
     """A fit takes seconds: whether it may go on from what is there does not matter."""
     fit_density(consensus.density, config, output, source=source, mask=consensus.mask, finest=consensus.finest,
-                notes=consensus.notes)
+                halves=consensus.halves, notes=consensus.notes)
 
 
 def _analyze(particles: Path, folder: Path, config: AnalyzeConfig, root: Path | None) -> None:
@@ -172,6 +172,12 @@ def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str
 def _file(name: str, path: Path | None) -> dict[str, Any]:
     """Entry for a file that an option names: with another content it is another option."""
     return {} if path is None else {f"{name}_file": _identity(path)}
+
+
+def _half_maps(source: Path, config: FitConfig) -> dict[str, Any]:
+    """Entry for the half maps that the fit uses, given or found beside the map."""
+    names = config.half_maps or (None if is_atomic(source) else find_half_maps(source))
+    return {} if names is None else {"half_maps_files": [_identity(name) for name in names]}
 
 
 def _identity(path: Path) -> dict[str, Any]:

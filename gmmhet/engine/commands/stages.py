@@ -15,6 +15,9 @@ def _add_fit_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--resolution", type=float)
     sub.add_argument("--mask", type=Path)
     sub.add_argument("--symmetry", default="C1")
+    sub.add_argument("--half-maps", type=Path, nargs=2, metavar=("A", "B"),
+                     help="half maps of the map, which tell where its signal ends (default: those beside it, by the "
+                     "names that RELION, cryoSPARC and gmmhet give)")
 
 
 def add_fit(sub: argparse.ArgumentParser) -> None:
@@ -29,7 +32,8 @@ def add_fit(sub: argparse.ArgumentParser) -> None:
 
 def _fit_config(options: argparse.Namespace) -> FitConfig:
     number = count_or_auto(options.n_gaussians, "--n-gaussians")
-    return FitConfig(number, options.resolution, options.mask, options.symmetry, options.seed)
+    halves = None if options.half_maps is None else (options.half_maps[0], options.half_maps[1])
+    return FitConfig(number, options.resolution, options.mask, options.symmetry, options.seed, halves)
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -46,7 +50,7 @@ def _fit(options: argparse.Namespace) -> None:
         raise InputError(f"--box is {options.box}, --pixel-size is {options.pixel_size}; expected both, positive")
     consensus = consensus_for(options.map, options.box, options.pixel_size, config)
     fit_density(consensus.density, config, options.output, source=options.map, mask=consensus.mask,
-                finest=consensus.finest, notes=consensus.notes)
+                finest=consensus.finest, halves=consensus.halves, notes=consensus.notes)
 
 
 def _add_analyze_options(sub: argparse.ArgumentParser) -> None:
