@@ -15,7 +15,7 @@ from gmmhet.engine.analysis.focus import read_focus
 from gmmhet.engine.check import require_sane_poses
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting import fit_density
+from gmmhet.engine.fitting import find_half_maps, fit_density, is_atomic
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import output_folder, read_particles, replacing
 from gmmhet.engine.wording.run import few_particles, mode_not_significant, no_motion, significant_modes
@@ -78,7 +78,8 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     folder = output_folder(output)
     parameters: dict[str, object] = {
         "particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
-        "root": root and str(root), "fit": result_options(options.fit) | _file("mask", options.fit.mask),
+        "root": root and str(root), "fit": result_options(options.fit) | _file("mask", options.fit.mask)
+        | _half_maps(map_path, options.fit),
         "analyze": result_options(options.analyze) | _file("focus", options.analyze.focus),
         "reconstruct": result_options(options.reconstruct)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)],
@@ -156,7 +157,7 @@ class _Job:
 def _fit(consensus: Consensus, config: FitConfig, source: Path, output: Path, resumed: bool) -> None:
     """A fit takes seconds: whether it may go on from what is there does not matter."""
     fit_density(consensus.density, config, output, source=source, mask=consensus.mask, finest=consensus.finest,
-                notes=consensus.notes)
+                halves=consensus.halves, notes=consensus.notes)
 
 
 def _analyze(particles: Path, folder: Path, config: AnalyzeConfig, root: Path | None) -> None:
@@ -195,6 +196,12 @@ def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str
 def _file(name: str, path: Path | None) -> dict[str, object]:
     """Entry for a file that an option names: with another content it is another option."""
     return {} if path is None else {f"{name}_file": _identity(path)}
+
+
+def _half_maps(source: Path, config: FitConfig) -> dict[str, object]:
+    """Entry for the half maps that the fit uses, given or found beside the map."""
+    names = config.half_maps or (() if is_atomic(source) else find_half_maps(source) or ())
+    return {"half_maps_files": [_identity(name) for name in names]} if names else {}
 
 
 def _identity(path: Path) -> dict[str, object]:

@@ -38,7 +38,7 @@ class FitCommand(Command, Quick):
             raise InputError(f"--box is {self.box}, --pixel-size is {self.pixel_size}; expected both, positive")
         consensus = consensus_for(self.map, self.box, self.pixel_size, self.config)
         fit_density(consensus.density, self.config, self.output, source=self.map, mask=consensus.mask,
-                    finest=consensus.finest, notes=consensus.notes)
+                    finest=consensus.finest, halves=consensus.halves, notes=consensus.notes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gmmhet.engine.config.shared import Seeded
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import COUNT_OR_AUTO, POSITIVE, Content, OnForm, Typed, check_options, option, point_group
 
 __all__ = ["FitConfig"]
@@ -25,5 +26,12 @@ class FitConfig(Seeded):
     symmetry: str = option("C1", "point group of the map: Cn, Dn, T, O or I, oriented as in RELION", check=point_group,
                            form=OnForm("Symmetry"))
 
+    half_maps: tuple[Path, ...] = option(
+        (), "the two half maps of the map, from which the end of its signal is measured",
+        otherwise="those beside the map, by the names that RELION, cryoSPARC and gmmhet give",
+        typed=Typed(metavar="HALF"))
+
     def __post_init__(self) -> None:
         check_options(self)
+        if len(self.half_maps) not in (0, 2):
+            raise InputError(f"--half-maps names {len(self.half_maps)} files; expected two")

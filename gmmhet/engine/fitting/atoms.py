@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.fitting.settings import MAP_FRAME
 from gmmhet.engine.io.mrc import DensityMap
 
 __all__ = ["Atoms", "atomic_density", "is_atomic", "read_atoms"]
 
 _SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".cif.gz")
-_BLUR = 0.225  # sigma / resolution
-_LARGEST_BOX = 512
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,10 @@ def atomic_density(atoms: Atoms, resolution: float, *, box: int | None = None, p
     pixel = resolution / 3 if pixel_size is None else pixel_size
     reach = float(np.abs(atoms.positions).max()) + 2 * resolution
     box = 2 * math.ceil(reach / pixel) if box is None else box
-    if box > _LARGEST_BOX:
+    if box > MAP_FRAME.largest_box:
         raise InputError(f"atoms lie so far from the origin that a box of {box} pixels of {pixel:.2f} A is needed; "
-                         f"expected at most {_LARGEST_BOX}: move the molecule to the origin")
-    sigma = _BLUR * resolution
+                         f"expected at most {MAP_FRAME.largest_box}: move the molecule to the origin")
+    sigma = MAP_FRAME.atom_blur * resolution
     axis = (np.arange(box) - box // 2) * pixel
     data = np.zeros((box, box, box), np.float32)
     half = math.ceil(4 * sigma / pixel)

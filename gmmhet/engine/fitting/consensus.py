@@ -12,17 +12,17 @@ from gmmhet.engine.config import FitConfig
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.atoms import Atoms, atomic_density, is_atomic, read_atoms
-from gmmhet.engine.fitting.choices import PIXELS_PER_RESOLUTION
+from gmmhet.engine.fitting.halves import half_maps_of
+from gmmhet.engine.fitting.settings import CHOICES, MAP_FRAME
 from gmmhet.engine.fitting.stage import read_fit_mask
 from gmmhet.engine.io.mrc import DensityMap, read_map
 from gmmhet.engine.molecule.maps import field_of_view, resample_map
+from gmmhet.engine.molecule.signal import HalfMaps
 
 __all__ = ["Consensus", "consensus_for"]
 
 _LOG = logging.getLogger("gmmhet")
 
-_FINEST = 16.0  # Angstrom; noisy single images say little more about a motion at 12 A, for four times the work
-_SAME_FIELD = 0.03  # relative; boxes that were rounded to even or to factors of two and three differ by less
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,14 @@ class Consensus:
     Attributes:
         density: on the particles' grid. mask: [box] * 3 on it, when the user gave one.
         finest: Angstrom; an automatic resolution is no finer: 16 A, or what the source and the particles hold.
-        notes: how it was made.
+        notes: how it was made. halves: half maps on the particles' grid, where there are some.
     """
 
     density: DensityMap
     mask: NDArray[np.float32] | None
     finest: float
     notes: dict[str, Any]
+    halves: HalfMaps | None = None
 
 
 def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:
@@ -56,7 +57,7 @@ def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) 
         return _from_atoms(source, box, pixel_size, config)
     density = read_map(source)
     ours, theirs = field_of_view(density), box * pixel_size
-    if abs(ours / theirs - 1) > _SAME_FIELD:
+    if abs(ours / theirs - 1) > MAP_FRAME.same_field:
         raise InputError(f"{source}: map with a field of view of {ours:.4g} A ({density.box} voxels of "
                          f"{density.pixel_size:.4g} A), particles of {theirs:.4g} A ({box} pixels of "
                          f"{pixel_size:.4g} A); expected the same field of view")
@@ -66,6 +67,7 @@ def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) 
         raise InputError(f"--resolution is {config.resolution:g} A; expected at least {2 * coarsest:.4g} A, twice the "
                          f"pixel size of {whose}")
     mask = read_fit_mask(config.mask, density) if config.mask is not None else None
+    halves = half_maps_of(source, density, config.half_maps)
     notes: dict[str, Any] = {"source_kind": "map"}
     if density.box == box and abs(density.pixel_size / pixel_size - 1) < 5e-3:
         density = DensityMap(density.data, pixel_size)  # headers round
@@ -76,7 +78,9 @@ def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) 
         if mask is not None:
             mask = resample_map(DensityMap(mask, density.pixel_size), box, pixel_size).data
         density = resample_map(density, box, pixel_size)
-    return Consensus(density, mask, max(_FINEST, PIXELS_PER_RESOLUTION * coarsest), notes)
+        halves = halves and HalfMaps(*(resample_map(half, box, pixel_size) for half in (halves.first, halves.second)))
+    return Consensus(density, mask, max(CHOICES.finest_with_particles, CHOICES.pixels_per_resolution * coarsest), notes,
+                     halves)
 
 
 def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:
@@ -90,7 +94,7 @@ def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) ->
                          f"particles' box of {2 * half:.4g} A neither around the origin nor from its corner; expected "
                          "a model in the frame of the map that the poses belong to")
     frame = min(fitting, key=lambda name: fitting[name])
-    finest = max(_FINEST, PIXELS_PER_RESOLUTION * pixel_size)
+    finest = max(CHOICES.finest_with_particles, CHOICES.pixels_per_resolution * pixel_size)
     blur = finest if config.resolution is None else config.resolution
     _LOG.info("%s: %d atoms as a map at %.3g A; the centre of the particles is taken to be at %s", source,
               len(atoms.electrons), blur, "its origin" if frame == "its own" else f"({corner:.4g}) * 3 A")

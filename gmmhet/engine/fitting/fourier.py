@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-__all__ = ["FourierTarget", "axis_factors", "fourier_target", "gaussian_coefficients"]
+from gmmhet.engine.fitting.settings import FIT
+from gmmhet.engine.fitting.spectrum import Spectrum
 
-_POWER_FLOOR = 1e-7  # of the strongest shell: below that a shell is empty, and single precision ends
+__all__ = ["FourierTarget", "axis_factors", "fourier_target", "gaussian_coefficients"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def axis_factors(frequency: NDArray[np.float64], position: NDArray[np.float64]) 
     return np.concatenate([np.cos(phase), np.sin(phase)])
 
 
-def fourier_target(data: NDArray[Any], pixel_size: float, resolution: float) -> FourierTarget:
+def fourier_target(data: NDArray[Any], pixel_size: float, resolution: float, spectrum: Spectrum | None = None,
+                   ) -> FourierTarget:
     """Coefficients of a piece of a map, its middle voxel n // 2 at the origin, whitened.
 
     A coefficient at radius k gets the weight 1 / (mean power of its shell x k^2): every shell counts the same, though
@@ -51,7 +53,8 @@ def fourier_target(data: NDArray[Any], pixel_size: float, resolution: float) -> 
     if they had that power, so empty ones do not dominate.
 
     Args:
-        data: [nz, ny, nx]. pixel_size, resolution: Angstrom.
+        data: [nz, ny, nx]. pixel_size, resolution: Angstrom. spectrum: that the data were divided by, if they were;
+            coefficients are those of the map itself.
     """
     lengths = [n * pixel_size for n in data.shape]
     frequencies = [np.arange(min(int(length / resolution), (n - 1) // 2) + 1) / length
@@ -63,6 +66,8 @@ def fourier_target(data: NDArray[Any], pixel_size: float, resolution: float) -> 
     pairs = [np.tile(np.where(k == 0, 1.0, 2.0), 2) for k in frequencies]
     squares = [np.tile(k**2, 2) for k in frequencies]
     radius = np.sqrt(squares[0][:, None, None] + squares[1][:, None] + squares[2])
+    if spectrum is not None:
+        coefficients = (coefficients * spectrum.at(radius)).astype(np.float32)
     counts = pairs[0][:, None, None] * pairs[1][:, None] * pairs[2] * (radius <= 1 / resolution + 1e-9)
     weights = _whitening(coefficients, counts, radius, max(lengths))
     weights /= np.sum(weights * coefficients.astype(np.float64) ** 2)
@@ -77,7 +82,7 @@ def _whitening(coefficients: NDArray[np.float32], counts: NDArray[np.float64], r
     power = np.bincount(shell.ravel(), (counts * coefficients.astype(np.float64) ** 2).ravel())
     number = np.bincount(shell.ravel(), counts.ravel())
     mean = power / np.maximum(number, 1)
-    mean = np.maximum(mean, _POWER_FLOOR * mean.max())
+    mean = np.maximum(mean, FIT.power_floor * mean.max())
     return np.asarray(counts / (mean[shell] * np.maximum(radius, 1 / length) ** 2))
 
 

@@ -10,33 +10,48 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.choices import FINEST, choose_number, choose_resolution, resolution_of_number
+from gmmhet.engine.fitting.choices import choose_number, choose_resolution, resolution_of_number
 from gmmhet.engine.fitting.fourier import fourier_target
 from gmmhet.engine.fitting.optimise import Gaussians, refine
 from gmmhet.engine.fitting.seeding import seed_points
+from gmmhet.engine.fitting.settings import CHOICES, FIT, QUALITY
+from gmmhet.engine.fitting.spectrum import Spectrum
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.molecule.gaussians import GaussianModel
-from gmmhet.engine.molecule.maps import (
-    coarser_map,
-    dense_region,
-    field_of_view,
-    low_pass,
-    molecular_volume,
-    soft_edge,
-    solvent_level,
-)
+from gmmhet.engine.molecule.map_content import MapContent, find_molecule
+from gmmhet.engine.molecule.maps import coarser_map, field_of_view, low_pass
+from gmmhet.engine.molecule.signal import HalfMaps, signal_of_map
 from gmmhet.engine.molecule.symmetry import asymmetric_unit, compact_direction, rotation_matrices
 
-__all__ = ["fit_map"]
+__all__ = ["MapToFit", "fit_map", "fit_molecule"]
 
 _LOG = logging.getLogger("gmmhet")
 
-_WORKING_PIXELS = 3.0  # per resolution element: finer sampling adds nothing to what is fitted
-_SEED_VOXELS = 8  # of the dense region for a Gaussian, at least
-_SIGMA_RANGE = (0.22, 0.6)  # of the resolution: narrower, they alias; wider, they span what moves apart
-_OVERVIEW = 12.0  # Angstrom; blur at which a molecule's volume is measured when no resolution is asked for
-_ITERATIONS = 200
-_POOR = 0.2  # unexplained share of whitened power: to be said
+
+@dataclass(frozen=True)
+class MapToFit:
+    """A map and what is known about it.
+
+    Attributes:
+        density: the map. name: of it, for messages. mask: [box] * 3, 0 to 1, see :func:`find_molecule`; or None.
+        halves: its half maps, or None. finest: Angstrom; an automatic resolution is no finer.
+    """
+
+    density: DensityMap
+    name: str = "map"
+    mask: NDArray[np.float32] | None = None
+    halves: HalfMaps | None = None
+    finest: float = CHOICES.finest
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Resolution (Angstrom), number of Gaussians of the whole, and where the molecule is at that resolution."""
+
+    resolution: float
+    number: int
+    signal: float
+    content: MapContent
 
 
 @dataclass(frozen=True)
@@ -45,97 +60,129 @@ class _Piece:
 
     Attributes:
         density: low-passed, solvent at zero, on the working grid; inside: where the molecule is.
-        target: what is fitted, cut to the molecule and its soft surroundings.
+        target: what is fitted, divided by its spectrum, cut to the molecule and its soft surroundings.
+        spectrum: that it was divided by.
         middle: [3] xyz, Angstrom: the target's middle voxel n // 2 in the frame of the map's origin.
     """
 
     density: DensityMap
     inside: NDArray[np.bool_]
     target: NDArray[np.float32]
+    spectrum: Spectrum
     middle: NDArray[np.float64]
 
 
 def fit_map(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | None = None, name: str = "map",
-            finest: float = FINEST) -> GaussianModel:
-    """Fit Gaussians to a map.
+            finest: float = CHOICES.finest) -> GaussianModel:
+    """Fit Gaussians to a map; arguments as in :class:`MapToFit`, errors as of :func:`fit_molecule`."""
+    return fit_molecule(MapToFit(density, name, mask, None, finest), config)[0]
 
-    Args:
-        mask: [box, box, box] 0..1; the molecule is where it exceeds one half. Default: found by density.
-        name: of the map, for messages. finest: Angstrom; an automatic resolution is no finer.
+
+def fit_molecule(given: MapToFit, config: FitConfig) -> tuple[GaussianModel, MapContent]:
+    """Fit Gaussians to the molecule of a map.
+
     Returns:
-        The model; of one asymmetric unit when config.symmetry is not C1.
+        The model, of one asymmetric unit when config.symmetry is not C1; and the molecule as it was found.
     Raises:
         InputError: no density above the surroundings, or a resolution beyond Nyquist.
     """
-    resolution, number = _scale(density, config, mask, name, finest)
-    piece = _piece(density, resolution, mask, name)
+    scale = _scale(given, config)
+    resolution = scale.resolution
+    piece = _piece(given.density, resolution, scale.content)
     rotations = rotation_matrices(config.symmetry)
-    start = _seeds(piece, max(1, round(number / len(rotations))), config)
-    target = fourier_target(piece.target, piece.density.pixel_size, resolution)
-    low, high = (share * resolution for share in _SIGMA_RANGE)
-    found, unexplained = refine(start, target, resolution=resolution, sigma_range=(low, high), rotations=rotations,
-                                offset=piece.middle, iterations=_ITERATIONS)
-    if unexplained > _POOR:
+    start = _seeds(piece, max(1, round(scale.number / len(rotations))), config)
+    pixel = piece.density.pixel_size
+    limit = 1 / (1 / resolution + FIT.shells_beyond / (max(piece.target.shape) * pixel))
+    target = fourier_target(piece.target, pixel, limit, piece.spectrum)
+    found, unexplained = refine(start, target, resolution=resolution,
+                                sigma_range=(FIT.narrowest * resolution, FIT.widest * resolution),
+                                rotations=rotations, offset=piece.middle)
+    if unexplained > QUALITY.unexplained:
         _LOG.warning("%s: the Gaussians leave %.0f%% of its (whitened) power unexplained; expected below %.0f%%: too "
-                     "few of them, a map of noise, or not of symmetry %s in RELION's setting", name, 100 * unexplained,
-                     100 * _POOR, config.symmetry)
-    about = {"unexplained_whitened_power": unexplained, "n_gaussians_whole": len(found.weights) * len(rotations)}
-    return GaussianModel(found.centers, found.weights * piece.density.pixel_size**3, found.sigmas, density.box,
-                         density.pixel_size, resolution, config.symmetry, about)
+                     "few of them, a map of noise, or not of symmetry %s in RELION's setting", given.name,
+                     100 * unexplained, 100 * QUALITY.unexplained, config.symmetry)
+    about = {"unexplained_whitened_power": unexplained, "n_gaussians_whole": len(found.weights) * len(rotations),
+             "signal_resolution": scale.signal, "molecule_volume": scale.content.volume,
+             "density_volume": scale.content.extent, "solvent_level": scale.content.level}
+    model = GaussianModel(found.centers, found.weights * pixel**3, found.sigmas, given.density.box,
+                          given.density.pixel_size, resolution, config.symmetry, about)
+    return model, scale.content
 
 
-def _scale(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | None, name: str,
-           finest: float) -> tuple[float, int]:
+def _scale(given: MapToFit, config: FitConfig) -> _Scale:
     """Resolution and number of Gaussians of the whole molecule, as asked for or chosen."""
-    asked = config.resolution
-    if asked is not None and asked < 2 * density.pixel_size * (1 - 1e-6):
-        raise InputError(f"--resolution is {asked:g} A; expected at least {2 * density.pixel_size:.4g} A, twice the "
-                         f"pixel size of {name}")
-    coarsest = field_of_view(density) / 4
+    asked, pixel, coarsest = config.resolution, given.density.pixel_size, _coarsest(given, config)
+    signal = _signal(given)
+    content = _found(given, max(asked or max(CHOICES.finest, min(signal, coarsest)), CHOICES.pixels_per_blur * pixel))
+    _LOG.info("%s: a molecule of %.3g A^3 in solvent of density %.3g; signal to %.3g A (%s)", given.name,
+              content.volume, content.level, signal, "half maps" if given.halves is not None else "the map alone")
+    resolution = asked or min(coarsest, choose_resolution(signal, pixel, content.extent, given.finest))
+    number = config.n_gaussians
+    if number is None:
+        number = choose_number(content.extent, resolution)
+        _LOG.info("%d Gaussians: one per (%g x %.3g A)^3 of the %.3g A^3 that its density fills, rims included",
+                  number, CHOICES.spacing, resolution, content.extent)
+    elif asked is None and resolution_of_number(number, content.extent) > resolution:
+        resolution = min(float(f"{resolution_of_number(number, content.extent):.3g}"), coarsest)
+        _LOG.info("resolution %.3g A instead: what %d Gaussians can carry", resolution, number)
+    if resolution > 1.01 * content.blur:
+        content = _found(given, resolution)
+    return _Scale(resolution, number, signal, content)
+
+
+def _coarsest(given: MapToFit, config: FitConfig) -> float:
+    """The coarsest resolution that makes sense (Angstrom).
+
+    Raises:
+        InputError: the resolution that was asked for is coarser, or finer than the map.
+    """
+    asked, finest = config.resolution, 2 * given.density.pixel_size
+    coarsest = field_of_view(given.density) / CHOICES.fields_of_view
+    if asked is not None and asked < finest * (1 - 1e-6):
+        raise InputError(f"--resolution is {asked:g} A; expected at least {finest:.4g} A, twice the pixel size of "
+                         f"{given.name}")
     if asked is not None and asked > coarsest:
         raise InputError(f"--resolution is {asked:g} A; expected at most {coarsest:.4g} A, a quarter of the field of "
-                         f"view of {name}")
-    piece = _piece(density, max(asked or _OVERVIEW, 2.5 * density.pixel_size), mask, name)
-    volume = molecular_volume(piece.density, piece.inside)
-    resolution = asked or min(coarsest, choose_resolution(
-        coarser_map(density, finest / _WORKING_PIXELS), density.pixel_size, volume, finest))
-    if config.n_gaussians is None:
-        number = choose_number(volume, resolution)
-        _LOG.info("%d Gaussians: one per (0.7 x %.3g A)^3 of a molecule of %.3g A^3", number, resolution, volume)
-        return resolution, number
-    carried = resolution_of_number(config.n_gaussians, volume)
-    if asked is None and carried > resolution:
-        resolution = min(float(f"{carried:.3g}"), coarsest)
-        _LOG.info("resolution %.3g A instead: what %d Gaussians can carry", resolution, config.n_gaussians)
-    return resolution, config.n_gaussians
+                         f"view of {given.name}")
+    return coarsest
 
 
-def _piece(density: DensityMap, resolution: float, mask: NDArray[np.float32] | None, name: str) -> _Piece:
-    """Find the molecule on a grid no finer than the resolution needs, and cut it out."""
-    work = coarser_map(density, resolution / _WORKING_PIXELS)
-    if mask is None:
-        inside = dense_region(work, resolution)
-    else:
-        inside = coarser_map(DensityMap(mask, density.pixel_size), resolution / _WORKING_PIXELS).data > 0.5
-    if not inside.any():
-        raise InputError(f"{name}: no density above its surroundings" + ("" if mask is None else " inside the mask") +
-                         "; expected a molecule, white on black")
-    level = np.float32(solvent_level(work))
-    smooth = low_pass(work, resolution)
-    soft = soft_edge(inside, 1.5 * resolution / work.pixel_size, resolution / work.pixel_size)
+def _found(given: MapToFit, blur: float) -> MapContent:
+    content = find_molecule(given.density, blur, given.mask)
+    if not content.found:
+        raise InputError(f"{given.name}: no density above its surroundings" +
+                         ("" if given.mask is None else " inside the mask") + "; expected a molecule, white on black")
+    return content
+
+
+def _signal(given: MapToFit) -> float:
+    """Where the signal ends, on a grid that holds a little more than the finest resolution."""
+    density = given.density
+    blur = max(field_of_view(density) / CHOICES.coarse_blurs, FIT.pixels_per_resolution * density.pixel_size)
+    pixel = given.finest / FIT.pixels_per_resolution
+    halves = given.halves and HalfMaps(coarser_map(given.halves.first, pixel), coarser_map(given.halves.second, pixel))
+    return signal_of_map(coarser_map(density, pixel), _found(given, blur), halves)
+
+
+def _piece(density: DensityMap, resolution: float, content: MapContent) -> _Piece:
+    """Cut the molecule out, on a grid no finer than the resolution needs."""
+    work = content.without_solvent(coarser_map(density, resolution / FIT.pixels_per_resolution))
+    soft = content.mask(work.box, work.pixel_size, grow=FIT.grow * resolution, width=FIT.fade * resolution)
+    inside = content.mask(work.box, work.pixel_size, grow=0.0, width=0.0) > 0.5
     spans = [slice(int(held[0]), int(held[-1]) + 1) for held in (
-        np.flatnonzero(soft.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1)))]
+        np.flatnonzero((soft > 1e-6).any(axis=other)) for other in ((1, 2), (0, 2), (0, 1)))]
     window = (spans[0], spans[1], spans[2])
     middle = [(s.start + (s.stop - s.start) // 2 - voxel_origin(work.box)) * work.pixel_size for s in reversed(spans)]
-    return _Piece(DensityMap(smooth.data - level, work.pixel_size), inside, ((work.data - level) * soft)[window],
-                  np.array(middle))
+    spectrum = Spectrum.of(work, 2 * work.pixel_size)
+    target = (spectrum.flattened(work).data * soft)[window]
+    return _Piece(low_pass(work, resolution), inside, target, spectrum, np.array(middle))
 
 
 def _seeds(piece: _Piece, number: int, config: FitConfig) -> Gaussians:
     """Gaussians spread over (one asymmetric unit of) the molecule; weights as sums over the target's voxels."""
     pixel = piece.density.pixel_size
     order = len(rotation_matrices(config.symmetry))
-    finer = max(1, math.ceil((_SEED_VOXELS * number * order / piece.inside.sum()) ** (1 / 3)))
+    finer = max(1, math.ceil((FIT.seed_voxels * number * order / piece.inside.sum()) ** (1 / 3)))
     points, masses = _cloud(piece, finer)
     unit = asymmetric_unit(points, config.symmetry, compact_direction(points, config.symmetry, masses))
     points, masses = points[unit], masses[unit]

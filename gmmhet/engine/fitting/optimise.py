@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from gmmhet.engine.fitting.fourier import FourierTarget, gaussian_coefficients
+from gmmhet.engine.fitting.settings import FIT
 from gmmhet.engine.progress import progress
 
 __all__ = ["Gaussians", "misfit", "model_function", "refine"]
 
 _LOG = logging.getLogger("gmmhet")
-_MISFIT_UNIT = 1e-4  # of the misfit: SciPy's tolerance is relative to it only above 1
-_POSITION_UNIT = 0.25  # of the resolution: then positions, log amplitudes and widths curve the misfit alike
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ def misfit(target: FourierTarget, found: Any) -> Any:
 
 
 def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_range: tuple[float, float],
-           rotations: NDArray[np.float64], offset: NDArray[np.float64], iterations: int = 200,
-           tolerance: float = 1e-4) -> tuple[Gaussians, float]:
+           rotations: NDArray[np.float64], offset: NDArray[np.float64], iterations: int = FIT.iterations,
+           tolerance: float = FIT.tolerance) -> tuple[Gaussians, float]:
     """Refine Gaussians against a target.
 
     In the end all weights are scaled together to the least squares against the map as it is, not whitened, so that
@@ -92,7 +91,7 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
     Returns:
         The Gaussians and the share of whitened power left unexplained.
     """
-    variables = _Variables(start.centers, _POSITION_UNIT * resolution, sigma_range)
+    variables = _Variables(start.centers, FIT.position_unit * resolution, sigma_range)
     model = model_function(target, rotations, offset)
 
     def value_and_gradient(flat: Any) -> tuple[Any, Any]:
@@ -105,13 +104,13 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
 
     def evaluate(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, gradient = compiled(tf.constant(flat, tf.float32))
-        return float(value) / _MISFIT_UNIT, np.asarray(gradient, np.float64) / _MISFIT_UNIT
+        return float(value) / FIT.misfit_unit, np.asarray(gradient, np.float64) / FIT.misfit_unit
 
     bar = iter(progress(range(iterations), "fit", iterations))
     found = minimize(evaluate, variables.pack(start), jac=True, method="L-BFGS-B", callback=lambda _: next(bar, None),
                      options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-9})
     deque(bar, maxlen=0)  # it may end before the last iteration that was allowed
-    unexplained = float(found.fun) * _MISFIT_UNIT
+    unexplained = float(found.fun) * FIT.misfit_unit
     _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, unexplained,
                found.message)
     centers, weights, sigmas = (np.asarray(v, np.float64) for v in variables.split(found.x, np.exp))

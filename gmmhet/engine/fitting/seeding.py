@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-__all__ = ["seed_points"]
+from gmmhet.engine.fitting.settings import FIT
 
-_SWEEPS = 15
+__all__ = ["seed_points"]
 
 
 def seed_points(points: NDArray[np.float64], masses: NDArray[np.float64], number: int, seed: int = 0,
@@ -26,7 +26,7 @@ def seed_points(points: NDArray[np.float64], masses: NDArray[np.float64], number
         raise ValueError(f"{number} seeds among {len(points)} points; expected between 1 and that many")
     shares = np.sqrt(masses)
     centers = points[_far_points(points, shares, number, seed)]
-    for _ in range(_SWEEPS):
+    for _ in range(FIT.sweeps):
         nearest = cKDTree(centers).query(points)[1]
         total = np.bincount(nearest, shares, number)
         moved = np.stack([np.bincount(nearest, shares * points[:, a], number) for a in range(3)], axis=1)

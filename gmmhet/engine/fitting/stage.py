@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.atoms import atomic_density, is_atomic, read_atoms
-from gmmhet.engine.fitting.choices import FINEST
-from gmmhet.engine.fitting.molecule import fit_map
+from gmmhet.engine.fitting.halves import half_maps_of
+from gmmhet.engine.fitting.molecule import MapToFit, fit_molecule
+from gmmhet.engine.fitting.quality import FitQuality, quality_of
+from gmmhet.engine.fitting.settings import CHOICES, QUALITY
 from gmmhet.engine.io import DensityMap, output_folder, read_map, replacing, write_map
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
-from gmmhet.engine.molecule.maps import fourier_shell_correlation, resolution_at
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
+from gmmhet.engine.molecule.signal import HalfMaps
 from gmmhet.engine.molecule.symmetry import symmetric_copies
+from gmmhet.engine.wording.fitting import fit_line, poor_fit
 
 __all__ = ["fit", "fit_density", "read_fit_mask"]
 
@@ -40,29 +43,42 @@ def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
     output_folder(output.parent)
     density, notes, finest = _read(source, config)
     mask = read_fit_mask(config.mask, density) if config.mask is not None else None
-    return fit_density(density, config, output, source=source, mask=mask, finest=finest, notes=notes)
+    halves = None if is_atomic(source) else half_maps_of(source, density, config.half_maps)
+    return fit_density(density, config, output, source=source, mask=mask, finest=finest, notes=notes, halves=halves)
 
 
 def fit_density(density: DensityMap, config: FitConfig, output: Path, *, source: Path,
-                mask: NDArray[np.float32] | None = None, finest: float = FINEST,
-                notes: dict[str, Any] | None = None) -> GaussianModel:
+                mask: NDArray[np.float32] | None = None, finest: float = CHOICES.finest,
+                notes: dict[str, Any] | None = None, halves: HalfMaps | None = None) -> GaussianModel:
     """The fit stage for a map in memory.
 
     Args:
-        source: where it came from, for messages and the model. mask: on the map's grid.
+        source: where it came from, for messages and the model. mask, halves: on the map's grid.
         finest: Angstrom; an automatic resolution is no finer. notes: kept in the model's about.
+    Raises:
+        InputError: what :func:`fit_molecule` raises; Gaussians that do not explain the map.
     """
+    model_notes = {"source": str(source), **(notes or {})}
+    return _fit_and_write(MapToFit(density, str(source), mask, halves, finest), config, output, model_notes)
+
+
+def _fit_and_write(given: MapToFit, config: FitConfig, output: Path, notes: dict[str, Any]) -> GaussianModel:
     started = time.monotonic()
     folder = output_folder(output.parent)
-    model = fit_map(density, config, mask=mask, name=str(source), finest=finest)
-    model.about.update(source=str(source), **(notes or {}))
+    density = given.density
+    model, content = fit_molecule(given, config)
+    model.about.update(notes)
     fitted = gaussian_density(model)
-    frequency, curve = fourier_shell_correlation(density.data, fitted.data, density.pixel_size)
-    summary = _summary(model, frequency, curve, config, time.monotonic() - started)
-    _LOG.info("%d Gaussians; correlation with the map %.3f at %.3g A; 0.5 at %.3g A; %.1f s", len(model),
-              summary["fsc_at_resolution"], model.resolution, summary["resolution_fsc500"], summary["timing"]["total"])
+    quality = quality_of(model, fitted, density, content)
+    _LOG.info("%s; 0.5 at %.3g A; %.1f s", fit_line(len(model), quality.at_resolution, model.resolution,
+              quality.correlation, quality.inside), quality.resolution_half, time.monotonic() - started)
+    if quality.at_resolution < QUALITY.least_correlation:
+        raise InputError(poor_fit(given.name, quality.at_resolution, model.resolution, QUALITY.least_correlation,
+                                  signal=model.about["signal_resolution"], halves=given.halves is not None,
+                                  masked=given.mask is not None))
+    summary = _summary(model, quality, config, time.monotonic() - started)
     write_map(folder / "fitted.mrc", fitted.data, fitted.pixel_size)
-    _write_curve(folder / "fsc.csv", frequency, curve)
+    _write_curve(folder / "fsc.csv", quality.frequency, quality.curve)
     write_pseudo_atoms(output.with_suffix(".cif"), symmetric_copies(model))
     with replacing(folder / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
@@ -73,8 +89,8 @@ def fit_density(density: DensityMap, config: FitConfig, output: Path, *, source:
 def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], float]:
     """The map to fit, what to note about it, and the finest resolution to choose."""
     if not is_atomic(source):
-        return read_map(source), {"source_kind": "map"}, FINEST
-    resolution = FINEST if config.resolution is None else config.resolution
+        return read_map(source), {"source_kind": "map"}, CHOICES.finest
+    resolution = CHOICES.finest if config.resolution is None else config.resolution
     atoms = read_atoms(source)
     density = atomic_density(atoms, resolution)
     _LOG.info("%s: %d atoms as a map of %d voxels of %.3g A at %.3g A; the model's origin is the file's",
@@ -98,16 +114,16 @@ def read_fit_mask(path: Path, density: DensityMap) -> NDArray[np.float32]:
     return mask.data
 
 
-def _summary(model: GaussianModel, frequency: NDArray[np.float64], curve: NDArray[np.float64], config: FitConfig,
-             seconds: float) -> dict[str, Any]:
+def _summary(model: GaussianModel, quality: FitQuality, config: FitConfig, seconds: float) -> dict[str, Any]:
     asked = {"n_gaussians": config.n_gaussians, "resolution": config.resolution,
              "mask": None if config.mask is None else str(config.mask), "symmetry": config.symmetry,
+             "half_maps": [str(p) for p in config.half_maps] or None,
              "seed": config.seed}
     return {
         "n_gaussians": len(model), "resolution": model.resolution, "symmetry": model.symmetry,
         "box": model.box, "pixel_size": model.pixel_size,
-        "fsc_at_resolution": float(np.interp(1 / model.resolution, frequency, curve)),
-        "resolution_fsc500": resolution_at(frequency, curve, 0.5),
+        "fsc_at_resolution": quality.at_resolution, "resolution_fsc500": quality.resolution_half,
+        "correlation": quality.correlation, "share_inside": quality.inside,
         "widths": [float(v) for v in np.quantile(model.sigmas, (0, 0.5, 1))],
         **model.about, "parameters": asked, "timing": {"total": seconds},
     }

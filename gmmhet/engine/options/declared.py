@@ -169,4 +169,10 @@ def check_options(values: OptionsClass) -> None:
 def result_options(values: OptionsClass) -> dict[str, object]:
     """The options that results depend on, as JSON."""
     found = {d.name: getattr(values, d.name) for d in options_of(type(values)) if d.option.for_result}
-    return {name: str(v) if hasattr(v, "__fspath__") else v for name, v in found.items()}
+    return {name: _as_json(v) for name, v in found.items()}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_as_json(v) for v in value]
+    return str(value) if hasattr(value, "__fspath__") else value

@@ -1,0 +1,108 @@
+"""Settings of the fit of Gaussians to a map."""
+
+from dataclasses import dataclass
+
+from gmmhet.engine.settings import setting
+
+__all__ = [
+    "CHOICES", "FIT", "MAP_FRAME", "QUALITY", "ChoiceSettings", "FitSettings", "MapFrameSettings", "QualitySettings",
+]
+
+
+@dataclass(frozen=True)
+class ChoiceSettings:
+    """Resolution and number of Gaussians where the user gives none."""
+
+    most_gaussians: int = setting(
+        4096, "Gaussians", "time and memory of an analysis grow with their number", origin="chosen, not measured")
+    fewest_gaussians: int = setting(
+        8, "Gaussians", "fewer have no motion within the molecule", origin="chosen, not measured")
+    spacing: float = setting(
+        0.7, "of the resolution", "one Gaussian for a cube of this edge; 128 for 150 kDa at 16 Å",
+        origin="chosen, not measured")
+    pixels_per_resolution: float = setting(
+        2.25, "pixels", "the last ninth before Nyquist suffers from interpolation in most maps",
+        origin="chosen, not measured")
+    finest: float = setting(
+        12.0, "Å", "motions of domains need no more, and the cost grows with the fifth power of its inverse",
+        origin="chosen, not measured")
+    finest_with_particles: float = setting(
+        16.0, "Å", "noisy single images say little more about a motion at 12 Å, for four times the work",
+        origin="chosen, not measured")
+    fields_of_view: float = setting(
+        4.0, "resolutions in the field of view", "coarser, a map holds no shape", origin="chosen, not measured")
+    coarse_blurs: float = setting(
+        12.0, "blurs in the field of view", "blur at which the molecule is found before the end of the signal is known",
+        origin="chosen, not measured")
+    pixels_per_blur: float = setting(
+        2.5, "pixels", "the molecule is sought at a blur no finer", origin="chosen, not measured")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Gaussians, their start and their refinement."""
+
+    pixels_per_resolution: float = setting(
+        3.0, "pixels", "of the working grid: finer sampling adds nothing to what is fitted", origin="Nyquist is 2")
+    seed_voxels: int = setting(
+        8, "voxels", "of the molecule for each Gaussian at its start, at least", origin="chosen, not measured")
+    narrowest: float = setting(0.22, "of the resolution", "narrower Gaussians alias", origin="chosen, not measured")
+    widest: float = setting(
+        0.6, "of the resolution", "wider ones span what moves apart", origin="chosen, not measured")
+    grow: float = setting(
+        1.0, "of the resolution", "what is fitted reaches so far beyond the molecule before it fades",
+        origin="chosen, not measured")
+    fade: float = setting(1.0, "of the resolution", "and fades over this", origin="chosen, not measured")
+    compared: float = setting(
+        0.5, "of the resolution", "the mask within which map and Gaussians are compared reaches so far beyond the "
+        "molecule", origin="its blurred edge ends there")
+    shells_beyond: float = setting(
+        1.0, "shells", "the fit goes on so far beyond its resolution, or the shell there would be fitted in part",
+        origin="shells are one wide")
+    iterations: int = setting(200, "iterations", "of L-BFGS, at most", origin="chosen, not measured")
+    tolerance: float = setting(
+        1e-4, "of the misfit", "ends when an iteration lowers it by less", origin="chosen, not measured")
+    sweeps: int = setting(15, "sweeps", "of k-means over the seeds", origin="chosen, not measured")
+    power_floor: float = setting(
+        1e-7, "of the power of the strongest shell", "below that a shell is empty, and single precision ends",
+        origin="square of the rounding of single precision, times 10^7 coefficients")
+    misfit_unit: float = setting(
+        1e-4, "of the misfit", "the minimiser's tolerance is relative to it only above 1", origin="SciPy's L-BFGS-B")
+    position_unit: float = setting(
+        0.25, "of the resolution", "positions, log amplitudes and widths then curve the misfit alike",
+        origin="chosen, not measured")
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """When a fit is good enough to go on with."""
+
+    least_correlation: float = setting(
+        0.8, "Fourier shell correlation at the resolution of the fit, within the molecule", "fits of maps with signal "
+        "to that resolution reach 0.93 or more; one of noise, or of a part of the map, stays below",
+        origin="measured on 30 maps of three molecules and on four refined maps")
+    unexplained: float = setting(
+        0.2, "of the whitened power", "what is left unexplained is mentioned above this", origin="chosen, not measured")
+    same_map: float = setting(
+        0.8, "correlation within the molecule", "half maps whose mean agrees less with the map belong to another one",
+        origin="chosen, not measured")
+
+
+@dataclass(frozen=True)
+class MapFrameSettings:
+    """Grid of maps and atomic models."""
+
+    same_field: float = setting(
+        0.03, "of the field of view", "boxes that were rounded to even or to factors of two and three differ by less",
+        origin="chosen, not measured")
+    atom_blur: float = setting(
+        0.225, "of the resolution", "standard deviation of an atom's density in a map of that resolution",
+        origin="usual in programs that make maps of models")
+    largest_box: int = setting(
+        512, "pixels", "an atomic model that needs more lies far from its origin", origin="chosen, not measured")
+
+
+CHOICES = ChoiceSettings()
+FIT = FitSettings()
+QUALITY = QualitySettings()
+MAP_FRAME = MapFrameSettings()

@@ -1,0 +1,85 @@
+"""Settings of how the molecule is found in a map."""
+
+from dataclasses import dataclass
+
+from gmmhet.engine.settings import setting
+
+__all__ = ["MOLECULE", "SIGNAL", "MoleculeSettings", "SignalSettings"]
+
+
+@dataclass(frozen=True)
+class MoleculeSettings:
+    """Which voxels of a map are molecule, and at which level the solvent around it is."""
+
+    dense_fraction: float = setting(
+        0.3, "of the mean density of the molecule", "a domain present in half of the particles keeps half its density, "
+        "well above this", origin="chosen, not measured")
+    deviations: float = setting(
+        3.0, "standard deviations of the solvent", "one voxel in 700 of pure noise is above it; the size and the peak "
+        "of connected pieces remove those", origin="normal distribution")
+    false_pieces: float = setting(
+        0.01, "pieces of noise in a map", "a piece counts when its peak is higher than all of the noise in the map "
+        "would reach once in a hundred maps", origin="normal distribution of the blurred solvent")
+    smallest_piece: float = setting(
+        0.02, "of the largest connected piece", "smaller pieces are noise or neighbours cut by the box",
+        origin="chosen, not measured")
+    inside_sphere: float = setting(
+        0.5, "of the voxels of a piece", "a piece that lies mostly beyond the largest sphere in the box is an artefact "
+        "of its corners", origin="chosen, not measured")
+    start_fraction: float = setting(
+        0.2, "of the highest density", "first threshold; the iteration forgets it", origin="chosen, not measured")
+    highest_fraction: float = setting(
+        0.9, "of the highest density", "keeps the threshold below the top of a noisy map",
+        origin="chosen, not measured")
+    darkest: float = setting(
+        2.0, "times the highest density above the solvent", "a map whose darkest place is farther below the solvent "
+        "than this has inverted contrast; surroundings of real maps reach about half of the density of the molecule",
+        origin="EMPIAR-10146: 0.5; the factor of 4 above that is chosen")
+    interior: float = setting(
+        0.9, "of the voxels of the molecule", "the density of its interior, which rims and moving parts do not reach, "
+        "is this quantile", origin="chosen; measured on blobs, helices and shells of known volume")
+    solvent_from: float = setting(
+        1.0, "of the resolution", "distance from the molecule at which its blurred edge has ended",
+        origin="edge of a blur with sigma = 0.225 of the resolution")
+    solvent_shell_share: float = setting(
+        0.5, "of the voxels of a spherical shell", "shells with less solvent take the level of the next one outwards: "
+        "their solvent may be the blurred rim of the molecule", origin="chosen, not measured")
+    solvent_shells: int = setting(
+        16, "spherical shells in the half box", "follows the rise of maps that were not padded (1 / sinc^2), and "
+        "averages at least some hundred voxels", origin="chosen, not measured")
+    outline_share: float = setting(
+        0.5, "of the voxels of a mask", "a given mask is the outline of the molecule where at least this much of it is "
+        "dense; a wider one only bounds where the molecule is sought", origin="chosen, not measured")
+    rounds: int = setting(
+        8, "rounds", "at most, of molecule and level of the solvent in turns; three or four are usual",
+        origin="chosen, not measured")
+
+
+@dataclass(frozen=True)
+class SignalSettings:
+    """Where the signal of a map ends."""
+
+    half_map_fsc: float = setting(
+        0.143, "Fourier shell correlation of half maps", "the full map correlates to 0.5 with the truth",
+        origin="Rosenthal and Henderson 2003")
+    randomised_from: float = setting(
+        0.8, "Fourier shell correlation of half maps without a mask", "beyond the first shell below it, phases are "
+        "exchanged with random ones to measure what the mask adds", origin="Chen et al. 2013; the usual choice")
+    over_solvent: float = setting(
+        2.0, "times the power of as much solvent", "signal and noise are equal there, as at a correlation of half maps "
+        "of 0.33", origin="signal + noise = 2 noise")
+    empty_shell: float = setting(
+        1e-6, "of the power of the strongest shell", "beyond it a map holds nothing", origin="chosen, not measured")
+    cliff: float = setting(
+        50.0, "times", "a fall of the power over a quarter of the frequency, with nothing rising beyond, is a low-pass "
+        "filter: a B factor would have to be above 2,000 square Angstrom at 12 Angstrom to do the same",
+        origin="exp(-B k^2 / 2)")
+    cliff_width: float = setting(
+        0.25, "of the frequency", "soft edges of low-pass filters are two to five shells wide",
+        origin="RELION: 2 shells; EMPIAR-10146 at 12 A: 4")
+    cliff_edge: float = setting(
+        10.0, "times", "the filter has its edge where the power has fallen by this", origin="about the root of cliff")
+
+
+MOLECULE = MoleculeSettings()
+SIGNAL = SignalSettings()

@@ -1,0 +1,102 @@
+"""Where the signal of a map ends: by its half maps, or by the map itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from gmmhet.engine.io.mrc import DensityMap
+from gmmhet.engine.molecule.map_content import MapContent, radii
+from gmmhet.engine.molecule.maps import field_of_view, fourier_shell_correlation, radial_power, resolution_at
+from gmmhet.engine.molecule.settings import SIGNAL
+
+__all__ = ["HalfMaps", "signal_of_halves", "signal_of_map"]
+
+Array = NDArray[np.float64]
+_FIRST_SHELLS = 3  # fewer waves than that fit into the box: they tell of backgrounds
+
+
+@dataclass(frozen=True)
+class HalfMaps:
+    """The two half maps of a refinement, on one grid."""
+
+    first: DensityMap
+    second: DensityMap
+
+
+def signal_of_halves(halves: HalfMaps, content: MapContent, seed: int = 0) -> float:
+    """Resolution (Angstrom) where half maps correlate to 0.143 within the molecule; Nyquist where they always do.
+
+    What the mask itself adds is taken off by exchanged phases: FSC = (masked - random) / (1 - random) beyond the shell
+    where the correlation without a mask falls below 0.8 (Chen et al. 2013).
+    """
+    box, pixel = halves.first.box, halves.first.pixel_size
+    mask = content.mask(box, pixel, grow=content.blur, width=content.blur)
+    ball = radii(box) <= box // 2
+    first, second = ((half.data - content.solvent_of(half).on_grid(box, pixel)) * ball
+                     for half in (halves.first, halves.second))
+    frequency, plain = fourier_shell_correlation(first, second, pixel)
+    curve = fourier_shell_correlation(first * mask, second * mask, pixel)[1]
+    below = np.flatnonzero(plain[_FIRST_SHELLS:] < SIGNAL.randomised_from)
+    if len(below):
+        start = int(below[0]) + _FIRST_SHELLS
+        rng = np.random.default_rng(seed)
+        exchanged = [_exchanged_phases(half, start + 1, rng) * mask for half in (first, second)]
+        random = fourier_shell_correlation(exchanged[0], exchanged[1], pixel)[1][start + 2:]
+        curve[start + 2:] = (curve[start + 2:] - random) / np.maximum(1 - random, 1e-3)
+    curve[:_FIRST_SHELLS] = 1
+    return resolution_at(frequency, curve, SIGNAL.half_map_fsc)
+
+
+def _exchanged_phases(data: NDArray[np.float32], start: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A map with random phases beyond a shell; amplitudes stay."""
+    box = len(data)
+    transform = scipy.fft.rfftn(data)
+    noise = scipy.fft.rfftn(rng.normal(size=data.shape).astype(np.float32))
+    full = np.fft.fftfreq(box, 1 / box) ** 2
+    beyond = full[:, None, None] + full[:, None] + np.arange(box // 2 + 1) ** 2 >= start**2
+    transform[beyond] = np.abs(transform[beyond]) * (noise / np.maximum(np.abs(noise), 1e-30))[beyond]
+    return np.asarray(scipy.fft.irfftn(transform, s=data.shape), np.float32)
+
+
+def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | None = None) -> float:
+    """Resolution (Angstrom) where a map stops carrying signal; Nyquist where it does not.
+
+    That is where a low-pass filter has cut it, and before that the end of what its half maps have in common or, without
+    half maps, the first shell where the power of the molecule is less than twice that of as much solvent around it.
+    """
+    length, nyquist = field_of_view(density), 2 * density.pixel_size
+    inner = content.mask(density.box, density.pixel_size, grow=content.blur, width=content.blur)
+    clean = content.without_solvent(density).data
+    power = radial_power(clean * inner)
+    ends = [_last_shell(power)]
+    if halves is None:
+        around = content.mask(density.box, density.pixel_size, grow=2 * content.blur, width=content.blur) - inner
+        around *= radii(density.box) <= density.box // 2
+        share = float((inner**2).sum()) / max(float((around**2).sum()), 1.0)
+        ends.append(_first(_swamped(power, share * radial_power(clean * around)), len(power)))
+    found = max(length / max(min(ends), 1), nyquist)
+    return float(found if halves is None else max(found, signal_of_halves(halves, content)))
+
+
+def _first(ended: NDArray[np.bool_], default: int) -> int:
+    shells = np.flatnonzero(ended[_FIRST_SHELLS:])
+    return int(shells[0]) + _FIRST_SHELLS if len(shells) else default
+
+
+def _swamped(power: Array, solvent: Array) -> NDArray[np.bool_]:
+    """Shells where the molecule does not stand out from its solvent; single shells that dip are forgiven."""
+    weak = power < SIGNAL.over_solvent * solvent
+    return np.asarray(weak & np.append(weak[1:], True))
+
+
+def _last_shell(power: Array) -> int:
+    """The last shell before a low-pass filter: power falls at once, and never rises again."""
+    left = np.maximum.accumulate(power[::-1])[::-1]  # the most that comes from here on
+    last = _first(left < SIGNAL.empty_shell * left[0], len(power))
+    for s in range(_FIRST_SHELLS + 1, last - 2):
+        beyond = round((1 + SIGNAL.cliff_width) * s)
+        if beyond < len(power) and left[beyond] * SIGNAL.cliff < left[s]:
+            return int(np.flatnonzero(left * SIGNAL.cliff_edge >= left[s])[-1])
+    return last
