@@ -25,7 +25,8 @@ FOLLOW = ("auto", "yes", "no")
 #: how particles make maps: bins along a mode, clusters, kernels around points, all of them with their motion undone
 SELECTIONS = ("bins", "clusters", "kernel", "motion")
 AT_POINTS = ("kernel", "motion")
-PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions")
+PRESETS = ("hinge11", "null", "twostate", "ring14", "turning", "twomotions", "hingedomain", "fourmotions",
+           "membrane")
 
 
 def result_options(config: Any) -> dict[str, Any]:
