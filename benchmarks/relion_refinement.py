@@ -58,7 +58,7 @@ def refine(data: Path, out: Path, *, diameter: float, low_pass: float, order: in
         spent[1] = _relion(
             ["mpirun", *root, "--oversubscribe", "-n", ranks, "relion_refine_mpi", "--o", fine, "--i",
              f"{last}_data.star", "--ref", f"{last}_class001.mrc", "--auto_refine", "--split_random_halves",
-             "--ini_high", low_pass, "--low_resol_join_halves", 40, "--healpix_order", order + 1,
+             "--ini_high", 0.7 * low_pass, "--low_resol_join_halves", 40, "--healpix_order", order + 1,
              "--auto_local_healpix_order", order + 1, "--sigma_ang", 10, "--offset_range", 3, "--offset_step", 2,
              "--j", 1, *common], data, log)
     return Refinement(Path(f"{fine}_data.star"), Path(f"{fine}_class001.mrc"), spent[0], spent[1])

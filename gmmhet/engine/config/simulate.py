@@ -15,6 +15,7 @@ _PRESET = Choices([
     Choice("turning", help="an arm of an antibody turns by any angle"), Choice("twomotions", help="two hinges"),
     Choice("hingedomain", help="a hinge, and a domain that is absent from part of the particles"),
     Choice("fourmotions", help="four hinges"),
+    Choice("membrane", help="a domain on a hinge above a bundle in a belt of detergent"),
 ])
 PRESETS = tuple(str(value) for value in _PRESET.values)
 

@@ -11,7 +11,7 @@ from gmmhet.engine.simulate.settings import CHAIN
 
 __all__ = [
     "Molecule", "antibody_molecule", "four_arm_molecule", "hinge_and_domain_molecule", "hinge_molecule",
-    "ring_molecule", "two_arm_molecule", "twostate_molecule",
+    "membrane_molecule", "ring_molecule", "two_arm_molecule", "twostate_molecule",
 ]
 
 
@@ -149,6 +149,31 @@ def four_arm_molecule() -> Molecule:
     n = len(centers)
     return Molecule(centers, np.ones(n), 2.5, np.repeat([-1, 0, 1, 2, 3], [len(body), *sizes]), np.full(n, -1),
                     np.concatenate([_about_z(pivot[None], turn) for turn in turns]), axes)
+
+
+@cache
+def membrane_molecule() -> Molecule:
+    """A bundle of 250 residues across a membrane, in a belt of detergent, and a domain above it on a hinge (axis x).
+
+    The belt is a ring of half the protein's density around z, which does not move.
+    """
+    rng = np.random.default_rng(7)
+    bundle = _domain(rng, 250, (1.0, 1.0, 1.6), (0.0, 0.0, 0.0))
+    domain = _domain(rng, 160, (0.9, 0.8, 1.6), (0.0, 0.0, 55.0))
+    belt = _ring_of_points(rng, (20.0, 38.0), 34.0)
+    centers = np.concatenate([bundle, domain, belt])
+    n = len(centers)
+    return Molecule(centers - [0.0, 0.0, 15.0], np.repeat([1.0, 0.5], [n - len(belt), len(belt)]), 2.5,
+                    np.repeat([-1, 0, -1], [len(bundle), len(domain), len(belt)]), np.full(n, -1),
+                    np.array([[0.0, 0.0, 14.0]]), np.array([[1.0, 0.0, 0.0]]))
+
+
+def _ring_of_points(rng: np.random.Generator, radii: tuple[float, float], height: float) -> NDArray[np.float64]:
+    """Random points, one a residue's volume, evenly between two radii (Angstrom) around z, of that height."""
+    area = np.pi * (radii[1]**2 - radii[0]**2)
+    n = round(area * height / _RESIDUE_VOLUME)
+    radius, turn = np.sqrt(rng.uniform(radii[0]**2, radii[1]**2, n)), rng.uniform(0, 2 * np.pi, n)
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn), height * rng.uniform(-0.5, 0.5, n)], axis=1)
 
 
 @cache

@@ -12,6 +12,7 @@ from gmmhet.engine.simulate.molecules import (
     four_arm_molecule,
     hinge_and_domain_molecule,
     hinge_molecule,
+    membrane_molecule,
     ring_molecule,
     two_arm_molecule,
     twostate_molecule,
@@ -149,7 +150,12 @@ def _fourmotions() -> Preset:
     return _independent(four_arm_molecule(), (_HINGE,) * 4, ((0, 10),) * 4)
 
 
+def _membrane() -> Preset:
+    return _independent(membrane_molecule(), (_HINGE,), (range(11),))
+
+
 _PRESETS: dict[str, Callable[[], Preset]] = {
     "hinge11": _hinge11, "null": _null, "twostate": _twostate, "ring14": _ring14, "turning": _turning,
     "twomotions": _twomotions, "hingedomain": _hingedomain, "fourmotions": _fourmotions,
+    "membrane": _membrane,
 }

@@ -147,6 +147,35 @@ class TestRing(unittest.TestCase):
         np.testing.assert_allclose(centers, centers[0] @ ring.true_rotations().transpose(0, 2, 1), atol=1e-9)
 
 
+class TestRefinementMeasures(unittest.TestCase):
+    def test_a_common_turn_and_shift_are_no_errors_and_others_are_found(self):
+        rng, n = np.random.default_rng(0), 400
+        true = np.stack([rng.uniform(-180, 180, n), rng.uniform(0, 180, n), rng.uniform(-180, 180, n)], axis=1)
+        turn, shift = euler_to_matrix([20.0, 30.0, -40.0]), np.array([3.0, -4.0, 5.0])
+        wrong = np.arange(n) < 60
+        extra = euler_to_matrix(np.where(wrong[:, None], [0.0, 60.0, 0.0], [0.0, 2.0, 0.0]))
+        given = matrix_to_euler(extra @ euler_to_matrix(true) @ turn)
+        origins = rng.normal(size=(n, 2))
+        moved = origins + (euler_to_matrix(true) @ shift)[:, :2]
+        found = measures.refinement_errors(true, given, origins, moved)
+        # two degrees about a fixed axis of the view: of its mean over all views the common turn takes next to nothing
+        assert abs(found.median_degrees - 2) < 0.2
+        assert found.beyond_10_degrees == 0.15
+        assert found.median_angstrom < 1e-6
+
+    def test_held_out_correlation_is_that_of_the_population_and_nothing_for_noise(self):
+        rng = np.random.default_rng(1)
+        truth = rng.standard_normal(4000)
+        latents = np.stack([truth + rng.standard_normal(4000), rng.standard_normal(4000)], axis=1)
+        assert abs(measures.held_out_correlation(latents, truth) - np.sqrt(0.5)) < 0.03
+        assert abs(measures.held_out_correlation(rng.standard_normal((4000, 8)), truth)) < 0.06
+
+    def test_area_under_the_curve_counts_pairs(self):
+        values, positive = np.array([3.0, 1.0, 2.0, 2.0, 0.0]), np.array([True, False, True, False, False])
+        pairs = [(a > b) + 0.5 * (a == b) for a in values[positive] for b in values[~positive]]
+        assert measures.area_under_curve(values, positive) == np.mean(pairs)
+
+
 class TestOracle(unittest.TestCase):
     def _particles(self, folder):
         table, truth = read_particles(folder / "truth" / "particles.star"), oracle.read_truth(folder)

@@ -178,7 +178,7 @@ class TestImperfections(unittest.TestCase):
 
 
 class TestImages(unittest.TestCase):
-    def made(self, realism: Realism, n: int = 300, snr: float = 0.1):
+    def made(self, realism: Realism, n: int = 120, snr: float = 0.1):
         """Images [n], their factors, the specimen, what was drawn and the levels."""
         what = preset("hinge11")
         particles = draw_particles(what, n, PIXEL, np.random.default_rng(0))
@@ -198,8 +198,8 @@ class TestImages(unittest.TestCase):
         images, factors, specimen, found, _ = self.made(IDEAL)
         clean = factors[0] * self.clean(specimen, found)
         noise = images - clean
-        self.assertAlmostEqual(noise.var(), 1, delta=0.01)  # 307,200 pixels
-        self.assertAlmostEqual(clean.var(axis=(1, 2)).mean() / noise.var(), 0.1, delta=0.003)  # 256 of 300 set it
+        self.assertAlmostEqual(noise.var(), 1, delta=0.016)  # 122,880 pixels: four standard errors
+        self.assertAlmostEqual(clean.var(axis=(1, 2)).mean() / noise.var(), 0.1, delta=0.002)
 
     def test_signal_to_noise_ratios_with_structural_noise(self):
         realism = replace(IDEAL, structural_snr=1.4, padding=2)
@@ -212,7 +212,7 @@ class TestImages(unittest.TestCase):
 
     def test_structural_noise_bears_the_ctf_and_detector_noise_its_colour(self):
         realism = replace(IDEAL, structural_snr=1.4, padding=1, noise_colour=20.0)
-        images, factors, specimen, found, levels = self.made(realism, n=600)
+        images, factors, specimen, found, levels = self.made(realism, n=200)
         noise = images / factors[0] - self.clean(specimen, found)
         power = (np.abs(np.fft.rfft2(noise))**2).mean(axis=0) / BOX**2
         field = specimen.field
@@ -221,9 +221,9 @@ class TestImages(unittest.TestCase):
         colour /= field.mean_square(np.sqrt(colour))
         passed = np.mean([field.transfer(d, 0.0)**2 for d in specimen.particles.defocus], axis=0)
         expected = levels.structural * passed + levels.detector * colour
-        ratio = (power / expected)[1:16, 1:16]  # 600 images: each frequency to 4 %
-        self.assertAlmostEqual(ratio.mean(), 1, delta=0.01)
-        self.assertLess(np.abs(ratio - 1).max(), 0.25)
+        ratio = (power / expected)[1:16, 1:16]  # 200 images: each of 225 frequencies to 7 %
+        self.assertAlmostEqual(ratio.mean(), 1, delta=0.02)
+        self.assertLess(np.abs(ratio - 1).max(), 0.32)
 
     def test_contrast_scales_the_signal_and_noise_level_the_noise(self):
         images, factors, specimen, found, _ = self.made(replace(IDEAL, contrast_sd=0.3, noise_sd=0.3), snr=2.0)
@@ -263,7 +263,7 @@ class TestFiles(unittest.TestCase):
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.folder = Path(cls.temporary.name)
-        cls.words = ["simulate", "--as-real", "--particles", "400", "--box", str(BOX), "--pixel-size", str(PIXEL),
+        cls.words = ["simulate", "--as-real", "--particles", "240", "--box", str(BOX), "--pixel-size", str(PIXEL),
                      "--snr", "0.5", "--structural-snr", "4", "--angle-error", "1", "-o"]
         assert main([*cls.words, str(cls.folder)]) == 0
         cls.table = list(csv.DictReader((cls.folder / "truth" / "images.csv").open()))
@@ -274,8 +274,8 @@ class TestFiles(unittest.TestCase):
 
     def test_truth_of_every_image(self):
         kinds = [row["kind"] for row in self.table]
-        self.assertEqual({k: kinds.count(k) for k in KINDS}, {"particle": 360, "noise": 10, "broken": 10, "other": 10,
-                                                              "ice": 10})
+        self.assertEqual({k: kinds.count(k) for k in KINDS}, {"particle": 216, "noise": 6, "broken": 6, "other": 6,
+                                                              "ice": 6})
         given, true = (read_particles(self.folder / n) for n in ("particles.star", "truth/particles.star"))
         errors = [float(row["defocus_error"]) for row in self.table]
         np.testing.assert_allclose(given.defocus[:, 0] - true.defocus[:, 0], errors, atol=2e-3)
@@ -311,11 +311,17 @@ class TestFiles(unittest.TestCase):
         inside, outside = (maps["run_class001"][m].mean() for m in (maps["mask"] > 0.99, maps["mask"] == 0))
         self.assertGreater(inside, 10 * abs(outside))
 
-    def test_the_same_seed_gives_the_same_images(self):
-        with tempfile.TemporaryDirectory() as name:
-            self.assertEqual(main([*self.words, name]), 0)
-            np.testing.assert_array_equal(open_stack(Path(name) / "particles.mrcs"),
-                                          open_stack(self.folder / "particles.mrcs"))
+    def test_an_image_is_the_same_whichever_others_are_made(self):
+        what = preset("hinge11")
+        particles = draw_particles(what, 240, PIXEL, np.random.default_rng(0))
+        realism = Realism(structural_snr=4)
+        found = draw_imperfections(realism, particles, BOX, 0)
+        turned = with_preferred_views(particles, found.preferred, 0)
+        specimen = Specimen(with_atoms(what.molecule), turned, OpticalField.around(BOX, PIXEL, realism.padding))
+        maker = RealisticImages(specimen, found, realism, measured_levels(specimen, found, realism, 0.5), 0)
+        stack = open_stack(self.folder / "particles.mrcs")
+        for row in (17, 3):
+            np.testing.assert_allclose(maker.image(row)[0], stack[row], atol=1e-5)
 
     def test_a_switch_without_as_real_is_refused(self):
         with tempfile.TemporaryDirectory() as name:

@@ -110,6 +110,21 @@ class TestMolecules(unittest.TestCase):
         arm = start[moving].mean(axis=0) - pivot
         assert np.linalg.norm(arm - (arm @ axis) * axis) > 20
 
+    def test_belt_lies_around_the_bundle_clear_of_the_domain_at_half_its_density(self):
+        what = preset("membrane")
+        molecule = what.molecule
+        belt = molecule.weights == 0.5
+        radius, height = np.hypot(*molecule.centers[belt, :2].T), molecule.centers[belt, 2]
+        assert radius.min() >= 20
+        assert radius.max() <= 38
+        volume = np.pi * (38**2 - 20**2) * 34
+        np.testing.assert_allclose(belt.sum() * 0.5 / volume, 0.5 / 133, rtol=0.01)
+        fixed = molecule.centers[molecule.is_static & ~belt]
+        assert np.hypot(*fixed[:, :2].T).max() < 21  # the bundle within the ring
+        for state in what.states:
+            centers, _ = molecule.place(state[None])
+            assert centers[0, molecule.turned_by == 0, 2].min() > height.max()
+
     def test_turning_molecule_has_three_domains_of_an_antibody(self):
         centers = preset("turning").molecule.centers.reshape(3, 440, 3)
         for domain in centers:
