@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -147,7 +146,7 @@ class Band:
         return np.asarray(scipy.fft.irfftn(wave, s=(grid,) * 3, norm="forward", workers=workers))
 
 
-def _place(grid: int, box: int) -> Any:
+def _place(grid: int, box: int) -> tuple[NDArray[np.int64], ...]:
     """Where the Fourier grid of a coarser grid stands in that of a box."""
     half = grid // 2
     rows = np.concatenate([np.arange(half), np.arange(box - (grid - half), box)])

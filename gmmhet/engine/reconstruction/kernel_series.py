@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.molecule.maps import soft_mask
 from gmmhet.engine.reconstruction.curves import compare_halves
+from gmmhet.engine.reconstruction.equations import NormalEquations
 from gmmhet.engine.reconstruction.multiscale import (
     Combined,
     Estimate,
@@ -31,7 +31,7 @@ from gmmhet.engine.reconstruction.multiscale import (
     maps_apart,
 )
 from gmmhet.engine.reconstruction.particle_windows import Windows
-from gmmhet.engine.reconstruction.results import SPOOL, MapResult
+from gmmhet.engine.reconstruction.results import SPOOL, MapContent, MapResult
 from gmmhet.engine.reconstruction.series import Series, at_once, half_equations, near_limit
 from gmmhet.engine.reconstruction.settings import KERNELS, SERIES, SERIES_EVIDENCE
 from gmmhet.engine.reconstruction.slices import SliceReader
@@ -147,7 +147,7 @@ class KernelSeries(Series):
         reader = SliceReader(self.table, self.contrast, self.noise, size)
         used = rows[self.contrast[rows] != 0]
 
-        def half(number: int) -> Any:
+        def half(number: int) -> NormalEquations | None:
             some = np.sort(used[self.table.halves[used] == number])
             return half_equations(reader, some, np.ones(len(some), np.float32), self.symmetry)
 
@@ -199,7 +199,7 @@ class KernelSeries(Series):
         curves = compare_halves(*found.halves, self._mask_of(found.density, size), self._pixel(size), self.seed + index)
         return self._write(index, maps, curves, threads, self._described(windows, index, found, size))
 
-    def _described(self, windows: Windows, index: int, found: Combined, size: int) -> dict[str, Any]:
+    def _described(self, windows: Windows, index: int, found: Combined, size: int) -> MapContent:
         """Of a map: particles, and how many of them every band was made of."""
         field = size * self._pixel(size)
         medians = [b.median for b in found.bandwidths]

@@ -1,14 +1,13 @@
 """Which particles make which map."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.latent_space.particle_density import listed
-from gmmhet.engine.reconstruction.mixture import mixture_labels
+from gmmhet.engine.reconstruction.mixture import Uncertainty, mixture_labels
 from gmmhet.engine.reconstruction.settings import KERNELS
 from gmmhet.engine.wording import reconstruction as wording
 
@@ -51,8 +50,8 @@ def equal_bins(coordinate: NDArray[np.float64] | None, n_particles: int, bins: i
     return _disjoint(values, np.array_split(np.argsort(values, kind="stable"), bins))
 
 
-def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: NDArray[np.floating[Any]], mode: int, clusters: int,
-                     seed: int, prior_mean: NDArray[np.float64] | float = 0.0) -> Selection:
+def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: Uncertainty, mode: int, clusters: int, seed: int,
+                     prior_mean: NDArray[np.float64] | float = 0.0) -> Selection:
     """Clusters in the space of all modes, each particle in its likeliest one, in order along a mode.
 
     Args:

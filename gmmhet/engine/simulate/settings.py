@@ -6,7 +6,7 @@ from gmmhet.engine.settings import setting
 
 __all__ = ["CHAIN", "IMAGING", "MEAN_MAP", "Chain", "Imaging", "MeanMap"]
 
-_COMMON = "a common microscope and session, chosen"
+_COMMON = "chosen: common values"
 
 
 @dataclass(frozen=True)
