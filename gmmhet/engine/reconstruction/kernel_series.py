@@ -58,19 +58,19 @@ class KernelSeries(Series):
             if self._size(base) > SERIES.coarse_above:
                 base = base.spooled(Path(spool))
             ranks, evidence = communicator(), Evidence({})
-            told: dict[int, dict[int, int]] = {}
+            kept: dict[int, dict[int, int]] = {}
             for some in self._rounds:
                 if self._size(base) > SERIES.coarse_above:
                     yield None
                     continue
                 shares = [(i, i in missing) for i in some]
                 found, more = ranks.total(self._look, (threads, base, Path(spool)), shares)
-                told |= dict(found)
+                kept |= dict(found)
                 evidence += more
                 yield None
             evidence = dataclasses.replace(evidence, apart=self._apart)
             yield from ranks.each(self._around, (threads, base, self._whole(base, threads), evidence, Path(spool)),
-                                  [(i, told.get(i)) for i in missing])
+                                  [(i, kept.get(i)) for i in missing])
 
     def warnings(self) -> list[str]:
         assert isinstance(self.selection, Windows)
@@ -182,16 +182,16 @@ class KernelSeries(Series):
     def _around(self, threads: int, base: Window, whole: NDArray[np.float32], evidence: Evidence, spool: Path,
                 item: tuple[int, dict[int, int] | None]) -> MapResult:
         """A map and its files; item: its number, and which windows' estimates are in files, where that is so."""
-        index, told = item
+        index, kept = item
         windows = self.selection
         assert isinstance(windows, Windows)
         size, stem = self._size(base), self._stem(spool, index)
         if not evidence.agreements:
             found = combine(self._windows(threads, base, index), size, threads, whole)
         else:
-            if told is None:
-                told = dict(self._look(threads, base, spool, index, True)[0])[index]
-            found = compose([Estimate.read(stem, number, n, size) for number, n in told.items()], evidence, size,
+            if kept is None:
+                kept = dict(self._look(threads, base, spool, index, True)[0])[index]
+            found = compose([Estimate.read(stem, number, n, size) for number, n in kept.items()], evidence, size,
                             threads, whole)
             for path in spool.glob(f"{stem.name}_*"):
                 path.unlink()

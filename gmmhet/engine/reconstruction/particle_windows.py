@@ -143,7 +143,7 @@ def nested_windows(coordinates: NDArray[np.float64], deviations: NDArray[np.floa
 
     Args:
         coordinates, deviations: [n, K] posterior means and standard deviations. points: [M, K]; populated: [M]. mode:
-            from 0, along which coordinate and extent of a map are told. covariance: [K, K] mean posterior covariance
+            from 0, along which coordinate and extent of a map are given. covariance: [K, K] mean posterior covariance
             (default: diagonal, from the deviations; where these are 0, all modes count alike).
     """
     n = len(coordinates)

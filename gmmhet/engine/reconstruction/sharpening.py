@@ -96,7 +96,7 @@ def sharpened_map(density: DensityMap, b_factor: float, resolution: float) -> ND
 
     Args:
         density: weighted by its FSC already (a Wiener filter): sharpening such a map gives the best estimate of the
-            sharpened density. b_factor: B > 0 of the density, square Angstrom, to be undone.
+            sharpened density. b_factor: B > 0 of the density, square Angstrom, of the decay that is removed.
     """
     box, edge = density.box, density.box * density.pixel_size
     axis = np.square(np.fft.fftfreq(box, 1 / box)).astype(np.float32)
@@ -113,7 +113,7 @@ def sharpen_series(folder: Path, maps: Sequence[MapRecord], config: ReconstructC
     Args:
         maps: entries of summary.json; those of maps that have a resolution get their file as ``sharpened``.
     Returns:
-        what summary.json says about it; None when no sharpening is asked for.
+        what summary.json says about it; None without sharpening.
     """
     for record in maps:
         record["sharpened"] = None

@@ -60,8 +60,8 @@ class MapBin:
     """A map made from the particles of one stretch of a mode; resolutions in Angstrom (local: percentiles).
 
     Attributes:
-        coordinates: mean of its particles along every mode; empty where not told. kernel: made of nested windows.
-        parts: that move as rigid bodies, of a map of all particles with their motion undone; 0 of another map.
+        coordinates: mean of its particles along every mode, or empty. kernel: made of nested windows.
+        parts: that move as rigid bodies, of a motion-corrected map from all particles; 0 of another map.
         note: what it does not show, in words, or empty.
     """
 
@@ -269,8 +269,8 @@ def _bin(number: int, record: Json, maps: Path) -> MapBin:
 
 
 def _b_factor(maps: Json, path: Path) -> float | None:
-    told = maps.get("sharpening")
-    return number_in(told, "b_factor", path, "sharpening.") if isinstance(told, dict) else None
+    record = maps.get("sharpening")
+    return number_in(record, "b_factor", path, "sharpening.") if isinstance(record, dict) else None
 
 
 def _bins_mode(maps: Json, n_modes: int, folder: Path) -> int | None:
@@ -280,8 +280,8 @@ def _bins_mode(maps: Json, n_modes: int, folder: Path) -> int | None:
 
 def _verdicts(run: Json, summary: Json) -> tuple[str, ...]:
     """The run's and the analysis's, each said once."""
-    told, analysis = (str(record.get("verdict", "")).strip() for record in (run, summary))
-    return tuple(text for text in (told, "" if analysis in told else analysis) if text)
+    whole, analysis = (str(record.get("verdict", "")).strip() for record in (run, summary))
+    return tuple(text for text in (whole, "" if analysis in whole else analysis) if text)
 
 
 def _stage(name: str, record: Json, *more: str) -> Stage:
