@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.check.alternatives import Alternative
+from gmmhet.engine.check.settings import COMPARISON
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.io import DensityMap, ParticleTable
 from gmmhet.engine.molecule.maps import coarser_map, solvent_level
@@ -22,23 +23,19 @@ from gmmhet.engine.optics.ctf import ctf
 __all__ = ["Agreement", "SlicedMap", "band_limit"]
 
 Array = NDArray[np.float64]
-_FINEST = 16.0  # Angstrom; of the comparison: finer rings of single images add noise, not certainty
-_PIXELS_PER_RESOLUTION = 2.25
-_SAMPLES_PER_RESOLUTION = 3.0  # of the map that is sliced: sizes up to 1.5 are seen whole
-_FIRST_RING = 2  # slower waves tell of ice, gradients and normalisation
 _BATCH_PIXELS = 1 << 22
 
 
 def band_limit(table: ParticleTable, density: DensityMap) -> float:
     """Resolution (Angstrom) of the comparison: 16 A, or what particles and map hold."""
-    return max(_FINEST, _PIXELS_PER_RESOLUTION * max(table.pixel_size, density.pixel_size))
+    return max(COMPARISON.finest, COMPARISON.pixels_per_resolution * max(table.pixel_size, density.pixel_size))
 
 
 class SlicedMap:
     """Values of a map's Fourier transform anywhere (nonuniform FFT of type 2; Barnett et al. 2019)."""
 
     def __init__(self, density: DensityMap, resolution: float) -> None:
-        coarse = coarser_map(density, resolution / _SAMPLES_PER_RESOLUTION)
+        coarse = coarser_map(density, resolution / COMPARISON.samples_per_resolution)
         self._pixel = coarse.pixel_size
         self._data = np.ascontiguousarray(coarse.data - solvent_level(coarse), np.complex64)
 
@@ -84,7 +81,7 @@ class Agreement:
         """
         resolution = band_limit(table, density)
         grid = HalfPlane(table.box, table.pixel_size, resolution)
-        used = np.broadcast_to((grid.weight > 0) & (grid.shell >= min(_FIRST_RING, grid.h)), grid.kx.shape)
+        used = np.broadcast_to((grid.weight > 0) & (grid.shell >= min(COMPARISON.first_ring, grid.h)), grid.kx.shape)
         kx, ky = grid.kx[used], grid.ky[used]
         images = _spectra(table, rows, grid, used)
         ring = np.broadcast_to(grid.shell, used.shape)[used]

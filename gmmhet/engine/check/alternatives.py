@@ -18,8 +18,6 @@ __all__ = ["Alternative", "alternatives", "scaled"]
 
 Array = NDArray[np.float64]
 
-#: map sizes that are tried, beside those around the best of them
-SCALES = (0.76, 0.81, 0.86, 0.91, 0.95, 0.98, 1.02, 1.05, 1.1, 1.16, 1.23, 1.3)
 _AXES = {"x": (-1.0, 1.0, 1.0), "y": (1.0, -1.0, 1.0), "z": (1.0, 1.0, -1.0)}
 
 

@@ -8,18 +8,12 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.check.agreement import Agreement
 from gmmhet.engine.check.alternatives import Alternative
+from gmmhet.engine.check.settings import FRAME
 from gmmhet.engine.wording.check import READINGS
 
 __all__ = ["FrameOffset", "frame_offset"]
 
 Array = NDArray[np.float64]
-_ROUNDS = 3
-_MOST = 300  # particles
-_STEP = 1 / 6  # of the resolution: how far the map is moved to see whether it fits better there
-_ANGLE = 3.0  # degrees, that it is turned
-_GROUPS = 10
-_SIGMAS = 5.0
-_LEAST_MOVE, _LEAST_TURN = 1 / 20, 1.5  # of the resolution; degrees: less does not matter at the resolution compared
 
 
 @dataclass(frozen=True)
@@ -39,17 +33,17 @@ class FrameOffset:
     @property
     def moved(self) -> bool:
         """Whether the map surely is off its place by so much that it matters."""
-        return _matters(self.move, self.move_error, _LEAST_MOVE * self.resolution)
+        return _matters(self.move, self.move_error, FRAME.least_move * self.resolution)
 
     @property
     def turned(self) -> bool:
         """The same of its orientation."""
-        return _matters(self.turn, self.turn_error, _LEAST_TURN)
+        return _matters(self.turn, self.turn_error, FRAME.least_turn)
 
 
 def _matters(value: Array, error: Array, least: float) -> bool:
     size = float(np.linalg.norm(value))
-    return size > least and size > _SIGMAS * float(np.linalg.norm(error))
+    return size > least and size > FRAME.deviations * float(np.linalg.norm(error))
 
 
 def frame_offset(agreement: Agreement, views: Array, origins: Array, sign: int, resolution: float) -> FrameOffset:
@@ -60,11 +54,11 @@ def frame_offset(agreement: Agreement, views: Array, origins: Array, sign: int, 
     Args:
         views: [n, 3, 3]. origins: [n, 2] Angstrom. sign: of the contrast.
     """
-    some = np.linspace(0, len(views) - 1, min(len(views), _MOST)).round().astype(int)
+    some = np.linspace(0, len(views) - 1, min(len(views), FRAME.particles)).round().astype(int)
     agreement, views, origins = agreement.of_rows(some), views[some], origins[some]
-    steps = np.concatenate([np.full(3, _STEP * resolution), np.full(3, _ANGLE)])
+    steps = np.concatenate([np.full(3, FRAME.step * resolution), np.full(3, FRAME.angle)])
     place, error = np.zeros(6), np.full(6, np.inf)
-    for _ in range(_ROUNDS):
+    for _ in range(FRAME.rounds):
         middle = sign * agreement.of_reading(_displaced(views, origins, place))
         tops = np.zeros(6)
         for axis, step in enumerate(np.diag(steps)):
@@ -82,7 +76,7 @@ def _displaced(views: Array, origins: Array, place: Array) -> Alternative:
 
 def _parabola(low: Array, middle: Array, high: Array, step: float) -> tuple[float, float]:
     """Top of the parabola through the means at -step, 0 and step, within a step; its error, by leaving out tenths."""
-    groups = np.arange(len(middle)) % min(_GROUPS, len(middle))
+    groups = np.arange(len(middle)) % min(FRAME.groups, len(middle))
     totals = np.stack([np.bincount(groups, values) for values in (low, middle, high)])
     a, b, c = totals.sum(axis=1, keepdims=True) - np.concatenate([np.zeros((3, 1)), totals], axis=1)
     curvature = 2 * b - a - c

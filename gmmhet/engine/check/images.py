@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.check.settings import IMAGES
 from gmmhet.engine.io import DensityMap, ParticleTable
 from gmmhet.engine.molecule.maps import coarser_map, dense_region
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["ImageCheck", "check_images_of", "particle_radius"]
 
-_BLUR = 20.0  # Angstrom, of the map in which the molecule's radius is found
 _BATCH_PIXELS = 1 << 22
-_SIGMAS = 4.0
-_CORE = 0.5  # of the radius: where every particle has density
-_SPREAD = 1.5  # ratio of the 95th to the 5th percentile of the background's deviation that is told
 
 
 @dataclass(frozen=True)
@@ -38,17 +35,18 @@ class ImageCheck:
     @property
     def normalised(self) -> bool:
         """Whether the background has mean 0 and standard deviation 1, within a tenth."""
-        return max(abs(v) for v in self.mean) < 0.1 and all(abs(v - 1) < 0.1 for v in self.deviation)
+        least = IMAGES.normalised
+        return max(abs(v) for v in self.mean) < least and all(abs(v - 1) < least for v in self.deviation)
 
     @property
     def brightness(self) -> int:
         """1: particles brighter than their surroundings, -1: darker, 0: cannot be told."""
-        return int(np.sign(self.contrast)) if abs(self.contrast) > _SIGMAS else 0
+        return int(np.sign(self.contrast)) if abs(self.contrast) > IMAGES.deviations else 0
 
     @property
     def warnings(self) -> list[str]:
         low, _, high = self.deviation
-        if low > 0 and high / low < _SPREAD:
+        if low > 0 and high / low < IMAGES.spread:
             return []
         return [wording.uneven_greyscale(low, high)]
 
@@ -58,12 +56,12 @@ def particle_radius(density: DensityMap | None, table: ParticleTable) -> float:
     largest = 0.5 * table.box * table.pixel_size
     if density is None:
         return largest
-    coarse = coarser_map(density, _BLUR / 4)
-    inside = dense_region(coarse, max(_BLUR, 3 * coarse.pixel_size))
+    coarse = coarser_map(density, IMAGES.blur / 4)
+    inside = dense_region(coarse, max(IMAGES.blur, 3 * coarse.pixel_size))
     if not inside.any():
         return largest
     reach = np.linalg.norm(np.argwhere(inside) - coarse.box // 2, axis=1).max() * coarse.pixel_size
-    return float(min(1.1 * reach, largest))
+    return float(min(IMAGES.margin * reach, largest))
 
 
 def check_images_of(table: ParticleTable, rows: NDArray[np.int64], radius: float) -> ImageCheck:
@@ -74,7 +72,7 @@ def check_images_of(table: ParticleTable, rows: NDArray[np.int64], radius: float
     """
     axis = (np.arange(table.box) - table.box // 2) * table.pixel_size
     distance = np.hypot(axis[:, None], axis)
-    outside, core = distance > radius, distance < _CORE * radius
+    outside, core = distance > radius, distance < IMAGES.core * radius
     means, deviations, differences = (np.empty(len(rows)) for _ in range(3))
     opened: dict[Path, Any] = {}
     size = max(1, _BATCH_PIXELS // table.box**2)

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gmmhet.engine.check.agreement import Agreement
-from gmmhet.engine.check.alternatives import SCALES, Alternative, alternatives, scaled
+from gmmhet.engine.check.alternatives import Alternative, alternatives, scaled
 from gmmhet.engine.check.frame import FrameOffset, frame_offset
+from gmmhet.engine.check.settings import POSES
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import DensityMap, ParticleTable
 from gmmhet.engine.wording import check as wording
@@ -16,14 +17,6 @@ from gmmhet.engine.wording import check as wording
 __all__ = ["PoseCheck", "check_poses", "sample_of"]
 
 Array = NDArray[np.float64]
-_SAMPLE = 600
-_SHUFFLES = 200
-_CHANCE = 1e-6  # of calling another reading better where it is not, for all of them together
-_LEAST_GAIN = 0.03  # of the correlation: what is better by less is no other reading, but a small error of the poses
-_DEVIATIONS = 5.0  # of shuffled means, that another reading has to stand above their mean
-_LEAST_SCALE = 0.025  # of the map's size, that is told; a smaller one changes little at the resolution compared
-_LEAST_SCALE_GAIN = 0.005
-_WEAK = 4.0  # gap of the given poses to the mean of the shuffled ones, over that of the best shuffled one
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ class PoseCheck:
     def weak(self) -> bool:
         """Whether the given poses fit, but by little more than the best of the shuffled ones."""
         mean = abs(float(self.shuffled.mean())) if len(self.shuffled) else 0.0
-        return self.fit and abs(self.given) - mean < _WEAK * (self.chance - mean)
+        return self.fit and abs(self.given) - mean < POSES.weak * (self.chance - mean)
 
     @property
     def few(self) -> bool:
@@ -96,7 +89,7 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     Raises:
         InputError: an image holds NaN or infinite pixels.
     """
-    rows = sample_of(table, _SAMPLE, seed)
+    rows = sample_of(table, POSES.particles, seed)
     agreement = Agreement.of(table, rows, density)
     rotations, origins = table.views[rows], table.origins[rows]
     voxel = 0.0 if density.box % 2 else density.pixel_size
@@ -104,7 +97,7 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     own = np.diag(pairs).astype(np.float64)
     sign = 1 if own.mean() >= 0 else -1
     found = {a.name: (a, agreement.of_reading(a)) for a in alternatives(rotations, origins, table.pixel_size, voxel)}
-    sizes = {s: agreement.of_reading(scaled(rotations, origins, s)) for s in SCALES}
+    sizes = {s: agreement.of_reading(scaled(rotations, origins, s)) for s in POSES.scales}
     scale = _best_scale(agreement, rotations, origins, own * sign, sizes)
     if scale is not None:
         reading = scaled(rotations, origins, scale)
@@ -129,7 +122,7 @@ def _shuffled(pairs: NDArray[np.float32], seed: int) -> Array:
         return np.zeros(0)
     rng = np.random.default_rng(seed)
     means: list[float] = []
-    while len(means) < _SHUFFLES:
+    while len(means) < POSES.shuffles:
         order = rng.permutation(n)
         if not np.any(order == np.arange(n)):
             means.append(float(pairs[np.arange(n), order].mean(dtype=np.float64)))
@@ -143,20 +136,20 @@ def _others(pairs: NDArray[np.float32], seed: int) -> Array:
     return np.asarray(pairs[np.arange(n), (np.arange(n) + steps) % n], np.float64)
 
 
-def _surely_better(other: Array, own: Array, tests: int, least: float = _LEAST_GAIN) -> bool:
+def _surely_better(other: Array, own: Array, tests: int, least: float = POSES.least_gain) -> bool:
     """Whether paired correlations are higher, by a t test that so many such tests together seldom mistake."""
     gain = other - own
     n, mean = len(gain), float(gain.mean())
     if n < 3 or mean < least * float(other.mean()) or mean <= 0:
         return False
     error = float(gain.std(ddof=1)) / np.sqrt(n)
-    return error == 0 or bool(stats.t.sf(mean / error, n - 1) < _CHANCE / tests)
+    return error == 0 or bool(stats.t.sf(mean / error, n - 1) < POSES.chance / tests)
 
 
 def _stands_out(shuffled: Array, mean: float) -> bool:
     """Whether a reading, one of many, is no chance agreement: well above all of its own shuffled assignments."""
     return bool(len(shuffled) > 0 and abs(mean) > np.abs(shuffled).max()
-                and abs(mean - shuffled.mean()) > _DEVIATIONS * shuffled.std())
+                and abs(mean - shuffled.mean()) > POSES.deviations * shuffled.std())
 
 
 def _better(own: Array, found: dict[str, tuple[Alternative, Array]]) -> tuple[Alternative, float] | None:
@@ -179,8 +172,8 @@ def _best_scale(agreement: Agreement, rotations: Array, origins: Array, own: Arr
         curve = np.polyfit(x - top, [means[s] for s in x], 2)
         if curve[0] < 0:
             top += float(np.clip(-curve[1] / (2 * curve[0]), x[0] - top, x[2] - top))
-    if abs(top - 1) < _LEAST_SCALE:
+    if abs(top - 1) < POSES.least_scale:
         return None
     values = agreement.of_reading(scaled(rotations, origins, top))
     direction = np.sign(float(values.mean())) or sign
-    return top if _surely_better(values * direction, own, len(sizes), _LEAST_SCALE_GAIN) else None
+    return top if _surely_better(values * direction, own, len(sizes), POSES.least_scale_gain) else None

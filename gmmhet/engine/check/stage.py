@@ -19,6 +19,7 @@ from gmmhet.engine.check.findings import (
 )
 from gmmhet.engine.check.images import ImageCheck, check_images_of, particle_radius
 from gmmhet.engine.check.poses import PoseCheck, check_poses, sample_of
+from gmmhet.engine.check.settings import IMAGES
 from gmmhet.engine.check.views import ViewCheck, check_views
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, ParticleTable, read_map, read_particles, replacing
@@ -27,7 +28,6 @@ from gmmhet.engine.wording import check as wording
 __all__ = ["CheckResult", "check", "require_sane_poses"]
 
 _LOG = logging.getLogger("gmmhet")
-_IMAGES = 200
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def check(particles: Path, map_path: Path | None = None, *, root: Path | None = 
     """
     table = read_particles(particles, root=root, passthrough=passthrough)
     density = read_map(map_path) if map_path is not None else None
-    rows = sample_of(table, _IMAGES, seed)
+    rows = sample_of(table, IMAGES.images, seed)
     images = check_images_of(table, rows, particle_radius(density, table))
     poses = check_poses(table, density, seed=seed) if density is not None else None
     problem = pose_problem(poses, particles, map_path or "") if poses is not None else None

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from gmmhet.engine.check.settings import VIEWS
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["ViewCheck", "check_views"]
@@ -13,10 +14,6 @@ __all__ = ["ViewCheck", "check_views"]
 Array = NDArray[np.float64]
 _COLUMNS, _ROWS = 48, 12  # of the map of views; a character is about twice as high as it is wide
 _SHADES = " .:-=+*#%@"
-_MOST = 10000  # views are enough to see how they spread
-_PATCHES = 100
-_BELT = 5.0  # degrees, half the width of the great circle of views that show a direction of Fourier space
-_POOR = 0.2  # of the even share: directions of Fourier space that are told as badly seen
 
 
 @dataclass(frozen=True)
@@ -55,18 +52,18 @@ def check_views(rotations: Array) -> ViewCheck:
     Args:
         rotations: [n, 3, 3] A; the direction from which a particle is seen is A's last row.
     """
-    step = -(-len(rotations) // _MOST)
+    step = -(-len(rotations) // VIEWS.particles)
     views = rotations[::step, 2]
     rot = np.rad2deg(np.arctan2(views[:, 1], views[:, 0]))
     counts, _, _ = np.histogram2d(-views[:, 2], rot, bins=(_ROWS, _COLUMNS), range=((-1, 1), (-180, 180)))
     smooth = ndimage.gaussian_filter(counts, (0.8, 1.6), mode=("nearest", "wrap"))
     share = smooth / smooth.mean()
-    half = _even_directions(_PATCHES // 2)
+    half = _even_directions(VIEWS.patches // 2)
     nearest = np.argmax(views @ np.concatenate([half, -half]).T, axis=1)
-    tenth = np.sort(np.bincount(nearest, minlength=_PATCHES))[::-1][:_PATCHES // 10].sum() / len(views)
-    width = np.sin(np.deg2rad(_BELT))
+    tenth = np.sort(np.bincount(nearest, minlength=VIEWS.patches))[::-1][:VIEWS.patches // 10].sum() / len(views)
+    width = np.sin(np.deg2rad(VIEWS.belt))
     seen = np.array([(np.abs(views @ d) < width).mean() for d in _even_directions(500)]) / width
-    return ViewCheck(share, float(tenth), float(seen.min()), float((seen < _POOR).mean()))
+    return ViewCheck(share, float(tenth), float(seen.min()), float((seen < VIEWS.poor).mean()))
 
 
 def _even_directions(n: int) -> Array:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -113,14 +112,14 @@ class Band:
         common, power = (self._smooth(x, BANDS.window, self.coarse, workers) for x in (first * second, power))
         return Agreement(common, power)
 
-    def believed(self, told: Agreement, needed: Field | float, workers: int) -> Field:
+    def accepted(self, agreement: Agreement, needed: Field | float, workers: int) -> Field:
         """[grid] * 3 share of the mean increment of two half-sets that is signal: a Wiener filter.
 
         Args:
-            needed: correlation up to which nothing is believed; [coarse] * 3, or one for all.
+            needed: correlation up to which nothing is accepted; [coarse] * 3, or one for all.
         """
         sure = np.minimum(needed, (1 - np.asarray(needed)) / 2)  # beyond
-        correlation = told.correlation
+        correlation = agreement.correlation
         correlation = np.clip(correlation, 0, 1) * np.clip((correlation - needed) / sure, 0, 1)
         # smooth again: an edge would carry the band's waves into others, alike in both half maps
         return self._smooth(2 * correlation / (1 + correlation), BANDS.softening, self.grid, workers)
@@ -147,7 +146,7 @@ class Band:
         return np.asarray(scipy.fft.irfftn(wave, s=(grid,) * 3, norm="forward", workers=workers))
 
 
-def _place(grid: int, box: int) -> Any:
+def _place(grid: int, box: int) -> tuple[NDArray[np.int64], ...]:
     """Where the Fourier grid of a coarser grid stands in that of a box."""
     half = grid // 2
     rows = np.concatenate([np.arange(half), np.arange(box - (grid - half), box)])

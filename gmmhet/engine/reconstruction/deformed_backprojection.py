@@ -1,4 +1,4 @@
-"""Equations of one rigid part of the molecule, from particles whose motion is undone.
+"""Equations of one rigid part of the molecule, from particles corrected for its motion.
 
 A part p that in particle i is at R x + t (x in the reference conformation) gives the slice
 exp(-2 pi i k.(A t)) F_p((A R)^T (kx, ky, 0)): as if the part alone had been seen from the view A R, with its image

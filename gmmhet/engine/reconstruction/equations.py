@@ -9,7 +9,7 @@ poles.
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import scipy.fft
@@ -20,6 +20,8 @@ from gmmhet.engine.reconstruction.spreading import Spreader, density_grid, even_
 
 __all__ = ["Accumulator", "NormalEquations", "shell_of_grid"]
 
+
+_Number = TypeVar("_Number", np.complex64, np.float32)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,6 @@ class Accumulator:
         return found
 
 
-def _added(total: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+def _added(total: NDArray[_Number], more: NDArray[_Number]) -> NDArray[_Number]:
     total += more
     return total

@@ -31,7 +31,7 @@ class Placed:
     Attributes:
         particles: the rows of particles.star. latents: those of latents.star; row: [n] the particle's row in it.
         contrast: [n] s; 1 where latents.star tells none.
-        coordinates: [n, K]; K may be 0. deviations: [n, K] their posterior standard deviations, 0 where none are told.
+        coordinates: [n, K]; K may be 0. deviations: [n, K] their posterior standard deviations, or 0.
     """
 
     particles: ParticleTable

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.molecule.maps import soft_mask
 from gmmhet.engine.reconstruction.curves import compare_halves
+from gmmhet.engine.reconstruction.equations import NormalEquations
 from gmmhet.engine.reconstruction.multiscale import (
     Combined,
     Estimate,
@@ -31,7 +31,7 @@ from gmmhet.engine.reconstruction.multiscale import (
     maps_apart,
 )
 from gmmhet.engine.reconstruction.particle_windows import Windows
-from gmmhet.engine.reconstruction.results import SPOOL, MapResult
+from gmmhet.engine.reconstruction.results import SPOOL, MapContent, MapResult
 from gmmhet.engine.reconstruction.series import Series, at_once, half_equations, near_limit
 from gmmhet.engine.reconstruction.settings import KERNELS, SERIES, SERIES_EVIDENCE
 from gmmhet.engine.reconstruction.slices import SliceReader
@@ -58,19 +58,19 @@ class KernelSeries(Series):
             if self._size(base) > SERIES.coarse_above:
                 base = base.spooled(Path(spool))
             ranks, evidence = communicator(), Evidence({})
-            told: dict[int, dict[int, int]] = {}
+            kept: dict[int, dict[int, int]] = {}
             for some in self._rounds:
                 if self._size(base) > SERIES.coarse_above:
                     yield None
                     continue
                 shares = [(i, i in missing) for i in some]
                 found, more = ranks.total(self._look, (threads, base, Path(spool)), shares)
-                told |= dict(found)
+                kept |= dict(found)
                 evidence += more
                 yield None
             evidence = dataclasses.replace(evidence, apart=self._apart)
             yield from ranks.each(self._around, (threads, base, self._whole(base, threads), evidence, Path(spool)),
-                                  [(i, told.get(i)) for i in missing])
+                                  [(i, kept.get(i)) for i in missing])
 
     def warnings(self) -> list[str]:
         assert isinstance(self.selection, Windows)
@@ -147,7 +147,7 @@ class KernelSeries(Series):
         reader = SliceReader(self.table, self.contrast, self.noise, size)
         used = rows[self.contrast[rows] != 0]
 
-        def half(number: int) -> Any:
+        def half(number: int) -> NormalEquations | None:
             some = np.sort(used[self.table.halves[used] == number])
             return half_equations(reader, some, np.ones(len(some), np.float32), self.symmetry)
 
@@ -182,16 +182,16 @@ class KernelSeries(Series):
     def _around(self, threads: int, base: Window, whole: NDArray[np.float32], evidence: Evidence, spool: Path,
                 item: tuple[int, dict[int, int] | None]) -> MapResult:
         """A map and its files; item: its number, and which windows' estimates are in files, where that is so."""
-        index, told = item
+        index, kept = item
         windows = self.selection
         assert isinstance(windows, Windows)
         size, stem = self._size(base), self._stem(spool, index)
         if not evidence.agreements:
             found = combine(self._windows(threads, base, index), size, threads, whole)
         else:
-            if told is None:
-                told = dict(self._look(threads, base, spool, index, True)[0])[index]
-            found = compose([Estimate.read(stem, number, n, size) for number, n in told.items()], evidence, size,
+            if kept is None:
+                kept = dict(self._look(threads, base, spool, index, True)[0])[index]
+            found = compose([Estimate.read(stem, number, n, size) for number, n in kept.items()], evidence, size,
                             threads, whole)
             for path in spool.glob(f"{stem.name}_*"):
                 path.unlink()
@@ -199,7 +199,7 @@ class KernelSeries(Series):
         curves = compare_halves(*found.halves, self._mask_of(found.density, size), self._pixel(size), self.seed + index)
         return self._write(index, maps, curves, threads, self._described(windows, index, found, size))
 
-    def _described(self, windows: Windows, index: int, found: Combined, size: int) -> dict[str, Any]:
+    def _described(self, windows: Windows, index: int, found: Combined, size: int) -> MapContent:
         """Of a map: particles, and how many of them every band was made of."""
         field = size * self._pixel(size)
         medians = [b.median for b in found.bandwidths]

@@ -6,7 +6,6 @@ as they are uncertain, and a particle of which little is known goes where most a
 """
 
 import warnings
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +14,16 @@ from sklearn.mixture import GaussianMixture
 
 from gmmhet.engine.reconstruction.settings import MIXTURE
 
-__all__ = ["deconvolved_mixture", "mixture_labels"]
+__all__ = ["Uncertainty", "deconvolved_mixture", "mixture_labels"]
 
 _AT_ONCE = 20_000  # particles
 
 Array = NDArray[np.float64]
+#: posterior covariances [n, K, K], or standard deviations [n, K]
+Uncertainty = NDArray[np.float32] | NDArray[np.float64]
 
 
-def mixture_labels(coordinates: Array, uncertainty: NDArray[np.floating[Any]], components: int, seed: int,
+def mixture_labels(coordinates: Array, uncertainty: Uncertainty, components: int, seed: int,
                    ) -> NDArray[np.int64]:
     """[n] the likeliest component of every particle, from 0.
 
@@ -35,7 +36,7 @@ def mixture_labels(coordinates: Array, uncertainty: NDArray[np.floating[Any]], c
     return _labels(places, measured, *_fitted(coordinates, places, measured, components, seed))
 
 
-def _measurements(coordinates: Array, uncertainty: NDArray[np.floating[Any]]) -> tuple[Array, NDArray[np.float32]]:
+def _measurements(coordinates: Array, uncertainty: Uncertainty) -> tuple[Array, NDArray[np.float32]]:
     """What the data alone say, [n, K], and its covariances, [n, K, K].
 
     With prior P and posterior M, the data's own precision is M^-1 - P^-1; in units in which P is 1, that divides each
@@ -57,7 +58,7 @@ def _measurements(coordinates: Array, uncertainty: NDArray[np.floating[Any]]) ->
     return places, covariances
 
 
-def deconvolved_mixture(coordinates: Array, uncertainty: NDArray[np.floating[Any]], components: int, seed: int,
+def deconvolved_mixture(coordinates: Array, uncertainty: Uncertainty, components: int, seed: int,
                         ) -> tuple[Array, Array, Array]:
     """Weights [C], means [C, K] and covariances [C, K, K] of the components; arguments as of mixture_labels."""
     return _fitted(coordinates, *_measurements(coordinates, uncertainty), components, seed)

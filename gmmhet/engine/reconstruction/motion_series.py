@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ from gmmhet.engine.reconstruction.curves import compare_halves
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming, part_equations
 from gmmhet.engine.reconstruction.equations import NormalEquations
 from gmmhet.engine.reconstruction.particle_windows import Windows
-from gmmhet.engine.reconstruction.results import SPOOL, MapResult
+from gmmhet.engine.reconstruction.results import SPOOL, MapContent, MapResult
 from gmmhet.engine.reconstruction.series import Series, at_once, near_limit
 from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION, SERIES
 from gmmhet.engine.reconstruction.slices import SliceReader
@@ -161,7 +160,7 @@ class MotionSeries(Series):
         curves = compare_halves(maps["half1"], maps["half2"], mask, pixel, self.seed + index)
         return self._write(index, maps, curves, threads, self._described(windows, index))
 
-    def _described(self, windows: Windows, index: int) -> dict[str, Any]:
+    def _described(self, windows: Windows, index: int) -> MapContent:
         counts = [len(self._used(half)) for half in (1, 2)]
         note = None if windows.populated[index] else wording.no_particles_at_point("motion")
         return {"n_particles": sum(counts), "n_half1": counts[0], "n_half2": counts[1], "n_effective": sum(counts),

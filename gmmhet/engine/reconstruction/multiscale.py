@@ -93,12 +93,12 @@ class Estimate:
 class Evidence(Replicated):
     """How the half-sets' increments agree over several maps of a series; evidence of different maps adds up.
 
-    Where a molecule moves is much the same at all points of its motion, so it can be told from increments that do not
-    stand out of the noise of a single map.
+    Where a molecule moves is much the same at all points of its motion, so increments that do not stand out
+    of the noise of a single map show it together.
 
     Attributes:
         agreements: of each window but the widest (by number), by band.
-        apart: as how many maps of particles of their own those of each window count; not told: none.
+        apart: as how many maps of particles of their own those of each window count; missing: none.
     """
 
     agreements: dict[int, list[Agreement]]
@@ -154,10 +154,10 @@ def decompose(windows: Iterable[Window], box: int, workers: int = 1, *, keep: Ca
         keep: called with what every window says, for :func:`compose`.
     """
     agreements: dict[int, list[Agreement]] = {}
-    for estimate, told in _estimates(windows, _Sum(box, workers)):
+    for estimate, agreement in _estimates(windows, _Sum(box, workers)):
         keep(estimate)
         if estimate.number:
-            agreements[estimate.number] = told
+            agreements[estimate.number] = agreement
     return Evidence(agreements)
 
 
@@ -169,10 +169,10 @@ def compose(estimates: Iterable[Estimate], evidence: Evidence, box: int, workers
         estimates: of :func:`decompose`. evidence: of all maps of the series, or enough of them.
     """
     sum_ = _Sum(box, workers, evidence)
-    for told in estimates:
+    for estimate in estimates:
         waves = [scipy.fft.rfftn(own - so_far, norm="forward", workers=workers)
-                 for own, so_far in zip(told.halves, sum_.maps, strict=True)]
-        sum_.add(told.number, told.n, waves)
+                 for own, so_far in zip(estimate.halves, sum_.maps, strict=True)]
+        sum_.add(estimate.number, estimate.n, waves)
     return sum_.combined(whole)
 
 
@@ -209,12 +209,12 @@ class _Sum:
     def add(self, number: int, n: int, asked: list[Wave]) -> list[Agreement]:
         """Add what is believed of a window's increments (their transforms); how they agree, by band."""
         believed: list[Wave] = [np.zeros((self.box, self.box, self.box // 2 + 1), np.complex64) for _ in range(2)]
-        told: list[Agreement] = []
+        agreements: list[Agreement] = []
         for index, (band, narrowest) in enumerate(zip(self._bands, self._narrowest, strict=True)):
             parts = band.parts(asked, self.workers)
-            told.append(band.agreement(parts, self.workers))
+            agreements.append(band.agreement(parts, self.workers))
             needed = self._evidence.needed(number, band, index) if self._evidence and number else band.anywhere
-            share = band.believed(told[-1], needed, self.workers)
+            share = band.accepted(agreements[-1], needed, self.workers)
             narrowest.note(n, share)
             self._changed[index] |= bool(number and (share > SERIES_EVIDENCE.accepted).any())
             for wave, part in zip(believed, parts, strict=True):
@@ -225,7 +225,7 @@ class _Sum:
             self._widest = (self.maps[0] + self.maps[1]) / 2
             self._left_out = [ball(self.box) * _unmasked(wave, self.box, self.workers) - density
                               for wave, density in zip(asked, self.maps, strict=True)]
-        return told
+        return agreements
 
     def _unchanged(self, density: Field) -> Field:
         """What of a map is in bands for which no narrower window was believed anywhere."""

@@ -1,14 +1,13 @@
 """Which particles make which map."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.latent_space.particle_density import listed
-from gmmhet.engine.reconstruction.mixture import mixture_labels
+from gmmhet.engine.reconstruction.mixture import Uncertainty, mixture_labels
 from gmmhet.engine.reconstruction.settings import KERNELS
 from gmmhet.engine.wording import reconstruction as wording
 
@@ -51,8 +50,8 @@ def equal_bins(coordinate: NDArray[np.float64] | None, n_particles: int, bins: i
     return _disjoint(values, np.array_split(np.argsort(values, kind="stable"), bins))
 
 
-def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: NDArray[np.floating[Any]], mode: int, clusters: int,
-                     seed: int, prior_mean: NDArray[np.float64] | float = 0.0) -> Selection:
+def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: Uncertainty, mode: int, clusters: int, seed: int,
+                     prior_mean: NDArray[np.float64] | float = 0.0) -> Selection:
     """Clusters in the space of all modes, each particle in its likeliest one, in order along a mode.
 
     Args:
@@ -144,7 +143,7 @@ def nested_windows(coordinates: NDArray[np.float64], deviations: NDArray[np.floa
 
     Args:
         coordinates, deviations: [n, K] posterior means and standard deviations. points: [M, K]; populated: [M]. mode:
-            from 0, along which coordinate and extent of a map are told. covariance: [K, K] mean posterior covariance
+            from 0, along which coordinate and extent of a map are given. covariance: [K, K] mean posterior covariance
             (default: diagonal, from the deviations; where these are 0, all modes count alike).
     """
     n = len(coordinates)

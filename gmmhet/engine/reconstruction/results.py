@@ -9,14 +9,17 @@ import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from gmmhet import __version__
 from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.io import ParticleTable, made_by, output_folder, remove_files, replacing, write_particles
 from gmmhet.engine.reconstruction.spreading import gridding
 
-__all__ = ["COMMAND", "SPOOL", "MapResult", "ResultFolder", "described_local", "fingerprint", "number_or_none"]
+__all__ = [
+    "COMMAND", "SPOOL", "Bandwidth", "LocalRecord", "MapContent", "MapRecord", "MapResult", "ResultFolder",
+    "described_local", "fingerprint", "number_or_none",
+]
 
 _LOG = logging.getLogger("gmmhet")
 SPOOL = ".windows"  # folders of large arrays while maps are made
@@ -30,6 +33,52 @@ _FORMAT = 4  # of checkpoint.json: what an older version left is not resumed
 _FOR_LATER = ("resume", "sharpen")  # options that the maps in the checkpoint do not depend on
 
 
+class Bandwidth(TypedDict):
+    """Of a frequency band of a map: its resolution (Angstrom), and particles of the narrowest windows accepted."""
+
+    resolution: float
+    fewest: float
+    median: float
+
+
+class MapContent(TypedDict):
+    """What a map is made of: particles, also by half-set, and a note on what it does not show."""
+
+    n_particles: int
+    n_effective: float
+    n_half1: int
+    n_half2: int
+    note: str | None
+    populated: NotRequired[bool]
+    parts: NotRequired[int]
+    bandwidth: NotRequired[list[Bandwidth]]
+
+
+class LocalRecord(TypedDict):
+    """Local resolution of a map: its file, and percentiles (Angstrom); None where there is none."""
+
+    local_resolution: str | None
+    local_resolution_10: float | None
+    local_resolution_median: float | None
+    local_resolution_90: float | None
+
+
+class MapRecord(MapContent, LocalRecord):
+    """Entry of a map in summary.json; lengths in Angstrom, coordinates in standard deviations."""
+
+    file: str
+    half1: str
+    half2: str
+    coordinate: float | None
+    low: float | None
+    high: float | None
+    resolution_fsc143: float | None
+    resolution_fsc500: float | None
+    finest: float
+    coordinates: list[float]
+    sharpened: str | None
+
+
 @dataclass(frozen=True)
 class MapResult:
     """One finished map.
@@ -40,7 +89,7 @@ class MapResult:
     """
 
     number: int
-    record: dict[str, Any]
+    record: MapRecord
     frequency: list[float]
     curves: dict[str, list[float | None]]
 
@@ -91,7 +140,8 @@ class ResultFolder:
 
     @staticmethod
     def _files(result: MapResult) -> list[str]:
-        return [result.record[k] for k in ("file", "half1", "half2", "local_resolution") if result.record[k]]
+        record = result.record
+        return [f for f in (record["file"], record["half1"], record["half2"], record["local_resolution"]) if f]
 
     def finish_map(self, result: MapResult) -> None:
         """Remember a map whose files are written."""
@@ -100,7 +150,7 @@ class ResultFolder:
         with replacing(self._checkpoint) as temporary:
             temporary.write_text(json.dumps(saved))
 
-    def write_tables(self, latents: ParticleTable, classes: list[int], about: dict[str, Any]) -> None:
+    def write_tables(self, latents: ParticleTable, classes: list[int], about: dict[str, object]) -> None:
         """Write fsc.csv, classes.star and, last, summary.json.
 
         Args:
@@ -120,7 +170,7 @@ class ResultFolder:
             temporary.write_text(text + "\n")
 
 
-def described_local(file: str | None, percentiles: list[float] | None) -> dict[str, Any]:
+def described_local(file: str | None, percentiles: list[float] | None) -> LocalRecord:
     """Entries of a map in summary.json about its local resolution; percentiles: 10th, 50th and 90th."""
     low, median, high = percentiles or (None, None, None)
     return {"local_resolution": file, "local_resolution_10": low, "local_resolution_median": median,

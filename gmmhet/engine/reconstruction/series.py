@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,15 @@ from gmmhet.engine.reconstruction.envelope import signal_envelope, solve_within_
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
 from gmmhet.engine.reconstruction.local_resolution import local_resolution
 from gmmhet.engine.reconstruction.particle_windows import Selection
-from gmmhet.engine.reconstruction.results import MapResult, ResultFolder, described_local, number_or_none
+from gmmhet.engine.reconstruction.results import (
+    LocalRecord,
+    MapContent,
+    MapRecord,
+    MapResult,
+    ResultFolder,
+    described_local,
+    number_or_none,
+)
 from gmmhet.engine.reconstruction.settings import SERIES, SOLVER
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map, solve
@@ -202,23 +209,26 @@ class Series(Replicated):
         return {SERIES.coarse: np.clip(coarse, 0, 1), self.table.box: self.mask}
 
     def _write(self, index: int, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves, threads: int,
-               described: dict[str, Any]) -> MapResult:
+               content: MapContent) -> MapResult:
         """Files of a map, and its entry in summary.json.
 
         Args:
-            described: n_particles, n_effective, n_half1, n_half2, note, and what else there is to tell of it.
+            maps: by "file", "half1" and "half2". content: what the map is made of.
         """
         stem = f"map_{index + 1:02d}"
-        record: dict[str, Any] = {"file": f"{stem}.mrc", "half1": f"{stem}_half1.mrc", "half2": f"{stem}_half2.mrc"}
+        names = {"file": f"{stem}.mrc", "half1": f"{stem}_half1.mrc", "half2": f"{stem}_half2.mrc"}
         for key, data in maps.items():
-            write_map(self.folder.path / record[key], self._on_particle_grid(data), self.table.pixel_size)
-        record |= {**described,
-                   **{k: number_or_none(getattr(self.selection, k)[index]) for k in ("coordinate", "low", "high")},
-                   "resolution_fsc143": curves.resolution(0.143), "resolution_fsc500": curves.resolution(0.5),
-                   "finest": 2 * self._pixel(len(maps["file"])), **self._write_local(stem, maps, curves, threads)}
+            write_map(self.folder.path / names[key], self._on_particle_grid(data), self.table.pixel_size)
+        mean, low, high = (number_or_none(v[index]) for v in (
+            self.selection.coordinate, self.selection.low, self.selection.high))
+        record: MapRecord = {
+            "file": names["file"], "half1": names["half1"], "half2": names["half2"], **content,
+            "coordinate": mean, "low": low, "high": high, "coordinates": [], "sharpened": None,
+            "resolution_fsc143": curves.resolution(0.143), "resolution_fsc500": curves.resolution(0.5),
+            "finest": 2 * self._pixel(len(maps["file"])), **self._write_local(stem, maps, curves, threads)}
         return MapResult(index + 1, record, curves.frequency.tolist(), curves.columns())
 
-    def _particles(self, index: int) -> dict[str, Any]:
+    def _particles(self, index: int) -> MapContent:
         counts = [len(self._rows(index, half)) for half in (1, 2)]
         empty = [half for half, count in enumerate(counts, 1) if count == 0]
         note = wording.no_half(empty[0]) if empty else None
@@ -227,7 +237,7 @@ class Series(Replicated):
                 "note": note}
 
     def _write_local(self, stem: str, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves,
-                     threads: int) -> dict[str, Any]:
+                     threads: int) -> LocalRecord:
         """Local resolution, where there are two halves: its file, and its percentiles."""
         if not (maps["half1"].any() and maps["half2"].any()):
             return described_local(None, None)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import scipy.fft
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import ReconstructConfig, sharpening_b
 from gmmhet.engine.io import DensityMap, read_map, write_map
 from gmmhet.engine.molecule.maps import fourier_shell_correlation, radial_power
+from gmmhet.engine.reconstruction.results import MapRecord
 from gmmhet.engine.reconstruction.settings import SHARPENING
 from gmmhet.engine.wording import reconstruction as wording
 
@@ -32,6 +33,17 @@ class Spectrum:
 
     frequency: NDArray[np.float64]
     power: NDArray[np.float64]
+
+
+class SharpeningRecord(TypedDict):
+    """Entry "sharpening" of summary.json; B in square Angstrom, ends of its fit in Angstrom."""
+
+    asked: str
+    b_factor: float | None
+    error: float | None
+    fitted_from: float | None
+    fitted_to: float | None
+    note: str | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ def sharpened_map(density: DensityMap, b_factor: float, resolution: float) -> ND
 
     Args:
         density: weighted by its FSC already (a Wiener filter): sharpening such a map gives the best estimate of the
-            sharpened density. b_factor: B > 0 of the density, square Angstrom, to be undone.
+            sharpened density. b_factor: B > 0 of the density, square Angstrom, of the decay that is removed.
     """
     box, edge = density.box, density.box * density.pixel_size
     axis = np.square(np.fft.fftfreq(box, 1 / box)).astype(np.float32)
@@ -95,13 +107,13 @@ def sharpened_map(density: DensityMap, b_factor: float, resolution: float) -> ND
     return np.asarray(scipy.fft.irfftn(wave, s=density.data.shape), np.float32)
 
 
-def sharpen_series(folder: Path, maps: Sequence[dict[str, Any]], config: ReconstructConfig) -> dict[str, Any] | None:
+def sharpen_series(folder: Path, maps: Sequence[MapRecord], config: ReconstructConfig) -> SharpeningRecord | None:
     """Write the sharpened maps of a series, all by one B factor, beside the maps, which stay as they are.
 
     Args:
         maps: entries of summary.json; those of maps that have a resolution get their file as ``sharpened``.
     Returns:
-        what summary.json says about it; None when no sharpening is asked for.
+        what summary.json says about it; None without sharpening.
     """
     for record in maps:
         record["sharpened"] = None
@@ -117,16 +129,17 @@ def sharpen_series(folder: Path, maps: Sequence[dict[str, Any]], config: Reconst
         _LOG.info("%s", wording.sharpened(b_factor, None if fit is None else (SHARPENING.fitted_from, fit.finest)))
     elif note is not None:
         _LOG.warning("%s", wording.not_sharpened(note))
-    return {"asked": config.sharpen, "b_factor": b_factor if note is None else None, "error": fit and fit.error,
-            "fitted_from": fit and SHARPENING.fitted_from, "fitted_to": fit and fit.finest, "note": note}
+    return {"asked": config.sharpen, "b_factor": b_factor if note is None else None,
+            "error": None if fit is None else fit.error, "fitted_from": None if fit is None else SHARPENING.fitted_from,
+            "fitted_to": None if fit is None else fit.finest, "note": note}
 
 
-def _fit_of(folder: Path, maps: Sequence[dict[str, Any]]) -> GuinierFit | None:
-    halves = ([read_map(folder / record[half]) for half in ("half1", "half2")] for record in maps)
+def _fit_of(folder: Path, maps: Sequence[MapRecord]) -> GuinierFit | None:
+    halves = ((read_map(folder / record["half1"]), read_map(folder / record["half2"])) for record in maps)
     return guinier_fit([half_map_spectrum(*pair) for pair in halves], [record["resolution_fsc143"] for record in maps])
 
 
-def _objection(b_factor: float | None, maps: Sequence[dict[str, Any]]) -> str | None:
+def _objection(b_factor: float | None, maps: Sequence[MapRecord]) -> str | None:
     if all(record["resolution_fsc143"] is None for record in maps):
         return wording.NO_RESOLUTION
     if b_factor is None:
@@ -136,10 +149,11 @@ def _objection(b_factor: float | None, maps: Sequence[dict[str, Any]]) -> str | 
     return None
 
 
-def _write_sharpened(folder: Path, record: dict[str, Any], b_factor: float) -> None:
-    if record["resolution_fsc143"] is None:
+def _write_sharpened(folder: Path, record: MapRecord, b_factor: float) -> None:
+    resolution = record["resolution_fsc143"]
+    if resolution is None:
         return
     density = read_map(folder / record["file"])
     name = f"{Path(record['file']).stem}_sharpened.mrc"
-    write_map(folder / name, sharpened_map(density, b_factor, record["resolution_fsc143"]), density.pixel_size)
+    write_map(folder / name, sharpened_map(density, b_factor, resolution), density.pixel_size)
     record["sharpened"] = name

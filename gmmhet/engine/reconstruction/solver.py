@@ -20,17 +20,15 @@ def ball(box: int) -> NDArray[np.float32]:
 
 
 def solve(equations: NormalEquations, prior: NDArray[np.float64], *, support: NDArray[np.float32] | None = None,
-          envelope: NDArray[np.float32] | None = None,
-          tolerance: float = SOLVER.tolerance, iterations: int = SOLVER.iterations, workers: int = 1,
-          ) -> NDArray[np.float32]:
+          envelope: NDArray[np.float32] | None = None, tolerance: float = SOLVER.tolerance,
+          iterations: int = SOLVER.iterations, workers: int = 1) -> NDArray[np.float32]:
     """The map v that minimises v.T v / 2 - b.v and its prior, with R = ``prior`` in the shells of Fourier space.
 
     Without an envelope, v = m u and the prior is v.R v / 2. With one, v = e u and the prior is u.R u / 2, that of a
     stationary signal of power 1 / R times e.
 
     Args:
-        prior: [box // 2 + 1] inverse signal power in the units of NormalEquations.shell_weights; > 0. The last value
-            goes on beyond.
+        prior: [box // 2 + 1] > 0, inverse signal power in units of NormalEquations.shell_weights, constant beyond.
         support: [box] * 3 m, where the map may differ from 0 (default: the ball, in which T is accurate).
         envelope: [box] * 3 e, 0 to 1, instead of a support; 0 outside the ball.
         tolerance: of the residual over its first value, measured with the preconditioner. workers: threads.

@@ -8,7 +8,7 @@ twice the box: the sums are then good to some per cent near the centre of the bo
 
 import logging
 from functools import lru_cache
-from typing import Any
+from typing import Protocol, TypeVar
 
 import numpy as np
 import scipy.fft
@@ -29,6 +29,19 @@ __all__ = ["Spreader", "density_grid", "even_size", "gridding"]
 _KERNEL_OFFSETS = 256
 _RIM = 8  # cells; half the kernel's width is less for any tolerance in single precision
 _SMALLEST = 4 * _RIM
+
+
+_Number = TypeVar("_Number", np.complex64, np.float32)
+
+
+class SpreadingPlan(Protocol):
+    """What finufft's plans and the trilinear one have in common."""
+
+    def setpts(self, *coordinates: NDArray[np.float32]) -> object:
+        """Coordinates [m] along each axis, radians."""
+
+    def execute(self, values: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """The grid with the values [m] spread."""
 
 
 def gridding() -> str:
@@ -67,7 +80,8 @@ class Spreader:
         self._cells = cells + cells % 2
         self._plan = _plan((size, size, self._cells), tolerance)
 
-    def spread(self, points: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.complex64]:
+    def spread(self, points: NDArray[np.float32], values: NDArray[np.complex64] | NDArray[np.float32],
+               ) -> NDArray[np.complex64]:
         """Spread values.
 
         Args:
@@ -87,7 +101,7 @@ class Spreader:
         self._plan.setpts(z, y, x)
         return np.asarray(self._plan.execute(strengths))
 
-    def kernel(self, positions: NDArray[Any]) -> NDArray[np.float32]:
+    def kernel(self, positions: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float32]:
         """Transform of the kernel at positions in voxels; sums are too large by its product over the axes."""
         offset, value = _kernel_samples(None if finufft is None else self._tolerance)
         waves = np.cos(2 * np.pi / self.size * np.multiply.outer(np.asarray(positions, float), offset))
@@ -127,7 +141,7 @@ class Spreader:
         spread[square[:, None, None] + square[:, None] + square > box**2] = 0
         return np.ascontiguousarray(scipy.fft.rfftn(spread, overwrite_x=True, norm="backward").real)
 
-    def _folded(self, grid: NDArray[Any]) -> NDArray[Any]:
+    def _folded(self, grid: NDArray[_Number]) -> NDArray[_Number]:
         """F(l) = G(l) + conj G(-l) for l_x = 0 .. size / 2: the half of a Hermitian grid."""
         half = self.size // 2
         out = np.array(grid[:, :, _RIM:_RIM + half + 1])
@@ -138,12 +152,13 @@ class Spreader:
         return out
 
 
-def _plan(shape: tuple[int, ...], tolerance: float) -> Any:
+def _plan(shape: tuple[int, ...], tolerance: float) -> SpreadingPlan:
     """One thread: a sum made by several would depend on who comes first."""
     if finufft is None:
         return TrilinearPlan(shape)
-    return finufft.Plan(1, shape, eps=tolerance, isign=1, dtype="complex64", nthreads=1,
-                        upsampfac=GRIDDING.oversampling, spreadinterponly=1)
+    plan: SpreadingPlan = finufft.Plan(1, shape, eps=tolerance, isign=1, dtype="complex64", nthreads=1,
+                                       upsampfac=GRIDDING.oversampling, spreadinterponly=1)
+    return plan
 
 
 @lru_cache

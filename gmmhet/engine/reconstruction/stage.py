@@ -4,7 +4,6 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_mask, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
+from gmmhet.engine.reconstruction.mixture import Uncertainty
 from gmmhet.engine.reconstruction.motion_series import MotionSeries
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
 from gmmhet.engine.reconstruction.particle_windows import (
@@ -30,7 +30,7 @@ from gmmhet.engine.reconstruction.particle_windows import (
     nested_windows,
     points_along,
 )
-from gmmhet.engine.reconstruction.results import COMMAND, ResultFolder, fingerprint
+from gmmhet.engine.reconstruction.results import COMMAND, MapRecord, ResultFolder, fingerprint
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.reconstruction.sharpening import sharpen_series
 from gmmhet.engine.reconstruction.spreading import gridding
@@ -135,13 +135,13 @@ def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analy
     return nested_windows(placed.coordinates, placed.deviations, points, mode, populated, mean)
 
 
-def _posteriors(placed: Placed, covariance: NDArray[np.floating[Any]] | None) -> NDArray[np.floating[Any]] | None:
+def _posteriors(placed: Placed, covariance: Uncertainty | None) -> Uncertainty | None:
     """[n, K, K] of the particles; None where those of analysis.npz are of others: whole particles, and these are
     subunits, or a subset."""
     return None if covariance is None or len(covariance) != len(placed.latents) else covariance[placed.row]
 
 
-def _covariance(analysis: Path, modes: int) -> NDArray[np.floating[Any]] | None:
+def _covariance(analysis: Path, modes: int) -> Uncertainty | None:
     """[rows, K, K] posterior covariances of analysis.npz, where it is there."""
     found = ANALYSIS_FILE.read_some(analysis, ("covariance",)).get("covariance")
     return found if found is not None and found.shape[1:] == (modes, modes) else None
@@ -168,14 +168,14 @@ def _threads() -> int:
     return int(given) if given.isdigit() and int(given) > 0 else len(os.sched_getaffinity(0))
 
 
-def _about(config: ReconstructConfig, maps: int, preparing: float, making: float) -> dict[str, Any]:
+def _about(config: ReconstructConfig, maps: int, preparing: float, making: float) -> dict[str, object]:
     return {"command": COMMAND, "by": config.by, "mode": config.mode, "symmetry": config.symmetry,
             "parameters": {"n": maps, "points": str(config.points) if config.points else None,
                            "mask": str(config.mask or "automatic"), "gridding": gridding(), "seed": config.seed},
             "timing": {"prepare": round(preparing, 3), "maps": round(making, 3)}}
 
 
-def _log_map(record: dict[str, Any]) -> None:
+def _log_map(record: MapRecord) -> None:
     found = record["resolution_fsc143"]
     kernel = "bandwidth" in record
     count = round(record["n_effective"]) if kernel else record["n_particles"]

@@ -3,8 +3,6 @@
 A value goes to the eight cells around its point, each with the product of one minus the distances along the axes.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +22,7 @@ class TrilinearPlan:
         self._shape = shape
         self._places: list[NDArray[np.float64]] = []
 
-    def setpts(self, *coordinates: NDArray[Any]) -> None:
+    def setpts(self, *coordinates: NDArray[np.float32]) -> None:
         """Where values stand: [m] radians along each axis."""
         self._places = [(np.asarray(c, np.float64) / (2 * np.pi) + 0.5) * n % n
                         for c, n in zip(coordinates, self._shape, strict=True)]

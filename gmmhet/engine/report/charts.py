@@ -265,8 +265,7 @@ def fit_fsc(results: Results, curve: Curve) -> str:
     """The Gaussian model against the map it was fitted to."""
     plot = _fsc_plot(wording.FIT_FSC.title, (curve,))
     plot.line(curve.frequency, curve.values, MODE_COLOURS[0])
-    resolution = float(results.summary["resolution"])
-    plot.rule(1 / resolution, across=False, label=wording.analysis_resolution(resolution))
+    plot.rule(1 / results.resolution, across=False, label=wording.analysis_resolution(results.resolution))
     return plot.figure(wording.FIT_FSC.caption)
 
 

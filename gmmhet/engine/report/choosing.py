@@ -1,7 +1,6 @@
 """Choosing particles by hand on the page: their coordinates, packed, and the place where the script draws them."""
 
 from html import escape
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ def _modes(results: Results) -> tuple[Mode, ...]:
     return results.significant[:_MOST_MODES]
 
 
-def choosing_data(results: Results) -> dict[str, Any]:
+def choosing_data(results: Results) -> dict[str, object]:
     """Coordinates along the modes that are shown, in steps between their ends, in the order of the rows."""
     modes = []
     for mode in _modes(results):

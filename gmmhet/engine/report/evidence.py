@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.report.reading import number_in, numbers_in, records_in
+from gmmhet.engine.report.reading import Json, number_in, numbers_in, records_in
 
 __all__ = ["Evidence", "Leak", "Pass", "PoseErrors", "Subunits", "read_evidence"]
 
@@ -73,7 +72,7 @@ class Evidence:
     subunits: Subunits | None
 
 
-def read_evidence(summary: dict[str, Any], n_modes: int, path: Path) -> Evidence:
+def read_evidence(summary: Json, n_modes: int, path: Path) -> Evidence:
     """Check and take what is there.
 
     Raises:
@@ -86,14 +85,14 @@ def read_evidence(summary: dict[str, Any], n_modes: int, path: Path) -> Evidence
                     numbers_in(summary, "halfset_angles", path), passes, _subunits(summary, n_modes, path))
 
 
-def _object(summary: dict[str, Any], key: str, path: Path) -> dict[str, Any] | None:
+def _object(summary: Json, key: str, path: Path) -> Json | None:
     found = summary.get(key)
     if found is not None and not isinstance(found, dict):
         raise InputError(f"{path}: {key} is {found!r}; expected an object")
     return found
 
 
-def _pose_errors(summary: dict[str, Any], path: Path) -> PoseErrors | None:
+def _pose_errors(summary: Json, path: Path) -> PoseErrors | None:
     found = _object(summary, "pose_errors", path)
     if found is None:
         return None
@@ -102,12 +101,12 @@ def _pose_errors(summary: dict[str, Any], path: Path) -> PoseErrors | None:
     return PoseErrors(turn, tilt, shift, found.get("refined") is True, str(found.get("words", "")))
 
 
-def _local_motion(summary: dict[str, Any], path: Path) -> LocalMotion | None:
+def _local_motion(summary: Json, path: Path) -> LocalMotion | None:
     found = _object(summary, "local_pose", path)
     return None if found is None else LocalMotion(str(found.get("words", "")), found.get("significant") is True)
 
 
-def _leak(record: dict[str, Any], n_modes: int, path: Path, where: str) -> Leak:
+def _leak(record: Json, n_modes: int, path: Path, where: str) -> Leak:
     mode, share, p_value = (number_in(record, key, path, where) for key in ("mode", "share", "p_value"))
     if mode is None or mode not in range(1, n_modes + 1):
         raise InputError(f"{path}: {where}mode is {record.get('mode')!r}; expected one of the {n_modes} modes, from 1")
@@ -117,7 +116,7 @@ def _leak(record: dict[str, Any], n_modes: int, path: Path, where: str) -> Leak:
                 str(record.get("words", "")))
 
 
-def _subunits(summary: dict[str, Any], n_modes: int, path: Path) -> Subunits | None:
+def _subunits(summary: Json, n_modes: int, path: Path) -> Subunits | None:
     found = _object(summary, "symmetry", path)
     if found is None or found.get("correlation") is None:
         return None

@@ -23,7 +23,7 @@ class Answer:
 
 def answer(results: Results) -> Answer:
     """Whether there is a motion, in one line and a sentence or two."""
-    n, resolution = results.n_particles, float(results.summary["resolution"])
+    n, resolution = results.n_particles, results.resolution
     found = sum(m.significant is True for m in results.significant)
     if n < TOO_FEW:
         return Answer(*wording.too_few(n, TOO_FEW), "none")

@@ -4,7 +4,6 @@ import json
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from gmmhet import __version__
 from gmmhet.engine.io import replacing
@@ -44,7 +43,7 @@ def _asset(name: str) -> str:
     return resources.files("gmmhet.engine.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     """JSON that cannot end the script element it stands in."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -73,8 +72,8 @@ def _verdict(results: Results) -> str:
     rows = [*zip(wording.VERDICT_TOPICS, results.verdicts, strict=False), *sentences(results),
             *((topic, text) for topic, text in _cautions(results) if text)]
     facts = [(f"{results.n_particles:,}", names["particles"]),
-             (f"{int(results.summary['n_gaussians']):,}", names["gaussians"]),
-             (angstrom(float(results.summary["resolution"])), names["resolution"]),
+             (f"{results.n_gaussians:,}", names["gaussians"]),
+             (angstrom(results.resolution), names["resolution"]),
              (str(sum(m.significant is True for m in results.modes)), wording.significant_of(len(results.modes))),
              (str(results.summary.get("method", number(None))), names["method"])]
     return (f'<section class="answer {first.tone}"><h1>{escape(first.headline)}</h1>'
@@ -192,7 +191,7 @@ def _stage_table(stage: Stage) -> str:
     return f'<div class="card run"><h3>{wording.STAGES[stage.name]}</h3><table>{html}</table></div>'
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """A parameter as a person would write it."""
     if value is None:
         return "not given"

@@ -4,17 +4,19 @@ import csv
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 
-__all__ = ["column_in", "number_in", "numbers_in", "read_json", "records_in", "rows_in"]
+__all__ = ["Json", "column_in", "number_in", "numbers_in", "read_json", "records_in", "rows_in"]
+
+#: an object of a JSON file
+Json = dict[str, object]
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> Json:
     """A JSON object. Raises InputError where the file is unreadable or holds something else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -25,7 +27,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def number_in(record: dict[str, Any], key: str, path: Path, where: str = "") -> float | None:
+def number_in(record: Json, key: str, path: Path, where: str = "") -> float | None:
     """A finite number, or None where the file has none (absent, null, NaN). Raises InputError for anything else."""
     value = record.get(key)
     if value is None:
@@ -35,7 +37,7 @@ def number_in(record: dict[str, Any], key: str, path: Path, where: str = "") -> 
     return float(value) if math.isfinite(value) else None
 
 
-def numbers_in(record: dict[str, Any], key: str, path: Path) -> tuple[float, ...]:
+def numbers_in(record: Json, key: str, path: Path) -> tuple[float, ...]:
     """A list of finite numbers; empty where the file has none. Raises InputError for anything else."""
     values = record.get(key)
     if values is None:
@@ -46,7 +48,7 @@ def numbers_in(record: dict[str, Any], key: str, path: Path) -> tuple[float, ...
     return tuple(v for v in found if v is not None)
 
 
-def records_in(record: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
+def records_in(record: Json, key: str, path: Path) -> list[Json]:
     """A list of objects; empty where the file has none. Raises InputError for anything else."""
     value = record.get(key)
     if value is None:

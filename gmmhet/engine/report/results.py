@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,14 @@ from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.report.evidence import Evidence, read_evidence
-from gmmhet.engine.report.reading import column_in, number_in, numbers_in, read_json, records_in, rows_in
+from gmmhet.engine.report.reading import Json, column_in, number_in, numbers_in, read_json, records_in, rows_in
 
 __all__ = ["TOO_FEW", "Curve", "Frame", "MapBin", "Mode", "Results", "Stage", "read_results"]
 
 Floats = NDArray[np.float64]
 _ARRAYS = ("coordinates", "covariance", "centers", "weights", "sigmas", "modes_position", "modes_amplitude",
            "flexibility", "occupancy", "score", "contrast", "half", "spectrum")
+Array = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.float32]
 
 TOO_FEW = FEWEST_PARTICLES
 
@@ -63,8 +63,8 @@ class MapBin:
     """A map made from the particles of one stretch of a mode; resolutions in Angstrom (local: percentiles).
 
     Attributes:
-        coordinates: mean of its particles along every mode; empty where not told. kernel: made of nested windows.
-        parts: that move as rigid bodies, of a map of all particles with their motion undone; 0 of another map.
+        coordinates: mean of its particles along every mode, or empty. kernel: made of nested windows.
+        parts: that move as rigid bodies, of a motion-corrected map from all particles; 0 of another map.
         note: what it does not show, in words, or empty.
     """
 
@@ -96,8 +96,8 @@ class Stage:
     """What was run: parameters, and seconds by step."""
 
     name: str
-    parameters: dict[str, Any]
-    timing: dict[str, Any]
+    parameters: Json
+    timing: Json
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class Results:
     """
 
     folder: Path
-    summary: dict[str, Any]
+    summary: Json
     modes: tuple[Mode, ...]
-    arrays: dict[str, NDArray[Any]]
+    arrays: dict[str, Array]
     fit_curve: Curve | None
     fitted_map: Path | None
     bins: tuple[MapBin, ...]
@@ -129,7 +129,22 @@ class Results:
 
     @property
     def n_particles(self) -> int:
-        return int(self.summary["n_particles"])
+        return int(self._required("n_particles"))
+
+    @property
+    def n_gaussians(self) -> int:
+        return int(self._required("n_gaussians"))
+
+    @property
+    def resolution(self) -> float:
+        """Of the analysis, Angstrom."""
+        return self._required("resolution")
+
+    def _required(self, key: str) -> float:
+        """A number that read_results has found in the summary."""
+        value = self.summary[key]
+        assert isinstance(value, int | float), key
+        return float(value)
 
     @property
     def significant(self) -> tuple[Mode, ...]:
@@ -178,7 +193,7 @@ def read_results(folder: Path) -> Results:
         read_evidence(summary, len(modes), summary_path))
 
 
-def _mode(number: int, record: dict[str, Any], analysis: Path, path: Path) -> Mode:
+def _mode(number: int, record: Json, analysis: Path, path: Path) -> Mode:
     where = f"modes[{number - 1}]."
     variance, gain, null, halves, sd, rigid = (number_in(record, key, path, where) for key in (
         "variance", "heldout_gain", "null_quantile", "halfset_correlation", "median_posterior_sd", "rigid_share"))
@@ -193,13 +208,13 @@ def _mode(number: int, record: dict[str, Any], analysis: Path, path: Path) -> Mo
     return Mode(number, variance, gain, null, halves, sd, significant, str(record.get("verdict", "")), frames, rigid)
 
 
-def _named(folder: Path, record: dict[str, Any], path: Path, where: str) -> Path:
+def _named(folder: Path, record: Json, path: Path, where: str) -> Path:
     if not isinstance(record.get("file"), str):
         raise InputError(f"{path}: {where}file is {record.get('file')!r}; expected the name of a map")
     return folder / str(record["file"])
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _read_arrays(path: Path) -> dict[str, Array]:
     """The arrays the page uses."""
     arrays = ANALYSIS_FILE.read(path, _ARRAYS, ("pose",))
     return {"pose": np.zeros((len(arrays["score"]), 0)), **arrays}
@@ -221,11 +236,11 @@ def _bin_curves(path: Path) -> tuple[Curve, ...]:
     return tuple(Curve(name, *(v[names == name] for v in values)) for name in dict.fromkeys(rows["map"]))
 
 
-def _bins(summary: dict[str, Any], maps: Path) -> tuple[MapBin, ...]:
+def _bins(summary: Json, maps: Path) -> tuple[MapBin, ...]:
     return tuple(_bin(i, b, maps) for i, b in enumerate(records_in(summary, "maps", maps / "summary.json"), 1))
 
 
-def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
+def _bin(number: int, record: Json, maps: Path) -> MapBin:
     path = maps / "summary.json"
     where = f"maps[{number - 1}]."
     keys = ("n_particles", "n_effective", "coordinate", "low", "high", "resolution_fsc143", "resolution_fsc500",
@@ -236,23 +251,23 @@ def _bin(number: int, record: dict[str, Any], maps: Path) -> MapBin:
                   *(number_in(record, k, path, where) for k in keys))
 
 
-def _b_factor(maps: dict[str, Any], path: Path) -> float | None:
-    told = maps.get("sharpening")
-    return number_in(told, "b_factor", path, "sharpening.") if isinstance(told, dict) else None
+def _b_factor(maps: Json, path: Path) -> float | None:
+    record = maps.get("sharpening")
+    return number_in(record, "b_factor", path, "sharpening.") if isinstance(record, dict) else None
 
 
-def _bins_mode(maps: dict[str, Any], n_modes: int, folder: Path) -> int | None:
+def _bins_mode(maps: Json, n_modes: int, folder: Path) -> int | None:
     mode = number_in(maps, "mode", folder / "maps/summary.json")
     return int(mode) if mode is not None and 1 <= mode <= n_modes else None
 
 
-def _verdicts(run: dict[str, Any], summary: dict[str, Any]) -> tuple[str, ...]:
+def _verdicts(run: Json, summary: Json) -> tuple[str, ...]:
     """The run's and the analysis's, each said once."""
-    told, analysis = (str(record.get("verdict", "")).strip() for record in (run, summary))
-    return tuple(text for text in (told, "" if analysis in told else analysis) if text)
+    whole, analysis = (str(record.get("verdict", "")).strip() for record in (run, summary))
+    return tuple(text for text in (whole, "" if analysis in whole else analysis) if text)
 
 
-def _stage(name: str, record: dict[str, Any], *more: str) -> Stage:
+def _stage(name: str, record: Json, *more: str) -> Stage:
     """more: entries beside the parameters that are parameters too."""
     parameters, timing = record.get("parameters"), record.get("timing")
     shown = {key: record[key] for key in more if key in record}
@@ -260,8 +275,8 @@ def _stage(name: str, record: dict[str, Any], *more: str) -> Stage:
                  timing if isinstance(timing, dict) else {})
 
 
-def _run_stage(run: dict[str, Any]) -> Stage:
-    shown: dict[str, Any] = {k: run[k] for k in ("command", "version") if k in run}
+def _run_stage(run: Json) -> Stage:
+    shown: Json = {k: run[k] for k in ("command", "version") if k in run}
     parameters = run.get("parameters")
     for key, value in (parameters if isinstance(parameters, dict) else {}).items():
         if isinstance(value, dict) and "path" in value:

@@ -1,6 +1,6 @@
 """What the rotatable pictures need: Gaussians, colourings, modes, maps, and from where to look at them."""
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,11 @@ def _ramp(colours: tuple[str, ...]) -> list[list[int]]:
     return [[int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in colours]
 
 
-def _pack32(values: NDArray[Any]) -> str:
+def _pack32(values: NDArray[np.float64]) -> str:
     return pack(np.asarray(values, dtype=np.float32))
 
 
-def scene(results: Results) -> dict[str, Any]:
+def scene(results: Results) -> dict[str, object]:
     """Everything the page's script draws, ready for JSON; lengths Angstrom, xyz, origin at the map's centre voxel."""
     arrays = results.arrays
     centers = np.asarray(arrays["centers"], dtype=np.float64)
@@ -92,7 +92,7 @@ def _extent(results: Results, modes: list[Mode]) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _framing(results: Results, modes: list[Mode], view: Floats) -> dict[str, Any]:
+def _framing(results: Results, modes: list[Mode], view: Floats) -> dict[str, object]:
     """Where the eye is centred, and half the width, half the height and the radius of what it sees, Angstrom."""
     seen = _ends(results, modes) @ view.T
     low, high = seen.min((0, 1)), seen.max((0, 1))
@@ -120,7 +120,7 @@ def first_view(centers: Floats, displacements: Floats) -> Floats:
     return np.array([right, np.cross(eye, right), eye])
 
 
-def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, Any]]:
+def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, object]]:
     """Quantities the Gaussians can be coloured by; each scale runs over what is there.
 
     Coordinates have unit variance, so the root mean square over the particles is the root of the sum of squares over
@@ -129,7 +129,7 @@ def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, Any]]:
     index = [m.number - 1 for m in modes]
     lengths = np.linalg.norm(np.asarray(results.arrays["modes_position"], dtype=np.float64)[index], axis=-1)
     changes = 100 * np.asarray(results.arrays["modes_amplitude"], dtype=np.float64)[index]
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, object]] = []
     units = wording.COLOURING_UNITS
     if modes:
         found.append(_colouring(units["flexibility"], np.sqrt((lengths**2).sum(0)), HEAT))
@@ -144,14 +144,14 @@ def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, Any]]:
     return found
 
 
-def _colouring(name: tuple[str, str], values: Floats, ramp: tuple[str, ...]) -> dict[str, Any]:
+def _colouring(name: tuple[str, str], values: Floats, ramp: tuple[str, ...]) -> dict[str, object]:
     """A scale from 0, or symmetric about it, to what all but the topmost fiftieth reach."""
     most = max(float(np.percentile(np.abs(values), 98)), 1e-6)
     low = -most if ramp == CHANGE else 0.0
     return {"name": name[0], "unit": name[1], "values": _pack32(values), "low": low, "high": most, "ramp": _ramp(ramp)}
 
 
-def _mode(results: Results, mode: Mode) -> dict[str, Any]:
+def _mode(results: Results, mode: Mode) -> dict[str, object]:
     """A mode's vectors, and arrows from the first to the last frame; short ones are drawn a whole number longer."""
     position = np.asarray(results.arrays["modes_position"][mode.number - 1], dtype=np.float64)
     amplitude = np.asarray(results.arrays["modes_amplitude"][mode.number - 1], dtype=np.float64)
@@ -203,21 +203,21 @@ def _evenly(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(np.int64))
 
 
-def _series(results: Results, modes: list[Mode], low: Floats, high: Floats) -> dict[str, Any]:
+def _series(results: Results, modes: list[Mode], low: Floats, high: Floats) -> dict[str, object]:
     """Packed maps: the consensus, a movie a mode, and the particle-backed maps."""
     centers = np.asarray(results.arrays["centers"], dtype=np.float64)
     picked = {m.number: _evenly(len(m.frames)) for m in modes}
     bins = results.bins if shown_bins(results) else ()
     count = 1 + sum(len(p) for p in picked.values()) + len(bins)
     side = min(LARGEST_SIDE, int((MOST_VOXELS / count) ** (1 / 3)))
-    finest = float(results.summary["resolution"]) / 5
+    finest = results.resolution / 5
 
-    def grid(path: Any) -> Grid:
+    def grid(path: Path) -> Grid:
         density = read_map(path)
         return molecule_grid(low, high, box_length=density.box * density.pixel_size,
                              finest=max(finest, density.pixel_size / 2), largest_side=side)
 
-    series: dict[str, Any] = {}
+    series: dict[str, object] = {}
     if results.fitted_map is not None:
         series["consensus"] = pack_series([results.fitted_map], grid(results.fitted_map), centers)
     for mode in modes:

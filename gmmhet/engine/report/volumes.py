@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,13 +73,13 @@ def typical_density(volume: NDArray[np.float32], grid: Grid, centers: Floats) ->
     return float(np.median(volume[index[:, 2], index[:, 1], index[:, 0]]))
 
 
-def pack(array: NDArray[Any]) -> str:
+def pack(array: NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.uint16]) -> str:
     """The bytes of an array (little endian), deflated (zlib), base64."""
     little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"))
     return base64.b64encode(zlib.compress(little.tobytes(), 9)).decode("ascii")
 
 
-def pack_series(paths: Sequence[Path], grid: Grid, centers: Floats, *, level: float = 0.4) -> dict[str, Any]:
+def pack_series(paths: Sequence[Path], grid: Grid, centers: Floats, *, level: float = 0.4) -> dict[str, object]:
     """Maps on one grid with one greyscale and one threshold.
 
     Args:

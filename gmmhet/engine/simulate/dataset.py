@@ -89,7 +89,7 @@ def _write_images(folder: Path, molecule: Molecule, particles: Particles, snr: f
     size = max(1, _PIXELS_AT_ONCE // box**2)
     batches = [np.arange(start, min(start + size, n)) for start in range(0, n, size)]
     with tempfile.TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, 4 * n * box**2)  # a full disk is told here, and does not kill later
+        os.posix_fallocate(file.fileno(), 0, 4 * n * box**2)  # a full disk is an error here, not later
         clean = np.memmap(file, np.float32, "r+", shape=(n, box, box))
         total = squares = 0.0
         for rows in progress(batches, "project", len(batches)):

@@ -171,7 +171,7 @@ def membrane_molecule() -> Molecule:
 def _ring_of_points(rng: np.random.Generator, radii: tuple[float, float], height: float) -> NDArray[np.float64]:
     """Random points, one a residue's volume, evenly between two radii (Angstrom) around z, of that height."""
     area = np.pi * (radii[1]**2 - radii[0]**2)
-    n = round(area * height / _RESIDUE_VOLUME)
+    n = round(area * height / CHAIN.residue_volume)
     radius, turn = np.sqrt(rng.uniform(radii[0]**2, radii[1]**2, n)), rng.uniform(0, 2 * np.pi, n)
     return np.stack([radius * np.cos(turn), radius * np.sin(turn), height * rng.uniform(-0.5, 0.5, n)], axis=1)
 

@@ -5,7 +5,6 @@ transform of the map's voxels, band-limited to its grid, so a projection is the 
 all frequencies are powers of the first, and those of the axes multiply.
 """
 
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +67,7 @@ def projection_slices(
     return out
 
 
-def images_from_slices(slices: NDArray[Any], box: int) -> NDArray[np.float32]:
+def images_from_slices(slices: NDArray[np.complex64], box: int) -> NDArray[np.float32]:
     """Images [n, box, box] (y, x), origin at pixel box // 2, of transforms [n, box, box // 2 + 1]."""
     images = np.fft.irfft2(slices, s=(box, box), axes=(-2, -1))
     return np.fft.fftshift(images, axes=(-2, -1)).astype(np.float32)
@@ -114,6 +113,6 @@ def map_from_waves(waves: NDArray[np.complex128], sigma: float, *, box: int, pix
     return _density(half * _envelope(kx**2 + ky**2 + kz**2, sigma, pixel_size), box)
 
 
-def _density(transform: NDArray[Any], box: int) -> NDArray[np.float32]:
+def _density(transform: NDArray[np.complex64] | NDArray[np.complex128], box: int) -> NDArray[np.float32]:
     density = np.fft.irfftn(transform, s=(box,) * 3, axes=(0, 1, 2))
     return np.fft.fftshift(density).astype(np.float32)

@@ -10,7 +10,7 @@ __all__ = [
     "NeighbourDistance", "PreferredViews", "RefinedMap", "RelionNormalisation",
 ]
 
-_COMMON = "a common microscope and session, chosen"
+_COMMON = "chosen: common values"
 
 
 @dataclass(frozen=True)

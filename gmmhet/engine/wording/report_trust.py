@@ -18,7 +18,7 @@ IMAGING = {
     "title": "Dependence of the coordinates on imaging conditions",
     "head": "share of the variance",
     "none": "No coordinate depends on any of these conditions.",
-    "others": "All other conditions in words",
+    "others": "Details in words",
     "note": "Share of a coordinate's variance that depends on each condition, beyond what noise gives. Bold: "
             "significant (one false alarm in the whole table has a probability below 1 %) and at least 1 %. A motion "
             "of the molecule should not depend on how it was imaged, although views and positions on the grid can "
@@ -59,11 +59,11 @@ def angle_corrections(out_of_plane: float | None, in_plane: float | None, shift:
     use = "are written to latents.star" if written else "are used within the analysis and not written"
     caption = (
         f"Distribution of the pose corrections over the particles; they {use}. Bars at the top: estimated pose errors, "
-        f"{degrees(out_of_plane, 2)} out of plane, {degrees(in_plane, 2)} in plane, {angstrom(shift, 2)} per axis for "
-        "shifts. The corrections are smaller than the errors, because a noisy image determines only part of its own "
-        "error.")
+        f"{degrees(out_of_plane, 2)} in viewing direction, {degrees(in_plane, 2)} in the plane, {angstrom(shift, 2)} "
+        "per axis for shifts. The corrections are smaller than the errors, because a noisy image determines only part "
+        "of its own error.")
     return Chart("Corrections of the angles", "correction (degrees)", "% of the particles", caption), \
-        "out of plane, two axes", "in plane"
+        "viewing direction, two axes", "in the plane"
 
 
 def shift_corrections() -> tuple[Chart, str]:

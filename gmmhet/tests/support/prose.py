@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Sentence", "sentences_outside_wording"]
+__all__ = ["Sentence", "sentences_outside_wording", "texts_of"]
 
 ENGINE = Path(__file__).resolve().parents[2] / "engine"
 _LEAST_WORDS = 5
@@ -46,9 +46,18 @@ def sentences_outside_wording(folders: Sequence[str] | None = None, engine: Path
         if name == _WORDING:
             continue
         for path in sorted((engine / name).rglob("*.py")) or [(engine / name).with_suffix(".py")]:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            found += [Sentence(path, line, text) for line, text in _strings(tree) if _is_sentence(text)]
-    return [s._replace(text=s.text.replace(_FILLED_IN, "{}")) for s in found]
+            found += [Sentence(path, line, text.replace(_FILLED_IN, "{}")) for line, text in _marked(path)
+                      if _is_sentence(text)]
+    return found
+
+
+def texts_of(path: Path) -> list[tuple[int, str]]:
+    """Line and text of every string of a source that counts here, ``{}`` where a value is filled in."""
+    return [(line, text.replace(_FILLED_IN, "{}")) for line, text in _marked(path)]
+
+
+def _marked(path: Path) -> list[tuple[int, str]]:
+    return list(_strings(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _strings(node: ast.AST) -> Iterator[tuple[int, str]]:

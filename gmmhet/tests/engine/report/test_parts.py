@@ -19,7 +19,7 @@ from gmmhet.engine.report.results import read_results
 from gmmhet.engine.report.scene import first_view, scene
 from gmmhet.engine.report.svg import Axis, Plot, round_ticks, shade
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack_series, resample, typical_density
-from gmmhet.engine.report.words import number
+from gmmhet.engine.wording.numbers import number
 from gmmhet.tests.support.report_data import unpacked, write_run
 
 NODE = shutil.which("node")

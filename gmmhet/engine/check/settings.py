@@ -1,0 +1,106 @@
+"""Settings of gmmhet check: comparison of particles with a map, other readings, frame of the map, images and views."""
+
+from dataclasses import dataclass
+
+from gmmhet.engine.settings import setting
+
+__all__ = [
+    "COMPARISON", "FRAME", "IMAGES", "POSES", "VIEWS", "Comparison", "FrameSettings", "ImageSettings", "PoseSettings",
+    "ViewSettings",
+]
+
+_CHOSEN = "chosen, not measured"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Correlation of images with projections of a map."""
+
+    finest: float = setting(
+        16.0, "Å", "of the comparison: finer rings of single images add noise, not certainty", origin=_CHOSEN)
+    pixels_per_resolution: float = setting(
+        2.25, "pixels", "coarser images and maps are compared to this many pixels only", origin="Nyquist and a margin")
+    samples_per_resolution: float = setting(
+        3.0, "voxels", "of the map that is sliced, so that sizes up to 1.5 are seen completely", origin="formula")
+    first_ring: int = setting(
+        2, "periods in the box", "slower waves show ice, gradients and normalisation", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class PoseSettings:
+    """Whether the given poses fit, and whether another reading fits better."""
+
+    particles: int = setting(600, "particles", "compared at most", origin="run time")
+    shuffles: int = setting(200, "assignments", "of every orientation to another particle", origin="run time")
+    chance: float = setting(
+        1e-6, "probability", "of calling another reading better by chance, over all readings together", origin=_CHOSEN)
+    least_gain: float = setting(
+        0.03, "of the correlation", "a smaller gain is no other reading but an error of the poses", origin=_CHOSEN)
+    deviations: float = setting(
+        5.0, "standard deviations of shuffled means", "by which another reading has to exceed their mean",
+        origin=_CHOSEN)
+    weak: float = setting(
+        4.0, "of the best shuffled mean's excess", "the given poses fit only slightly below it", origin=_CHOSEN)
+    scales: tuple[float, ...] = setting(
+        (0.76, 0.81, 0.86, 0.91, 0.95, 0.98, 1.02, 1.05, 1.1, 1.16, 1.23, 1.3), "size over size",
+        "of the map that are tried, in addition to those around the best of them", origin=_CHOSEN)
+    least_scale: float = setting(
+        0.025, "of the map's size", "a smaller difference changes little at the resolution compared", origin=_CHOSEN)
+    least_scale_gain: float = setting(
+        0.005, "of the correlation", "by which another size has to fit better", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class FrameSettings:
+    """Displacement and rotation of the map in the frame of the poses."""
+
+    rounds: int = setting(3, "rounds", "of parabolas along the six axes", origin=_CHOSEN)
+    particles: int = setting(300, "particles", "compared at most", origin="run time")
+    step: float = setting(1 / 6, "of the resolution", "displacement at which the fit is tried", origin=_CHOSEN)
+    angle: float = setting(3.0, "degrees", "rotation at which the fit is tried", origin=_CHOSEN)
+    groups: int = setting(10, "groups", "each left out once for the standard error", origin="jackknife")
+    deviations: float = setting(5.0, "standard errors", "that a displacement or rotation has to exceed", origin=_CHOSEN)
+    least_move: float = setting(
+        1 / 20, "of the resolution", "a smaller displacement does not matter at the resolution compared",
+        origin=_CHOSEN)
+    least_turn: float = setting(
+        1.5, "degrees", "a smaller rotation does not matter at the resolution compared", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """Grey values of a sample of images."""
+
+    images: int = setting(200, "images", "looked at, at most", origin="run time")
+    blur: float = setting(20.0, "Å", "of the map in which the radius of the molecule is found", origin=_CHOSEN)
+    margin: float = setting(1.1, "of that radius", "disc outside which is background", origin=_CHOSEN)
+    deviations: float = setting(
+        4.0, "standard errors", "by which the centre has to differ from the background", origin=_CHOSEN)
+    core: float = setting(0.5, "of the radius", "where every particle has density", origin=_CHOSEN)
+    spread: float = setting(
+        1.5, "95th over 5th percentile", "of the background's deviation, from which the greyscale counts as uneven",
+        origin=_CHOSEN)
+    normalised: float = setting(
+        0.1, "of a standard deviation", "deviation from mean 0 and standard deviation 1 of normalised images",
+        origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """Distribution of the viewing directions."""
+
+    particles: int = setting(10_000, "particles", "enough to see the distribution", origin="run time")
+    patches: int = setting(100, "patches", "of equal area, of which the most populated tenth is counted",
+                           origin=_CHOSEN)
+    belt: float = setting(
+        5.0, "degrees", "half the width of the great circle of views that show a direction of Fourier space",
+        origin=_CHOSEN)
+    poor: float = setting(
+        0.2, "of a uniform distribution", "directions of Fourier space seen less are named", origin=_CHOSEN)
+
+
+COMPARISON = Comparison()
+POSES = PoseSettings()
+FRAME = FrameSettings()
+IMAGES = ImageSettings()
+VIEWS = ViewSettings()
