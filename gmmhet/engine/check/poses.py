@@ -8,6 +8,7 @@ from scipy import stats
 
 from gmmhet.engine.check.agreement import Agreement
 from gmmhet.engine.check.alternatives import SCALES, Alternative, alternatives, scaled
+from gmmhet.engine.check.contrast import mixed_signs
 from gmmhet.engine.check.frame import FrameOffset, frame_offset
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import DensityMap, ParticleTable
@@ -38,6 +39,8 @@ class PoseCheck:
         better: the reading that fits better than the given one, with its mean correlation; None if none does.
         scale: size of the map that fits best when it differs from 1, else None.
         readings: mean correlation of every other reading, by name.
+        inverted: images of inverted contrast where the contrast is mixed, else 0; all else is then of images that were
+            given one sign.
         frame: where the map sits in the frame of the poses; None where they do not fit it as given.
     """
 
@@ -52,6 +55,7 @@ class PoseCheck:
     scale: float | None
     readings: dict[str, float]
     frame: FrameOffset | None
+    inverted: int = 0
 
     @property
     def given(self) -> float:
@@ -98,6 +102,19 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     """
     rows = sample_of(table, _SAMPLE, seed)
     agreement = Agreement.of(table, rows, density)
+    found = _compared(agreement, table, rows, density, seed)
+    if found.better is not None and not found.better[0].control:
+        return found
+    signs = mixed_signs(found.own, found.others)
+    if signs is None:
+        return found
+    found = _compared(agreement.with_signs(signs), table, rows, density, seed)
+    return replace(found, inverted=int((signs < 0).sum()))
+
+
+def _compared(agreement: Agreement, table: ParticleTable, rows: NDArray[np.int64], density: DensityMap, seed: int,
+              ) -> PoseCheck:
+    """The comparison, where all images have one sign of contrast."""
     rotations, origins = table.views[rows], table.origins[rows]
     voxel = 0.0 if density.box % 2 else density.pixel_size
     pairs = agreement.all_pairs(Alternative("given", wording.READINGS["given"], rotations, origins))

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from gmmhet import __version__
-from gmmhet.engine.analysis.focus import read_focus
 from gmmhet.engine.check import require_sane_poses
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit_density
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import output_folder, read_particles, replacing
+from gmmhet.engine.molecule.masks import read_mask
 
 __all__ = ["run"]
 
@@ -42,12 +42,12 @@ def run(particles: Path, map_path: Path, fit_config: FitConfig, analyze_config: 
         root: project folder that image names are relative to.
         check: stop before any work where poses and map make no sense together (not when a run that passed is resumed).
     Raises:
-        InputError: unreadable input; a map of another field of view than the particles; poses that do not fit the map;
-            what the stages raise.
+        InputError: unreadable input; a map whose voxel size makes no sense beside the particles'; poses that do not fit
+            the map; what the stages raise.
     """
     table = read_particles(particles, root=root)
     if analyze_config.focus is not None:
-        read_focus(analyze_config.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
+        read_mask(analyze_config.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
     consensus = consensus_for(map_path, table.box, table.pixel_size, fit_config)
     resume = analyze_config.resume or reconstruct_config.resume
     passed = resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from gmmhet.engine.io.settings import HALF_SETS
+from gmmhet.engine.wording.check import half_set_notes
 
 __all__ = ["HalfSets", "distinct_images", "half_sets"]
 
@@ -33,6 +34,11 @@ class HalfSets:
     n_images: int
     in_both: int
     by_turns: bool
+
+    @property
+    def notes(self) -> list[str]:
+        """Where these differ from the file's, one sentence each."""
+        return half_set_notes(*self.given, in_both=self.in_both, by_turns=self.by_turns)
 
 
 def half_sets(given: Index, image: Index) -> HalfSets:
@@ -75,14 +81,15 @@ def distinct_images(stacks: Sequence[Path], stack_index: Index, slice_index: Ind
     seen: dict[str, int] = {}
     canonical = np.array([seen.setdefault(name, i) for i, name in enumerate(real)], np.int64)
     key = canonical[stack_index] * (slice_index.max(initial=0) + 1) + slice_index
-    _, first, image = np.unique(key, return_index=True, return_inverse=True)
-    image = image.reshape(-1).astype(np.int64)
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    image: Index = inverse.reshape(-1).astype(np.int64)
     if coordinates is None:
         return image
     joined = _at_one_place(micrograph[first], coordinates[first])
     if joined is None:
         return image
-    return np.asarray(np.unique(joined[image], return_inverse=True)[1].reshape(-1), np.int64)
+    together: Index = np.unique(joined[image], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return together
 
 
 def _at_one_place(micrograph: Index, coordinates: NDArray[np.float64]) -> Index | None:

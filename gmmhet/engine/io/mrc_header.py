@@ -1,4 +1,4 @@
-"""The header of an MRC file (MRC2014; Cheng et al. 2015) and where its data are: any byte order, mode and axis order."""
+"""The header of an MRC file (MRC2014; Cheng et al. 2015) and where its data are: any byte order and axis order."""
 
 import bz2
 import gzip
@@ -155,8 +155,8 @@ def _start(header: MrcHeader, size: int) -> int:
     if size == _BYTES + header.length:
         return _BYTES  # the length of the extended header is wrong
     raise InputError(f"{header.path}: truncated, {size:,} bytes; expected "
-                     f"{_BYTES + max(header.extended, 0) + header.length:,} for {header.shape[2]} x {header.shape[1]} x "
-                     f"{header.shape[0]} values of mode {header.mode}")
+                     f"{_BYTES + max(header.extended, 0) + header.length:,} for {header.shape[2]} x {header.shape[1]} "
+                     f"x {header.shape[0]} values of mode {header.mode}")
 
 
 def unpacked(path: str | os.PathLike[str]) -> tuple[MrcHeader, NDArray[np.generic]]:
