@@ -54,7 +54,7 @@ class Facts:
     @property
     def warnings(self) -> list[str]:
         """Values that are possible, but seldom meant."""
-        found = self._unlikely_units()
+        found = self.unlikely_units
         if self.shift[1] > self.box * self.pixel_size / 4:
             found.append(wording.large_shifts(self.shift[1]))
         found += self.half_set_notes
@@ -65,7 +65,9 @@ class Facts:
             found.append(wording.unequal_halves(*self.halves))
         return found
 
-    def _unlikely_units(self) -> list[str]:
+    @property
+    def unlikely_units(self) -> list[str]:
+        """Values that are rather in another unit."""
         found = []
         if self.defocus is None:
             found.append(wording.NO_CTF)

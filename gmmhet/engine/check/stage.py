@@ -58,8 +58,8 @@ class CheckResult:
         frame = self.poses.frame
         return wording.verdict_of_fit(few=self.poses.few, other_size=self.poses.scale is not None,
                                       displaced=frame is not None and (frame.moved or frame.turned),
-                                      inverted=(self.facts.inverted, self.facts.n_particles) if self.facts.inverted
-                                      else (self.poses.inverted, self.poses.n_particles))
+                                      inverted=(self.poses.inverted, self.poses.n_particles) if self.poses.inverted
+                                      else (self.facts.inverted, self.facts.n_particles))
 
     def text(self) -> str:
         """One screen."""
@@ -114,7 +114,7 @@ def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str 
     problem = pose_problem(found, table.source, Path(map_path))
     if problem is not None:
         raise InputError(problem)
-    for words in pose_warnings(found):
+    for words in (*facts_of(table).unlikely_units, *pose_warnings(found)):
         _LOG.warning("%s", words)
     _LOG.info("poses checked: mean correlation %.3f with the map, %.3f at most when shuffled%s", abs(found.given),
               found.chance, "; inverted contrast" if found.sign < 0 else "")

@@ -13,6 +13,7 @@ from gmmhet import __version__
 from gmmhet.engine.commands.export import add_export
 from gmmhet.engine.commands.input import add_check, add_import, add_simulate
 from gmmhet.engine.commands.landscape import add_map, add_movie, add_path
+from gmmhet.engine.commands.pipes import readers_may_leave
 from gmmhet.engine.commands.stages import add_analyze, add_fit, add_reconstruct, add_report, add_run
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.runtime.devices import set_devices, start
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     status = 1
     try:
-        status = _lead(arguments, ranks, problem)
+        with readers_may_leave():
+            status = _lead(arguments, ranks, problem)
     finally:
         ranks.finish(status)
     return status
@@ -74,6 +76,8 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     except KeyboardInterrupt:
         print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
         place = None if error.filename else getattr(options, "output", None)
         problem = storage_problem(error, place)

@@ -1,5 +1,6 @@
 """What an analysis says of every particle, and which rows of it meet the criteria."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gmmhet.engine.io import ParticleTable, StarTable
 
 __all__ = ["chosen_rows", "latents_file", "refined_poses"]
 
+_LOG = logging.getLogger("gmmhet")
 _REFINED_ANGLES = ("gmmhetRefinedRot", "gmmhetRefinedTilt", "gmmhetRefinedPsi")
 _REFINED_ORIGINS = ("gmmhetRefinedOriginXAngst", "gmmhetRefinedOriginYAngst")
 _LATENTS = ("latents.star", "analysis/latents.star")
@@ -90,6 +92,8 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
     if criteria.keep is not None:
         found.append((f"the {criteria.keep}", _likely(table, star, criteria.keep, criteria.fraction or 1.0)))
     if criteria.half is not None:
+        for line in table.half_sets.notes:
+            _LOG.warning("%s: %s", table.source, line)
         found.append((f"in half-set {criteria.half}", table.halves == criteria.half))
     return found
 

@@ -44,26 +44,23 @@ class HalfSets:
 def half_sets(given: Index, image: Index) -> HalfSets:
     """Half-sets that all rows of an image share.
 
-    The half of an image is that of its first row. Rows without one, and all rows where one half-set is below 20 % of
-    the particles, are taken in turns, image by image.
+    The half of an image is that of its first row. Images without one, and all images where one half-set is below 20 %
+    of them, are taken in turns.
 
     Args:
         given: [n] 1, 2, or 0 where the file names none. image: [n] which rows show one image, from 0.
     """
     counts = (int((given == 1).sum()), int((given == 2).sum()))
     turns = 1 + image % 2
-    number, first = np.unique(image, return_index=True)
-    own = np.zeros(len(number), np.int64)
-    own[:] = given[first]
-    shared = np.where(own > 0, own, 1 + number % 2)[np.searchsorted(number, image)]
+    number, first, place = np.unique(image, return_index=True, return_inverse=True)
+    own = np.where(given[first] > 0, given[first], turns[first])
     low, high = (np.full(len(number), v, np.int64) for v in (3, 0))
-    place = np.searchsorted(number, image)
     np.minimum.at(low, place, np.where(given > 0, given, 3))
     np.maximum.at(high, place, given)
     in_both = int(((low == 1) & (high == 2)).sum())
-    share = float(np.mean(shared == 1))
-    by_turns = sum(counts) > 0 and min(share, 1 - share) < HALF_SETS.smallest_share
-    return HalfSets(turns if by_turns else shared, counts, len(number), in_both, by_turns)
+    smaller = min((own == 1).sum(), (own == 2).sum())
+    by_turns = sum(counts) > 0 and bool(smaller < HALF_SETS.smallest_share * len(own))
+    return HalfSets(turns if by_turns else own[place], counts, len(number), in_both, by_turns)
 
 
 def distinct_images(stacks: Sequence[Path], stack_index: Index, slice_index: Index, micrograph: Index,

@@ -83,11 +83,11 @@ def read_header(path: Path, head: bytes | None = None) -> MrcHeader:
     """
     if head is None:
         head = _first_bytes(path)
+    if head[:2] in _PACKED:
+        raise InputError(f"{path}: packed by {_PACKED[head[:2]]}; expected an unpacked image stack")
     if len(head) < _BYTES:
         raise InputError(f"{path}: not a readable MRC file, or truncated ({len(head)} bytes; expected a header of "
                          f"{_BYTES})")
-    if head[:2] in _PACKED:
-        raise InputError(f"{path}: packed by {_PACKED[head[:2]]}; expected an unpacked image stack")
     order = _byte_order(head)
     if order is None:
         size = np.frombuffer(head, "<i4", 4)

@@ -31,6 +31,7 @@ __all__ = ["IMAGE_SIGN", "KEPT_COLUMNS", "Optics", "ParticleTable", "check_image
 IMAGE_SIGN = "gmmhetImageSign"
 #: columns of ours that are no results
 KEPT_COLUMNS = ("gmmhetParticleId", IMAGE_SIGN)
+_MANY_STACKS = 10  # in single-particle sets, some of so many stacks give more than their first image
 _OPEN_STACKS = 64  # systems allow some thousand open files, and there can be a stack for every micrograph
 
 
@@ -259,8 +260,10 @@ def check_images(table: ParticleTable, bare: NDArray[np.bool_] | None = None) ->
     """
     _check_uniform(table)
     _check_unit(table)
+    lengths = np.zeros(len(table.stacks), np.int64)
     for index, path in enumerate(table.stacks):
         data = open_stack(path)
+        lengths[index] = data.shape[0]
         rows = np.flatnonzero(table.stack_index == index)
         if bare is not None and bare[index] and data.shape[0] > 1:
             volume = " (a 3D volume, such as a subtomogram?)" if data.shape[0] == data.shape[-1] else ""
@@ -275,6 +278,10 @@ def check_images(table: ParticleTable, bare: NDArray[np.bool_] | None = None) ->
         if data.shape[1] != data.shape[2] or boxes != {data.shape[1]}:
             raise InputError(f"{path}: images of {data.shape[2]} x {data.shape[1]} pixels; {table.source} says "
                              f"{', '.join(str(b) for b in sorted(boxes))}")
+    if len(lengths) >= _MANY_STACKS and not table.slice_index.any() and (lengths > 1).all():
+        raise InputError(f"{table.source}: every row names the first image of a stack of several ({table.stacks[0]} "
+                         f"holds {lengths[0]}), as stacks of tilt images and 3D volumes are named; expected single "
+                         "images of single particles")
 
 
 def _check_unit(table: ParticleTable) -> None:

@@ -23,7 +23,7 @@ class Headers:
 class HalfSetRule:
     """Which half-set an image is in."""
 
-    smallest_share: float = setting(0.2, "of the particles", "smaller half-sets cannot be compared: odd and even "
+    smallest_share: float = setting(0.2, "of the images", "smaller half-sets cannot be compared: odd and even "
                                     "images are taken instead", origin="value of versions up to 0.3.0, for the "
                                     "analysis alone")
     same_place: float = setting(0.5, "pixels of the micrograph", "images of one micrograph closer than this show the "

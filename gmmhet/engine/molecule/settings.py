@@ -29,9 +29,9 @@ class MaskValues:
 
     tolerance: float = setting(1e-3, "of the range", "values of programs that resample masks are off by less",
                                origin="value of versions up to 0.3.0, for reconstruct alone")
-    plateau: float = setting(0.85, "of the range", "values above are the inside of a mask", origin=_CHOSEN)
+    plateau: float = setting(0.95, "of the range", "values above are the inside of a mask", origin=_CHOSEN)
     inside: float = setting(0.1, "of the voxels above one half", "in a mask more of them are on the plateau; in a "
-                            "Gaussian bump 11 %, in density of a protein some per cent", origin=_CHOSEN)
+                            "Gaussian bump 2 %, in density of a protein less", origin="formula; chosen, not measured")
     faces: float = setting(0.9, "of the voxels of the box's faces", "a mask is inverted where more of them are inside",
                            origin=_CHOSEN)
     blur: float = setting(4.0, "voxels", "of density that is given as a mask, before its dense region is found",
