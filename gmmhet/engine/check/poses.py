@@ -108,18 +108,23 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     signs = mixed_signs(found.own, found.others)
     if signs is None:
         return found
-    found = _compared(agreement.with_signs(signs), table, rows, density, seed)
+    found = _compared(agreement.with_signs(signs), table, rows, density, seed, signed=True)
     return replace(found, inverted=int((signs < 0).sum()))
 
 
 def _compared(agreement: Agreement, table: ParticleTable, rows: NDArray[np.int64], density: DensityMap, seed: int,
-              ) -> PoseCheck:
-    """The comparison, where all images have one sign of contrast."""
+              *, signed: bool = False) -> PoseCheck:
+    """The comparison, where all images have one sign of contrast.
+
+    Args:
+        signed: each image was given the sign that fits its own pose best; the same is then allowed at other poses.
+    """
     rotations, origins = table.views[rows], table.origins[rows]
     voxel = 0.0 if density.box % 2 else density.pixel_size
     pairs = agreement.all_pairs(Alternative("given", wording.READINGS["given"], rotations, origins))
     own = np.diag(pairs).astype(np.float64)
     sign = 1 if own.mean() >= 0 else -1
+    pairs = np.abs(pairs) if signed else pairs
     found = {a.name: (a, agreement.of_reading(a)) for a in alternatives(rotations, origins, table.pixel_size, voxel)}
     sizes = {s: agreement.of_reading(scaled(rotations, origins, s)) for s in SCALES}
     scale = _best_scale(agreement, rotations, origins, own * sign, sizes)

@@ -18,14 +18,15 @@ _N = 6
 
 def mrc(data: np.ndarray, mode: int = 2, order: str = "<", *, axes: tuple[int, int, int] = (1, 2, 3),
         voxel: tuple[float, float, float] = (2.0, 2.0, 2.0), extended: int = 0, said: int | None = None,
-        origin: tuple[float, float, float] = (0, 0, 0), start: tuple[int, int, int] = (0, 0, 0), group: int = 1) -> bytes:
+        origin: tuple[float, float, float] = (0, 0, 0), start: tuple[int, int, int] = (0, 0, 0),
+        group: int = 1) -> bytes:
     """An MRC file of stored data [sections, rows, columns].
 
     Args:
         axes: of columns, rows, sections. voxel: along x, y, z. said: length of the extended header in the header.
     """
     z, y, x = data.shape
-    samples = {axis: n for axis, n in zip(axes, (x, y, z), strict=True)} if axes != (0, 0, 0) else {1: x, 2: y, 3: z}
+    samples = dict(zip(axes if any(axes) else (1, 2, 3), (x, y, z), strict=True))
     counts = [samples.get(i, 1) for i in (1, 2, 3)]
     header = bytearray(1024)
     struct.pack_into(f"{order}10i", header, 0, x, y, z, mode, *start, *counts)
