@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import read_star
+from gmmhet.engine.io import folders_above, read_star
 
 __all__ = ["Companions", "find_companions"]
 
@@ -33,17 +33,25 @@ class Companions:
 def find_companions(particles: str | os.PathLike[str]) -> Companions:
     """Look beside a particle file for what belongs to it, by the names that RELION and cryoSPARC give.
 
+    Where the file is a symbolic link, and nothing is beside it, beside its target.
+
     RELION: run_data.star goes with run_class001.mrc and run_half1_class001_unfil.mrc (with iterations:
     run_it025_data.star, run_it025_class001.mrc, run_it025_half1_class001.mrc), if there is one class; the mask is that
     of the job (job.star), or the only *mask*.mrc. cryoSPARC: *_particles.cs goes with *_volume_map.mrc (or *_map.mrc),
     *_map_half_A.mrc (or *_half_map_A.mrc), *_mask_refine.mrc (or the only *mask*.mrc) and *_passthrough_particles.cs;
     of several iterations, with those of the same name up to the last.
     """
-    source = Path(particles)
-    found = _PARTICLES.match(source.name)
-    if found is None or not source.is_file():
+    given = Path(particles)
+    if not given.is_file():
         return Companions()
-    return _cryosparc(source) if source.suffix == ".cs" else _relion(source, found["stem"])
+    for source in (given, given.resolve()):
+        found = _PARTICLES.match(source.name)
+        if found is None:
+            continue
+        beside = _cryosparc(source) if source.suffix == ".cs" else _relion(source, found["stem"])
+        if beside != Companions():
+            return beside
+    return Companions()
 
 
 def _relion(source: Path, stem: str) -> Companions:
@@ -66,7 +74,7 @@ def _relion_mask(folder: Path) -> Path | None:
         return None
     options = dict(zip(table.texts("rlnJobOptionVariable"), table.texts("rlnJobOptionValue"), strict=True))
     name = options.get("fn_mask", "")
-    return _first(p / name for p in (folder, *folder.resolve().parents)) if name else None
+    return _first(p / name for p in folders_above(folder / "job.star")) if name else None
 
 
 def _cryosparc(source: Path) -> Companions:

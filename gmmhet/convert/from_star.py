@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from pwem.objects import Coordinate, CTFModel, Integer, Particle, SetOfParticles, Transform
 
 from gmmhet.convert.alignment import poses_to_matrices
@@ -50,14 +51,14 @@ def fill_set_of_particles(
     source = table.tables[table.particle_block]
     micrographs = source.columns.get("rlnMicrographName", [])
     picked = bool(micrographs) and all(c in source for c in _COORDINATES)
-    places = [source.floats(c) for c in _COORDINATES] if picked else []
+    places = [source.numbers(c) for c in _COORDINATES] if picked else []
     for row in range(len(table)):
         particle = _particle(table, row, stacks)
         particle.setTransform(Transform(matrix=matrices[row]))
         particle.setAcquisition(acquisitions[table.optics_index[row]].clone())
         if micrographs:
             particle.setMicId(int(table.micrograph[row]) + 1)
-        if places:
+        if places and all(np.isfinite(axis[row]) for axis in places):
             coordinate = Coordinate(x=float(places[0][row]), y=float(places[1][row]))
             coordinate.setMicName(micrographs[row])
             coordinate.setMicId(particle.getMicId())

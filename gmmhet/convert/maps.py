@@ -25,7 +25,7 @@ def map_file(volume: Volume, folder: str | os.PathLike[str]) -> str:
     if not Path(name).is_file():
         raise InputError(f"{name}: no such file; expected a map")
     pixel_size = float(volume.getSamplingRate())
-    if Path(name).suffix.lower() in (".mrc", ".map"):
+    if Path(name).suffix.lower() in (".mrc", ".map", ".gz", ".bz2"):
         with mrcfile.open(name, header_only=True, permissive=True) as handle:
             if abs(float(handle.voxel_size.x) - pixel_size) < 1e-3 * pixel_size:
                 return name

@@ -14,7 +14,7 @@ from gmmhet.engine.analysis.estimators import bases, first_model, first_spread, 
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, MeanModel, Modes
-from gmmhet.engine.analysis.subspace_method import evidence_for, halves_to_test, pose_errors_of, search, settings_found
+from gmmhet.engine.analysis.subspace_method import evidence_for, pose_errors_of, search, settings_found
 from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
@@ -66,7 +66,7 @@ class Subunits:
 def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> tuple[AnalysisResult, Subunits]:
     """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
     estimator, start = _estimator(prepared, config)
-    final, evidence, reference = search(estimator, start, halves_to_test(prepared.cache.table), config,
+    final, evidence, reference = search(estimator, start, prepared.cache.table.halves, config,
                                         journal)
     result = _result(estimator, final, evidence, reference, config)
     return result, _subunits(estimator, final, config.symmetry, result.significant)

@@ -43,6 +43,8 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
         _LOG.info("%s: complete, kept", output)
         shutil.rmtree(output / _CHECKPOINT, ignore_errors=True)
         return
+    for line in table.half_sets.notes:
+        _LOG.warning("%s: %s", particles, line)
     timing: dict[str, float] = {}
 
     def lap(name: str) -> None:

@@ -21,7 +21,6 @@ from gmmhet.engine.analysis.result import (
     PoseErrors,
 )
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
-from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.latent_space.movie_points import typical_place
 from gmmhet.engine.molecule.rigid_fields import in_still_frame, rigid_fields, rigid_part
 from gmmhet.engine.runtime.checkpoint import Journal
@@ -37,10 +36,9 @@ from gmmhet.engine.subspace.mode_selection import (
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import SubspaceModel
 
-__all__ = ["by_likelihood", "evidence_for", "halves_to_test", "pose_errors_of", "search", "settings_found"]
+__all__ = ["by_likelihood", "evidence_for", "pose_errors_of", "search", "settings_found"]
 
 _NULL_SEED = 1
-_SMALLEST_HALF = 0.2
 _BEFORE_FOLLOWING = 4  # modes that are tried before large movements are followed
 _LEAST_FACTOR = 0.02  # of a weight that others are told relative to
 _CALIBRATION = (6, 3)  # passes, with poses in error and without
@@ -50,7 +48,7 @@ _LOG = logging.getLogger("gmmhet")
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
     estimator, start = with_first_model(prepared, config)
-    halves = halves_to_test(prepared.cache.table)
+    halves = prepared.cache.table.halves
     final, evidence, reference, large = _searched(prepared, config, journal, estimator, start, halves)
     if large is None:
         estimator, final, evidence = in_finer_fields(lambda old: _finer(prepared, config, old), estimator, final,
@@ -137,7 +135,7 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[n
     What is in the journal is not done again.
 
     Args:
-        halves: [n] of halves_to_test. most: modes that are tried, where their number is to be found.
+        halves: [n] 1 or 2. most: modes that are tried, where their number is to be found.
     """
     cache = estimator.cache
     calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"],
@@ -197,12 +195,3 @@ def pose_errors_of(final: Fit) -> PoseErrors | None:
     spread, found = final.model.spread, final.ensemble
     return None if spread is None else PoseErrors(spread=spread, corrections=found.pose,
                                                   deviations=np.sqrt(found.pose_variance))
-
-
-def halves_to_test(table: ParticleTable) -> NDArray[np.int64]:
-    """Half-sets for the test of significance; every other image when the file's own leave one half nearly empty."""
-    share = float(np.mean(table.halves == 1))
-    if min(share, 1 - share) >= _SMALLEST_HALF:
-        return table.halves
-    _LOG.warning("half-sets of %.0f%% and %.0f%%: every other image is taken instead", 100 * share, 100 - 100 * share)
-    return table.alternate_halves

@@ -95,6 +95,10 @@ class Agreement:
         """The same with some of the images only (from 0)."""
         return replace(self, images=self.images[rows], transfer=self.transfer[rows], origins=self.origins[rows])
 
+    def with_signs(self, signs: NDArray[np.int64]) -> "Agreement":
+        """The same with every image times 1 or -1 [n]."""
+        return replace(self, images=self.images * signs[:, None].astype(np.float32))
+
     @cached_property
     def _lengths(self) -> Array:
         """[n] norm of every image."""

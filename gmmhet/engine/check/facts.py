@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.check.settings import LIKELY
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import ParticleTable
+from gmmhet.engine.io.mrc import header_pixel_size
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["Facts", "facts_of"]
 
-_DEFOCUS = (500.0, 80000.0)  # Angstrom; outside this it is another unit, or nonsense
-
+_FEWEST_ANGLES = 10  # of so many particles, some angle is larger than 6.3 degrees
 
 @dataclass(frozen=True)
 class Facts:
@@ -25,6 +26,10 @@ class Facts:
             the two axes, Angstrom. phase_shift: lowest and highest, degrees.
         shift: median and largest length of the origins, Angstrom.
         halves: particles of half-set 1 and 2; (0, 0) where the file tells none. n_micrographs: 0 where it tells none.
+        half_set_notes: sentences on half-sets that are not used as they are in the file.
+        largest_angle: of all Euler angles, degrees. spherical_aberration: smallest above 0, mm; 0: none.
+        header_pixel_size: of the first stack, Angstrom; None where it has none.
+        inverted: images that the file says to be of inverted contrast where others are not.
     """
 
     source: str
@@ -40,38 +45,68 @@ class Facts:
     shift: tuple[float, float]
     halves: tuple[int, int]
     n_micrographs: int
+    half_set_notes: tuple[str, ...] = ()
+    largest_angle: float = 180.0
+    spherical_aberration: float = 0.0
+    header_pixel_size: float | None = None
+    inverted: int = 0
 
     @property
     def warnings(self) -> list[str]:
         """Values that are possible, but seldom meant."""
+        found = self.unlikely_units
+        if self.shift[1] > self.box * self.pixel_size / 4:
+            found.append(wording.large_shifts(self.shift[1]))
+        found += self.half_set_notes
+        if not any(self.halves):
+            found.append(wording.NO_HALVES)
+        elif not self.half_set_notes and sum(self.halves) >= FEWEST_PARTICLES and (
+                min(self.halves) < 0.4 * sum(self.halves)):
+            found.append(wording.unequal_halves(*self.halves))
+        return found
+
+    @property
+    def unlikely_units(self) -> list[str]:
+        """Values that are rather in another unit."""
         found = []
         if self.defocus is None:
             found.append(wording.NO_CTF)
-        elif not (_DEFOCUS[0] <= self.defocus[0] and self.defocus[2] <= _DEFOCUS[1]):
-            found.append(wording.unlikely_defocus(self.defocus[0], self.defocus[2], _DEFOCUS))
-        if self.shift[1] > self.box * self.pixel_size / 4:
-            found.append(wording.large_shifts(self.shift[1]))
-        if not any(self.halves):
-            found.append(wording.NO_HALVES)
-        elif sum(self.halves) >= FEWEST_PARTICLES and min(self.halves) < 0.4 * sum(self.halves):
-            found.append(wording.unequal_halves(*self.halves))
+        elif not (LIKELY.defocus[0] <= self.defocus[0] and self.defocus[2] <= LIKELY.defocus[1]):
+            found.append(wording.unlikely_defocus(self.defocus[0], self.defocus[2], LIKELY.defocus))
+        elif self.defocus[1] < LIKELY.median_defocus:
+            found.append(wording.small_defocus(self.defocus[1]))
+        if self.defocus is not None and 0 < max(map(abs, self.phase_shift)) < LIKELY.radians:
+            found.append(wording.small_phase_shifts(*self.phase_shift))
+        if self.n_particles >= _FEWEST_ANGLES and 0 < self.largest_angle < LIKELY.radians:
+            found.append(wording.small_angles(self.largest_angle))
+        if self.defocus is not None and (
+                LIKELY.spherical_aberration[0] < self.spherical_aberration < LIKELY.spherical_aberration[1]):
+            found.append(wording.small_aberration(self.spherical_aberration))
+        header = self.header_pixel_size
+        if header is not None and header != 1 and (
+                abs(header / self.pixel_size - 1) > LIKELY.header_pixel_size):
+            found.append(wording.other_pixel_size(self.pixel_size, header))
         return found
 
 
 def facts_of(table: ParticleTable) -> Facts:
     """Count what a table of particles tells."""
-    images = np.unique(np.stack([table.stack_index, table.slice_index], axis=1), axis=0)
+    used = [table.optics[i] for i in np.unique(table.optics_index)]
     mean = table.defocus[:, :2].mean(axis=1)
     defocus = (float(mean.min()), float(np.median(mean)), float(mean.max())) if table.has_ctf else None
     lengths = np.hypot(*table.origins.T)
     known = table.micrograph[table.micrograph >= 0]
     return Facts(
-        source=str(table.source), n_particles=len(table), n_images=len(images), n_stacks=len(table.stacks),
+        source=str(table.source), n_particles=len(table), n_images=table.half_sets.n_images, n_stacks=len(table.stacks),
         box=table.box, pixel_size=table.pixel_size, optics=_optics(table), defocus=defocus,
         astigmatism=float(np.median(np.abs(table.defocus[:, 0] - table.defocus[:, 1]))),
         phase_shift=_range(table.defocus[:, 3]), shift=(float(np.median(lengths)), float(lengths.max())),
         halves=(int((table.half_set == 1).sum()), int((table.half_set == 2).sum())),
-        n_micrographs=len(np.unique(known)),
+        n_micrographs=len(np.unique(known)), half_set_notes=tuple(table.half_sets.notes),
+        largest_angle=float(np.abs(table.angles).max()),
+        spherical_aberration=min((o.spherical_aberration for o in used if o.spherical_aberration > 0), default=0.0),
+        header_pixel_size=header_pixel_size(table.stacks[int(table.stack_index[0])]) if table.located else None,
+        inverted=0 if table.signs is None else int((table.signs < 0).sum()),
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.check.facts import Facts
 from gmmhet.engine.check.images import ImageCheck
 from gmmhet.engine.check.poses import PoseCheck
+from gmmhet.engine.check.settings import LIKELY
 from gmmhet.engine.check.views import ViewCheck
 from gmmhet.engine.wording import check as wording
 
@@ -41,7 +42,8 @@ def pose_lines(found: PoseCheck, map_path: Path | str) -> list[str]:
     """Agreement of particles and map."""
     lines = [*_block("poses", wording.agreement_lines(found.n_particles, str(map_path), found.resolution, found.given,
                                                       found.chance, found.rank)),
-             *_block("contrast", [wording.contrast(found.sign)])]
+             *_block("contrast", [wording.contrast(found.sign) if not found.inverted else
+                                  wording.mixed_contrast(found.inverted, found.n_particles)])]
     if found.frame is not None:
         lines += _block("map", [wording.best_map_frame(
             _triple(found.frame.move), float(np.linalg.norm(found.frame.move_error)),
@@ -77,6 +79,10 @@ def pose_warnings(found: PoseCheck) -> list[str]:
         warnings += wording.few_particles(found.n_particles, found.fit, mistaken)
     elif found.weak and better is None:
         warnings.append(wording.weak_agreement())
+    if abs(found.given) < LIKELY.correlation:
+        warnings.append(wording.low_correlation(found.given))
+    if found.inverted:
+        warnings.append(wording.mixed_contrast(found.inverted, found.n_particles))
     if better is not None and better.control:
         warnings.append(wording.shift_errors(better.words))
     frame = found.frame

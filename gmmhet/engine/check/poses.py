@@ -8,6 +8,7 @@ from scipy import stats
 
 from gmmhet.engine.check.agreement import Agreement
 from gmmhet.engine.check.alternatives import Alternative, alternatives, scaled
+from gmmhet.engine.check.contrast import mixed_signs
 from gmmhet.engine.check.frame import FrameOffset, frame_offset
 from gmmhet.engine.check.settings import POSES
 from gmmhet.engine.config import FEWEST_PARTICLES
@@ -31,6 +32,8 @@ class PoseCheck:
         better: the reading that fits better than the given one, with its mean correlation; None if none does.
         scale: size of the map that fits best when it differs from 1, else None.
         readings: mean correlation of every other reading, by name.
+        inverted: images of inverted contrast where the contrast is mixed, else 0; all else is then of images that were
+            given one sign.
         frame: where the map sits in the frame of the poses; None where they do not fit it as given.
     """
 
@@ -45,6 +48,7 @@ class PoseCheck:
     scale: float | None
     readings: dict[str, float]
     frame: FrameOffset | None
+    inverted: int = 0
 
     @property
     def given(self) -> float:
@@ -91,11 +95,29 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     """
     rows = sample_of(table, POSES.particles, seed)
     agreement = Agreement.of(table, rows, density)
+    found = _compared(agreement, table, rows, density, seed)
+    if found.better is not None and not found.better[0].control:
+        return found
+    signs = mixed_signs(found.own, found.others)
+    if signs is None:
+        return found
+    found = _compared(agreement.with_signs(signs), table, rows, density, seed, signed=True)
+    return replace(found, inverted=int((signs < 0).sum()))
+
+
+def _compared(agreement: Agreement, table: ParticleTable, rows: NDArray[np.int64], density: DensityMap, seed: int,
+              *, signed: bool = False) -> PoseCheck:
+    """The comparison, where all images have one sign of contrast.
+
+    Args:
+        signed: each image was given the sign that fits its own pose best; the same is then allowed at other poses.
+    """
     rotations, origins = table.views[rows], table.origins[rows]
     voxel = 0.0 if density.box % 2 else density.pixel_size
     pairs = agreement.all_pairs(Alternative("given", wording.READINGS["given"], rotations, origins))
     own = np.diag(pairs).astype(np.float64)
     sign = 1 if own.mean() >= 0 else -1
+    pairs = np.abs(pairs) if signed else pairs
     found = {a.name: (a, agreement.of_reading(a)) for a in alternatives(rotations, origins, table.pixel_size, voxel)}
     sizes = {s: agreement.of_reading(scaled(rotations, origins, s)) for s in POSES.scales}
     scale = _best_scale(agreement, rotations, origins, own * sign, sizes)

@@ -23,6 +23,7 @@ from gmmhet.engine.check.settings import IMAGES
 from gmmhet.engine.check.views import ViewCheck, check_views
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, ParticleTable, read_map, read_particles, replacing
+from gmmhet.engine.molecule.field import on_particle_grid
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["CheckResult", "check", "require_sane_poses"]
@@ -56,7 +57,9 @@ class CheckResult:
             return wording.NO_MAP
         frame = self.poses.frame
         return wording.verdict_of_fit(few=self.poses.few, other_size=self.poses.scale is not None,
-                                      displaced=frame is not None and (frame.moved or frame.turned))
+                                      displaced=frame is not None and (frame.moved or frame.turned),
+                                      inverted=(self.poses.inverted, self.poses.n_particles) if self.poses.inverted
+                                      else (self.facts.inverted, self.facts.n_particles))
 
     def text(self) -> str:
         """One screen."""
@@ -86,7 +89,9 @@ def check(particles: Path, map_path: Path | None = None, *, root: Path | None = 
         InputError: unreadable input. What makes no sense is in the result's ``problem``.
     """
     table = read_particles(particles, root=root, passthrough=passthrough)
-    density = read_map(map_path) if map_path is not None else None
+    density = None
+    if map_path is not None:
+        density = on_particle_grid(read_map(map_path), table.box, table.pixel_size, map_path)
     rows = sample_of(table, IMAGES.images, seed)
     images = check_images_of(table, rows, particle_radius(density, table))
     poses = check_poses(table, density, seed=seed) if density is not None else None
@@ -109,7 +114,7 @@ def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str 
     problem = pose_problem(found, table.source, Path(map_path))
     if problem is not None:
         raise InputError(problem)
-    for words in pose_warnings(found):
+    for words in (*facts_of(table).unlikely_units, *pose_warnings(found)):
         _LOG.warning("%s", words)
     _LOG.info("poses checked: mean correlation %.3f with the map, %.3f at most when shuffled%s", abs(found.given),
               found.chance, "; inverted contrast" if found.sign < 0 else "")
@@ -117,6 +122,7 @@ def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str 
 
 def _plain_poses(found: PoseCheck) -> dict[str, Any]:
     return {"n_particles": found.n_particles, "resolution": found.resolution, "contrast_sign": found.sign,
+            "inverted_images": found.inverted,
             "correlation_given": found.given, "correlation_shuffled_max": found.chance,
             "correlation_shuffled_mean": float(found.shuffled.mean()) if len(found.shuffled) else 0.0,
             "rank": found.rank, "fit": found.fit, "map_scale": found.scale,

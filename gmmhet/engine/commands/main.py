@@ -12,6 +12,7 @@ from pathlib import Path
 from gmmhet import __version__
 from gmmhet.engine.commands.arguments import add_options, options_from
 from gmmhet.engine.commands.command import Process
+from gmmhet.engine.commands.pipes import readers_may_leave
 from gmmhet.engine.commands.table import COMMANDS, DESCRIPTION
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.runtime.devices import set_devices, start
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     status = 1
     try:
-        status = _lead(arguments, ranks, problem)
+        with readers_may_leave():
+            status = _lead(arguments, ranks, problem)
     finally:
         ranks.finish(status)
     return status
@@ -71,6 +73,8 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     except KeyboardInterrupt:
         print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
         place = None if error.filename else getattr(typed, "output", None)
         problem = storage_problem(error, place)

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from gmmhet import __version__
-from gmmhet.engine.analysis.focus import read_focus
 from gmmhet.engine.check import require_sane_poses
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import find_half_maps, fit_density, is_atomic
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import output_folder, read_particles, replacing
+from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.wording.run import few_particles, mode_not_significant, no_motion, significant_modes
 
 __all__ = ["StageOptions", "run"]
@@ -65,12 +65,12 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
         root: project folder that image names are relative to.
         check: stop before any work where poses and map make no sense together (not when a run that passed is resumed).
     Raises:
-        InputError: unreadable input; a map of another field of view than the particles; poses that do not fit the map;
-            what the stages raise.
+        InputError: unreadable input; a map whose voxel size makes no sense beside the particles'; poses that do not fit
+            the map; what the stages raise.
     """
     table = read_particles(particles, root=root)
     if options.analyze.focus is not None:
-        read_focus(options.analyze.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
+        read_mask(options.analyze.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
     consensus = consensus_for(map_path, table.box, table.pixel_size, options.fit)
     passed = options.resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
     if check and not passed:

@@ -1,5 +1,6 @@
 """What an analysis says of every particle, and which rows of it meet the criteria."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from gmmhet.engine.wording import export as wording
 
 __all__ = ["chosen_rows", "latents_file", "refined_poses"]
 
+_LOG = logging.getLogger("gmmhet")
 _REFINED_ANGLES = ("gmmhetRefinedRot", "gmmhetRefinedTilt", "gmmhetRefinedPsi")
 _REFINED_ORIGINS = ("gmmhetRefinedOriginXAngst", "gmmhetRefinedOriginYAngst")
 _LATENTS = ("latents.star", "analysis/latents.star")
@@ -91,6 +93,8 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
         fraction = criteria.fraction or 1.0
         found.append((wording.best_or_worst(criteria.keep, fraction), _likely(table, star, criteria.keep, fraction)))
     if criteria.half is not None:
+        for line in table.half_sets.notes:
+            _LOG.warning("%s: %s", table.source, line)
         found.append((wording.half_set(criteria.half), table.halves == criteria.half))
     return found
 

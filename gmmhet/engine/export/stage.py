@@ -13,6 +13,7 @@ from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.export.joining import original_rows
 from gmmhet.engine.export.results import chosen_rows, latents_file, refined_poses
 from gmmhet.engine.io import ParticleTable, current_name, read_particles, write_selection
+from gmmhet.engine.io.particles import KEPT_COLUMNS
 from gmmhet.engine.io.stacks import resolve_stack
 from gmmhet.engine.wording import export as wording
 
@@ -68,7 +69,7 @@ def export(source: Path, output: Path, criteria: Criteria, original: Original = 
 def _columns(results: ParticleTable, rows: NDArray[np.int64]) -> dict[str, list[str]]:
     """What the analysis added, of some rows."""
     star = results.tables[results.particle_block]
-    names = [name for name in star.columns if name.startswith(_OURS) and name != "gmmhetParticleId"]
+    names = [name for name in star.columns if name.startswith(_OURS) and name not in KEPT_COLUMNS]
     return {current_name(name): [star.columns[name][i] for i in rows.tolist()] for name in names}
 
 

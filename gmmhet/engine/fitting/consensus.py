@@ -13,10 +13,10 @@ from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.atoms import Atoms, atomic_density, is_atomic, read_atoms
 from gmmhet.engine.fitting.halves import half_maps_of
-from gmmhet.engine.fitting.settings import CHOICES, MAP_FRAME
-from gmmhet.engine.fitting.stage import read_fit_mask
+from gmmhet.engine.fitting.settings import CHOICES
 from gmmhet.engine.io.mrc import DensityMap, read_map
-from gmmhet.engine.molecule.maps import field_of_view, resample_map
+from gmmhet.engine.molecule.field import on_particle_grid
+from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.signal import HalfMaps
 
 __all__ = ["Consensus", "consensus_for"]
@@ -45,40 +45,30 @@ class Consensus:
 def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:
     """Read a map or an atomic model for particles of a box and pixel size (Angstrom).
 
-    A map of another box and pixel size over the same field of view (within 3%) is resampled by physical size. An
-    atomic model is taken to be centred on its origin, or on the middle of the particles' box seen from its corner (the
-    frame of an MRC map), whichever holds it.
+    A map of another box, voxel size or field of view is resampled by physical size, padded or cropped. An atomic model
+    is taken to be centred on its origin, or on the middle of the particles' box seen from its corner (the frame of an
+    MRC map), whichever holds it.
 
     Raises:
-        InputError: unreadable; a map of another field of view; a resolution finer than the map or the particles hold; a
-            molecule that fits into neither frame.
+        InputError: unreadable; a map whose voxel size makes no sense beside the particles'; a resolution finer than the
+            map or the particles hold; a molecule that fits into neither frame.
     """
     if is_atomic(source):
         return _from_atoms(source, box, pixel_size, config)
     density = read_map(source)
-    ours, theirs = field_of_view(density), box * pixel_size
-    if abs(ours / theirs - 1) > MAP_FRAME.same_field:
-        raise InputError(f"{source}: map with a field of view of {ours:.4g} A ({density.box} voxels of "
-                         f"{density.pixel_size:.4g} A), particles of {theirs:.4g} A ({box} pixels of "
-                         f"{pixel_size:.4g} A); expected the same field of view")
     coarsest = max(density.pixel_size, pixel_size)
     if config.resolution is not None and config.resolution < 2 * coarsest * (1 - 1e-6):
         whose = "the particles" if pixel_size >= density.pixel_size else source
         raise InputError(f"--resolution is {config.resolution:g} A; expected at least {2 * coarsest:.4g} A, twice the "
                          f"pixel size of {whose}")
-    mask = read_fit_mask(config.mask, density) if config.mask is not None else None
+    mask = read_mask(config.mask, box, pixel_size) if config.mask is not None else None
     halves = half_maps_of(source, density, config.half_maps)
     notes: dict[str, Any] = {"source_kind": "map"}
-    if density.box == box and abs(density.pixel_size / pixel_size - 1) < 5e-3:
-        density = DensityMap(density.data, pixel_size)  # headers round
-    else:
-        _LOG.info("%s: %d voxels of %.4g A resampled to the particles' %d of %.4g A", source, density.box,
-                  density.pixel_size, box, pixel_size)
-        notes["resampled_from"] = {"box": density.box, "pixel_size": density.pixel_size}
-        if mask is not None:
-            mask = resample_map(DensityMap(mask, density.pixel_size), box, pixel_size).data
-        density = resample_map(density, box, pixel_size)
-        halves = halves and HalfMaps(*(resample_map(half, box, pixel_size) for half in (halves.first, halves.second)))
+    given, density = density, on_particle_grid(density, box, pixel_size, source)
+    if density.data is not given.data:
+        notes["resampled_from"] = {"box": given.box, "pixel_size": given.pixel_size}
+        halves = halves and HalfMaps(*(on_particle_grid(half, box, pixel_size, source)
+                                       for half in (halves.first, halves.second)))
     return Consensus(density, mask, max(CHOICES.finest_with_particles, CHOICES.pixels_per_resolution * coarsest), notes,
                      halves)
 
@@ -99,5 +89,5 @@ def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) ->
     _LOG.info("%s: %d atoms as a map at %.3g A; the centre of the particles is taken to be at %s", source,
               len(atoms.electrons), blur, "its origin" if frame == "its own" else f"({corner:.4g}) * 3 A")
     density = atomic_density(Atoms(frames[frame], atoms.electrons), blur, box=box, pixel_size=pixel_size)
-    mask = read_fit_mask(config.mask, density) if config.mask is not None else None
+    mask = read_mask(config.mask, box, pixel_size) if config.mask is not None else None
     return Consensus(density, mask, finest, {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": frame})

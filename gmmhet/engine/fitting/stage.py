@@ -20,12 +20,13 @@ from gmmhet.engine.fitting.settings import CHOICES, QUALITY
 from gmmhet.engine.io import DensityMap, output_folder, read_map, replacing, write_map
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.molecule.signal import HalfMaps
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 from gmmhet.engine.wording.fitting import fit_line, poor_fit
 
-__all__ = ["fit", "fit_density", "read_fit_mask"]
+__all__ = ["fit", "fit_density"]
 
 _LOG = logging.getLogger("gmmhet")
 
@@ -37,12 +38,12 @@ def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
         source: consensus map (.mrc), or atomic model (.pdb, .cif).
         output: the model (.npz); beside it come model.cif (named as the model), fitted.mrc, fsc.csv and summary.json.
     Raises:
-        InputError: unreadable or empty map, no cube, NaN, a mask of another grid, a resolution beyond Nyquist, a folder
+        InputError: unreadable or empty map, no cube, NaN, no mask, a resolution beyond Nyquist, a folder
             that cannot be written.
     """
     output_folder(output.parent)
     density, notes, finest = _read(source, config)
-    mask = read_fit_mask(config.mask, density) if config.mask is not None else None
+    mask = read_mask(config.mask, density.box, density.pixel_size) if config.mask is not None else None
     halves = None if is_atomic(source) else half_maps_of(source, density, config.half_maps)
     return fit_density(density, config, output, source=source, mask=mask, finest=finest, notes=notes, halves=halves)
 
@@ -97,21 +98,6 @@ def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], 
               source, len(atoms.electrons), density.box, density.pixel_size, resolution)
     notes = {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": "the atomic model's own"}
     return density, notes, resolution
-
-
-def read_fit_mask(path: Path, density: DensityMap) -> NDArray[np.float32]:
-    """A mask on the grid of a map.
-
-    Raises:
-        InputError: unreadable, of another grid, or empty.
-    """
-    mask = read_map(path)
-    if mask.box != density.box or abs(mask.pixel_size / density.pixel_size - 1) > 1e-2:
-        raise InputError(f"{path}: mask of {mask.box} voxels of {mask.pixel_size:.4g} A; expected the map's "
-                         f"{density.box} voxels of {density.pixel_size:.4g} A")
-    if not (mask.data > 0.5).any():
-        raise InputError(f"{path}: no voxel above 0.5; expected a mask of 0 (outside) to 1 (inside)")
-    return mask.data
 
 
 def _summary(model: GaussianModel, quality: FitQuality, config: FitConfig, seconds: float) -> dict[str, Any]:

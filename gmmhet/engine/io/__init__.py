@@ -11,13 +11,13 @@ from gmmhet.engine.io.relion_optics import optics_groups
 from gmmhet.engine.io.result_columns import current_name
 from gmmhet.engine.io.safe_writing import locked, output_folder, replacing
 from gmmhet.engine.io.selection import write_particles, write_selection
-from gmmhet.engine.io.stacks import open_stack
+from gmmhet.engine.io.stacks import file_beside, folders_above, open_stack
 from gmmhet.engine.io.star import StarTable, read_star, table_from, write_star
 from gmmhet.engine.io.texts import number_texts
 
 __all__ = [
-    "DensityMap", "Optics", "ParticleTable", "StarTable", "check_images", "current_name", "locked", "made_by",
-    "number_texts", "open_stack", "optics_groups", "optics_table", "output_folder", "read_map", "read_particles",
-    "read_star", "remove_files", "replacing", "rows_of", "table_from", "without_results", "write_arrays",
-    "write_map", "write_particles", "write_selection", "write_stack", "write_star",
+    "DensityMap", "Optics", "ParticleTable", "StarTable", "check_images", "current_name", "file_beside",
+    "folders_above", "locked", "made_by", "number_texts", "open_stack", "optics_groups", "optics_table",
+    "output_folder", "read_map", "read_particles", "read_star", "remove_files", "replacing", "rows_of", "table_from",
+    "without_results", "write_arrays", "write_map", "write_particles", "write_selection", "write_stack", "write_star",
 ]

@@ -262,7 +262,7 @@ def _coordinates(records: NDArray[np.void]) -> NDArray[np.float64] | None:
             records[_PLACE[2]].shape[1:] != (2,)):
         return None
     shape = records[_PLACE[2]].astype(np.float64)  # y, x
-    return np.stack([records[_PLACE[0]] * shape[:, 1], records[_PLACE[1]] * shape[:, 0]], axis=1)
+    return np.asarray(np.stack([records[_PLACE[0]] * shape[:, 1], records[_PLACE[1]] * shape[:, 0]], axis=1))
 
 
 def _image_signs(records: NDArray[np.void], source: Path) -> NDArray[np.int64] | None:

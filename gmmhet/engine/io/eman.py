@@ -172,7 +172,7 @@ def _ctf_of(found: Any, row: _Row) -> list[float]:
     else:
         values = []
     if len(values) == len(_CTF_KEYS):
-        values[_CTF_KEYS.index("bfactor")] = 0.0  # not used
+        values = [0.0 if key == "bfactor" else v for key, v in zip(_CTF_KEYS, values, strict=True)]  # it is not used
     numbers = _numbers([np.nan if v is None else v for v in values])
     if len(numbers) != len(_CTF_KEYS) or not np.isfinite(numbers).all():
         raise InputError(f"{row.word}: ctf is {str(found)[:80]!r}; expected {', '.join(_CTF_KEYS)}")

@@ -15,7 +15,7 @@ def outlier(values: NDArray[Any]) -> int | None:
     size = np.abs(values).ravel()
     place = int(np.argmax(size))
     peak = float(size[place])
-    if peak <= GREY_VALUES.suspicious * float(size.mean(dtype=np.float64)):
+    if peak <= _ratio(len(size)) * float(size.mean(dtype=np.float64)):
         return None
     near = int((size > peak / GREY_VALUES.beyond).sum())
     return place if near <= GREY_VALUES.few < int((size > 0).sum()) else None
@@ -28,8 +28,13 @@ def first_outlier(images: NDArray[np.float32], peaks: NDArray[np.float32]) -> tu
         images: [n, y, x]. peaks: [n] largest absolute value of each.
     """
     means = np.abs(images).mean(axis=(1, 2), dtype=np.float64)
-    for i in np.flatnonzero(peaks > GREY_VALUES.suspicious * means):
+    for i in np.flatnonzero(peaks > _ratio(images[0].size) * means):
         place = outlier(images[i])
         if place is not None:
             return int(i), place
     return None
+
+
+def _ratio(n: int) -> float:
+    """Of the peak to the mean of n values, from which these are looked at closely: few outliers are half the sum."""
+    return min(GREY_VALUES.suspicious, n / (2 * GREY_VALUES.few))

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from gmmhet.engine.io.settings import HALF_SETS
+from gmmhet.engine.wording.check import half_set_notes
 
 __all__ = ["HalfSets", "distinct_images", "half_sets"]
 
@@ -34,30 +35,32 @@ class HalfSets:
     in_both: int
     by_turns: bool
 
+    @property
+    def notes(self) -> list[str]:
+        """Where these differ from the file's, one sentence each."""
+        return half_set_notes(*self.given, in_both=self.in_both, by_turns=self.by_turns)
+
 
 def half_sets(given: Index, image: Index) -> HalfSets:
     """Half-sets that all rows of an image share.
 
-    The half of an image is that of its first row. Rows without one, and all rows where one half-set is below 20 % of
-    the particles, are taken in turns, image by image.
+    The half of an image is that of its first row. Images without one, and all images where one half-set is below 20 %
+    of them, are taken in turns.
 
     Args:
         given: [n] 1, 2, or 0 where the file names none. image: [n] which rows show one image, from 0.
     """
     counts = (int((given == 1).sum()), int((given == 2).sum()))
     turns = 1 + image % 2
-    number, first = np.unique(image, return_index=True)
-    own = np.zeros(len(number), np.int64)
-    own[:] = given[first]
-    shared = np.where(own > 0, own, 1 + number % 2)[np.searchsorted(number, image)]
+    number, first, place = np.unique(image, return_index=True, return_inverse=True)
+    own = np.where(given[first] > 0, given[first], turns[first])
     low, high = (np.full(len(number), v, np.int64) for v in (3, 0))
-    place = np.searchsorted(number, image)
     np.minimum.at(low, place, np.where(given > 0, given, 3))
     np.maximum.at(high, place, given)
     in_both = int(((low == 1) & (high == 2)).sum())
-    share = float(np.mean(shared == 1))
-    by_turns = sum(counts) > 0 and min(share, 1 - share) < HALF_SETS.smallest_share
-    return HalfSets(turns if by_turns else shared, counts, len(number), in_both, by_turns)
+    smaller = min((own == 1).sum(), (own == 2).sum())
+    by_turns = sum(counts) > 0 and bool(smaller < HALF_SETS.smallest_share * len(own))
+    return HalfSets(turns if by_turns else own[place], counts, len(number), in_both, by_turns)
 
 
 def distinct_images(stacks: Sequence[Path], stack_index: Index, slice_index: Index, micrograph: Index,
@@ -75,14 +78,15 @@ def distinct_images(stacks: Sequence[Path], stack_index: Index, slice_index: Ind
     seen: dict[str, int] = {}
     canonical = np.array([seen.setdefault(name, i) for i, name in enumerate(real)], np.int64)
     key = canonical[stack_index] * (slice_index.max(initial=0) + 1) + slice_index
-    _, first, image = np.unique(key, return_index=True, return_inverse=True)
-    image = image.reshape(-1).astype(np.int64)
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    image: Index = inverse.reshape(-1).astype(np.int64)
     if coordinates is None:
         return image
     joined = _at_one_place(micrograph[first], coordinates[first])
     if joined is None:
         return image
-    return np.asarray(np.unique(joined[image], return_inverse=True)[1].reshape(-1), np.int64)
+    together: Index = np.unique(joined[image], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return together
 
 
 def _at_one_place(micrograph: Index, coordinates: NDArray[np.float64]) -> Index | None:

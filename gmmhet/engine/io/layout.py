@@ -32,8 +32,8 @@ def converted_particles(
     Args:
         names: stacks as the file names them. places: stack_index and slice_index. poses: angles and origins. defocus:
             None where the file tells none. optics: groups, and the group of each particle. ids: from 1 on where not
-            told. columns: further columns for a STAR, by their names. bare: as of check_images. The others are fields of
-            ParticleTable.
+            told. columns: further columns for a STAR, by their names. bare: as of check_images. The others are
+            fields of ParticleTable.
     Raises:
         InputError: as check_images.
     """

@@ -39,14 +39,14 @@ class DensityMap:
         return int(self.data.shape[0])
 
 
-def read_map(path: str | os.PathLike[str], *, pixel_size: float | None = None) -> DensityMap:
+def read_map(path: str | os.PathLike[str], *, pixel_size: float | None = None, unknown: float = 0.0) -> DensityMap:
     """Read a cubic map, which may be packed (.mrc.gz, .map.gz, .bz2), with its axes in any order.
 
     The middle voxel box // 2 is the origin, as refinement programs have it; an origin in the header is not used, and
     said where it is another one.
 
     Args:
-        pixel_size: Angstrom; overrides the header.
+        pixel_size: Angstrom; overrides the header. unknown: the same where the header has none.
     Raises:
         InputError: missing, truncated, not cubic, not finite, without a voxel size or with uneven ones, or with one
             voxel that outweighs all others.
@@ -62,7 +62,7 @@ def read_map(path: str | os.PathLike[str], *, pixel_size: float | None = None) -
         z, y, x = (int(i) for i in np.unravel_index(place, data.shape))
         raise InputError(f"{path}: voxel x {x}, y {y}, z {z} (from 0) is {data[z, y, x]:g}, far beyond all others; "
                          "expected density of one scale")
-    size = _even_voxel_size(header) if pixel_size is None else float(pixel_size)
+    size = _even_voxel_size(header) or unknown if pixel_size is None else float(pixel_size)
     if not size > 0:
         raise InputError(f"{path}: voxel size {size:g} in the header; expected a positive number of Angstrom")
     _name_origin(header, len(data), size)
@@ -87,8 +87,8 @@ def _name_origin(header: MrcHeader, box: int, size: float) -> None:
         if sorted(header.axes) == [1, 2, 3]:
             start[[axis - 1 for axis in header.axes]] = header.start
     if all(np.abs(start - known).max() > HEADERS.off_centre for known in (0, -0.5 * box)):
-        _LOG.warning("%s: its header puts the first voxel at (%.1f, %.1f, %.1f) A; this is not used: the middle voxel is "
-                     "taken as the centre of the particles", header.path, *(start * size))
+        _LOG.warning("%s: its header puts the first voxel at (%.1f, %.1f, %.1f) A; this is not used: the middle voxel "
+                     "is taken as the centre of the particles", header.path, *(start * size))
 
 
 def write_map(path: str | os.PathLike[str], data: NDArray[Any], pixel_size: float) -> None:

@@ -1,4 +1,4 @@
-"""The header of an MRC file (MRC2014; Cheng et al. 2015) and where its data are: any byte order, mode and axis order."""
+"""The header of an MRC file (MRC2014; Cheng et al. 2015) and where its data are: any byte order and axis order."""
 
 import bz2
 import gzip
@@ -83,11 +83,11 @@ def read_header(path: Path, head: bytes | None = None) -> MrcHeader:
     """
     if head is None:
         head = _first_bytes(path)
+    if head[:2] in _PACKED:
+        raise InputError(f"{path}: packed by {_PACKED[head[:2]]}; expected an unpacked image stack")
     if len(head) < _BYTES:
         raise InputError(f"{path}: not a readable MRC file, or truncated ({len(head)} bytes; expected a header of "
                          f"{_BYTES})")
-    if head[:2] in _PACKED:
-        raise InputError(f"{path}: packed by {_PACKED[head[:2]]}; expected an unpacked image stack")
     order = _byte_order(head)
     if order is None:
         size = np.frombuffer(head, "<i4", 4)
@@ -155,8 +155,8 @@ def _start(header: MrcHeader, size: int) -> int:
     if size == _BYTES + header.length:
         return _BYTES  # the length of the extended header is wrong
     raise InputError(f"{header.path}: truncated, {size:,} bytes; expected "
-                     f"{_BYTES + max(header.extended, 0) + header.length:,} for {header.shape[2]} x {header.shape[1]} x "
-                     f"{header.shape[0]} values of mode {header.mode}")
+                     f"{_BYTES + max(header.extended, 0) + header.length:,} for {header.shape[2]} x {header.shape[1]} "
+                     f"x {header.shape[0]} values of mode {header.mode}")
 
 
 def unpacked(path: str | os.PathLike[str]) -> tuple[MrcHeader, NDArray[np.generic]]:

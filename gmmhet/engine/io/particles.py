@@ -17,6 +17,8 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grey_values import first_outlier
 from gmmhet.engine.io.half_sets import HalfSets, distinct_images, half_sets
 from gmmhet.engine.io.mapped import rows_of
+from gmmhet.engine.io.mrc import header_pixel_size
+from gmmhet.engine.io.settings import UNITS
 from gmmhet.engine.io.stacks import open_stack
 from gmmhet.engine.io.star import StarTable
 from gmmhet.engine.io.texts import TextColumn
@@ -29,6 +31,7 @@ __all__ = ["IMAGE_SIGN", "KEPT_COLUMNS", "Optics", "ParticleTable", "check_image
 IMAGE_SIGN = "gmmhetImageSign"
 #: columns of ours that are no results
 KEPT_COLUMNS = ("gmmhetParticleId", IMAGE_SIGN)
+_MANY_STACKS = 10  # in single-particle sets, some of so many stacks give more than their first image
 _OPEN_STACKS = 64  # systems allow some thousand open files, and there can be a stack for every micrograph
 
 
@@ -198,7 +201,7 @@ class ParticleTable:
 
         Args:
             opened: stacks by path, kept by the caller between calls; only some are kept open.
-            as_stored: leave their CTF as it is in the stacks; the caller then uses :meth:`restored` on their transforms.
+            as_stored: leave their CTF as it is in the stacks; the caller uses :meth:`restored` on their transforms.
         Raises:
             InputError: an image holds NaN or infinite pixels, or one beyond all others; the message names its row and
                 stack.
@@ -256,8 +259,11 @@ def check_images(table: ParticleTable, bare: NDArray[np.bool_] | None = None) ->
             cannot be used together.
     """
     _check_uniform(table)
+    _check_unit(table)
+    lengths = np.zeros(len(table.stacks), np.int64)
     for index, path in enumerate(table.stacks):
         data = open_stack(path)
+        lengths[index] = data.shape[0]
         rows = np.flatnonzero(table.stack_index == index)
         if bare is not None and bare[index] and data.shape[0] > 1:
             volume = " (a 3D volume, such as a subtomogram?)" if data.shape[0] == data.shape[-1] else ""
@@ -272,6 +278,22 @@ def check_images(table: ParticleTable, bare: NDArray[np.bool_] | None = None) ->
         if data.shape[1] != data.shape[2] or boxes != {data.shape[1]}:
             raise InputError(f"{path}: images of {data.shape[2]} x {data.shape[1]} pixels; {table.source} says "
                              f"{', '.join(str(b) for b in sorted(boxes))}")
+    if len(lengths) >= _MANY_STACKS and not table.slice_index.any() and (lengths > 1).all():
+        raise InputError(f"{table.source}: every row names the first image of a stack of several ({table.stacks[0]} "
+                         f"holds {lengths[0]}), as stacks of tilt images and 3D volumes are named; expected single "
+                         "images of single particles")
+
+
+def _check_unit(table: ParticleTable) -> None:
+    """Refuse a pixel size 10 times that in the header of the images, or a tenth: one of them is in nanometre."""
+    stack = table.stacks[int(table.stack_index[0])]
+    header = header_pixel_size(stack)
+    if header is None or header == 1:
+        return
+    ratio = table.pixel_size / header
+    if any(abs(ratio / factor - 1) < UNITS.header_ratio for factor in (0.1, 10.0)):
+        raise InputError(f"{table.source}: pixel size {table.pixel_size:g} A, and {header:g} A in the header of "
+                         f"{stack}; expected Angstrom in both: one seems to be in nanometre")
 
 
 def _check_uniform(table: ParticleTable) -> None:

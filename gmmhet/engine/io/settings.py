@@ -23,8 +23,9 @@ class Headers:
 class HalfSetRule:
     """Which half-set an image is in."""
 
-    smallest_share: float = setting(0.2, "of the particles", "smaller half-sets cannot be compared: odd and even images "
-                                    "are taken instead", origin="value of versions up to 0.3.0, for the analysis alone")
+    smallest_share: float = setting(0.2, "of the images", "smaller half-sets cannot be compared: odd and even "
+                                    "images are taken instead", origin="value of versions up to 0.3.0, for the "
+                                    "analysis alone")
     same_place: float = setting(0.5, "pixels of the micrograph", "images of one micrograph closer than this show the "
                                 "same particle: coordinates are rounded to pixels when particles are extracted again",
                                 origin=_CHOSEN)
@@ -34,8 +35,8 @@ class HalfSetRule:
 class GreyValues:
     """Single values that would outweigh all others."""
 
-    beyond: float = setting(1e4, "", "the largest value over the largest of the others: hot pixels of normalised images "
-                            "reach some hundreds", origin=_CHOSEN)
+    beyond: float = setting(1e4, "", "the largest value over the largest of the others: hot pixels of normalised "
+                            "images reach some hundreds", origin=_CHOSEN)
     few: int = setting(5, "values", "so many may be beyond; density has more voxels near its maximum", origin=_CHOSEN)
     suspicious: float = setting(100.0, "means of the absolute values", "only images with a larger pixel are looked at "
                                 "closely", origin=_CHOSEN)

@@ -1,14 +1,18 @@
 """What is not a set of single images: tilt series and 3D subtomograms, which are refused."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.star import StarTable
+from gmmhet.engine.io.texts import TextColumn
 
 __all__ = ["refuse_tomography"]
 
 _STACKS, _FRAMES, _CTF_VOLUME, _DIMENSIONS = (
     "rlnTomoSubTomosAre2DStacks", "rlnTomoVisibleFrames", "rlnCtfImage", "rlnImageDimensionality")
+_DEPTHS = ("rlnOriginZAngst", "rlnOriginZ", "rlnCoordinateZ")  # single images have none
 _OF_TOMOGRAPHY = "rlnTomo"
 _EXPECTED = "expected single images of single particles"
 
@@ -32,6 +36,9 @@ def refuse_tomography(tables: Mapping[str, StarTable], particles: StarTable) -> 
             raise _refusal(table, _DIMENSIONS, "3D volumes (subtomograms)")
     if _CTF_VOLUME in particles:
         raise _refusal(particles, _CTF_VOLUME, "3D volumes with 3D CTFs (subtomograms)")
+    for column in _DEPTHS:
+        if column in particles and _any_set(particles.columns[column]):
+            raise _refusal(particles, column, "3D volumes (subtomograms)")
     for table in (particles, *others):
         named = next((c for c in table.columns if c.startswith(_OF_TOMOGRAPHY)), None)
         if named is not None:
@@ -42,12 +49,16 @@ def _refusal(table: StarTable, column: str, what: str) -> InputError:
     return InputError(f"{table.path}: {column} in data_{table.name}: the particles are {what}; {_EXPECTED}")
 
 
-def _any_set(values: Iterable[str]) -> bool:
-    return any(_number(v) not in (None, 0.0) for v in values)
+def _any_set(values: Sequence[str]) -> bool:
+    """Whether any value is a number other than 0."""
+    if isinstance(values, TextColumn):
+        values = TextColumn(np.unique(values.bytes))
+    return any(_number(v) not in (None, 0.0) for v in set(values))
 
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return None
+    return value if np.isfinite(value) else None

@@ -16,8 +16,8 @@ from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.io.mrc import DensityMap
 
 __all__ = [
-    "coarser_map", "dense_region", "field_of_view", "fourier_shell_correlation", "low_pass", "molecular_volume",
-    "radial_power", "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
+    "coarser_map", "dense_region", "face_level", "field_of_view", "fourier_shell_correlation", "low_pass",
+    "molecular_volume", "radial_power", "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
 ]
 
 _DENSE_FRACTION = 0.3  # a domain present in half of the particles keeps half its density, well above this
@@ -40,12 +40,17 @@ def resample_map(density: DensityMap, box: int, pixel_size: float) -> DensityMap
     Args:
         box: new number of voxels along an edge. pixel_size: new one, Angstrom.
     """
-    level = float(np.median(_faces(density.data)))
+    level = face_level(density)
     matrix = _interpolation(density.box, density.pixel_size, box, pixel_size)
     data = density.data - np.float32(level)
     for axis in range(3):
         data = np.moveaxis(np.tensordot(matrix, data, axes=(1, axis)), 0, axis)
     return DensityMap(np.ascontiguousarray(data) + np.float32(level), float(pixel_size))
+
+
+def face_level(density: DensityMap) -> float:
+    """Density of the surroundings: the median over the faces of the box."""
+    return float(np.median(_faces(density.data)))
 
 
 def coarser_map(density: DensityMap, pixel_size: float) -> DensityMap:

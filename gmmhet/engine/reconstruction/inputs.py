@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
+from gmmhet.engine.io import ParticleTable, StarTable, file_beside, read_particles
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
 from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION
 from gmmhet.engine.wording import reconstruction as wording
 
-__all__ = ["Placed", "read_deforming", "read_mask", "read_placed"]
+__all__ = ["Placed", "read_deforming", "read_placed"]
 
 _LOG = logging.getLogger("gmmhet")
 
@@ -85,7 +84,7 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
     Raises:
         InputError: no analysis there; one of subunits, or of a part with a pose of its own, or without modes.
     """
-    found = read_analysis(latents.parent)
+    found = read_analysis(file_beside(latents, "analysis.npz").parent)
     path = found.folder / "analysis.npz"
     data = ANALYSIS_FILE.read_some(path, ("modes_given", "local_pose", "followed"))
     given = data.get("modes_given", found.position)
@@ -128,21 +127,3 @@ def _identities(table: ParticleTable) -> Iterator[tuple[str, int, int]]:
         key = (names[stack], image)
         yield (*key, seen[key])
         seen[key] += 1
-
-
-def read_mask(config: ReconstructConfig, table: ParticleTable) -> NDArray[np.float32] | None:
-    """The user's mask [box] * 3, when there is one.
-
-    Raises:
-        InputError: not on the particles' grid, or values outside 0 .. 1.
-    """
-    if config.mask is None:
-        return None
-    mask = read_map(config.mask)
-    if mask.box != table.box or abs(mask.pixel_size / table.pixel_size - 1) > 1e-3:
-        raise InputError(f"{config.mask}: {mask.box} voxels of {mask.pixel_size:g} A; expected {table.box} of "
-                         f"{table.pixel_size:g} A, as the particles have")
-    if mask.data.min() < -1e-3 or mask.data.max() > 1 + 1e-3 or not mask.data.max() > 0:
-        raise InputError(f"{config.mask}: values from {mask.data.min():g} to {mask.data.max():g}; expected a mask from "
-                         "0 to 1")
-    return mask.data

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import AT_POINTS, ReconstructConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import made_by
+from gmmhet.engine.io import file_beside, made_by
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.latent_space.movie_points import through_particles
 from gmmhet.engine.latent_space.particle_density import Population, listed
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
+from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.progress import progress
-from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_mask, read_placed
+from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
 from gmmhet.engine.reconstruction.mixture import Uncertainty
 from gmmhet.engine.reconstruction.motion_series import MotionSeries
@@ -59,8 +60,10 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     made_by(output, COMMAND)  # refuses other folders before any work
     placed = read_placed(particles, latents, root)
     table = placed.particles
-    mask = read_mask(config, table)
-    analysis = latents.parent / "analysis.npz"
+    mask = None if config.mask is None else read_mask(config.mask, table.box, table.pixel_size)
+    for line in table.half_sets.notes:
+        _LOG.warning("%s: %s", particles, line)
+    analysis = file_beside(latents, "analysis.npz")
     selection = _select(placed, config, latents, analysis)
     deforming = read_deforming(placed, latents) if config.by == "motion" else None
     files = [particles, latents, analysis, *(f for f in (config.mask, config.points) if f is not None)]

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 __all__ = [
     "NO_CTF", "NO_HALVES", "NO_MAP", "PLOT", "READINGS", "acquisition", "agreement_lines", "background_lines",
-    "best_map_frame", "brightness", "contrast", "defocus_range", "direction_lines", "few_particles", "halves",
-    "large_shifts", "map_displaced", "map_size", "mirrored_map", "next_readings", "optics_group", "optics_lines",
-    "other_reading", "particle_count", "phase_shift", "plot_title", "poor_directions", "screen_line", "shift_errors",
-    "shift_factor", "shift_lengths", "size_mismatch", "unequal_halves", "uneven_greyscale", "unlikely_defocus",
-    "unlikely_poses", "verdict_of_fit", "weak_agreement",
+    "best_map_frame", "brightness", "contrast", "defocus_range", "direction_lines", "few_particles", "half_set_notes",
+    "halves", "large_shifts", "low_correlation", "map_displaced", "map_size", "mirrored_map", "mixed_contrast",
+    "next_readings", "optics_group", "optics_lines", "other_pixel_size", "other_reading", "particle_count",
+    "phase_shift", "plot_title", "poor_directions", "screen_line", "shift_errors", "shift_factor", "shift_lengths",
+    "size_mismatch", "small_aberration", "small_angles", "small_defocus", "small_phase_shifts", "unequal_halves",
+    "uneven_greyscale", "unlikely_defocus", "unlikely_poses", "verdict_of_fit", "weak_agreement",
 ]
 
 Triple = tuple[float, float, float]
@@ -151,6 +152,11 @@ def contrast(sign: int) -> str:
     return "density is bright, as expected" if sign > 0 else "inverted: density is dark (this is taken into account)"
 
 
+def mixed_contrast(inverted: int, n_images: int) -> str:
+    """Images of inverted contrast among those that were compared with the map."""
+    return f"mixed: {inverted:,} of {n_images:,} images are inverted (this is taken into account, image by image)"
+
+
 def best_map_frame(move: Triple, move_error: float, turn: float, turn_error: float) -> str:
     """Displacement (Angstrom) and rotation (degrees) of the map that fit best, with standard errors."""
     return f"best fit when moved by {_triple(move)} A (error {move_error:.1f} A) and rotated by {turn:.1f} degrees " \
@@ -178,6 +184,36 @@ def unlikely_defocus(low: float, high: float, expected: tuple[float, float]) -> 
            "Angstrom, underfocus positive?"
 
 
+def small_defocus(middle: float) -> str:
+    """Median defocus, Angstrom."""
+    return f"median defocus {middle:,.0f} A, close to focus: is it in Angstrom, not in nanometre?"
+
+
+def small_phase_shifts(low: float, high: float) -> str:
+    """Range of phase shifts."""
+    return f"phase shifts from {low:.2f} to {high:.2f}: are they in degrees, not in radians?"
+
+
+def small_angles(largest: float) -> str:
+    """Largest of all Euler angles."""
+    return f"no Euler angle is larger than {largest:.2f}: are they in degrees, not in radians?"
+
+
+def small_aberration(value: float) -> str:
+    """Spherical aberration, mm."""
+    return f"spherical aberration {value:g} mm: is it in mm, not in metre?"
+
+
+def other_pixel_size(pixel_size: float, header: float) -> str:
+    """Pixel size of the particles and of the header of their images, Angstrom."""
+    return f"pixel size {pixel_size:.4g} A, in the header of the images {header:.4g} A: which one is right?"
+
+
+def low_correlation(given: float) -> str:
+    """Mean correlation at the given poses."""
+    return f"the mean correlation of the particles with the map is low: {given:+.4f}"
+
+
 def large_shifts(largest: float) -> str:
     """Largest shift, Angstrom."""
     return f"shifts up to {largest:.0f} A, more than a quarter of the box: are they in Angstrom?"
@@ -186,6 +222,24 @@ def large_shifts(largest: float) -> str:
 def unequal_halves(first: int, second: int) -> str:
     """Particles of the half-sets."""
     return f"half-sets of {first} and {second} particles; expected about equal numbers"
+
+
+def half_set_notes(first: int, second: int, *, in_both: int, by_turns: bool) -> list[str]:
+    """How the half-sets in use differ from those of the file.
+
+    Args:
+        first, second: particles of the half-sets of the file. in_both: images with rows in both. by_turns: whether odd
+            and even images are taken instead.
+    """
+    notes = []
+    if in_both:
+        notes.append(f"{in_both:,} image{'s are' if in_both != 1 else ' is'} in both half-sets (listed several times, "
+                     "or extracted several times at one place of a micrograph): all rows of an image are taken into "
+                     "the half-set of its first row; otherwise the half-sets are not independent")
+    if by_turns:
+        notes.append(f"half-sets of {first:,} and {second:,} particles cannot be compared: odd and even images are "
+                     "taken as the two halves")
+    return notes
 
 
 def uneven_greyscale(low: float, high: float) -> str:
@@ -254,8 +308,20 @@ def unlikely_poses(source: str, map_name: str, given: float, chance: float) -> s
 NO_MAP = "no map was given: poses, sign of the contrast and pixel size were not compared with a map"
 
 
-def verdict_of_fit(*, few: bool, other_size: bool, displaced: bool) -> str:
-    """Verdict where no problem stops the run."""
+def verdict_of_fit(*, few: bool, other_size: bool, displaced: bool, inverted: tuple[int, int] = (0, 0)) -> str:
+    """Verdict where no problem stops the run.
+
+    Args:
+        inverted: images of inverted contrast where others are not, and images in all.
+    """
+    words = _verdict(few, other_size, displaced)
+    if not inverted[0]:
+        return words
+    return f"the contrast is mixed, {inverted[0]:,} of {inverted[1]:,} images are inverted (this is taken into " \
+           f"account); {words}"
+
+
+def _verdict(few: bool, other_size: bool, displaced: bool) -> str:
     if few:
         return "too few particles to decide whether poses, sign of the contrast and pixel size fit the map"
     if other_size:

@@ -6,7 +6,8 @@ __all__ = ["fit_line", "half_maps_line", "poor_fit"]
 def fit_line(number: int, at_resolution: float, resolution: float, correlation: float, inside: float) -> str:
     """The fit in one line of the log."""
     return (f"{number} Gaussians; correlation with the map {at_resolution:.3f} at {resolution:.3g} A, "
-            f"{correlation:.3f} over all up to there (within the molecule); {inside:.0%} of the Gaussians inside the molecule")
+            f"{correlation:.3f} over all up to there (within the molecule); {inside:.0%} of the Gaussians inside the "
+            "molecule")
 
 
 def poor_fit(name: str, at_resolution: float, resolution: float, least: float, *, signal: float, halves: bool,

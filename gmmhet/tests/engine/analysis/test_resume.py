@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 
 from gmmhet.engine.analysis import analyze, stage
-from gmmhet.engine.analysis.subspace_method import halves_to_test, search
+from gmmhet.engine.analysis.subspace_method import search
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, SimulateConfig
 from gmmhet.engine.fitting import fit
 from gmmhet.engine.runtime import checkpoint
@@ -99,7 +99,7 @@ class TestSearch(unittest.TestCase):
         with mock.patch.object(SubspaceEstimator, "pass_over", autospec=True, side_effect=SubspaceEstimator.pass_over,
                                ) as passes:
             final, evidence, reference = search(
-                self.estimator, self.start, halves_to_test(self.estimator.cache.table), AnalyzeConfig(),
+                self.estimator, self.start, self.estimator.cache.table.halves, AnalyzeConfig(),
                 journal or self.journal())
         arrays: list[Any] = []
         tree = checkpoint._packed((final, evidence, reference), arrays)
@@ -117,7 +117,7 @@ class TestSearch(unittest.TestCase):
                                    side_effect=SubspaceEstimator.pass_over) as passes:
                 try:
                     with KilledAt(number, written=bool(number % 2)):
-                        search(self.estimator, self.start, halves_to_test(self.estimator.cache.table), AnalyzeConfig(),
+                        search(self.estimator, self.start, self.estimator.cache.table.halves, AnalyzeConfig(),
                                self.journal())
                     alive = True
                 except Killed:

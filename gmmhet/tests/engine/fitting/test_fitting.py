@@ -240,8 +240,9 @@ class TestStage(unittest.TestCase):
             (self.write("black.mrc", -good, 8.0), {}, "white on black"),
             (self.write("good.mrc", good, 8.0), {"resolution": 15.0}, "expected at least 16 A"),
             (self.folder / "good.mrc", {"resolution": 100.0}, "expected at most 48 A"),
-            (self.folder / "good.mrc", {"mask": self.write("mask.mrc", good, 4.0)}, "the map's 24 voxels of 8 A"),
-            (self.folder / "good.mrc", {"mask": self.write("none.mrc", 0 * good, 8.0)}, "no voxel above 0.5"),
+            (self.folder / "good.mrc", {"mask": self.write("mask.mrc", good, 4.0)},
+             "24 voxels of 4 A.*expected a voxel size of 8"),
+            (self.folder / "good.mrc", {"mask": self.write("none.mrc", 0 * good, 8.0)}, "0 in every voxel"),
         ]
         for source, options, message in cases:
             with self.subTest(message), self.assertRaisesRegex(InputError, message) as caught:

@@ -18,17 +18,24 @@ from gmmhet.tests.support.reconstruction_data import density, transfer_function
 
 
 class TestEmptyHalves(Workspace):
-    def test_all_particles_in_one_half(self):
-        """The map is made from them; the other half map is 0, and the summary says why there is no resolution."""
-        data = self.particles(subsets=np.ones(240, int), noise=1.0)
-        output = self.run_stage(data)
-        record = json.loads((output / "summary.json").read_text())["maps"][0]
-        self.assertEqual((record["n_half1"], record["n_half2"], record["resolution_fsc143"]), (240, 0, None))
-        self.assertIn("no particles in half 2", record["note"])
-        self.assertEqual(np.abs(read_map(output / "map_01_half2.mrc").data).max(), 0)
-        self.assertTrue(np.isnan(np.genfromtxt(output / "fsc.csv", delimiter=",", names=True)["fsc"]).all())
-        true = density(data.atoms[0], 24)
-        found = read_map(output / "map_01.mrc").data
+    def test_half_sets_that_cannot_be_compared(self):
+        """All in one half-set, or nearly: odd and even images are taken, as in a file without half-sets; it is said."""
+        for subsets in (np.ones(240, int), np.repeat([2, 1], [232, 8])):
+            data = self.particles(subsets=subsets, noise=1.0)
+            with self.assertLogs("gmmhet", "WARNING") as log:
+                output = self.run_stage(data, name=f"out{subsets[-1]}{subsets[0]}")
+            self.assertIn("cannot be compared: odd and even images are taken", "".join(log.output))
+            record = json.loads((output / "summary.json").read_text())["maps"][0]
+            self.assertEqual((record["n_half1"], record["n_half2"], record["note"]), (120, 120, None))
+            data = self.particles(noise=1.0)
+            text = data.write_star("particles.star").read_text()
+            (data.folder / "particles.star").write_text(text.replace("rlnRandomSubset", "rlnOther"))
+            latents = data.folder / "latents.star"
+            latents.write_text(text.replace("rlnRandomSubset", "rlnOther"))
+            other = self.run_stage(data, latents=latents, name=f"other{subsets[-1]}{subsets[0]}")
+            for name in ("map_01.mrc", "map_01_half1.mrc", "map_01_half2.mrc"):
+                np.testing.assert_array_equal(read_map(output / name).data, read_map(other / name).data)
+        true, found = density(data.atoms[0], 24), read_map(output / "map_01.mrc").data
         self.assertGreater(np.corrcoef(found.ravel(), true.ravel())[0, 1], 0.97)
         self.assertAlmostEqual(scale(found, true), 1, delta=0.1)
 
@@ -64,8 +71,9 @@ class TestEmptyHalves(Workspace):
         record = json.loads((output / "summary.json").read_text())["maps"][0]
         self.assertEqual((record["n_particles"], record["n_half1"], record["n_half2"]), (30, 0, 30))
         self.assertIn("no particles in half 1", record["note"])
-        data.write_star("particles.star", order=np.flatnonzero(contrast))
-        other = self.run_stage(data, name="other")
+        some = np.sort(np.append(np.flatnonzero(contrast), np.flatnonzero(contrast == 0)[:10]))
+        data.write_star("particles.star", order=some)
+        other = self.run_stage(data, name="other", extra={"gmmhetContrast": contrast}, order=some)
         for name in ("map_01.mrc", "map_01_half1.mrc", "map_01_half2.mrc"):
             first, second = (read_map(o / name).data for o in (output, other))  # the noise is that of other images
             self.assertLessEqual(np.linalg.norm(first - second), 0.02 * np.linalg.norm(first))
@@ -178,10 +186,13 @@ class TestBadInput(Workspace):
     def test_masks(self):
         data = self.particles(n=6)
         for name, box, pixel, value, message in (
-                ("a.mrc", 20, 3.0, 1.0, "20 voxels of 3 A; expected 24 of 3 A"),
-                ("b.mrc", 24, 2.0, 1.0, "24 voxels of 2 A"), ("c.mrc", 24, 3.0, 7.0, "values from 7 to 7")):
+                ("a.mrc", 20, 1.2, 1.0, "20 voxels of 1.2 A.*, particles of 72 A"),
+                ("b.mrc", 24, 2.0, 1.0, "24 voxels of 2 A.*expected a voxel size of 3 A"),
+                ("c.mrc", 24, 3.0, 0.0, "0 in every voxel")):
             path = self.folder / name
+            values = np.zeros((box,) * 3, np.float32)
+            values[8:12, 8:12, 8:12] = value
             with mrcfile.new(path) as out:
-                out.set_data(np.full((box,) * 3, value, np.float32))
+                out.set_data(values)
                 out.voxel_size = pixel
             self.fails(data, message, mask=path)

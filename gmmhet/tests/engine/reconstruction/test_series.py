@@ -160,9 +160,10 @@ class TestCoordinates(Workspace):
         self.assertEqual(read_map(output / record["file"]).box, 24)
 
     def test_kernels_need_both_halves(self):
-        data = self.particles(n=20, noise=0.5, subsets=np.ones(20, int))
+        data = self.particles(n=20, noise=0.5)
+        extra = {"gmmhetLatent1": np.arange(20.0), "gmmhetContrast": np.where(data.subsets == 2, 0.0, 1.0)}
         with self.assertRaisesRegex(InputError, "no particle in half 2 .*; expected both half-sets"):
-            self.run_stage(data, extra={"gmmhetLatent1": np.arange(20.0)}, n=2, by="kernel")
+            self.run_stage(data, extra=extra, n=2, by="kernel")
 
     def test_none_without_modes(self):
         output = self.run_stage(self.particles(n=20, noise=0.5))
