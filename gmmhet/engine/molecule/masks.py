@@ -28,7 +28,7 @@ def read_mask(path: Path, box: int, pixel_size: float) -> NDArray[np.float32]:
         box, pixel_size: of the grid; Angstrom.
     Raises:
         InputError: unreadable, of a field of view that cannot be the grid's, or nothing that can be a mask: one value
-            everywhere, inverted, or nowhere above one half.
+            other than 1 everywhere, inverted, or nowhere above one half.
     """
     given = read_map(path, unknown=1.0)
     mask = DensityMap(mask_of_values(given, path), given.pixel_size)
@@ -46,6 +46,8 @@ def mask_of_values(given: DensityMap, name: Path) -> NDArray[np.float32]:
     """
     data = given.data
     low, high = float(data.min()), float(data.max())
+    if abs(low - 1) <= MASK.tolerance and abs(high - 1) <= MASK.tolerance:
+        return np.ones_like(data)  # the whole box
     if low == high:
         raise InputError(f"{name}: {low:g} in every voxel; {_EXPECTED}")
     within = low >= -MASK.tolerance and abs(high - 1) <= MASK.tolerance

@@ -90,7 +90,7 @@ class TestMasks(unittest.TestCase):
         self.assertIn("mask.mrc", str(caught.exception))
 
     def test_as_it_is(self) -> None:
-        for mask in (self.ball(), self.ball(width=1e-3), self.ball(width=9.0)):
+        for mask in (self.ball(), self.ball(width=1e-3), self.ball(width=9.0), np.ones((32,) * 3, np.float32)):
             np.testing.assert_array_equal(self.read(mask), mask)
 
     def test_any_range(self) -> None:
@@ -142,7 +142,7 @@ class TestMasks(unittest.TestCase):
         self.refused(-mask, "an inverted mask")
         self.refused(255 * (1 - mask), "an inverted mask")
         self.refused(np.zeros_like(mask), "0 in every voxel")
-        self.refused(np.ones_like(mask), "1 in every voxel")
+        self.refused(np.full_like(mask, 7), "7 in every voxel")
         with warnings.catch_warnings(action="ignore"):  # of the writer
             self.refused(np.where(mask > 0, np.nan, mask), "NaN or infinite")
         self.refused(mask[:20], "expected a cubic map")

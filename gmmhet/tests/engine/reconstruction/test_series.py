@@ -217,7 +217,8 @@ class TestLocalResolutionFiles(Workspace):
         self.assertLess(np.argmin(found.data[12, 12]) - 12, 6)
 
     def test_one_half_tells_none(self):
-        output = self.run_stage(self.particles(subsets=np.ones(240, int), noise=1.0))
+        data = self.particles(noise=1.0)
+        output = self.run_stage(data, extra={"gmmhetContrast": np.where(data.subsets == 1, 0.0, 1.0)})
         record = read_summary(output)["maps"][0]
         self.assertEqual([record[f"local_resolution{k}"] for k in ("", "_10", "_median", "_90")], [None] * 4)
         self.assertFalse((output / "map_01_local_resolution.mrc").exists())
