@@ -23,9 +23,11 @@ from gmmhet.engine.io import ParticleTable, number_texts, without_results, write
 from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import Fit
-from gmmhet.engine.subspace.mode_selection import ModeEvidence
-from gmmhet.engine.subspace.subunits import SubunitEstimator, SubunitModel, SubunitModes, symmetric_fields
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.mode_selection import FoundModes
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.state import Posteriors
+from gmmhet.engine.subspace.subunits import SubunitModel, symmetric_fields
 
 __all__ = ["Subunits", "by_subunits", "write_subunits"]
 
@@ -81,13 +83,14 @@ def _together(values: Array) -> str:
 def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> tuple[AnalysisResult, Subunits]:
     """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
     estimator, start = _estimator(prepared, config)
-    final, evidence, reference = search(estimator, start, halves_to_test(prepared.cache.table), config,
-                                        journal)
-    result = _result(estimator, final, evidence, reference, config)
-    return result, _subunits(estimator, final, config.symmetry, result.significant)
+    found = search(estimator, start, halves_to_test(prepared.cache.table), config, journal)
+    model = found.final.model
+    assert isinstance(model, SubunitModel)
+    result = _result(found, model, config)
+    return result, _subunits(model, found.final.posteriors, config.symmetry, result.significant)
 
 
-def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstimator, SubunitModel]:
+def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubunitModel]:
     """Estimator and first model of one unit: the first of the copies that the prepared model holds."""
     rotations = rotation_matrices(config.symmetry)
     whole, resolution = prepared.model, prepared.observer.grid.resolution
@@ -105,46 +108,42 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstima
     if config.modes and config.modes > basis.size:
         raise InputError(f"--modes is {config.modes}; the smooth fields of the {size} Gaussians of a unit have "
                          f"{basis.size} degrees of freedom; expected no more")
-    estimator = SubunitEstimator(prepared.cache, prepared.observer, basis, consensus, batch_size=prepared.batch_size,
-                                 seed=config.seed, rotations=rotations, length=length)
-    plain = first_model(prepared, estimator, spread)
-    fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}
-    fields |= {"centers": unit.centers, "weights": unit.weights, "variances": unit.sigmas**2}
-    return estimator, SubunitModel(**fields, prior=np.eye(len(rotations)))
+    estimator = SubspaceEstimator(EstimatorSpec(prepared.cache, prepared.observer, basis, consensus,
+                                                prepared.batch_size, config.seed, length=length))
+    plain = dataclasses.replace(first_model(prepared, estimator, spread), centers=unit.centers, weights=unit.weights,
+                                variances=unit.sigmas**2)
+    return estimator, SubunitModel.of(plain, rotations)
 
 
-def _subunits(estimator: SubunitEstimator, final: Fit, group: str, significant: int) -> Subunits:
-    model, found = final.model, final.ensemble
-    assert isinstance(model, SubunitModel)
-    copies, k = len(estimator.rotations), model.n_modes
+def _subunits(model: SubunitModel, found: Posteriors, group: str, significant: int) -> Subunits:
+    copies, k = model.copies, model.n_modes
     coordinates = found.z.reshape(-1, copies, k)
     deviations = np.sqrt(np.einsum("ngkk->ngk", found.covariance[:, :-1]))
     prior = np.einsum("gkhk->kgh", model.prior.reshape(copies, k, copies, k))
     size = np.sqrt(np.einsum("kgg->kg", prior))
-    return Subunits(group, estimator.rotations, coordinates, deviations,
+    return Subunits(group, model.rotations, coordinates, deviations,
                     prior / (size[:, :, None] * size[:, None]), found.contrast,
                     asymmetry(coordinates[..., :significant], deviations[..., :significant]))
 
 
-def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
-            ) -> AnalysisResult:
+def _result(modes: FoundModes, model: SubunitModel, config: AnalyzeConfig) -> AnalysisResult:
     """The whole molecule: all subunits move together along a mode, by the mean of their coordinates."""
-    model, found = final.model, final.ensemble
-    rotations = estimator.rotations
+    spec, final, evidence = modes.estimator.spec, modes.final, modes.evidence
+    found, rotations = final.posteriors, model.rotations
     copies, k, n = len(rotations), model.n_modes, len(found.rows)
-    modes: SubunitModes = estimator.constants(model)[0]
-    fields = estimator.basis.fields(model.coefficients)
+    centers = model.decoder(spec.basis).centers
+    fields = spec.basis.fields(model.coefficients)
     position = np.einsum("gab,kjb->kgja", rotations, fields[..., :3]).reshape(k, -1, 3)
-    groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
+    groups = np.bincount(spec.cache.table.optics_index, minlength=spec.n_groups)
     information = np.diag(found.information).reshape(copies, k).mean(0)
     return AnalysisResult(
         found.z.reshape(n, copies, k).mean(1), found.covariance[:, -1], found.contrast, found.log_likelihood,
-        np.asarray(modes.centers, np.float64), np.tile(model.weights, copies), position,
+        np.asarray(centers, np.float64), np.tile(model.weights, copies), position,
         np.tile(fields[..., 3], (1, copies)), np.average(model.noise, axis=0, weights=groups), information,
         evidence.gain[:k], evidence.null, evidence.correlation[:k], min(evidence.significant, k), final.history,
-        {"correlation_length": estimator.length,
-         "coefficients_per_mode": estimator.basis.size,
-         "log_likelihood_without_motion": reference,
+        {"correlation_length": spec.length,
+         "coefficients_per_mode": spec.basis.size,
+         "log_likelihood_without_motion": modes.reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.tile(np.sqrt(model.variances), copies), noise_by_group=model.noise,
         halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,

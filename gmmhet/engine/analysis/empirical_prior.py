@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.subspace.mode_selection import real
+from gmmhet.engine.subspace.mode_selection import significant
 
 __all__ = ["Placement", "placed"]
 
@@ -176,7 +176,7 @@ def placed(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int6
     both, width = np.concatenate(some), _WIDTHS[best]
     mixture = _Mixture.learned(every.at(both), _centers(coordinates[both], covariance[both], rng), width)
     mean, deviation = mixture.posterior(every)
-    better = bool(real(gain, error, 0.0))
+    better = bool(significant(gain, error, 0.0))
     return Placement(mean, deviation, width, gain, error, better)
 
 

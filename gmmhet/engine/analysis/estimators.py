@@ -1,9 +1,7 @@
 """Estimators of the likelihood subspace, and the first model, from prepared input."""
 
-import dataclasses
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +10,8 @@ from gmmhet.engine.analysis.preparation import Prepared, first_noise
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
-from gmmhet.engine.subspace.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.local_pose import Body, LocalPoseModel
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
 from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
@@ -48,31 +47,26 @@ def whole_estimator(prepared: Prepared, config: AnalyzeConfig, lengths: Sequence
         consensus = consensus.mixed(consensus.complement(whole, size))
         if inside.all():  # a part that moves alone does not move the whole
             rigid, seek = whole, basis.complement(whole, size)
-    body = Body.of(model.centers, model.weights, inside) if config.local_pose else None
-    if body is not None:
-        rigid = body.fields(model.centers)
+    if config.local_pose:
+        rigid = Body.of(model.centers, model.weights, inside).fields(model.centers)
         seek = basis.complement(rigid, size)
     free = basis.size if seek is None else seek.shape[1]
     if (config.modes or 1) > free:
         raise InputError(f"--modes is {config.modes or 'auto'}; the smooth fields of {inside.sum()} Gaussians have "
                          f"{free} degrees of freedom beside the poses'; expected no more modes than that, at least one")
-    options: dict[str, Any] = {"batch_size": prepared.batch_size, "seed": config.seed, "seek": seek, "rigid": rigid,
-                               "length": length}
-    if body is None:
-        return SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, **options)
-    return LocalPoseEstimator(prepared.cache, prepared.observer, basis, consensus, body=body, **options)
+    return SubspaceEstimator(EstimatorSpec(prepared.cache, prepared.observer, basis, consensus, prepared.batch_size,
+                                           config.seed, seek, rigid, length))
 
 
 def with_first_model(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
     """Estimator, and the first model."""
-    estimator = whole_estimator(prepared, config)
+    estimator, gaussians = whole_estimator(prepared, config), prepared.model
     resolution = prepared.observer.grid.resolution
     first = first_model(prepared, estimator, None if config.poses == "exact" else first_spread(resolution))
-    if not isinstance(estimator, LocalPoseEstimator):
-        return estimator, first
-    attributes = {f.name: getattr(first, f.name) for f in dataclasses.fields(first)}
-    local = (_FIRST_LOCAL * resolution) ** 2 * np.eye(LOCAL_POSE)
-    return estimator, LocalPoseModel(**attributes, local=local, radius=estimator.body.radius)
+    if config.local_pose:
+        body = Body.of(gaussians.centers, gaussians.weights, prepared.in_focus)
+        return estimator, LocalPoseModel.of(first, body, _FIRST_LOCAL * resolution)
+    return estimator, first
 
 
 def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
@@ -143,8 +137,8 @@ def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSp
     """The Gaussians as fitted, with noise and contrast by regression, and no modes."""
     model = prepared.model
     noise, contrast = first_noise(prepared)
-    return SubspaceModel(model.centers, model.weights, model.sigmas**2, np.zeros((1, estimator.basis.size)),
-                         np.tile(noise, (estimator.n_groups, 1)), contrast, 0.3 * abs(contrast), spread)
+    return SubspaceModel(model.centers, model.weights, model.sigmas**2, np.zeros((1, estimator.spec.basis.size)),
+                         np.tile(noise, (estimator.spec.n_groups, 1)), contrast, 0.3 * abs(contrast), spread)
 
 
 def first_spread(resolution: float) -> PoseSpread:

@@ -21,6 +21,7 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_smaller_batches
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 
 __all__ = ["Prepared", "first_noise", "prepare"]
@@ -89,7 +90,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
 
 def _refuse_blank(table: ParticleTable) -> None:
     """Stop where every image of a sample is of one value: such images have no noise to weigh anything by."""
-    rows = np.unique(np.linspace(0, len(table) - 1, _SAMPLE).astype(np.int64))
+    rows = evenly_spread(len(table), _SAMPLE)
     opened: dict[Path, Any] = {}
     for start in range(0, len(rows), _AT_ONCE):
         images = table.images(rows[start:start + _AT_ONCE], opened, as_stored=True)
@@ -103,13 +104,13 @@ def _refuse_blank(table: ParticleTable) -> None:
 def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
     """Noise variance per shell [shells] and contrast, by regression of a sample of images on their projections."""
     cache, observer = prepared.cache, prepared.observer
-    rows = np.unique(np.linspace(0, len(cache) - 1, _SAMPLE).astype(np.int64))
+    rows = evenly_spread(len(cache), _SAMPLE)
     centers, weights = (tf.constant(a, tf.float32) for a in (prepared.model.centers, prepared.model.weights))
 
     def sums_of(batch: Batch) -> list[Any]:
         projection = observer.projector.project(observer.factors(batch, centers), weights)
         image = observer.transfer(batch, tf.ones([])) * projection
-        each = batch.real[:, None, None, None, None]
+        each = batch.is_particle[:, None, None, None, None]
         return [tf.reduce_sum(each * p, axis=(0, 1, 2)) for p in (batch.planes**2, batch.planes * image, image**2)]
 
     step = tf.function(sums_of)

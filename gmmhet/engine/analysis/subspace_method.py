@@ -17,17 +17,18 @@ from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.latent_space.movie_points import typical_place
 from gmmhet.engine.molecule.rigid_fields import in_still_frame, rigid_fields, rigid_part
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import Fit, calibrate, log_likelihood_total
-from gmmhet.engine.subspace.local_pose import LOCAL_POSE, LocalPoseEstimator, LocalPoseModel
+from gmmhet.engine.subspace.em import calibrate
+from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 from gmmhet.engine.subspace.mode_selection import (
-    ModeEvidence,
+    FoundModes,
+    SearchOptions,
     fit_all_particles,
-    held_out_gain_of_body,
-    real,
+    held_out_gain_of_nuisances,
     select_modes,
+    significant,
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
-from gmmhet.engine.subspace.state import SubspaceModel
+from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
 
 __all__ = ["by_likelihood", "halves_to_test", "search"]
 
@@ -43,24 +44,32 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -
     """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
     estimator, start = with_first_model(prepared, config)
     halves = halves_to_test(prepared.cache.table)
-    final, evidence, reference, large = _searched(prepared, config, journal, estimator, start, halves)
+    found, large = _searched(prepared, config, journal, _Start(estimator, start, halves))
     if large is None:
-        estimator, final, evidence = in_finer_fields(lambda old: _finer(prepared, config, old), estimator, final,
-                                                     evidence, halves, journal, reference, config.modes)
-    body = None
-    if isinstance(estimator, LocalPoseEstimator):
-        gain = journal.page("gain of the body").once(
-            lambda: held_out_gain_of_body(estimator, evidence.models, halves))
-        body = _local_motion(estimator, final, *gain, evidence.null)
+        found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes)
+    part, body = found.final.model.local_pose, None
+    if part is not None:
+        gain, error = journal.page("gain of the body").once(
+            lambda: held_out_gain_of_nuisances(found.estimator, found.evidence.models, halves))
+        body = _local_motion(found, part, gain, error)
     if large is None:
-        return _placed(_result(estimator, final, evidence, reference, config, body), halves, config)
-    result = _result(large.estimator, large.final, large.evidence, reference, config, body, as_given=True)
+        return _placed(_result(found, config, body), halves, config)
+    result = _result(large.found, config, body, as_given=True)
     result = dataclasses.replace(result, followed=large.entry(), source=large.source)
     return _about_particles(_placed(result, halves, config))
 
 
-def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estimator: SubspaceEstimator,
-              start: SubspaceModel, halves: NDArray[np.int64]) -> tuple[Fit, ModeEvidence, float, Followed | None]:
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """What a search starts from: estimator, first model, and half-sets [n], 1 or 2."""
+
+    estimator: SubspaceEstimator
+    model: SubspaceModel
+    halves: NDArray[np.int64]
+
+
+def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, start: _Start,
+              ) -> tuple[FoundModes, Followed | None]:
     """What search gives, and what following large movements makes of it.
 
     Large movements take many modes about the average, and few that follow: so few are tried at first, and more where
@@ -68,28 +77,28 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, estim
     """
     few = _BEFORE_FOLLOWING if may_follow(config) and config.modes is None else MOST_TRIED
     while True:
-        final, evidence, reference = search(estimator, start, halves, config, journal, most=few)
-        large = followed(prepared, config, journal, estimator, final, evidence, halves, reference)
-        enough = evidence.significant < few or (large is not None and large.final.model.n_modes < few)
+        found = search(start.estimator, start.model, start.halves, config, journal, most=few)
+        large = followed(prepared, config, journal, found, start.halves)
+        enough = found.evidence.significant < few or (large is not None and large.found.final.model.n_modes < few)
         if enough or few == MOST_TRIED:
-            return final, evidence, reference, large
+            return found, large
         few = MOST_TRIED
 
 
 def _finer(prepared: Prepared, config: AnalyzeConfig, estimator: SubspaceEstimator) -> SubspaceEstimator | None:
     """The estimator of the next shorter correlation length."""
     length = finer_length(prepared.model.centers, prepared.in_focus, config, prepared.observer.grid.resolution,
-                          estimator.length)
+                          estimator.spec.length)
     return None if length is None else whole_estimator(prepared, config, [length])
 
 
 def _placed(result: AnalysisResult, halves: NDArray[np.int64], config: AnalyzeConfig) -> AnalysisResult:
-    """The same with coordinates along the modes that are real under the particles' own population."""
-    real_ones = result.significant
-    covariance = result.covariance[:, :real_ones, :real_ones]
-    if not real_ones or not np.isfinite(covariance).all():
+    """The same with coordinates along the significant modes under the particles' own population."""
+    k = result.significant
+    covariance = result.covariance[:, :k, :k]
+    if not k or not np.isfinite(covariance).all():
         return result
-    placement = placed(result.coordinates[:, :real_ones], covariance, halves, seed=config.seed)
+    placement = placed(result.coordinates[:, :k], covariance, halves, seed=config.seed)
     _LOG.info("%s", placement.entry()["words"])
     return dataclasses.replace(result, placement=placement)
 
@@ -108,65 +117,60 @@ def _about_particles(result: AnalysisResult) -> AnalysisResult:
         weights=result.weights * factor, modes_amplitude=result.modes_amplitude / factor)
 
 
-def _local_motion(estimator: LocalPoseEstimator, final: Fit, gain: float, error: float, null: float) -> LocalMotion:
+def _local_motion(found: FoundModes, part: LocalPose, gain: float, error: float) -> LocalMotion:
     """What is known of the part that has a pose of its own."""
-    model, found, part = final.model, final.ensemble, estimator.body
-    assert isinstance(model, LocalPoseModel)
-    scale = np.repeat([1.0, 1 / model.radius], 3)  # turns in radians
-    deviations = np.sqrt(np.einsum("naa->na", found.covariance)[:, -LOCAL_POSE:])
-    significant = bool(real(gain, error, null))
-    return LocalMotion(*model.shift_and_turn, found.z[:, -LOCAL_POSE:] * scale, deviations * scale, part.middle,
-                       part.inside > 0, gain, error, significant)
+    posteriors = found.final.posteriors
+    deviations = np.sqrt(np.einsum("naa->na", posteriors.covariance)[:, -LOCAL_POSE:])
+    return LocalMotion(part.shift, part.turn, posteriors.z[:, -LOCAL_POSE:] * part.scale, deviations * part.scale,
+                       part.middle, part.inside, gain, error, bool(significant(gain, error, found.evidence.null)))
 
 
 def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[np.int64], config: AnalyzeConfig,
-           journal: Journal, most: int = MOST_TRIED) -> tuple[Fit, ModeEvidence, float]:
-    """From a first model to modes: the fit of all particles, what half-sets say, and the log-likelihood at rest.
-
-    What is in the journal is not done again.
+           journal: Journal, most: int = MOST_TRIED) -> FoundModes:
+    """From a first model to modes. What is in the journal is not done again.
 
     Args:
         halves: [n] of halves_to_test. most: modes that are tried, where their number is to be found.
     """
-    cache = estimator.cache
-    calibrated, still = calibrate(estimator, start, np.arange(len(cache)), passes=_CALIBRATION[config.poses == "exact"],
-                                  page=journal.page("calibration"))
-    reference = log_likelihood_total(estimator, calibrated, still)
-    still = still.without_spread()
-    evidence = select_modes(estimator, calibrated, still, halves, config.modes, reference=reference,
-                            seed=config.seed + _NULL_SEED, journal=journal, most=most)
+    rest = calibrate(estimator, start, np.arange(len(estimator.spec.cache)),
+                     passes=_CALIBRATION[config.poses == "exact"], page=journal.page("calibration"))
+    options = SearchOptions(config.modes, config.seed + _NULL_SEED, most)
+    evidence = select_modes(estimator, rest, halves, options, journal)
     k = config.modes or max(1, evidence.significant)
-    page = journal.page(f"all particles, {k} modes")
-    return fit_all_particles(estimator, evidence, still, k, reference=reference, page=page), evidence, reference
+    final = fit_all_particles(estimator, evidence, rest.posteriors, k, reference=rest.log_likelihood,
+                              page=journal.page(f"all particles, {k} modes"))
+    return FoundModes(estimator, final, evidence, rest.log_likelihood)
 
 
-def _result(estimator: SubspaceEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
-            body: LocalMotion | None, *, as_given: bool = False) -> AnalysisResult:
+def _result(found: FoundModes, config: AnalyzeConfig, body: LocalMotion | None, *, as_given: bool = False,
+            ) -> AnalysisResult:
     """What is reported; displacements are seen from the still part of the molecule, or as the poses were given."""
-    model, found, k = final.model, final.ensemble, final.model.n_modes
-    fields = estimator.basis.fields(model.coefficients)
+    spec, evidence, model = found.estimator.spec, found.evidence, found.final.model
+    posteriors, k = found.final.posteriors, found.final.model.n_modes
+    fields = spec.basis.fields(model.coefficients)
     weights = np.abs(model.weights)
     rigid = rigid_fields(model.centers, weights)
     # of the part that has a pose of its own, else of the whole
-    moving = rigid if body is None or estimator.rigid is None else estimator.rigid
+    moving = rigid if body is None or spec.rigid is None else spec.rigid
     shares = np.array([rigid_part(f[:, :3], moving, weights)[1] for f in fields])
     displacement = fields[..., :3]
     still = model.spread is not None and config.focus is None and not as_given
     if still:
         displacement = np.stack([in_still_frame(d, rigid, weights) for d in displacement])
-    groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
+    groups = np.bincount(spec.cache.table.optics_index, minlength=spec.n_groups)
     return AnalysisResult(
-        model.coordinates(found.z), found.covariance[:, :k, :k], found.contrast, found.log_likelihood, model.centers,
+        model.coordinates(posteriors.z), posteriors.covariance[:, :k, :k], posteriors.contrast,
+        posteriors.log_likelihood, model.centers,
         model.weights, displacement, fields[..., 3], np.average(model.noise, axis=0, weights=groups),
-        np.diag(found.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
-        min(evidence.significant, k), final.history,
-        {"correlation_length": estimator.length,
-         "coefficients_per_mode": estimator.basis.size,
-         "log_likelihood_without_motion": reference,
+        np.diag(posteriors.information), evidence.gain[:k], evidence.null, evidence.correlation[:k],
+        min(evidence.significant, k), found.final.history,
+        {"correlation_length": spec.length,
+         "coefficients_per_mode": spec.basis.size,
+         "log_likelihood_without_motion": found.reference,
          "held_out_gain_of_modes_tried": [float(g) for g in evidence.gain]},
         sigmas=np.sqrt(model.variances), noise_by_group=model.noise, rigid_share=None if as_given else shares,
-        halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=found.pose,
-        prior_sizes=prior_sizes(model, config), pose_deviations=np.sqrt(found.pose_variance), local=body,
+        halfset_angles=[float(a) for a in evidence.angles[:k]], spread=model.spread, pose=posteriors.pose,
+        prior_sizes=prior_sizes(model, config), pose_deviations=np.sqrt(posteriors.pose_variance), local=body,
         modes_given=fields[..., :3] if still else None)
 
 

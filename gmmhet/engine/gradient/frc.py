@@ -6,16 +6,14 @@ mean over rings 1..h. Its derivative by X is (Y / sqrt(A B) - S X / sqrt(A B^3))
 per particle per Gaussian.
 """
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from gmmhet.engine.imaging.image_model import Batch, Observer
+from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["frc_gradient", "frc_score"]
 
-Tensor = Any
 
 
 class _Rings:

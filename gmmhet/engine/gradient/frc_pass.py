@@ -59,7 +59,7 @@ def _sums(cache: ParticleCache, observer: Observer, centers: Array, weights: Arr
 
     def sums_of(batch: Batch) -> Any:
         score, gradient = frc_gradient(observer, batch, *constants)
-        gradient *= batch.real[:, tf.newaxis, tf.newaxis]
+        gradient *= batch.is_particle[:, tf.newaxis, tf.newaxis]
         length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
         flat = tf.reshape(gradient[..., :3], [batch_size, 3 * len(weights)])
         second = tf.matmul(flat, flat, transpose_a=True) if covariance else tf.zeros([])

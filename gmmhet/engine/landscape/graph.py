@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from gmmhet.engine.latent_space.particle_density import Population
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["LatentGraph"]
 
@@ -36,7 +37,7 @@ class LatentGraph:
     @classmethod
     def of(cls, population: Population, points: Array) -> "LatentGraph":
         """The graph of some of the particles and of points [P, K]."""
-        rows = np.unique(np.linspace(0, len(population.coordinates) - 1, 2 * _NODES).astype(np.int64))
+        rows = evenly_spread(len(population.coordinates), 2 * _NODES)
         some = population.coordinates[rows]
         some = some[population.density(some) >= population.level][:: 1 + (len(rows) > _NODES)]
         nodes = np.concatenate([points, some])

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.latent_space.particle_density import Population
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["along_axis", "through_particles", "typical_place"]
 
@@ -50,5 +51,5 @@ def typical_place(coordinates: Array, covariance: NDArray[Any]) -> Array:
     Args:
         coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: images that say nothing are spread out.
     """
-    some = coordinates[np.unique(np.linspace(0, len(coordinates) - 1, _LOOKED_AT).astype(np.int64))]
+    some = coordinates[evenly_spread(len(coordinates), _LOOKED_AT)]
     return np.asarray(some[np.argmax(Population(coordinates, covariance).density(some))])

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["FEWEST_NEAR", "OUTSIDE", "Population", "listed"]
 
@@ -48,7 +49,7 @@ class Population:
         particles a copy is kept."""
         self.coordinates = np.asarray(coordinates, np.float64)
         self._given = np.asarray(covariance)
-        self._rows = _evenly(len(self.coordinates), _MOST)
+        self._rows = evenly_spread(len(self.coordinates), _MOST)
         self._places, self._covariance = self.coordinates[self._rows], _of_rows(self._given, self._rows)
         self.width = self._best_width(np.maximum(self._places.std(axis=0), _SMALLEST))
         self._kernels = _Kernels(self._places, self._covariance, self.width)
@@ -112,12 +113,12 @@ class Population:
 
     @cached_property
     def _leading(self) -> "_Kernels":
-        some = _evenly(len(self._rows), _LEADING)
+        some = evenly_spread(len(self._rows), _LEADING)
         return _Kernels(self._places[some], self._covariance[some], self.width)
 
     @cached_property
     def _judged(self) -> NDArray[np.int64]:
-        return _evenly(len(self._rows), _JUDGED)
+        return evenly_spread(len(self._rows), _JUDGED)
 
     @cached_property
     def _highest(self) -> float:
@@ -141,10 +142,10 @@ class Population:
 
     def _best_width(self, spread: Array) -> Array:
         """h under which particles that are left out are most likely."""
-        rows = _evenly(len(self.coordinates), _TRIED_AGAINST)
+        rows = evenly_spread(len(self.coordinates), _TRIED_AGAINST)
         if len(rows) < 2:
             return np.asarray(_WIDTHS[-1] * spread)
-        out = _evenly(len(rows), _TRIED)
+        out = evenly_spread(len(rows), _TRIED)
         z, m = self.coordinates[rows], _of_rows(self._given, rows)
         told = [_Kernels(z, m, share * spread).log_density(z[out], without=out).mean() for share in _WIDTHS]
         return np.asarray(_WIDTHS[int(np.argmax(told))] * spread)
@@ -219,10 +220,6 @@ class _Kernels:
         metric = np.tensordot(weights, self.inverse, 1)
         summit = np.linalg.solve(metric, (weights @ self._pulls)[..., None])[..., 0]
         return np.asarray(points + near / (near + FEWEST_NEAR) * (summit - points))
-
-
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def _of_rows(covariance: NDArray[Any], rows: NDArray[np.int64]) -> Array:

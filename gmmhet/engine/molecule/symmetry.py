@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.config import check_symmetry
 from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["asymmetric_unit", "compact_direction", "rotation_about", "rotation_matrices", "symmetric_copies"]
 
@@ -89,11 +90,11 @@ def compact_direction(points: ArrayLike, group: str, weights: ArrayLike | None =
     """
     given = np.asarray(points, np.float64)
     mass = np.ones(len(given)) if weights is None else np.asarray(weights, np.float64)
-    some = np.unique(np.linspace(0, len(given) - 1, _POINTS).astype(np.int64))
+    some = evenly_spread(len(given), _POINTS)
     given, mass = given[some], mass[some]
     copies = np.einsum("gij,nj->gni", rotation_matrices(group), given)
     best, smallest = _GENERIC, np.inf
-    for start in np.unique(np.linspace(0, len(given) - 1, _STARTS).astype(np.int64)):
+    for start in evenly_spread(len(given), _STARTS):
         centre, spread = _settled(copies, mass, given[start])
         if spread < smallest:
             best, smallest = centre, spread

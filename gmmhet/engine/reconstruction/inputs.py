@@ -16,6 +16,7 @@ from gmmhet.engine.io import ParticleTable, StarTable, read_map, read_particles
 from gmmhet.engine.latent_space.saved_analysis import read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["Placed", "read_deforming", "read_mask", "read_placed"]
 
@@ -101,7 +102,7 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
         _LOG.warning("%s: modes about the average map, which let density fade and appear where a part goes far: it is "
                      "put too near the middle, and blurred; expected an analysis whose movements were followed "
                      "(--follow)", path)
-    some = np.unique(np.linspace(0, len(placed.coordinates) - 1, _CONFORMATIONS).astype(np.int64))
+    some = evenly_spread(len(placed.coordinates), _CONFORMATIONS)
     conformations = found.model.centers + np.tensordot(placed.coordinates[some], given, 1)
     parts = rigid_parts(conformations, found.model.centers, found.model.weights,
                         _RIGID * found.model.resolution)

@@ -37,6 +37,7 @@ from gmmhet.engine.reconstruction.series import COARSE_ABOVE, GOES_ON, Series, a
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.windows import Window
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["KernelSeries"]
 
@@ -84,8 +85,7 @@ class KernelSeries(Series):
     @cached_property
     def _looked_at(self) -> list[int]:
         """Points that tell where the molecule moves, evenly taken from all, so that a resumed run has the same."""
-        number = len(self.selection)
-        return [int(i) for i in np.unique(np.linspace(0, number - 1, min(number, _LOOKED_AT)).astype(int))]
+        return [int(i) for i in evenly_spread(len(self.selection), _LOOKED_AT)]
 
     @property
     def _rounds(self) -> list[list[int]]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["image_noise", "with_residual_noise"]
 
@@ -26,7 +27,7 @@ def image_noise(table: ParticleTable) -> NDArray[np.float64]:
     found = np.full((len(table.optics), table.box // 2 + 1), np.nan)
     for group in np.unique(table.optics_index):
         rows = np.flatnonzero(table.optics_index == group)
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, _IMAGES_PER_GROUP).astype(np.int64))]
+        chosen = rows[evenly_spread(len(rows), _IMAGES_PER_GROUP)]
         found[group] = _background_power(table, chosen)
     return np.where(np.isnan(found), np.nanmean(found, axis=0), found)
 

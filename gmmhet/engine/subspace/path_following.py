@@ -24,7 +24,7 @@ from gmmhet.engine.progress import progress
 from gmmhet.engine.subspace.m_step import moved
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT, FieldBasis
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["Stations", "Track", "conformation", "follow", "modes_along", "stations_along"]
 
@@ -116,7 +116,7 @@ def conformation(model: SubspaceModel, fields: Array, place: Array) -> tuple[Sub
     return replace(model, centers=centers, weights=weights, variances=variances), source
 
 
-def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations, particles: Ensemble) -> Track:
+def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations, particles: Posteriors) -> Track:
     """The conformation of every station, each fitted from the one before it.
 
     Args:
@@ -134,28 +134,28 @@ def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations
     return Track(np.stack([m.centers for m in found]), np.stack([m.weights for m in found]))
 
 
-def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) -> SubspaceModel:
+def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Posteriors) -> SubspaceModel:
     """The conformation of largest posterior that steps of Gauss-Newton reach from another one, by coarse frequencies
     first. Movements are smooth and small at first (unit prior of the coefficients in the estimator's basis)."""
-    basis, ensemble = estimator.basis, some.with_modes_of(start)
+    basis, posteriors = estimator.spec.basis, some.with_modes_of(start)
     change, current = np.zeros(basis.size), start
     for _ in range(_SETTLING):
-        ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="")
-    best = float(ensemble.log_likelihood.sum()), start
+        posteriors, _ = estimator.pass_over(start, posteriors, gradient=False, label="")
+    best = float(posteriors.log_likelihood.sum()), start
     seen_before, curvature = 0.0, np.zeros((0, 0))
     for number, share in enumerate(_FINEST, 1):
         seen = replace(current, noise=_coarser(estimator, start.noise, share))
-        there, sums = estimator.pass_over(seen, ensemble, gradient=True, label="", number=number)
+        there, sums = estimator.pass_over(seen, posteriors, gradient=True, label="", number=number)
         if share != seen_before:
             curvature = estimator.still_curvature(seen, there, sample=_SAMPLE)
         seen_before = share
         hessian = len(some.rows) * (1 + _DAMPING) * curvature
-        largest = _LARGEST_STEP * estimator.observer.grid.resolution / share
+        largest = _LARGEST_STEP * estimator.spec.observer.grid.resolution / share
         change = change + _damped_step(hessian + np.eye(basis.size), basis.adjoint(sums.gradient[-1]) - change, basis,
                                        largest)
-        current = moved(start, basis.fields(change), estimator.observer.grid)
-        ensemble, _ = estimator.pass_over(current, ensemble, gradient=False, label="")
-        value = float(ensemble.log_likelihood.sum() - 0.5 * change @ change)
+        current = moved(start, basis.fields(change), estimator.spec.observer.grid)
+        posteriors, _ = estimator.pass_over(current, posteriors, gradient=False, label="")
+        value = float(posteriors.log_likelihood.sum() - 0.5 * change @ change)
         if value > best[0]:
             best = value, current
     return best[1]
@@ -180,7 +180,7 @@ def _damped_step(hessian: Array, right: Array, basis: FieldBasis, largest: float
 def _coarser(estimator: SubspaceEstimator, noise: Array, share: float) -> Array:
     """Noise [G, shells] under which frequencies beyond a share of the finest hardly count."""
     shells = np.arange(noise.shape[1])
-    return np.asarray(noise * np.where(shells > share * estimator.observer.grid.h, _HARDLY, 1.0))
+    return np.asarray(noise * np.where(shells > share * estimator.spec.observer.grid.h, _HARDLY, 1.0))
 
 
 def modes_along(estimator: SubspaceEstimator, root: SubspaceModel, track: Track, shares: Array, n_modes: int,
@@ -201,7 +201,7 @@ def modes_along(estimator: SubspaceEstimator, root: SubspaceModel, track: Track,
     fields = np.zeros((n_modes, len(middle), 5))
     fields[..., :4] = (values[:n_modes, None] * right[:n_modes]).reshape(n_modes, -1, 4) / size
     fields[..., 3] /= ANGSTROM_PER_WEIGHT
-    coefficients = np.stack([estimator.basis.coefficients_of(field, np.abs(middle)) for field in fields])
+    coefficients = np.stack([estimator.spec.basis.coefficients_of(field, np.abs(middle)) for field in fields])
     model = replace(root, centers=mean, weights=middle, coefficients=coefficients, relevance=None)
     places = sized @ right[:n_modes].T / np.maximum(values[:n_modes], 1e-12)  # of stations without particles too
     return model, places, values**2 / np.sum(values**2)
