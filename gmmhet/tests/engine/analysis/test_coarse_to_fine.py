@@ -133,7 +133,8 @@ class TestFewerModes(unittest.TestCase):
         values = np.random.default_rng(0).normal(0.5, 0.5, n)
         with mock.patch.multiple(
                 coarse_to_fine, held_out_gains=lambda *_: HeldOutGains(np.array(gain), np.full(2, 0.1)),
-                evidence_of=lambda *_: shown, log_likelihoods=lambda of, *_: values if of is fine else np.zeros(n)), mock.patch.multiple(
+                evidence_of=lambda *_: shown, log_likelihoods=lambda of, *_: values if of is fine else np.zeros(n),
+        ), mock.patch.multiple(
                 coarse_to_fine._HalfSets, _fit=lambda *_: SimpleNamespace(model=old), _others=lambda *_: None):
             return half_sets.evidence(fixed)
 

@@ -73,12 +73,11 @@ class TestRelevance(unittest.TestCase):
         posteriors = Posteriors(np.arange(500), z, np.zeros((500, 0)), np.ones(500), np.zeros((500, 2, 2)),
                             mean_covariance=np.zeros((2, 2)), information=np.diag([5.0, 1.0]))
         grid: Any = SimpleNamespace(resolution=10.0)
-        estimator: Any = SimpleNamespace(
-            basis=FieldBasis(np.ones((1, 1)), np.vstack([np.eye(3), np.zeros((2, 3))])),
-            observer=SimpleNamespace(grid=grid), with_prior_of=lambda model, _: model)
+        spec: Any = SimpleNamespace(basis=FieldBasis(np.ones((1, 1)), np.vstack([np.eye(3), np.zeros((2, 3))])),
+                                    observer=SimpleNamespace(grid=grid))
         model = _model(shells, coefficients=coefficients, relevance=np.array([[0.5, 1.0], [2.0, 3.0]]))
         sums = Sums(np.zeros((3, 1, 5)), np.ones((1, shells)), np.ones(1))
-        turned, _, _ = normalise(estimator.spec, model, posteriors, sums)
+        turned, _, _ = normalise(spec, model, posteriors, sums)
         forward = np.linalg.lstsq(coefficients.T, turned.coefficients.T, rcond=None)[0]
         draws = rng.normal(size=(200_000, 2)) * np.sqrt([0.5, 2.0])
         np.testing.assert_allclose(turned.relevance[:, 0], (draws @ forward).var(0), rtol=0.02)
