@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer, log_likelihoods
+from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer
+from gmmhet.engine.subspace.likelihoods import log_likelihoods
 from gmmhet.engine.subspace.mode_selection import (
     FoundModes,
     HeldOutGains,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.focus import gaussians_in_focus
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.gradient.frc_pass import pose_scores
+from gmmhet.engine.gradient.frc_pass import Compared, pose_scores
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.image_model import POSE, Batch, Observer, batches
 from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache, cache_folder
@@ -49,6 +49,11 @@ class Prepared:
     sign: float
     poses_fit: bool
 
+    @property
+    def compared(self) -> Compared:
+        """Particles and model, to be compared by Fourier ring correlation."""
+        return Compared(self.cache, self.observer, self.model.centers, self.model.weights, self.sign)
+
 
 def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, output: Path) -> Prepared:
     """Check, crop, score; the output folder is made once the input is known to be good.
@@ -77,7 +82,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     copies = len(whole) // len(model)
     columns = (config.modes or MOST_TRIED) * copies + POSE + 1 + LOCAL_POSE * config.local_pose
     batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory(), communicator().size)
-    given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch,
+    given, shuffled = pose_scores(Compared(cache, observer, whole.centers, whole.weights), batch_size=batch,
                                   seed=config.seed)
     sign = -1.0 if given < 0 and abs(given) > np.abs(shuffled).max() else 1.0
     fits = sign * given > np.abs(shuffled).max()

@@ -52,8 +52,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     pieces = (*PIECES, ScorePass)
     journal = Journal(output / _CHECKPOINT, parameters, pieces, resume=config.resume)
     scores = journal.page("scores").once(lambda: score_pass(
-        prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, sign=prepared.sign,
-        batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
+        prepared.compared, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
     lap("gradients")
     more: dict[str, Any] = {}
     for name in ("summary.json", "subunits.npz", "subunits.star"):  # of an analysis before

@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.errors import InputError
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Page
+from gmmhet.engine.subspace.climb import BestPass, Climb
 from gmmhet.engine.subspace.first_modes import first_modes
-from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_modes, update_noise, update_spread
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
+from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_noise
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
 
-__all__ = ["PIECES", "AtRest", "BestPass", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer",
-           "log_likelihood_total", "log_likelihoods"]
+__all__ = ["PIECES", "AtRest", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
-_SHORTEST, _MOST_DAMPED = 8.0, 50.0  # of a step after one that lost, how much shorter; of any
 _WATCHED_STEPS = 10
 _NOWHERE = NO_JOURNAL.page("")
 
@@ -74,91 +73,6 @@ class Fit:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def log_likelihoods(estimator: SubspaceEstimator, model: SubspaceModel, posteriors: Posteriors) -> Array:
-    """[n] marginal log-likelihoods with the noise's own normalisation, so that models compare."""
-    grid = estimator.spec.observer.grid
-    weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
-    groups = estimator.spec.cache.table.optics_index[posteriors.rows]
-    return np.asarray(posteriors.log_likelihood - 0.5 * (weight * np.log(model.noise)).sum(1)[groups])
-
-
-def log_likelihood_total(estimator: SubspaceEstimator, model: SubspaceModel, posteriors: Posteriors) -> float:
-    """Mean of log_likelihoods.
-
-    Raises:
-        InputError: it is no number.
-    """
-    total = float(np.mean(log_likelihoods(estimator, model, posteriors)))
-    if not math.isfinite(total):
-        bad = int(np.argmin(np.isfinite(posteriors.log_likelihood)))
-        table = estimator.spec.cache.table
-        raise InputError(f"{table.source}: the likelihood of the image of row {table.ids[posteriors.rows[bad]]} is no "
-                         "number; expected images whose values and CTF the model can explain at this resolution")
-    return total
-
-
-@dataclass(frozen=True)
-class BestPass:
-    """The best pass of a fit so far: log-likelihood per particle, model, particles and sums."""
-
-    log_likelihood: float
-    model: SubspaceModel
-    posteriors: Posteriors
-    sums: Sums
-
-
-@dataclass
-class _Climb:
-    """Passes that never go down: a pass that lost likelihood, times prior, is undone, and its step tried again shorter.
-
-    Attributes:
-        best: the best pass. damping: of the next step. promised: what the last step was to gain, with the prior;
-        prior: what it gained of that.
-    """
-
-    best: BestPass | None = None
-    damping: float = 0.1
-    promised: float = 0.0
-    prior: float = 0.0
-
-    @property
-    def reached(self) -> BestPass:
-        """The best pass, of which there is one."""
-        assert self.best is not None
-        return self.best
-
-    def after(self, done: BestPass) -> float:
-        """Take note of a pass; returns what it gained over the best, with the prior of the modes.
-
-        Damping falls after a step that kept its promise, and rises after one that did not (Nielsen 1999); after one
-        that lost, to where the parabola through both values and the slope before, twice the promise, is highest.
-        """
-        if self.best is None:
-            self.best = done
-            return np.inf
-        gain = done.log_likelihood - self.best.log_likelihood + self.prior
-        kept = gain / max(self.promised, _NOISE_OF_PASS)
-        if gain > -_NOISE_OF_PASS:
-            if self.promised > _NOISE_OF_PASS:
-                changed = self.damping * max(1 / 3, 1 - (2 * kept - 1) ** 3)
-                self.damping = float(np.clip(changed, 0.05, max(4.0, self.damping)))
-            self.best = done
-        else:
-            slope = 2 * max(self.promised, _NOISE_OF_PASS)
-            shorter = (1 + self.damping) * min(2 * (slope - gain) / slope, _SHORTEST)
-            self.damping = min(shorter - 1, _MOST_DAMPED)
-        return gain
-
-    def step(self, estimator: SubspaceEstimator, *, modes: bool) -> tuple[SubspaceModel, float]:
-        """The next model, and the length of the gradient; it starts from the particles of the best pass."""
-        best, grid = self.reached, estimator.spec.observer.grid
-        step = update_modes(estimator, best.model, best.posteriors, best.sums, damping=self.damping, modes=modes)
-        self.promised, self.prior = step.promised, step.of_prior
-        new = update_contrast(update_noise(step.model, best.sums, grid), best.posteriors)
-        new = new.with_nuisances_of(best.posteriors, self.damping)
-        return update_spread(new, best.posteriors, damping=self.damping), step.gradient
-
-
 @dataclass(frozen=True)
 class _Kept:
     """Model and particles of a pass."""
@@ -179,7 +93,7 @@ class _Passes:
     """
 
     left: int
-    climb: _Climb = field(default_factory=_Climb)
+    climb: Climb = field(default_factory=Climb)
     made: int = 0
     settled: int = 0
     at_rest: float | None = None
@@ -223,7 +137,7 @@ class _Inference:
 
 
 #: what the pages of a fit hold (gmmhet.engine.runtime.checkpoint)
-PIECES: tuple[type, ...] = (PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, _Climb, _Kept, _Passes,
+PIECES: tuple[type, ...] = (PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, Climb, _Kept, _Passes,
                              _Inference)
 
 
@@ -307,7 +221,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
     state: Fit | _Passes = page.read() or _Passes(options.passes)
     if isinstance(state, Fit):
         return state
-    climb, watched = state.climb, options.watched
+    climb = state.climb
     while state.left:
         if climb.best is None:
             current, posteriors, state.eigenvalues = _begun(estimator, model, still, n_modes, options.warm)
@@ -320,10 +234,10 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
         total = log_likelihood_total(estimator, current, posteriors)
         last = climb.best
         gain = climb.after(BestPass(total, *normalise(estimator.spec, current, posteriors, sums)))
-        if watched is None:
+        if options.watched is None:
             state.settle(abs(gain), options.tolerance * (total - options.reference))
         elif climb.reached.log_likelihood == total:  # of a pass that was undone nothing is learnt
-            rise, risen = state.watch(estimator, watched, last)
+            rise, risen = state.watch(estimator, options.watched, last)
             begun = state.made or options.warm is None
             state.settle(rise if begun else 0.0, options.tolerance * risen)  # as good as it was begun
         # of what is kept, if this was undone

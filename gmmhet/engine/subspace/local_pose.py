@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from gmmhet.engine.imaging.image_model import rotation_matrix
 from gmmhet.engine.molecule.rigid_fields import rigid_fields
 from gmmhet.engine.runtime.tensors import Tensor
-from gmmhet.engine.subspace.curvature import CurvatureRule, MomentCurvature
 from gmmhet.engine.subspace.decoder import LinearModes, View
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 from gmmhet.engine.subspace.state import LocalPose, Posteriors, SubspaceModel
@@ -192,10 +191,6 @@ class LocalPoseModel(SubspaceModel):
     @property
     def prior_precision(self) -> Array:
         return np.asarray(scipy.linalg.block_diag(np.eye(self.n_modes), np.linalg.inv(self.local)))
-
-    @property
-    def curvature_rule(self) -> CurvatureRule:
-        return MomentCurvature(self.n_modes)
 
     def decoder(self, basis: FieldBasis) -> ModesAndBody:
         return ModesAndBody(self.modes_of(basis), *(tf.constant(a, tf.float32) for a in (

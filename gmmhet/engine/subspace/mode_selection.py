@@ -10,8 +10,9 @@ from gmmhet.engine.config import MOST_TRIED
 from gmmhet.engine.molecule.rigid_fields import rigid_part
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal, Page
 from gmmhet.engine.sampling import evenly_spread
-from gmmhet.engine.subspace.em import AtRest, Fit, FitOptions, fit_subspace, infer, log_likelihoods
+from gmmhet.engine.subspace.em import AtRest, Fit, FitOptions, fit_subspace, infer
 from gmmhet.engine.subspace.half_set_agreement import coordinate_correlation, principal_angles
+from gmmhet.engine.subspace.likelihoods import log_likelihoods
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel

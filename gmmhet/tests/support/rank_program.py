@@ -35,7 +35,7 @@ class Images:
 def passes(brief: bool = False) -> dict[str, np.ndarray]:
     """Every kind of pass over the particles of a scene (brief: two kinds), on the ranks that there are."""
     communicator().spread(_without_graphs, (), [()] * communicator().size)
-    from gmmhet.engine.gradient.frc_pass import score_pass
+    from gmmhet.engine.gradient.frc_pass import Compared, score_pass
     from gmmhet.engine.gradient.gradient_pca import best_positions
     from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
     from gmmhet.engine.subspace.passes import SubspaceEstimator
@@ -66,9 +66,9 @@ def passes(brief: bool = False) -> dict[str, np.ndarray]:
     kept("flipped", estimator.with_flips(5, model, first), start, 0)
     found["curvature"] = estimator.curvature(model, second)
     whole = scene.observer, scene.centers, scene.weights
-    scores = score_pass(cache, *whole, sign=1.0, batch_size=BATCH, covariance=True)
+    scores = score_pass(Compared(cache, *whole), batch_size=BATCH, covariance=True)
     found |= {f"scores_{k}": v for k, v in vars(scores).items()}
-    best = best_positions(few, *whole, scene.position, sign=1.0, reach=2.0, batch_size=BATCH)
+    best = best_positions(Compared(few, *whole), scene.position, reach=2.0, batch_size=BATCH)
     found["positions"], found["widths"] = best
     return found
 

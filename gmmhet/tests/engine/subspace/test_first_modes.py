@@ -7,9 +7,11 @@ from unittest import mock
 import numpy as np
 
 from gmmhet.engine.subspace import em, m_step
-from gmmhet.engine.subspace.em import BestPass, Fit, FitOptions, _Climb, fit_subspace, infer, log_likelihood_total
+from gmmhet.engine.subspace.climb import BestPass, Climb
+from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.first_modes import first_modes
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
@@ -106,7 +108,7 @@ class TestPlantedMotion(unittest.TestCase):
         """A pass that gives up likelihood for more of the prior is kept; the same without that is undone."""
         nothing = (self.model, self.still, Sums(*[np.zeros(1)] * 3))
         for prior, kept in ((0.5, True), (0.1, False)):
-            climb = _Climb()
+            climb = Climb()
             climb.after(BestPass(-10.0, *nothing))
             climb.promised, climb.prior = 0.2, prior
             self.assertAlmostEqual(climb.after(BestPass(-10.3, *nothing)), prior - 0.3)

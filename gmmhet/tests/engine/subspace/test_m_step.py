@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.subspace.em import log_likelihood_total
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.m_step import (
     bounded_step,
     normalise,

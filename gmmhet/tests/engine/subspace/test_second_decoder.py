@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from gmmhet.engine.subspace.decoder import View
-from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer, log_likelihood_total
+from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
 from gmmhet.engine.subspace.state import SubspaceModel
