@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.settings import FINER_FIELDS
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer
 from gmmhet.engine.subspace.likelihoods import log_likelihoods
@@ -26,8 +27,6 @@ from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 __all__ = ["in_finer_fields"]
 
 _LOG = logging.getLogger("gmmhet")
-_LEAST_SHARE = 0.01  # of what the modes gain on held-out particles: what finer fields must add
-_PASSES, _TOLERANCE = 12, 0.003  # of a half-set's fit; less than what is asked for
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
@@ -92,7 +91,7 @@ class _HalfSets:
         fits: list[Fit] = []
         found: list[Posteriors] = []
         rises: list[Array] = []
-        least = _LEAST_SHARE * float(self.before.gain[:self.n_modes].sum())
+        least = FINER_FIELDS.least_share * float(self.before.gain[:self.n_modes].sum())
         for i in (0, 1):
             old = self._old(i)
             fits.append(self._fit(i, old))
@@ -128,7 +127,8 @@ class _HalfSets:
         name = f"half-set {i + 1}, {old.n_modes} modes{_at(self.fine)}"
         start, particles = self._carried(old), self.particles
         half, others = particles.at(self.rows[i]), particles.at(watched(self.rows[1 - i]))
-        options = FitOptions(self.reference, _PASSES, _TOLERANCE, name, half.with_modes_of(start), others)
+        options = FitOptions(self.reference, FINER_FIELDS.passes, FINER_FIELDS.tolerance, name,
+                             half.with_modes_of(start), others)
         fit = fit_subspace(self.fine, start, half, start.n_modes, options, self.journal.page(name))
         return replace(fit, posteriors=fit.posteriors.without_covariance())
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.estimators import whole_estimator
 from gmmhet.engine.analysis.preparation import Prepared
+from gmmhet.engine.analysis.settings import FOLLOWING
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.runtime.checkpoint import Journal, Page
@@ -23,20 +24,13 @@ from gmmhet.engine.subspace.mode_selection import (
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.path_following import Stations, Track, conformation, follow, modes_along, stations_along
-from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT
+from gmmhet.engine.subspace.settings import SMOOTH_FIELDS
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["Followed", "followed", "is_large", "may_follow"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
-_LEAST_MODES = 2  # a movement that one straight line describes is not large
-_LEAST_SHARE = 0.05  # of the squares of all movements: a component that is a mode
-#: of the usual correlation length: while following, when few particles tell of each step; and of modes afterwards, when
-#: each Gaussian is known to stay with its piece of the molecule
-_COARSER, _FINER = 1.5, 0.75
-_BETTER = 0.1  # of a log-likelihood: another place is better
-_PASSES, _TOLERANCE = (12, 20), 0.003  # of a half-set, of all particles
 
 
 @dataclass(frozen=True)
@@ -100,7 +94,7 @@ class _Way:
         counts = np.bincount(of, minlength=len(self.stations.places)).astype(np.float64)
         model, places, _ = modes_along(self.fine, self.root, self.track(rows, name), counts, n_modes)
         start = self.page("start", name).once(lambda: self._seated(model, self.particles.at(rows), places))
-        options = FitOptions(self.reference, passes, _TOLERANCE, f"{name}, followed", warm=start)
+        options = FitOptions(self.reference, passes, FOLLOWING.tolerance, f"{name}, followed", warm=start)
         return fit_subspace(self.fine, model, start, n_modes, options, self.page("modes", name))
 
     def _seated(self, model: SubspaceModel, particles: Posteriors, places: Array) -> Posteriors:
@@ -121,7 +115,7 @@ class _Way:
 
         def again() -> Posteriors:
             there = infer(self.fine, model, here.rows, start=self._seated(model, here, self._places(fit)))
-            better = there.log_likelihood > here.log_likelihood + _BETTER
+            better = there.log_likelihood > here.log_likelihood + FOLLOWING.better
             chosen = replace(here.at(slice(None)), z=np.where(better[:, None], there.z, here.z),
                              pose=np.where(better[:, None], there.pose, here.pose),
                              contrast=np.where(better, there.contrast, here.contrast))
@@ -172,7 +166,7 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first:
               gain, error, "" if better else ": not better than modes about the average")
     if not better and config.follow == "auto":
         return None
-    last = way.fit(every, "all particles", config.modes or max(1, shown.significant), _PASSES[1])
+    last = way.fit(every, "all particles", config.modes or max(1, shown.significant), FOLLOWING.passes_of_all)
     last = way.seated_again(last, "all particles")
     return Followed(FoundModes(way.fine, last, shown, first.reference), source, count, gain, error,
                     first.final.model.n_modes, better)
@@ -181,7 +175,8 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first:
 def _followed_half_sets(way: _Way, halves: NDArray[np.int64], k: int, null: float) -> ModeEvidence:
     """Fits of both half-sets, each followed on its own, and what they say of each other's particles."""
     rows = np.flatnonzero(halves == 1), np.flatnonzero(halves == 2)
-    fits = way.fit(rows[0], "half-set 1", k, _PASSES[0]), way.fit(rows[1], "half-set 2", k, _PASSES[0])
+    passes = FOLLOWING.passes_of_half
+    fits = way.fit(rows[0], "half-set 1", k, passes), way.fit(rows[1], "half-set 2", k, passes)
     found = way.others(fits[0], rows[1], "half-set 2 by 1"), way.others(fits[1], rows[0], "half-set 1 by 2")
     gains: HeldOutGains = way.page("gains", "both half-sets").once(lambda: held_out_gains(way.fine, fits, found))
     return evidence_of(way.fine, fits, found, gains, null)
@@ -192,7 +187,7 @@ def is_large(found: FoundModes) -> bool:
     straight lines say, what moves more fades here and rises there. What moves most counts most: a mean over the
     Gaussians, each by the square of its own movement."""
     leading, spec = found.evidence.significant, found.estimator.spec
-    if leading < _LEAST_MODES:
+    if leading < FOLLOWING.least_modes:
         return False
     fields = spec.basis.fields(found.final.model.coefficients[:leading])
     squared = (fields[..., :3] ** 2).sum((0, 2))
@@ -205,7 +200,7 @@ def _number(way: _Way, every: NDArray[np.int64], evidence: ModeEvidence) -> int:
     """Of components that are more than a small part of the movements; not more than modes of the first search."""
     counts = np.bincount(way.stations.of, minlength=len(way.stations.places)).astype(np.float64)
     shares = modes_along(way.fine, way.root, way.track(every, "all particles"), counts, 1)[2]
-    return int(np.clip((shares > _LEAST_SHARE).sum(), 1, max(1, evidence.significant)))
+    return int(np.clip((shares > FOLLOWING.least_share).sum(), 1, max(1, evidence.significant)))
 
 
 def _way(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first: FoundModes,
@@ -214,7 +209,7 @@ def _way(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first: Fou
     model, particles = first.final.model, first.final.posteriors
     fields = first.estimator.spec.basis.fields(model.coefficients)
     mass = np.abs(model.weights) / np.abs(model.weights).sum()
-    sized = fields[..., :4] * np.array([1, 1, 1, ANGSTROM_PER_WEIGHT]) * np.sqrt(mass)[:, None]
+    sized = fields[..., :4] * np.array([1, 1, 1, SMOOTH_FIELDS.angstrom_per_weight]) * np.sqrt(mass)[:, None]
     sized = sized.reshape(len(fields), -1)
     stations = stations_along(particles.z, sized @ sized.T, seed=config.seed)
     start, source = conformation(model, fields, stations.places[stations.order[0]])
@@ -223,6 +218,7 @@ def _way(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first: Fou
                               old.resolution)
     there = replace(prepared, model=gaussians, in_focus=prepared.in_focus[source])
     usual = config.correlation_lengths(prepared.observer.grid.resolution)
-    plain, fine = (whole_estimator(there, config, [share * a for a in usual]) for share in (_COARSER, _FINER))
+    plain, fine = (whole_estimator(there, config, [share * a for a in usual])
+                   for share in (FOLLOWING.coarser, FOLLOWING.finer))
     root = start.without_modes(plain.spec.basis)
     return _Way(plain, fine, root, stations, particles, journal, first.reference, model.n_modes), source

@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.focus import gaussians_in_focus
+from gmmhet.engine.analysis.settings import INPUT
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.gradient.frc_pass import Compared, pose_scores
@@ -27,8 +28,6 @@ from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 __all__ = ["Prepared", "first_noise", "prepare"]
 
 _LOG = logging.getLogger("gmmhet")
-_SAMPLE = 500
-_AT_ONCE = 10  # images looked at: nearly always, the first ones settle it
 
 
 @dataclass
@@ -65,7 +64,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     if config.symmetry not in ("C1", model.symmetry):
         raise InputError(f"{model_path}: a model of symmetry {model.symmetry}; --symmetry {config.symmetry} expects "
                          f"one that gmmhet fit made with --symmetry {config.symmetry}")
-    if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > 1e-3:
+    if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > INPUT.same_pixel:
         raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {table.source} has "
                          f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
                          "(gmmhet fit with --box and --pixel-size brings the map to the particles' grid)")
@@ -95,10 +94,10 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
 
 def _refuse_blank(table: ParticleTable) -> None:
     """Stop where every image of a sample is of one value: such images have no noise to weigh anything by."""
-    rows = evenly_spread(len(table), _SAMPLE)
+    rows = evenly_spread(len(table), INPUT.sample)
     opened: dict[Path, Any] = {}
-    for start in range(0, len(rows), _AT_ONCE):
-        images = table.images(rows[start:start + _AT_ONCE], opened, as_stored=True)
+    for start in range(0, len(rows), INPUT.at_once):
+        images = table.images(rows[start:start + INPUT.at_once], opened, as_stored=True)
         if (images != images[:, :1, :1]).any():
             return
     raise InputError(f"{table.stacks[int(table.stack_index[rows[0]])]}: all pixels of an image have the same value "
@@ -109,7 +108,7 @@ def _refuse_blank(table: ParticleTable) -> None:
 def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
     """Noise variance per shell [shells] and contrast, by regression of a sample of images on their projections."""
     cache, observer = prepared.cache, prepared.observer
-    rows = evenly_spread(len(cache), _SAMPLE)
+    rows = evenly_spread(len(cache), INPUT.sample)
     centers, weights = (tf.constant(a, tf.float32) for a in (prepared.model.centers, prepared.model.weights))
 
     def sums_of(batch: Batch) -> list[Any]:
@@ -134,9 +133,9 @@ def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
     usable = count > 0
     noise = np.ones(grid.n_shells)
     noise[usable] = data[usable] / count[usable]
-    for _ in range(2):
+    for _ in range(INPUT.noise_rounds):
         contrast = float(np.sum(cross[usable] / noise[usable]) / np.sum(model[usable] / noise[usable]))
         residual = data - 2 * contrast * cross + contrast**2 * model
-        noise[usable] = np.maximum(residual[usable], 1e-3 * data[usable]) / count[usable]
+        noise[usable] = np.maximum(residual[usable], INPUT.least_noise * data[usable]) / count[usable]
     noise[~usable] = noise[usable][0]
     return np.maximum(noise, np.finfo(np.float32).tiny), contrast

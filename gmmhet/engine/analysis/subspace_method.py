@@ -12,6 +12,7 @@ from gmmhet.engine.analysis.estimators import finer_length, prior_sizes, whole_e
 from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult, LocalMotion
+from gmmhet.engine.analysis.settings import SUBSPACE_METHOD
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.latent_space.movie_points import typical_place
@@ -32,11 +33,6 @@ from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
 
 __all__ = ["by_likelihood", "halves_to_test", "search"]
 
-_NULL_SEED = 1
-_SMALLEST_HALF = 0.2
-_BEFORE_FOLLOWING = 4  # modes that are tried before large movements are followed
-_LEAST_FACTOR = 0.02  # of a weight that others are told relative to
-_CALIBRATION = (6, 3)  # passes, with poses in error and without
 _LOG = logging.getLogger("gmmhet")
 
 
@@ -75,7 +71,7 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, start
     Large movements take many modes about the average, and few that follow: so few are tried at first, and more where
     these do not do.
     """
-    few = _BEFORE_FOLLOWING if may_follow(config) and config.modes is None else MOST_TRIED
+    few = SUBSPACE_METHOD.before_following if may_follow(config) and config.modes is None else MOST_TRIED
     while True:
         found = search(start.estimator, start.model, start.halves, config, journal, most=few)
         large = followed(prepared, config, journal, found, start.halves)
@@ -107,7 +103,8 @@ def _about_particles(result: AnalysisResult) -> AnalysisResult:
     """The same with coordinates from a place where particles are: the mean of conformations far apart is none."""
     place = typical_place(result.coordinates, result.covariance)
     factor = 1 + place @ result.modes_amplitude
-    factor = np.where(np.abs(factor) < _LEAST_FACTOR, _LEAST_FACTOR, factor)
+    least = SUBSPACE_METHOD.least_factor
+    factor = np.where(np.abs(factor) < least, least, factor)
     placement = result.placement
     if placement is not None:
         placement = dataclasses.replace(placement, mean=placement.mean - place[:placement.mean.shape[1]])
@@ -132,9 +129,10 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[n
     Args:
         halves: [n] of halves_to_test. most: modes that are tried, where their number is to be found.
     """
-    rest = calibrate(estimator, start, np.arange(len(estimator.spec.cache)),
-                     passes=_CALIBRATION[config.poses == "exact"], page=journal.page("calibration"))
-    options = SearchOptions(config.modes, config.seed + _NULL_SEED, most)
+    passes = SUBSPACE_METHOD.calibration_exact if config.poses == "exact" else SUBSPACE_METHOD.calibration
+    rest = calibrate(estimator, start, np.arange(len(estimator.spec.cache)), passes=passes,
+                     page=journal.page("calibration"))
+    options = SearchOptions(config.modes, config.seed + SUBSPACE_METHOD.null_seed, most)
     evidence = select_modes(estimator, rest, halves, options, journal)
     k = config.modes or max(1, evidence.significant)
     final = fit_all_particles(estimator, evidence, rest.posteriors, k, reference=rest.log_likelihood,
@@ -177,7 +175,7 @@ def _result(found: FoundModes, config: AnalyzeConfig, body: LocalMotion | None, 
 def halves_to_test(table: ParticleTable) -> NDArray[np.int64]:
     """Half-sets for the test of significance; every other image when the file's own leave one half nearly empty."""
     share = float(np.mean(table.halves == 1))
-    if min(share, 1 - share) >= _SMALLEST_HALF:
+    if min(share, 1 - share) >= SUBSPACE_METHOD.smallest_half:
         return table.halves
     _LOG.warning("half-sets of %.0f%% and %.0f%%: every other image is taken instead", 100 * share, 100 - 100 * share)
     return table.alternate_halves

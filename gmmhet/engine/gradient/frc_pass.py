@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.gradient.frc import frc_gradient, frc_score
+from gmmhet.engine.gradient.settings import POSE_SCORES
 from gmmhet.engine.imaging.image_model import Batch, Observer, batches
 from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.progress import progress
@@ -19,8 +20,6 @@ from gmmhet.engine.runtime.tensors import Tensor
 __all__ = ["Compared", "ScorePass", "pose_scores", "score_pass"]
 
 Array = NDArray[np.float64]
-_LARGEST_SAMPLE = 500
-_SHUFFLES, _MOST_SHUFFLES, _SHUFFLED_IMAGES = 4, 100, 400
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,8 @@ def pose_scores(compared: Compared, *, batch_size: int, seed: int) -> tuple[floa
     cache, observer, constants = compared.cache, compared.observer, compared.gaussians
     rng = np.random.default_rng(seed)
     n = len(cache)
-    rows = np.sort(rng.choice(n, min(n, _LARGEST_SAMPLE), replace=False))
-    shuffles = max(_SHUFFLES, min(_MOST_SHUFFLES, _SHUFFLED_IMAGES // len(rows)))
+    rows = np.sort(rng.choice(n, min(n, POSE_SCORES.most_particles), replace=False))
+    shuffles = max(POSE_SCORES.shuffles, min(POSE_SCORES.most_shuffles, POSE_SCORES.shuffled_images // len(rows)))
     step = tf.function(lambda batch: frc_score(observer, batch, *constants), autograph=False)
 
     def mean_score(order: NDArray[np.int64], size: int) -> float:

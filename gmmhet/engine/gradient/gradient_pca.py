@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.gradient.frc import frc_score
 from gmmhet.engine.gradient.frc_pass import Compared
+from gmmhet.engine.gradient.settings import GRADIENT_PCA
 from gmmhet.engine.imaging.image_model import Batch, batches
 from gmmhet.engine.progress import progress
 from gmmhet.engine.runtime.batching import in_smaller_batches
@@ -19,7 +20,7 @@ from gmmhet.engine.runtime.tensors import Tensor
 __all__ = ["EigenMotions", "best_positions", "eigen_motions"]
 
 Array = NDArray[np.float64]
-_GRID = np.linspace(-1.0, 1.0, 9)
+_GRID = np.linspace(-1.0, 1.0, GRADIENT_PCA.positions)
 
 
 @dataclass
@@ -33,8 +34,8 @@ class EigenMotions:
 def eigen_motions(covariance: Array, n_modes: int) -> EigenMotions:
     """Leading principal components of gradient vectors from their covariance [3N, 3N]."""
     size = len(covariance)
-    count = min(max(n_modes, 12), size)
-    if size <= 1500 or count >= size:
+    count = min(max(n_modes, GRADIENT_PCA.components), size)
+    if size <= GRADIENT_PCA.largest_exact or count >= size:
         values, vectors = np.linalg.eigh(covariance)
         values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
     else:
@@ -98,7 +99,7 @@ def _parabola(scores: Array, reach: float) -> tuple[Array, Array]:
     best = np.clip(scores.argmax(1), 1, len(_GRID) - 2)
     left, middle, right = (np.take_along_axis(scores, (best + d)[:, None], 1)[:, 0] for d in (-1, 0, 1))
     bend = left - 2 * middle + right
-    safe = np.where(bend < -1e-12, bend, -1e-12)
+    safe = np.where(bend < -GRADIENT_PCA.least_bend, bend, -GRADIENT_PCA.least_bend)
     offset = np.clip(0.5 * (left - right) / safe, -1.0, 1.0)
     position = _GRID[best] * reach + offset * spacing
     return position.T, (spacing / np.sqrt(-safe)).T

@@ -6,12 +6,10 @@ import numpy as np
 
 from gmmhet.engine.subspace.m_step import update_contrast, update_modes, update_noise, update_spread
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.settings import PASSES
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 
 __all__ = ["BestPass", "Climb"]
-
-_NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
-_SHORTEST, _MOST_DAMPED = 8.0, 50.0  # of a step after one that lost, how much shorter; of any
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Climb:
     """
 
     best: BestPass | None = None
-    damping: float = 0.1
+    damping: float = PASSES.first_damping
     promised: float = 0.0
     prior: float = 0.0
 
@@ -54,16 +52,16 @@ class Climb:
             self.best = done
             return np.inf
         gain = done.log_likelihood - self.best.log_likelihood + self.prior
-        kept = gain / max(self.promised, _NOISE_OF_PASS)
-        if gain > -_NOISE_OF_PASS:
-            if self.promised > _NOISE_OF_PASS:
-                changed = self.damping * max(1 / 3, 1 - (2 * kept - 1) ** 3)
-                self.damping = float(np.clip(changed, 0.05, max(4.0, self.damping)))
+        kept = gain / max(self.promised, PASSES.noise)
+        if gain > -PASSES.noise:
+            if self.promised > PASSES.noise:
+                changed = self.damping * max(PASSES.fall, 1 - (2 * kept - 1) ** 3)
+                self.damping = float(np.clip(changed, PASSES.least_damping, max(PASSES.kept_damping, self.damping)))
             self.best = done
         else:
-            slope = 2 * max(self.promised, _NOISE_OF_PASS)
-            shorter = (1 + self.damping) * min(2 * (slope - gain) / slope, _SHORTEST)
-            self.damping = min(shorter - 1, _MOST_DAMPED)
+            slope = 2 * max(self.promised, PASSES.noise)
+            shorter = (1 + self.damping) * min(2 * (slope - gain) / slope, PASSES.shortest)
+            self.damping = min(shorter - 1, PASSES.most_damping)
         return gain
 
     def step(self, estimator: SubspaceEstimator, *, modes: bool) -> tuple[SubspaceModel, float]:

@@ -11,13 +11,12 @@ from gmmhet.engine.imaging.image_model import Batch, Observer
 from gmmhet.engine.imaging.projector import Factors, quadrants_to_planes
 from gmmhet.engine.runtime.tensors import Floats, Tensor
 from gmmhet.engine.subspace.evaluation import ModelTensors, Point, flat
+from gmmhet.engine.subspace.settings import CURVATURE
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 
-__all__ = ["FOLLOWING", "CurvatureRule", "MomentCurvature", "curvature_sums", "field_images", "followed_gram"]
+__all__ = ["CurvatureRule", "MomentCurvature", "curvature_sums", "field_images", "followed_gram"]
 
 Array = NDArray[np.float64]
-FOLLOWING = 0.5
-_UNKNOWNS_PER_PARTICLE, _CURVATURE_SAMPLE = 3, (128, 768)
 
 
 class CurvatureRule(Protocol):
@@ -69,7 +68,7 @@ class MomentCurvature:
 
     def particles(self, unknowns: int) -> int:
         """Of too few, some direction looks far flatter than it is, and steps along it go too far."""
-        return int(np.clip(unknowns // _UNKNOWNS_PER_PARTICLE, *_CURVATURE_SAMPLE))
+        return int(np.clip(unknowns // CURVATURE.unknowns_per_particle, CURVATURE.fewest, CURVATURE.most))
 
     def shares(self, z: Array, covariance: Floats, seed: int) -> Array:
         upper = np.triu_indices(self.n_fields + 1)
@@ -107,8 +106,8 @@ def _of_consensus(basis: FieldBasis) -> Array:
     return np.concatenate([x, y, z, np.zeros_like(weight), width, weight])
 
 
-def curvature_sums(point: Point, tensors: ModelTensors, scalar: Array, moments: Tensor, following: float = FOLLOWING,
-                   ) -> Tensor:
+def curvature_sums(point: Point, tensors: ModelTensors, scalar: Array, moments: Tensor,
+                   following: float = CURVATURE.following) -> Tensor:
     """Sum over particles of m_ik B^T J_i^T Q_i J_i B, J_i the Jacobian of s T F by all Gaussians at z_i, and Q_i what
     is left once the particle's contrast, pose and other nuisances have followed, 1 - f L (L^T L + P)^-1 L^T. With f = 1
     this would be the curvature of the marginal likelihood, in which rigid movements weigh next to nothing, so that

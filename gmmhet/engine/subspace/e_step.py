@@ -25,10 +25,10 @@ from gmmhet.engine.imaging.image_model import Batch, Observer
 from gmmhet.engine.runtime.tensors import Tensor
 from gmmhet.engine.subspace.decoder import Decoder
 from gmmhet.engine.subspace.evaluation import ModelTensors, Point, Prior, State, at_state, flat
+from gmmhet.engine.subspace.settings import E_STEP
 
 __all__ = ["PosteriorStep", "posterior_step"]
 
-_LARGEST_STEP = 1.5
 
 
 class PosteriorStep(NamedTuple):
@@ -82,7 +82,7 @@ def posterior_step(observer: Observer, batch: Batch, tensors: ModelTensors, stat
     right = tf.linalg.matvec(at.columns, at.point.residual) - tf.linalg.matvec(at.precision, at.offset)
     delta = tf.linalg.matvec(at.covariance, right)
     length = _length(delta[:, :fields], own, at.precision)
-    delta *= tf.minimum(1.0, _LARGEST_STEP / tf.maximum(length, 1e-6))
+    delta *= tf.minimum(1.0, E_STEP.largest_step / tf.maximum(length, 1e-6))
     delta, residual = _accepted(observer, batch, tensors, at, delta)
     new = _moved(state, delta)
 
@@ -129,12 +129,12 @@ def _columns(decoder: Decoder, at: Point) -> Tensor:
 def _length(change: Tensor, own: int, precision: Tensor) -> Tensor:
     """[n, 1] length of a step of z [n, D] in units of the prior's deviations; those of the first ``own`` are about 1,
     and of the nuisances twice as much is allowed."""
-    length = tf.norm(change[:, :own], axis=1, keepdims=True) / np.sqrt(max(own / 4, 1.0))
+    length = tf.norm(change[:, :own], axis=1, keepdims=True) / np.sqrt(max(own / E_STEP.coordinates, 1.0))
     others = int(change.shape[1]) - own
     if others:
         rest, inner = change[:, own:], precision[own:own + others, own:own + others]
         size = tf.sqrt(tf.einsum("na,ab,nb->n", rest, inner, rest))[:, tf.newaxis]
-        length = tf.maximum(length, 0.5 * size / np.sqrt(max(others / 4, 1.0)))
+        length = tf.maximum(length, E_STEP.nuisances * size / np.sqrt(max(others / E_STEP.coordinates, 1.0)))
     return length
 
 
@@ -167,8 +167,9 @@ def _accepted(observer: Observer, batch: Batch, tensors: ModelTensors, at: _Line
     downhill = tf.linalg.matvec(at.precision, at.offset) - tf.linalg.matvec(at.columns, at.point.residual)
     slope = 2 * tf.reduce_sum(delta * downhill, 1)
     rise = after - before - slope
-    cut = tf.clip_by_value(-slope / tf.maximum(2 * rise, 1e-12), 0.05, 0.5)[:, tf.newaxis]
-    worse = (after > before * (1 + 1e-6) + 1e-3)[:, tf.newaxis]
+    cut = tf.clip_by_value(-slope / tf.maximum(2 * rise, 1e-12), E_STEP.shortest_cut, E_STEP.longest_cut)
+    cut = cut[:, tf.newaxis]
+    worse = (after > before * (1 + E_STEP.worse) + E_STEP.worse_by)[:, tf.newaxis]
     shorter = delta * cut
     linear = at.point.residual - tf.linalg.matvec(at.columns, shorter, transpose_a=True)
     return tf.where(worse, shorter, delta), tf.where(worse, linear, full)

@@ -13,14 +13,13 @@ from gmmhet.engine.subspace.first_modes import first_modes
 from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_noise
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.settings import PASSES
 from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
 
 __all__ = ["PIECES", "AtRest", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
-_NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
-_WATCHED_STEPS = 10
 _NOWHERE = NO_JOURNAL.page("")
 
 
@@ -50,8 +49,8 @@ class FitOptions:
     """
 
     reference: float
-    passes: int = 20
-    tolerance: float = 0.01
+    passes: int = PASSES.most
+    tolerance: float = PASSES.tolerance
     label: str = "modes"
     warm: Posteriors | None = None
     watched: Posteriors | None = None
@@ -105,7 +104,7 @@ class _Passes:
 
     def settle(self, change: float, little: float) -> None:
         """Count a pass that changed the log-likelihood by little or nothing."""
-        self.settled = self.settled + 1 if change < max(little, _NOISE_OF_PASS) else 0
+        self.settled = self.settled + 1 if change < max(little, PASSES.noise) else 0
 
     def watch(self, estimator: SubspaceEstimator, watched: Posteriors, last: BestPass | None) -> tuple[float, float]:
         """Rise of the log-likelihood of particles that the best pass' model was not fitted to: since the last pass (the
@@ -163,7 +162,7 @@ def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[
         gain = climb.after(BestPass(total, current, posteriors, sums))
         _LOG.debug("calibrating: pass %d, log-likelihood per particle %.4f, %s, mean width %.2f A", state.made, total,
                    spread_words(current), np.sqrt(current.variances).mean())
-        state.left = 0 if abs(gain) < _NOISE_OF_PASS else state.left - 1
+        state.left = 0 if abs(gain) < PASSES.noise else state.left - 1
         page.write(state)
     best = climb.reached
     total = log_likelihood_total(estimator, best.model, best.posteriors)
@@ -187,7 +186,7 @@ def spread_words(model: SubspaceModel) -> str:
     return f"poses good to {tilt:.2f} (tilt) and {turn:.2f} (in plane) degrees and {model.spread.shift:.2f} A"
 
 
-def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 10,
+def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = PASSES.inference,
           start: Posteriors | None = None, page: Page = _NOWHERE, label: str = "coordinates") -> Posteriors:
     """Coordinates of particles under a fixed model: steps until the mean log-likelihood stays, at most so many.
 
@@ -200,7 +199,7 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
     while state.left:
         state.posteriors, _ = estimator.pass_over(model, state.posteriors, gradient=False, label=label)
         mean = float(state.posteriors.log_likelihood.mean())
-        state.left = 0 if mean < state.mean + _NOISE_OF_PASS / 4 else state.left - 1
+        state.left = 0 if mean < state.mean + PASSES.little else state.left - 1
         state.mean = mean
         page.write(state)
     return state.posteriors
@@ -243,7 +242,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
         # of what is kept, if this was undone
         state.history.append({"log_likelihood": climb.reached.log_likelihood, "gradient": 0.0})
         state.made += 1
-        state.left = 0 if state.settled >= 2 else state.left - 1
+        state.left = 0 if state.settled >= PASSES.settled else state.left - 1
         page.write(state)
     best = state.top or climb.reached
     posteriors = infer(estimator, best.model, best.posteriors.rows, steps=1, start=best.posteriors)
@@ -254,7 +253,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
 
 def _held_out(estimator: SubspaceEstimator, model: SubspaceModel, watched: Posteriors) -> float:
     """Mean log-likelihood of particles that the model was not fitted to."""
-    found = infer(estimator, model, watched.rows, steps=_WATCHED_STEPS, start=watched.with_modes_of(model), label="")
+    found = infer(estimator, model, watched.rows, steps=PASSES.inference, start=watched.with_modes_of(model), label="")
     return log_likelihood_total(estimator, model, found)
 
 

@@ -5,11 +5,10 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.settings import FIRST_MODES
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["first_modes"]
-
-_SAMPLE = 192
 
 
 def first_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Posteriors, n_modes: int,
@@ -29,12 +28,12 @@ def first_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Poste
     posteriors = still.with_modes_of(blank)
     within = estimator.spec.directions
     covariance = within.T @ estimator.gradient_covariance(blank, posteriors) @ within
-    curvature = within.T @ estimator.still_curvature(blank, posteriors, sample=_SAMPLE) @ within
+    curvature = within.T @ estimator.still_curvature(blank, posteriors, sample=FIRST_MODES.sample) @ within
     lower = np.linalg.cholesky(curvature + np.eye(len(curvature)) / len(posteriors.rows))
     excess = scipy.linalg.solve_triangular(lower, covariance - curvature, lower=True)
     excess = scipy.linalg.solve_triangular(lower, excess.T, lower=True)
     values, vectors = np.linalg.eigh((excess + excess.T) / 2)
     values, vectors = values[::-1], vectors[:, ::-1]
-    strength = np.sqrt(np.maximum(values[:n_modes], 1e-3))
+    strength = np.sqrt(np.maximum(values[:n_modes], FIRST_MODES.least_strength))
     coefficients = within @ (scipy.linalg.solve_triangular(lower.T, vectors[:, :n_modes], lower=False) * strength)
     return model.with_coefficients(coefficients.T), values

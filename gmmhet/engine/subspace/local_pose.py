@@ -18,6 +18,7 @@ from gmmhet.engine.imaging.image_model import rotation_matrix
 from gmmhet.engine.molecule.rigid_fields import rigid_fields
 from gmmhet.engine.runtime.tensors import Tensor
 from gmmhet.engine.subspace.decoder import LinearModes, View
+from gmmhet.engine.subspace.settings import LOCAL_POSES
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 from gmmhet.engine.subspace.state import LocalPose, Posteriors, SubspaceModel
 
@@ -25,9 +26,6 @@ __all__ = ["LOCAL_POSE", "Body", "LocalPoseModel", "ModesAndBody"]
 
 Array = NDArray[np.float64]
 LOCAL_POSE = 6
-_SMALLEST = 0.05  # Angstrom, of the prior's standard deviations
-_LARGEST_CHANGE = 4.0  # of a variance in a step
-_AT_REST = 0.005  # of the particles count as ones that were seen not to move: what images do not tell is then 0
 
 
 @dataclass(frozen=True)
@@ -214,14 +212,14 @@ class LocalPoseModel(SubspaceModel):
         squares = z.T @ z / len(z)
         _, axes = np.linalg.eigh(squares + posterior)
         before, known, found = (np.einsum("ai,ab,bi->i", axes, m, axes) for m in (self.local, posterior, squares))
-        determined = np.maximum(1 - known / before, 0.0) + _AT_REST
-        change = np.clip(found / determined / before, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        determined = np.maximum(1 - known / before, 0.0) + LOCAL_POSES.at_rest
+        change = np.clip(found / determined / before, 1 / LOCAL_POSES.largest_change, LOCAL_POSES.largest_change)
         variances = before * change ** (1 / (1 + damping))
-        return replace(self, local=(axes * np.maximum(variances, _SMALLEST**2)) @ axes.T)
+        return replace(self, local=(axes * np.maximum(variances, LOCAL_POSES.smallest**2)) @ axes.T)
 
     def with_nuisances_at_rest(self) -> "LocalPoseModel":
         """With a part that does not move in the rest."""
-        return replace(self, local=_SMALLEST**2 * np.eye(LOCAL_POSE))
+        return replace(self, local=LOCAL_POSES.smallest**2 * np.eye(LOCAL_POSE))
 
     @property
     def local_pose(self) -> LocalPose:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.settings import M_STEP
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
 
@@ -18,12 +19,7 @@ __all__ = ["ModeStep", "bounded_step", "moved", "normalise", "update_contrast", 
            "update_spread", "updated_relevance"]
 
 Array = NDArray[np.float64]
-_SMALLEST_SIGMA = 0.08  # of the resolution: narrower Gaussians look the same
-_LARGEST_STEP, _LARGEST_RELATIVE = 0.4, 0.25  # of a Gaussian: of the resolution; of weight and squared width
-_LEAST_DETERMINED = 0.02  # of the coefficients
-_LARGEST_CHANGE, _RELEVANCE = 10.0, (1e-4, 1e3)  # of a prior variance in a pass; what it may be
-_OVER, _STIFFENED = 1.1, 10  # of these bounds; how often a step is looked at
-_SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
+_SMALLEST_SPREAD = PoseSpread(M_STEP.smallest_shift, *np.deg2rad([M_STEP.smallest_angle] * 2))
 
 
 class ModeStep(NamedTuple):
@@ -65,8 +61,9 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, posteriors:
     step = np.zeros_like(right)
     start = 0 if modes else own.size
     shorter = 1 + damping
+    largest, relative = M_STEP.largest_step * spec.observer.grid.resolution, M_STEP.largest_relative
     step[start:] = bounded_step(hessian[start:, start:], right[start:], _blocks(spec, model.n_fields * modes),
-                                _LARGEST_STEP * spec.observer.grid.resolution / shorter, _LARGEST_RELATIVE / shorter)
+                                largest / shorter, relative / shorter)
     of_modes, change = step[:own.size].reshape(own.shape), spec.consensus_basis.fields(step[own.size:])
     remaining = float(np.sqrt(np.sum(right * step) / len(right[start:])))
     promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / n)
@@ -101,9 +98,9 @@ def updated_relevance(relevance: Array, coefficients: Array, variances: Array, k
     for kind in np.unique(kinds):
         at, old = kinds == kind, relevance[:, kind]
         determined = (1 - variances[:, at] / old[:, np.newaxis]).sum(1)
-        fitted = (coefficients[:, at] ** 2).sum(1) / np.maximum(determined, _LEAST_DETERMINED * at.sum())
-        change = np.clip(fitted / old, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
-        new[:, kind] = np.clip(old * change, *_RELEVANCE)
+        fitted = (coefficients[:, at] ** 2).sum(1) / np.maximum(determined, M_STEP.least_determined * at.sum())
+        change = np.clip(fitted / old, 1 / M_STEP.relevance_change, M_STEP.relevance_change)
+        new[:, kind] = np.clip(old * change, M_STEP.least_relevance, M_STEP.most_relevance)
     return new
 
 
@@ -122,11 +119,11 @@ def bounded_step(hessian: Array, right: Array, blocks: Sequence[tuple[slice, Fie
             squared width may change.
     """
     limits, stiff = np.array([largest] * 3 + [relative] * 2), hessian.copy()
-    for last in (*[False] * _STIFFENED, True):
+    for last in (*[False] * M_STEP.stiffened, True):
         factor = scipy.linalg.cho_factor(stiff)
         step = scipy.linalg.cho_solve(factor, right)
         ratios = [_ratios(basis.fields(step[within]) / limits) for within, basis in blocks]
-        if last or all(ratio.max(initial=0.0) <= _OVER for ratio in ratios):
+        if last or all(ratio.max(initial=0.0) <= M_STEP.over for ratio in ratios):
             break
         inverse = scipy.linalg.cho_solve(factor, np.eye(len(right)))
         for (within, basis), ratio in zip(blocks, ratios, strict=True):
@@ -145,7 +142,7 @@ def _stiffness(basis: FieldBasis, ratio: Array, limits: Array, compliance: Array
     """[R, R] of what goes too far; compliance: [R, R] of the coefficients."""
     total = np.zeros_like(compliance)
     for component, mixing in enumerate(np.split(basis.mixing, 5)):
-        far = np.flatnonzero(ratio[:, component] > _OVER)
+        far = np.flatnonzero(ratio[:, component] > M_STEP.over)
         if len(far):
             fields = basis.scalar[far]
             rows = fields @ mixing / limits[component]
@@ -158,9 +155,9 @@ def _stiffness(basis: FieldBasis, ratio: Array, limits: Array, compliance: Array
 
 def moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:
     """The consensus changed by fields [N, 5]."""
-    variances = model.variances * np.exp(np.clip(change[:, 4], -0.5, 0.5))
-    weights = model.weights * np.maximum(1 + change[:, 3], 0.05)
-    smallest = np.minimum(model.variances, (_SMALLEST_SIGMA * grid.resolution) ** 2)
+    variances = model.variances * np.exp(np.clip(change[:, 4], -M_STEP.width_change, M_STEP.width_change))
+    weights = model.weights * np.maximum(1 + change[:, 3], M_STEP.least_weight)
+    smallest = np.minimum(model.variances, (M_STEP.smallest_sigma * grid.resolution) ** 2)
     return replace(model, centers=model.centers + change[:, :3], weights=weights,
                    variances=np.maximum(variances, smallest))
 
@@ -211,14 +208,14 @@ def update_noise(model: SubspaceModel, sums: Sums, grid: HalfPlane) -> SubspaceM
     weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
     expected = sums.count[:, None] * weight
     factor = np.where(expected > 0, sums.power / np.maximum(expected, 1e-12), 1.0)
-    return replace(model, noise=model.noise * np.maximum(factor, 1e-6))
+    return replace(model, noise=model.noise * np.maximum(factor, M_STEP.least_noise))
 
 
 def update_contrast(model: SubspaceModel, posteriors: Posteriors) -> SubspaceModel:
     """Mean and spread of the contrast over the particles, its uncertainty included."""
     mean = float(posteriors.contrast.mean())
     spread = float(np.sqrt(np.var(posteriors.contrast) + posteriors.contrast_variance))
-    return replace(model, contrast_mean=mean, contrast_deviation=max(spread, 0.02 * abs(mean)))
+    return replace(model, contrast_mean=mean, contrast_deviation=max(spread, M_STEP.least_contrast * abs(mean)))
 
 
 def update_spread(model: SubspaceModel, posteriors: Posteriors, *, damping: float = 0.0) -> SubspaceModel:
@@ -231,10 +228,11 @@ def update_spread(model: SubspaceModel, posteriors: Posteriors, *, damping: floa
     if model.spread is None:
         return model
     prior = 1 / model.spread.precision
-    determined = np.maximum((1 - posteriors.pose_variance / prior).sum(0), 1e-3 * len(posteriors.rows))
+    determined = (1 - posteriors.pose_variance / prior).sum(0)
+    determined = np.maximum(determined, M_STEP.pose_determined * len(posteriors.rows))
     squares = (posteriors.pose**2).sum(0, dtype=np.float64)
     old, floor = (np.array([s.shift, s.tilt, s.turn]) for s in (model.spread, _SMALLEST_SPREAD))
     parts = ([0, 1], [2, 3], [4])
     new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in parts])
-    new = old * np.clip(new / old, 0.5, 2.0) ** (1 / (1 + damping))
+    new = old * np.clip(new / old, 1 / M_STEP.pose_change, M_STEP.pose_change) ** (1 / (1 + damping))
     return replace(model, spread=PoseSpread(*(float(v) for v in np.maximum(new, floor))))

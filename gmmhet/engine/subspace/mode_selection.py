@@ -14,7 +14,7 @@ from gmmhet.engine.subspace.em import AtRest, Fit, FitOptions, fit_subspace, inf
 from gmmhet.engine.subspace.half_set_agreement import coordinate_correlation, principal_angles
 from gmmhet.engine.subspace.likelihoods import log_likelihoods
 from gmmhet.engine.subspace.passes import SubspaceEstimator
-from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT
+from gmmhet.engine.subspace.settings import MODE_SELECTION, SMOOTH_FIELDS
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["FoundModes", "HeldOutGains",
@@ -31,15 +31,6 @@ __all__ = ["FoundModes", "HeldOutGains",
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
-_SIGMAS = 4.0
-_SMALLEST_GAIN = 0.02
-_LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
-_NULL_PARTICLES = 750
-_WATCHED = 500
-_PASSES_OF_ALL, _PASSES_OF_HALF, _PASSES_OF_NULL = 16, 12, 3
-_FIRST_TRIED, _MORE_TRIED = 2, 2  # modes
-_NULL_QUANTILE = 0.95
-_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,8 @@ def _smaller(estimator: SubspaceEstimator, model: SubspaceModel, found: Posterio
              ) -> Array:
     """Log-likelihood [n] under other coefficients, of which the first ``modes`` are not zero."""
     start = replace(found, z=found.z * model.every(1.0 * (np.arange(model.n_modes) < modes), others=1.0))
-    return infer(estimator, replace(model, coefficients=coefficients), found.rows, steps=2, start=start).log_likelihood
+    changed = replace(model, coefficients=coefficients)
+    return infer(estimator, changed, found.rows, steps=MODE_SELECTION.steps, start=start).log_likelihood
 
 
 def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, number: int) -> Array | None:
@@ -140,7 +132,7 @@ def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, numb
     if rigid is None:
         return None
     part, share = rigid_part(basis.fields(model.coefficients[number])[:, :3], rigid, weights)
-    return basis.coefficients_of(part, weights) if share > _MOSTLY else None
+    return basis.coefficients_of(part, weights) if share > MODE_SELECTION.mostly else None
 
 
 def select_modes(estimator: SubspaceEstimator, rest: AtRest, halves: NDArray[np.int64], options: SearchOptions,
@@ -155,16 +147,17 @@ def select_modes(estimator: SubspaceEstimator, rest: AtRest, halves: NDArray[np.
     null = journal.page("null").once(lambda: _null_gain(flipped, rest, rows))
     directions = estimator.spec.directions.shape[1]
     levels: list[ModeEvidence] = []
-    n_modes = options.fixed or min(_FIRST_TRIED, directions)
+    n_modes = options.fixed or min(MODE_SELECTION.first, directions)
     while True:
         before = levels[-1] if levels else None
         levels.append(_HalfSets(estimator, rest, rows, null, journal).evidence(n_modes, before))
         found = levels[-1]
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes, ", ".join(
             f"{g:.3f} +- {e:.3f}" for g, e in zip(found.gain, found.error, strict=True)), null)
-        if options.fixed or found.significant < n_modes or n_modes + _MORE_TRIED > min(options.most, directions):
+        next_number = n_modes + MODE_SELECTION.more
+        if options.fixed or found.significant < n_modes or next_number > min(options.most, directions):
             break
-        n_modes += _MORE_TRIED
+        n_modes = next_number
     # the fits of no more modes than are significant, with what was found of all that were tried
     enough = next(level for level in levels if len(level.correlation) >= found.significant)
     return replace(enough, gain=found.gain, error=found.error, significant=found.significant)
@@ -198,7 +191,7 @@ class _HalfSets:
 
     def _fit(self, i: int, n_modes: int) -> Fit:
         name, still = f"half-set {i + 1}, {n_modes} modes", self.rest.posteriors
-        options = FitOptions(self.rest.log_likelihood, passes=_PASSES_OF_HALF, label=name,
+        options = FitOptions(self.rest.log_likelihood, passes=MODE_SELECTION.passes_of_half, label=name,
                              watched=still.at(watched(self.rows[1 - i])))
         fit = fit_subspace(self.estimator, self.rest.model, still.at(self.rows[i]), n_modes, options,
                            self.journal.page(name))
@@ -217,10 +210,11 @@ def evidence_of(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tupl
         null: of ModeEvidence.
     """
     agreement = _agreement(fits, found)
-    beyond_chance = significant(gains.gain, gains.error, null) & (agreement >= _LEAST_AGREEMENT)
+    beyond_chance = significant(gains.gain, gains.error, null) & (agreement >= MODE_SELECTION.least_agreement)
     leading = int(np.argmin(np.append(beyond_chance, False)))
     fields = [estimator.spec.basis.fields(f.model.coefficients)[..., :4] for f in fits]
-    scale = np.array([1.0, 1.0, 1.0, ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
+    # one unit for displacements and relative weights
+    scale = np.array([1.0, 1.0, 1.0, SMOOTH_FIELDS.angstrom_per_weight])
     angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(fits[0].model.weights))
     held_out = np.concatenate([log_likelihoods(estimator, f.model, others)
                                for f, others in zip(fits, found, strict=True)])
@@ -238,13 +232,15 @@ def fit_all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, stil
     """
     half = evidence.models[0]
     start = half.with_coefficients(half.coefficients[:n_modes])
-    options = FitOptions(reference, passes=_PASSES_OF_ALL, label="all particles", warm=still.with_modes_of(start))
+    options = FitOptions(reference, passes=MODE_SELECTION.passes_of_all, label="all particles",
+                         warm=still.with_modes_of(start))
     return fit_subspace(estimator, start, still, n_modes, options, page)
 
 
 def significant(gain: Array | float, error: Array | float, null: float) -> NDArray[np.bool_]:
     """Whether gains are beyond what the null and chance explain, and worth telling."""
-    return np.asarray(gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN))
+    least = max(null, 0.0) + MODE_SELECTION.deviations * error
+    return np.asarray(gain > np.maximum(least, MODE_SELECTION.smallest_gain))
 
 
 def held_out_gain_of_nuisances(estimator: SubspaceEstimator, models: tuple[SubspaceModel, SubspaceModel],
@@ -266,22 +262,22 @@ def held_out_gain_of_nuisances(estimator: SubspaceEstimator, models: tuple[Subsp
 
 def _null_gain(estimator: SubspaceEstimator, rest: AtRest, rows: Halves) -> float:
     """0.95 quantile of the gains of two modes fitted to residuals of random signs, from a sample of each half."""
-    few = [part[evenly_spread(len(part), _NULL_PARTICLES)] for part in rows]
-    n_modes, still = min(_FIRST_TRIED, estimator.spec.directions.shape[1]), rest.posteriors
+    few = [part[evenly_spread(len(part), MODE_SELECTION.null_particles)] for part in rows]
+    n_modes, still = min(MODE_SELECTION.first, estimator.spec.directions.shape[1]), rest.posteriors
 
     def fitted(i: int) -> Fit:
-        options = FitOptions(rest.log_likelihood, passes=_PASSES_OF_NULL, label="null",
+        options = FitOptions(rest.log_likelihood, passes=MODE_SELECTION.passes_of_null, label="null",
                              watched=still.at(watched(few[1 - i])))
         return fit_subspace(estimator, rest.model, still.at(few[i]), n_modes, options)
 
     first, second = fitted(0), fitted(1)
     found = infer(estimator, first.model, few[1]), infer(estimator, second.model, few[0])
-    return float(np.quantile(held_out_gains(estimator, (first, second), found).gain, _NULL_QUANTILE))
+    return float(np.quantile(held_out_gains(estimator, (first, second), found).gain, MODE_SELECTION.null_quantile))
 
 
 def watched(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Of the particles of the other half-set, those whose likelihood tells when a half-set's fit has settled."""
-    return rows[evenly_spread(len(rows), _WATCHED)]
+    return rows[evenly_spread(len(rows), MODE_SELECTION.watched)]
 
 
 def _agreement(fits: tuple[Fit, Fit], found: tuple[Posteriors, Posteriors]) -> Array:

@@ -13,9 +13,9 @@ from gmmhet.engine.runtime.rank_messages import Replicated
 from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.runtime.tensors import Floats, Tensor
 from gmmhet.engine.sampling import evenly_spread
-from gmmhet.engine.subspace.curvature import FOLLOWING
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.evaluation import State
+from gmmhet.engine.subspace.settings import CURVATURE
 from gmmhet.engine.subspace.sign_flips import SignFlips
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 
@@ -24,7 +24,6 @@ __all__ = ["BatchTransform", "SubspaceEstimator"]
 Array = NDArray[np.float64]
 #: from the rows of a batch, without those that fill it up, and the batch, to another batch
 BatchTransform = Callable[[NDArray[np.int64], Batch], Batch]
-_LARGEST_FEW, _BYTES_OF_IMAGES = 64, 1 << 29
 
 
 class SubspaceEstimator(Replicated):
@@ -152,7 +151,7 @@ class SubspaceEstimator(Replicated):
         chosen = evenly_spread(len(posteriors.rows), most)
         some, covariance = posteriors.at(chosen), posteriors.covariance
         shares = rule.shares(some.z, covariance[chosen] if len(covariance) else covariance, self.spec.seed)
-        return rule.assembled(self._mean_curvature(model, some, shares, FOLLOWING), basis, consensus)
+        return rule.assembled(self._mean_curvature(model, some, shares, CURVATURE.following), basis, consensus)
 
     def still_curvature(self, model: SubspaceModel, posteriors: Posteriors, *, sample: int) -> Array:
         """[R, R] mean curvature by a displacement along the modes' basis that is the same for all particles (where they
@@ -179,7 +178,7 @@ class SubspaceEstimator(Replicated):
     def _few(self) -> int:
         """Particles at once where every one has an image of every field and component."""
         images = 6 * self.spec.basis.scalar.shape[1] * 4 * self.spec.observer.grid.size**2 * 4  # bytes
-        return min(_LARGEST_FEW, max(1, self.batch_size // 4), max(1, _BYTES_OF_IMAGES // images))
+        return min(CURVATURE.at_once, max(1, self.batch_size // 4), max(1, CURVATURE.bytes_at_once // images))
 
     def _few_at_once(self, some: Posteriors, values: Array) -> Iterator[tuple[Batch, State, Tensor]]:
         """Small batches, with the states and the values [n, ...] of their particles."""

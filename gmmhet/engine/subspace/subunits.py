@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.runtime.tensors import Floats
 from gmmhet.engine.subspace.curvature import CurvatureRule
+from gmmhet.engine.subspace.settings import SUBUNITS
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 from gmmhet.engine.subspace.subunit_decoder import SubunitModes
@@ -22,7 +23,6 @@ from gmmhet.engine.subspace.tied_curvature import TiedCurvature
 __all__ = ["SubunitModel", "over_the_group", "symmetric_fields"]
 
 Array = NDArray[np.float64]
-_LEAST_EIGENVALUE = 0.02  # of C: coordinates that follow exactly from others cannot be told from ones nearly so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class SubunitModel(SubspaceModel):
         """C as the mean of z z^T + M (the M step of expectation-maximisation), the same over the group."""
         second = posteriors.z.T @ posteriors.z / len(posteriors.z) + posteriors.mean_covariance
         values, vectors = np.linalg.eigh(over_the_group(second, self.rotations))
-        return replace(self, prior=(vectors * np.maximum(values, _LEAST_EIGENVALUE)) @ vectors.T)
+        return replace(self, prior=(vectors * np.maximum(values, SUBUNITS.least_eigenvalue)) @ vectors.T)
 
 
 def over_the_group(second: Array, rotations: Array) -> Array:
@@ -122,4 +122,4 @@ def symmetric_fields(fields: Array, rotations: Array) -> Array:
     mean = np.concatenate([turned, split[..., 3:].mean(axis=1)], axis=-1)
     size = np.sqrt((mean**2).sum(axis=(1, 2)))
     before = np.sqrt((split**2).sum(axis=(1, 2, 3)) / len(rotations))
-    return np.asarray(mean[size > 1e-6 * before])
+    return np.asarray(mean[size > SUBUNITS.least_left * before])

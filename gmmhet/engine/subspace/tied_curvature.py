@@ -8,15 +8,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.runtime.tensors import Floats, Tensor
-from gmmhet.engine.subspace.curvature import FOLLOWING, field_images, followed_gram
+from gmmhet.engine.subspace.curvature import field_images, followed_gram
 from gmmhet.engine.subspace.evaluation import ModelTensors, Point
+from gmmhet.engine.subspace.settings import CURVATURE
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 from gmmhet.engine.subspace.subunit_decoder import SubunitModes
 
 __all__ = ["TiedCurvature", "tied_curvature"]
 
 Array = NDArray[np.float64]
-_SAMPLE = 64  # particles for the curvature: each shows every copy
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TiedCurvature:
     copies: int
 
     def particles(self, unknowns: int) -> int:
-        return _SAMPLE
+        return CURVATURE.of_copies
 
     def shares(self, z: Array, covariance: Floats, seed: int) -> Array:
         """[n, K + 1, G] amounts of the modes and (last) the consensus in every copy.
@@ -62,7 +62,7 @@ class TiedCurvature:
 
 
 def tied_curvature(point: Point, tensors: ModelTensors, decoder: SubunitModes, scalar: Array, amounts: Tensor,
-                   following: float = FOLLOWING) -> Tensor:
+                   following: float = CURVATURE.following) -> Tensor:
     """As curvature.curvature_sums for fields over one unit: sum of J_i^T Q_i J_i with the columns J_i(m, a) = sum_g
     amounts_img times the derivative by field a of copy g, turned with it.
 
