@@ -17,8 +17,8 @@ class Batches:
                               "cache", origin=_CHOSEN)
     cpu_most: int = setting(64, "particles", "on a processor, at most", origin=_CHOSEN)
     gpu_most: int = setting(1024, "particles", "on a GPU, at most", origin=_CHOSEN)
-    gpu_share: float = setting(0.5, "of the free memory", "that is filled by the estimate below; other programs may use "
-                               "the rest", origin=_CHOSEN)
+    gpu_share: float = setting(0.5, "of the free memory", "that is filled by the estimate below; other programs use "
+                               "the rest too", origin=_CHOSEN)
     factor_copies: int = setting(14, "arrays", "of the size of the factors that a pass holds at the same time",
                                  origin="counted in its graph")
     image_copies: int = setting(12, "arrays", "of the size of an image, beside one a column of the Jacobian",
