@@ -34,7 +34,8 @@ from gmmhet.engine.gradient.frc import frc_gradient  # noqa: E402
 from gmmhet.engine.imaging.half_plane import HalfPlane  # noqa: E402
 from gmmhet.engine.imaging.image_model import POSE, Batch, Observer, whitening  # noqa: E402
 from gmmhet.engine.subspace.decoder import LinearModes  # noqa: E402
-from gmmhet.engine.subspace.e_step import Prior, State, posterior_step  # noqa: E402
+from gmmhet.engine.subspace.e_step import posterior_step  # noqa: E402
+from gmmhet.engine.subspace.evaluation import ModelTensors, Prior, State  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(options.threads)
 tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -101,8 +102,9 @@ def _pass_of(gaussians: int, box: int, modes: int, poses: int, size: int) -> flo
     prior = Prior(tf.eye(modes), tf.ones(poses), tf.constant(1.0), tf.constant(0.1))
     state = State(tf.constant(rng.normal(size=(size, modes)), tf.float32), tf.zeros((size, poses)), tf.ones(size))
     draws = tf.constant(rng.choice([-1.0, 1.0], (size, poses)), tf.float32)
-    step = tf.function(lambda: posterior_step(observer, batch, decoder, white, state, prior, gradient=True,
-                                              draws=draws), autograph=False)
+    tensors = ModelTensors(decoder, white, prior)
+    step = tf.function(lambda: posterior_step(observer, batch, tensors, state, gradient=True, draws=draws),
+                       autograph=False)
     return _seconds(step, size)
 
 

@@ -36,7 +36,7 @@ ALLOWED = {
 # Floors of the engine, from the ground up. A module imports from floors below its own, and from its own folder.
 STAGES = ("simulate", "check", "fitting", "analysis", "reconstruction", "landscape", "export", "report")
 FLOORS = (
-    ("errors", "conventions", "options", "config", "progress", "settings", "wording"),  # ground: may use each other
+    ("errors", "conventions", "options", "config", "progress", "sampling", "settings", "wording"),  # may use each other
     ("optics",),
     ("io",),
     ("runtime", "molecule"),

@@ -24,9 +24,11 @@ from gmmhet.engine.latent_space.saved_analysis import SUBUNITS_FILE
 from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import Fit
-from gmmhet.engine.subspace.mode_selection import ModeEvidence
-from gmmhet.engine.subspace.subunits import SubunitEstimator, SubunitModel, SubunitModes, symmetric_fields
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.mode_selection import FoundModes
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.state import Posteriors
+from gmmhet.engine.subspace.subunits import SubunitModel, symmetric_fields
 from gmmhet.engine.wording import analysis as wording
 
 __all__ = ["Subunits", "by_subunits", "write_subunits"]
@@ -66,13 +68,14 @@ class Subunits:
 def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> tuple[AnalysisResult, Subunits]:
     """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
     estimator, start = _estimator(prepared, config)
-    final, evidence, reference = search(estimator, start, prepared.cache.table.halves, config,
-                                        journal)
-    result = _result(estimator, final, evidence, reference, config)
-    return result, _subunits(estimator, final, config.symmetry, result.significant)
+    found = search(estimator, start, prepared.cache.table.halves, config, journal)
+    model = found.final.model
+    assert isinstance(model, SubunitModel)
+    result = _result(found, model, config)
+    return result, _subunits(model, found.final.posteriors, config.symmetry, result.significant)
 
 
-def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstimator, SubunitModel]:
+def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubunitModel]:
     """Estimator and first model of one unit: the first of the copies that the prepared model holds."""
     rotations = rotation_matrices(config.symmetry)
     whole, resolution = prepared.model, prepared.observer.grid.resolution
@@ -90,48 +93,44 @@ def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubunitEstima
     if config.modes and config.modes > basis.size:
         raise InputError(f"--modes is {config.modes}; the smooth fields of the {size} Gaussians of a unit have "
                          f"{basis.size} degrees of freedom; expected no more")
-    estimator = SubunitEstimator(prepared.cache, prepared.observer, basis, consensus, batch_size=prepared.batch_size,
-                                 seed=config.seed, rotations=rotations, length=length)
-    plain = first_model(prepared, estimator, spread)
-    fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}
-    fields |= {"centers": unit.centers, "weights": unit.weights, "variances": unit.sigmas**2}
-    return estimator, SubunitModel(**fields, prior=np.eye(len(rotations)))
+    estimator = SubspaceEstimator(EstimatorSpec(prepared.cache, prepared.observer, basis, consensus,
+                                                prepared.batch_size, config.seed, length=length))
+    plain = dataclasses.replace(first_model(prepared, estimator, spread), centers=unit.centers, weights=unit.weights,
+                                variances=unit.sigmas**2)
+    return estimator, SubunitModel.of(plain, rotations)
 
 
-def _subunits(estimator: SubunitEstimator, final: Fit, group: str, significant: int) -> Subunits:
-    model, found = final.model, final.ensemble
-    assert isinstance(model, SubunitModel)
-    copies, k = len(estimator.rotations), model.n_modes
+def _subunits(model: SubunitModel, found: Posteriors, group: str, significant: int) -> Subunits:
+    copies, k = model.copies, model.n_modes
     coordinates = found.z.reshape(-1, copies, k)
     deviations = np.sqrt(np.einsum("ngkk->ngk", found.covariance[:, :-1]))
     prior = np.einsum("gkhk->kgh", model.prior.reshape(copies, k, copies, k))
     size = np.sqrt(np.einsum("kgg->kg", prior))
-    return Subunits(group, estimator.rotations, coordinates, deviations,
+    return Subunits(group, model.rotations, coordinates, deviations,
                     prior / (size[:, :, None] * size[:, None]), found.contrast,
                     asymmetry(coordinates[..., :significant], deviations[..., :significant]))
 
 
-def _result(estimator: SubunitEstimator, final: Fit, evidence: ModeEvidence, reference: float, config: AnalyzeConfig,
-            ) -> AnalysisResult:
+def _result(modes: FoundModes, model: SubunitModel, config: AnalyzeConfig) -> AnalysisResult:
     """The whole molecule: all subunits move together along a mode, by the mean of their coordinates."""
-    model, found = final.model, final.ensemble
-    rotations = estimator.rotations
+    spec, final, evidence = modes.estimator.spec, modes.final, modes.evidence
+    found, rotations = final.posteriors, model.rotations
     copies, k, n = len(rotations), model.n_modes, len(found.rows)
-    modes: SubunitModes = estimator.constants(model)[0]
-    fields = estimator.basis.fields(model.coefficients)
+    centers = model.decoder(spec.basis).centers
+    fields = spec.basis.fields(model.coefficients)
     position = np.einsum("gab,kjb->kgja", rotations, fields[..., :3]).reshape(k, -1, 3)
-    groups = np.bincount(estimator.cache.table.optics_index, minlength=estimator.n_groups)
+    groups = np.bincount(spec.cache.table.optics_index, minlength=spec.n_groups)
     information = np.diag(found.information).reshape(copies, k).mean(0)
     return AnalysisResult(
         coordinates=found.z.reshape(n, copies, k).mean(1), covariance=found.covariance[:, -1],
         contrast=found.contrast, log_likelihood=found.log_likelihood, history=final.history,
-        model=MeanModel(centers=np.asarray(modes.centers, np.float64), weights=np.tile(model.weights, copies),
+        model=MeanModel(centers=np.asarray(centers, np.float64), weights=np.tile(model.weights, copies),
                         sigmas=np.tile(np.sqrt(model.variances), copies),
                         noise=np.average(model.noise, axis=0, weights=groups), noise_by_group=model.noise),
         modes=Modes(position=position, amplitude=np.tile(fields[..., 3], (1, copies)), spectrum=information,
                     prior_sizes=prior_sizes(model, config)),
-        settings=settings_found(estimator, evidence, reference), evidence=evidence_for(evidence, k),
-        pose_errors=pose_errors_of(final), span=found.z.reshape(-1, k))
+        settings=settings_found(modes), evidence=evidence_for(evidence, k), pose_errors=pose_errors_of(final),
+        span=found.z.reshape(-1, k))
 
 
 def write_subunits(folder: Path, table: ParticleTable, subunits: Subunits, pose: Array | None = None) -> None:

@@ -7,31 +7,32 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.settings import FINER_FIELDS
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import Fit, fit_subspace, infer, log_likelihoods
+from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer
+from gmmhet.engine.subspace.likelihoods import log_likelihoods
 from gmmhet.engine.subspace.mode_selection import (
+    FoundModes,
+    HeldOutGains,
     ModeEvidence,
     evidence_of,
     fit_all_particles,
     held_out_gains,
-    real,
+    significant,
     watched,
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["in_finer_fields"]
 
 _LOG = logging.getLogger("gmmhet")
-_LEAST_SHARE = 0.01  # of what the modes gain on held-out particles: what finer fields must add
-_PASSES, _TOLERANCE = 12, 0.003  # of a half-set's fit; less than what is asked for
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 
-def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | None], estimator: SubspaceEstimator,
-                    final: Fit, evidence: ModeEvidence, halves: NDArray[np.int64], journal: Journal, reference: float,
-                    fixed: int | None) -> tuple[SubspaceEstimator, Fit, ModeEvidence]:
+def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | None], begun: FoundModes,
+                    halves: NDArray[np.int64], journal: Journal, fixed: int | None) -> FoundModes:
     """A search's results, or those with fields of shorter correlation length that begin from them.
 
     Coarse to fine: each length goes on from the half-sets' modes in the one before, and is kept where the modes of each
@@ -39,29 +40,29 @@ def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | Non
 
     Args:
         finer: the estimator with the next shorter length; None: there is none.
-        estimator, final, evidence, reference: of the search. halves: [n] 1 or 2. journal: for the fits and what is
-        found with them. fixed: a number of modes to keep to.
-    Returns:
-        the estimator whose fields are kept, the fit of all particles, and the evidence.
+        begun: of the search. halves: [n] 1 or 2. journal: for the fits and what is found with them.
+        fixed: a number of modes to keep to.
     """
-    begun, k, rows = estimator, final.model.n_modes, (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
+    estimator, evidence, reference = begun.estimator, begun.evidence, begun.reference
+    particles, k = begun.final.posteriors, begun.final.model.n_modes
+    rows = np.flatnonzero(halves == 1), np.flatnonzero(halves == 2)
     while evidence.significant and (fine := finer(estimator)) is not None:
-        better = _HalfSets(estimator, fine, final.ensemble, k, evidence, rows, journal, reference).evidence(fixed)
-        _LOG.info("movements alike over %.1f A instead of %.1f: %s", fine.length, estimator.length,
+        better = _HalfSets(estimator, fine, particles, k, evidence, rows, journal, reference).evidence(fixed)
+        _LOG.info("movements alike over %.1f A instead of %.1f: %s", fine.spec.length, estimator.spec.length,
                   "not better" if better is None else "kept")
         if better is None:
             break
         estimator, evidence, k = fine, better, fixed or better.significant
-    if estimator is begun:
-        return estimator, final, evidence
+    if estimator is begun.estimator:
+        return begun
     page = journal.page(f"all particles, {k} modes{_at(estimator)}")
-    last = fit_all_particles(estimator, evidence, final.ensemble, k, reference=reference, page=page)
-    return estimator, last, evidence
+    last = fit_all_particles(estimator, evidence, particles, k, reference=reference, page=page)
+    return FoundModes(estimator, last, evidence, reference)
 
 
 def _at(estimator: SubspaceEstimator) -> str:
     """The end of a page's name."""
-    return f", {estimator.length:.2f} A"
+    return f", {estimator.spec.length:.2f} A"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class _HalfSets:
 
     estimator: SubspaceEstimator
     fine: SubspaceEstimator
-    particles: Ensemble
+    particles: Posteriors
     n_modes: int
     before: ModeEvidence
     rows: tuple[Rows, Rows]
@@ -88,9 +89,9 @@ class _HalfSets:
         Fine fields may need fewer modes than coarse ones: these alone must then be better.
         """
         fits: list[Fit] = []
-        found: list[Ensemble] = []
+        found: list[Posteriors] = []
         rises: list[Array] = []
-        least = _LEAST_SHARE * float(self.before.gain[:self.n_modes].sum())
+        least = FINER_FIELDS.least_share * float(self.before.gain[:self.n_modes].sum())
         for i in (0, 1):
             old = self._old(i)
             fits.append(self._fit(i, old))
@@ -102,11 +103,12 @@ class _HalfSets:
             if rises[i].mean() < least:
                 return None
         both, others = (fits[0], fits[1]), (found[0], found[1])
-        gain, error = self.journal.page(f"gains{_at(self.fine)}").once(
+        gains: HeldOutGains = self.journal.page(f"gains{_at(self.fine)}").once(
             lambda: held_out_gains(self.fine, both, others))
-        shown, rise = evidence_of(self.fine, both, others, gain, error, self.before.null), np.concatenate(rises)
+        shown, rise = evidence_of(self.fine, both, others, gains, self.before.null), np.concatenate(rises)
+        gain, error = gains.gain, gains.error
         alone = rise.mean() - (0.0 if fixed else gain[shown.significant:].sum())
-        if not shown.significant or alone < least or not real(alone, rise.std() / np.sqrt(len(rise)), 0.0):
+        if not shown.significant or alone < least or not significant(alone, rise.std() / np.sqrt(len(rise)), 0.0):
             return None
         kept, tried = len(gain), self.before
         return replace(shown, gain=np.append(gain, tried.gain[kept:]), error=np.append(error, tried.error[kept:]))
@@ -114,25 +116,25 @@ class _HalfSets:
     def _old(self, i: int) -> SubspaceModel:
         """Of a half-set so far, with the modes that are kept."""
         model = self.before.models[i]
-        return self.estimator.with_coefficients(model, model.coefficients[:self.n_modes])
+        return model.with_coefficients(model.coefficients[:self.n_modes])
 
-    def _others(self, estimator: SubspaceEstimator, model: SubspaceModel, i: int) -> Ensemble:
+    def _others(self, estimator: SubspaceEstimator, model: SubspaceModel, i: int) -> Posteriors:
         page = self.journal.page(f"half-set {2 - i} by {i + 1}, {model.n_modes} modes{_at(estimator)}")
         start = self.particles.at(self.rows[1 - i]).with_modes_of(model)
-        return infer(estimator, model, start.rows, start=start, page=page).without_spread()
+        return infer(estimator, model, start.rows, start=start, page=page).without_covariance()
 
     def _fit(self, i: int, old: SubspaceModel) -> Fit:
         name = f"half-set {i + 1}, {old.n_modes} modes{_at(self.fine)}"
         start, particles = self._carried(old), self.particles
         half, others = particles.at(self.rows[i]), particles.at(watched(self.rows[1 - i]))
-        fit = fit_subspace(self.fine, start, half, start.n_modes, reference=self.reference, passes=_PASSES,
-                           tolerance=_TOLERANCE, label=name, warm=half.with_modes_of(start), watched=others,
-                           page=self.journal.page(name))
-        return replace(fit, ensemble=fit.ensemble.without_spread())
+        options = FitOptions(self.reference, FINER_FIELDS.passes, FINER_FIELDS.tolerance, name,
+                             half.with_modes_of(start), others)
+        fit = fit_subspace(self.fine, start, half, start.n_modes, options, self.journal.page(name))
+        return replace(fit, posteriors=fit.posteriors.without_covariance())
 
     def _carried(self, model: SubspaceModel) -> SubspaceModel:
         """The same modes in the finer fields."""
         weights = np.abs(model.weights)
-        fields = self.estimator.basis.fields(model.coefficients)
-        coefficients = np.stack([self.fine.basis.coefficients_of(f, weights) for f in fields])
-        return self.fine.with_coefficients(model, coefficients)
+        fields = self.estimator.spec.basis.fields(model.coefficients)
+        coefficients = np.stack([self.fine.spec.basis.coefficients_of(f, weights) for f in fields])
+        return model.with_coefficients(coefficients)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.settings import EMPIRICAL_PRIOR
-from gmmhet.engine.subspace.mode_selection import real
+from gmmhet.engine.subspace.mode_selection import significant
 
 __all__ = ["EmpiricalPosterior", "empirical_posterior"]
 
@@ -165,7 +165,7 @@ def empirical_posterior(coordinates: Array, covariance: NDArray[Any], halves: ND
     both, width = np.concatenate(some), EMPIRICAL_PRIOR.widths[best]
     mixture = _Mixture.learned(every.at(both), _centers(coordinates[both], covariance[both], rng), width)
     mean, deviation = mixture.posterior(every)
-    better = bool(real(gain, error, 0.0))
+    better = bool(significant(gain, error, 0.0))
     return EmpiricalPosterior(mean, deviation, width, gain, error, better)
 
 

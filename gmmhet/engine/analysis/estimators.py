@@ -1,31 +1,24 @@
 """Estimators of the likelihood subspace, and the first model, from prepared input."""
 
-import dataclasses
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.preparation import Prepared, first_noise
+from gmmhet.engine.analysis.settings import FINER_FIELDS, FIRST_MODEL
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
-from gmmhet.engine.subspace.local_pose import LOCAL_POSE, Body, LocalPoseEstimator, LocalPoseModel
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.local_pose import Body, LocalPoseModel
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
 from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
 
 __all__ = ["bases", "finer_length", "first_model", "first_spread", "prior_sizes", "whole_estimator", "with_first_model"]
 
-_POSITION_PRIOR = 4.0  # Angstrom
-_AMPLITUDE_PRIOR = 0.3
-_WIDTH_PRIOR = 0.5  # of the logarithm of the squared width
-_FIRST_LOCAL = 0.15  # of the resolution: how far a part with a pose of its own moves, to start from
-_FIRST_SHIFT, _FIRST_ANGLE = 0.1, 1.5  # of the resolution; degrees
-_LEAST_KEPT = 0.95
-_FINER, _SHORTEST = 2 / 3, 0.5  # of a correlation length; of the resolution
 _LOG = logging.getLogger("gmmhet")
 
 
@@ -48,31 +41,26 @@ def whole_estimator(prepared: Prepared, config: AnalyzeConfig, lengths: Sequence
         consensus = consensus.mixed(consensus.complement(whole, size))
         if inside.all():  # a part that moves alone does not move the whole
             rigid, seek = whole, basis.complement(whole, size)
-    body = Body.of(model.centers, model.weights, inside) if config.local_pose else None
-    if body is not None:
-        rigid = body.fields(model.centers)
+    if config.local_pose:
+        rigid = Body.of(model.centers, model.weights, inside).fields(model.centers)
         seek = basis.complement(rigid, size)
     free = basis.size if seek is None else seek.shape[1]
     if (config.modes or 1) > free:
         raise InputError(f"--modes is {config.modes or 'auto'}; the smooth fields of {inside.sum()} Gaussians have "
                          f"{free} degrees of freedom beside the poses'; expected no more modes than that, at least one")
-    options: dict[str, Any] = {"batch_size": prepared.batch_size, "seed": config.seed, "seek": seek, "rigid": rigid,
-                               "length": length}
-    if body is None:
-        return SubspaceEstimator(prepared.cache, prepared.observer, basis, consensus, **options)
-    return LocalPoseEstimator(prepared.cache, prepared.observer, basis, consensus, body=body, **options)
+    return SubspaceEstimator(EstimatorSpec(prepared.cache, prepared.observer, basis, consensus, prepared.batch_size,
+                                           config.seed, seek, rigid, length))
 
 
 def with_first_model(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubspaceModel]:
     """Estimator, and the first model."""
-    estimator = whole_estimator(prepared, config)
+    estimator, gaussians = whole_estimator(prepared, config), prepared.model
     resolution = prepared.observer.grid.resolution
     first = first_model(prepared, estimator, None if config.poses == "exact" else first_spread(resolution))
-    if not isinstance(estimator, LocalPoseEstimator):
-        return estimator, first
-    attributes = {f.name: getattr(first, f.name) for f in dataclasses.fields(first)}
-    local = (_FIRST_LOCAL * resolution) ** 2 * np.eye(LOCAL_POSE)
-    return estimator, LocalPoseModel(**attributes, local=local, radius=estimator.body.radius)
+    if config.local_pose:
+        body = Body.of(gaussians.centers, gaussians.weights, prepared.in_focus)
+        return estimator, LocalPoseModel.of(first, body, FIRST_MODEL.local_pose * resolution)
+    return estimator, first
 
 
 def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: AnalyzeConfig, resolution: float,
@@ -87,7 +75,8 @@ def bases(centers: NDArray[np.float64], inside: NDArray[np.bool_], config: Analy
     length, fields = _fields(over, lengths or config.correlation_lengths(resolution), config.seed)
     scalar = fields if inside.all() else smooth_basis(centers, length, seed=config.seed)
     sizes = dict(zip(("position", "amplitude"), _sizes(config), strict=True))
-    consensus = FieldBasis.of(scalar, position=_POSITION_PRIOR, amplitude=_AMPLITUDE_PRIOR, width=_WIDTH_PRIOR)
+    consensus = FieldBasis.of(scalar, position=FIRST_MODEL.position, amplitude=FIRST_MODEL.amplitude,
+                              width=FIRST_MODEL.width)
     if inside.all():
         return FieldBasis.of(scalar, **sizes), consensus, length
     local = np.zeros((len(centers), fields.shape[1]))
@@ -100,16 +89,17 @@ def finer_length(centers: NDArray[np.float64], inside: NDArray[np.bool_], config
                  length: float) -> float | None:
     """The next shorter correlation length than one, Angstrom, that as many smooth fields as are kept do for; None where
     there is none, the length is the user's, or Gaussians that near are not told apart."""
-    finer = _FINER * length
-    if config.smoothness is not None or finer < _SHORTEST * resolution:
+    finer = FINER_FIELDS.finer * length
+    if config.smoothness is not None or finer < FINER_FIELDS.shortest * resolution:
         return None
-    return finer if _kept(smooth_basis(centers[inside], finer, seed=config.seed)).mean() >= _LEAST_KEPT else None
+    kept = _kept(smooth_basis(centers[inside], finer, seed=config.seed)).mean()
+    return finer if kept >= FIRST_MODEL.least_kept else None
 
 
 def _sizes(config: AnalyzeConfig) -> NDArray[np.float64]:
     """[2] prior root mean square of displacements (per axis, Angstrom) and relative changes of weights; 0: there are
     none."""
-    return np.array([_POSITION_PRIOR * config.motion, _AMPLITUDE_PRIOR * config.occupancy])
+    return np.array([FIRST_MODEL.position * config.motion, FIRST_MODEL.amplitude * config.occupancy])
 
 
 def prior_sizes(model: SubspaceModel, config: AnalyzeConfig) -> NDArray[np.float64]:
@@ -130,7 +120,7 @@ def _fields(centers: NDArray[np.float64], lengths: Sequence[float], seed: int) -
     for length in lengths:
         scalar = smooth_basis(centers, length, seed=seed)
         kept = _kept(scalar)
-        if kept.mean() >= _LEAST_KEPT:
+        if kept.mean() >= FIRST_MODEL.least_kept:
             return length, scalar
     _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks for "
                  "(%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
@@ -143,10 +133,11 @@ def first_model(prepared: Prepared, estimator: SubspaceEstimator, spread: PoseSp
     """The Gaussians as fitted, with noise and contrast by regression, and no modes."""
     model = prepared.model
     noise, contrast = first_noise(prepared)
-    return SubspaceModel(model.centers, model.weights, model.sigmas**2, np.zeros((1, estimator.basis.size)),
-                         np.tile(noise, (estimator.n_groups, 1)), contrast, 0.3 * abs(contrast), spread)
+    return SubspaceModel(model.centers, model.weights, model.sigmas**2, np.zeros((1, estimator.spec.basis.size)),
+                         np.tile(noise, (estimator.spec.n_groups, 1)), contrast, FIRST_MODEL.contrast * abs(contrast),
+                         spread)
 
 
 def first_spread(resolution: float) -> PoseSpread:
     """Errors of the poses to start from."""
-    return PoseSpread(_FIRST_SHIFT * resolution, *np.deg2rad([_FIRST_ANGLE] * 2))
+    return PoseSpread(FIRST_MODEL.shift * resolution, *np.deg2rad([FIRST_MODEL.angle] * 2))

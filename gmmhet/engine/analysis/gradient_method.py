@@ -21,8 +21,7 @@ def by_gradient_pca(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig
     found = eigen_motions(scores.covariance, k)
     reach = prepared.observer.grid.resolution
     positions, widths = journal.page("positions").once(lambda: best_positions(
-        prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, found.motions,
-        sign=prepared.sign, reach=reach, batch_size=prepared.batch_size))
+        prepared.compared, found.motions, reach=reach, batch_size=prepared.batch_size))
     spread = np.maximum(positions.std(0), GRADIENT_METHOD.least_spread)
     noise, contrast = first_noise(prepared)
     return AnalysisResult(

@@ -10,9 +10,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.focus import gaussians_in_focus
+from gmmhet.engine.analysis.settings import INPUT
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.gradient.frc_pass import pose_scores
+from gmmhet.engine.gradient.frc_pass import Compared, pose_scores
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.image_model import POSE, Batch, Observer, batches
 from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache, cache_folder
@@ -21,13 +22,12 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_smaller_batches
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 
 __all__ = ["Prepared", "first_noise", "prepare"]
 
 _LOG = logging.getLogger("gmmhet")
-_SAMPLE = 500
-_AT_ONCE = 10  # images looked at: nearly always, the first ones settle it
 
 
 @dataclass
@@ -48,6 +48,11 @@ class Prepared:
     sign: float
     poses_fit: bool
 
+    @property
+    def compared(self) -> Compared:
+        """Particles and model, to be compared by Fourier ring correlation."""
+        return Compared(self.cache, self.observer, self.model.centers, self.model.weights, self.sign)
+
 
 def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, output: Path) -> Prepared:
     """Check, crop, score; the output folder is made once the input is known to be good.
@@ -59,7 +64,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     if config.symmetry not in ("C1", model.symmetry):
         raise InputError(f"{model_path}: a model of symmetry {model.symmetry}; --symmetry {config.symmetry} expects "
                          f"one that gmmhet fit made with --symmetry {config.symmetry}")
-    if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > 1e-3:
+    if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > INPUT.same_pixel:
         raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {table.source} has "
                          f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
                          "(gmmhet fit with --box and --pixel-size brings the map to the particles' grid)")
@@ -76,7 +81,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     copies = len(whole) // len(model)
     columns = (config.modes or MOST_TRIED) * copies + POSE + 1 + LOCAL_POSE * config.local_pose
     batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory(), communicator().size)
-    given, shuffled = pose_scores(cache, observer, whole.centers, whole.weights, batch_size=batch,
+    given, shuffled = pose_scores(Compared(cache, observer, whole.centers, whole.weights), batch_size=batch,
                                   seed=config.seed)
     sign = -1.0 if given < 0 and abs(given) > np.abs(shuffled).max() else 1.0
     fits = sign * given > np.abs(shuffled).max()
@@ -89,10 +94,10 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
 
 def _refuse_blank(table: ParticleTable) -> None:
     """Stop where every image of a sample is of one value: such images have no noise to weigh anything by."""
-    rows = np.unique(np.linspace(0, len(table) - 1, _SAMPLE).astype(np.int64))
+    rows = evenly_spread(len(table), INPUT.sample)
     opened: dict[Path, Any] = {}
-    for start in range(0, len(rows), _AT_ONCE):
-        images = table.images(rows[start:start + _AT_ONCE], opened, as_stored=True)
+    for start in range(0, len(rows), INPUT.at_once):
+        images = table.images(rows[start:start + INPUT.at_once], opened, as_stored=True)
         if (images != images[:, :1, :1]).any():
             return
     raise InputError(f"{table.stacks[int(table.stack_index[rows[0]])]}: all pixels of an image have the same value "
@@ -103,13 +108,13 @@ def _refuse_blank(table: ParticleTable) -> None:
 def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
     """Noise variance per shell [shells] and contrast, by regression of a sample of images on their projections."""
     cache, observer = prepared.cache, prepared.observer
-    rows = np.unique(np.linspace(0, len(cache) - 1, _SAMPLE).astype(np.int64))
+    rows = evenly_spread(len(cache), INPUT.sample)
     centers, weights = (tf.constant(a, tf.float32) for a in (prepared.model.centers, prepared.model.weights))
 
     def sums_of(batch: Batch) -> list[Any]:
         projection = observer.projector.project(observer.factors(batch, centers), weights)
         image = observer.transfer(batch, tf.ones([])) * projection
-        each = batch.real[:, None, None, None, None]
+        each = batch.is_particle[:, None, None, None, None]
         return [tf.reduce_sum(each * p, axis=(0, 1, 2)) for p in (batch.planes**2, batch.planes * image, image**2)]
 
     step = tf.function(sums_of)
@@ -128,9 +133,9 @@ def first_noise(prepared: Prepared) -> tuple[NDArray[np.float64], float]:
     usable = count > 0
     noise = np.ones(grid.n_shells)
     noise[usable] = data[usable] / count[usable]
-    for _ in range(2):
+    for _ in range(INPUT.noise_rounds):
         contrast = float(np.sum(cross[usable] / noise[usable]) / np.sum(model[usable] / noise[usable]))
         residual = data - 2 * contrast * cross + contrast**2 * model
-        noise[usable] = np.maximum(residual[usable], 1e-3 * data[usable]) / count[usable]
+        noise[usable] = np.maximum(residual[usable], INPUT.least_noise * data[usable]) / count[usable]
     noise[~usable] = noise[usable][0]
     return np.maximum(noise, np.finfo(np.float32).tiny), contrast

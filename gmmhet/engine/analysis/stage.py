@@ -17,9 +17,7 @@ from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, result_options
 from gmmhet.engine.gradient.frc_pass import ScorePass, score_pass
 from gmmhet.engine.io import ParticleTable, read_particles
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import PIECES
-from gmmhet.engine.subspace.local_pose import LocalPoseModel
-from gmmhet.engine.subspace.subunits import SubunitModel
+from gmmhet.engine.subspace.pieces import PIECES
 
 __all__ = ["analyze"]
 
@@ -52,11 +50,10 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
 
     prepared = prepare(table, model, config, output)
     lap("images and scores")
-    pieces = (*PIECES, SubunitModel, LocalPoseModel, ScorePass)
+    pieces = (*PIECES, ScorePass)
     journal = Journal(output / _CHECKPOINT, parameters, pieces, resume=config.resume)
     scores = journal.page("scores").once(lambda: score_pass(
-        prepared.cache, prepared.observer, prepared.model.centers, prepared.model.weights, sign=prepared.sign,
-        batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
+        prepared.compared, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
     lap("gradients")
     for name in ("summary.json", "subunits.npz", "subunits.star"):  # of an analysis before
         (output / name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from gmmhet.engine.check.agreement import Agreement
 from gmmhet.engine.check.alternatives import Alternative
 from gmmhet.engine.check.settings import FRAME
+from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording.check import READINGS
 
 __all__ = ["FrameOffset", "frame_offset"]
@@ -54,7 +55,7 @@ def frame_offset(agreement: Agreement, views: Array, origins: Array, sign: int, 
     Args:
         views: [n, 3, 3]. origins: [n, 2] Angstrom. sign: of the contrast.
     """
-    some = np.linspace(0, len(views) - 1, min(len(views), FRAME.particles)).round().astype(int)
+    some = evenly_spread(len(views), FRAME.particles, nearest=True)
     agreement, views, origins = agreement.of_rows(some), views[some], origins[some]
     steps = np.concatenate([np.full(3, FRAME.step * resolution), np.full(3, FRAME.angle)])
     place, error = np.zeros(6), np.full(6, np.inf)

@@ -6,16 +6,14 @@ mean over rings 1..h. Its derivative by X is (Y / sqrt(A B) - S X / sqrt(A B^3))
 per particle per Gaussian.
 """
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from gmmhet.engine.imaging.image_model import Batch, Observer
+from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["frc_gradient", "frc_score"]
 
-Tensor = Any
 
 
 class _Rings:
@@ -36,7 +34,7 @@ class _Rings:
         pixels = tf.reduce_sum(planes, axis=(1, 2))
         return tf.matmul(tf.reshape(pixels, [tf.shape(planes)[0], -1]), self._weighted)
 
-    def spread(self, values: Tensor) -> Tensor:
+    def to_pixels(self, values: Tensor) -> Tensor:
         """[n, h] to the weighted pixels [n, 1, 1, h + 1, h + 1] of each ring."""
         return (tf.gather(values, self._index, axis=1) * self._weight)[:, tf.newaxis, tf.newaxis]
 
@@ -68,7 +66,7 @@ def frc_gradient(observer: Observer, batch: Batch, centers: Tensor, weights: Ten
     image = transfer * observer.projector.project(factors, weights)
     rings, cross, data, model = _correlate(observer, batch, image)
     inverse = tf.math.rsqrt(data * model)
-    slope = rings.spread(inverse) * batch.planes - rings.spread(cross * inverse / model) * image
+    slope = rings.to_pixels(inverse) * batch.planes - rings.to_pixels(cross * inverse / model) * image
     cotangent = (sign / observer.grid.h * transfer * slope)[:, tf.newaxis]
     pulled = observer.pullback(batch, factors, weights, cotangent)[:, 0]
     relative = tf.concat([pulled[..., :3], pulled[..., 3:] * weights[:, tf.newaxis]], axis=-1)

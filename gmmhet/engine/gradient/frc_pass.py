@@ -2,29 +2,52 @@
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.gradient.frc import frc_gradient, frc_score
+from gmmhet.engine.gradient.settings import POSE_SCORES
 from gmmhet.engine.imaging.image_model import Batch, Observer, batches
 from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.progress import progress
 from gmmhet.engine.runtime.batching import in_smaller_batches
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.tensors import Tensor
 
-__all__ = ["ScorePass", "pose_scores", "score_pass"]
+__all__ = ["Compared", "ScorePass", "pose_scores", "score_pass"]
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Particles and the Gaussians that their images are compared with.
+
+    Attributes:
+        cache: the images. observer: projects the Gaussians. centers: [N, 3] Angstrom. weights: [N].
+        sign: of the contrast, 1 or -1.
+    """
+
+    cache: ParticleCache
+    observer: Observer
+    centers: Array
+    weights: Array
+    sign: float = 1.0
+
+    @property
+    def gaussians(self) -> tuple[Tensor, Tensor]:
+        """centers and weights as tensors."""
+        return tf.constant(self.centers, tf.float32), tf.constant(self.weights, tf.float32)
 
 
 @dataclass
 class ScorePass:
     """Attributes:
         score: [n] mean FRC. flexibility: [N] mean length of the position gradient. occupancy: [N] standard deviation of
-        the amplitude gradient. covariance: [3N, 3N] of the position gradients (only when asked for).
+        the amplitude gradient. covariance: [3N, 3N] of the position gradients (None where it was not computed).
     """
 
     score: Array
@@ -33,35 +56,42 @@ class ScorePass:
     covariance: Array | None
 
 
-def score_pass(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, sign: float,
-               batch_size: int, covariance: bool) -> ScorePass:
+def score_pass(compared: Compared, *, batch_size: int, covariance: bool) -> ScorePass:
     """Score and gradient of every particle; memory does not grow with their number."""
-    n, ranks = len(cache), communicator()
+    n, ranks = len(compared.cache), communicator()
     score, length, first, squares, mean, second = ranks.total(
-        _sums_where_there_is_room, (cache, observer, centers, weights, sign, batch_size, covariance),
+        _sums_where_there_is_room, (compared, batch_size, covariance),
         [(part,) for part in ranks.parts(n, batch_size)])
     first, mean = first / n, mean / n
     return ScorePass(score, length / n, np.sqrt(np.maximum(squares / n - first**2, 0)),
                      second / n - np.outer(mean, mean) if covariance else None)
 
 
-def _sums_where_there_is_room(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, sign: float,
-                              batch_size: int, covariance: bool, part: slice) -> tuple[Any, ...]:
-    return in_smaller_batches(lambda size: _sums(cache, observer, centers, weights, sign, size, covariance, part),
-                              batch_size)
-
-
-def _sums(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, sign: float, batch_size: int,
-          covariance: bool, part: slice) -> tuple[Any, ...]:
+class _Sums(NamedTuple):
     """Of a rank's particles: scores [n], 0 for those of other ranks; sums of the gradients' lengths [N], of the
     amplitude gradients [N] and of their squares, of the position gradients [3N] and of their products [3N, 3N]."""
-    constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32), tf.constant(sign, tf.float32)
+
+    score: Array
+    length: Array
+    amplitude: Array
+    squares: Array
+    position: Array
+    products: Array | float
+
+
+def _sums_where_there_is_room(compared: Compared, batch_size: int, covariance: bool, part: slice) -> tuple[Any, ...]:
+    return in_smaller_batches(lambda size: tuple(_sums(compared, size, covariance, part)), batch_size)
+
+
+def _sums(compared: Compared, batch_size: int, covariance: bool, part: slice) -> _Sums:
+    cache, observer, size = compared.cache, compared.observer, len(compared.weights)
+    constants = *compared.gaussians, tf.constant(compared.sign, tf.float32)
 
     def sums_of(batch: Batch) -> Any:
         score, gradient = frc_gradient(observer, batch, *constants)
-        gradient *= batch.real[:, tf.newaxis, tf.newaxis]
+        gradient *= batch.is_particle[:, tf.newaxis, tf.newaxis]
         length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
-        flat = tf.reshape(gradient[..., :3], [batch_size, 3 * len(weights)])
+        flat = tf.reshape(gradient[..., :3], [batch_size, 3 * size])
         second = tf.matmul(flat, flat, transpose_a=True) if covariance else tf.zeros([])
         return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
                 tf.reduce_sum(flat, 0), second)
@@ -74,20 +104,19 @@ def _sums(cache: ParticleCache, observer: Observer, centers: Array, weights: Arr
         result = step(batch)
         score[rows] = result[0][:len(rows)]
         sums = [s + r.numpy().astype(np.float64) for s, r in zip(sums, result[1:], strict=True)]
-    return (score, *sums)
+    return _Sums(score, *sums)
 
 
-def pose_scores(cache: ParticleCache, observer: Observer, centers: Array, weights: Array, *, batch_size: int, seed: int,
-                shuffles: int = 4, largest: int = 500) -> tuple[float, list[float]]:
+def pose_scores(compared: Compared, *, batch_size: int, seed: int) -> tuple[float, list[float]]:
     """Mean FRC of (a sample of) the particles at their own poses, and at poses shuffled among them.
 
     With few particles there are more shuffles, so that the spread of their mean is known as well.
     """
+    cache, observer, constants = compared.cache, compared.observer, compared.gaussians
     rng = np.random.default_rng(seed)
     n = len(cache)
-    rows = np.sort(rng.choice(n, min(n, largest), replace=False))
-    shuffles = max(shuffles, min(100, 400 // len(rows)))
-    constants = tf.constant(centers, tf.float32), tf.constant(weights, tf.float32)
+    rows = np.sort(rng.choice(n, min(n, POSE_SCORES.most_particles), replace=False))
+    shuffles = max(POSE_SCORES.shuffles, min(POSE_SCORES.most_shuffles, POSE_SCORES.shuffled_images // len(rows)))
     step = tf.function(lambda batch: frc_score(observer, batch, *constants), autograph=False)
 
     def mean_score(order: NDArray[np.int64], size: int) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +12,10 @@ from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.imaging.projector import Factors, Projector
 from gmmhet.engine.optics.ctf import evaluate_ctf
+from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["POSE", "Batch", "Observer", "batches", "rotation_matrix", "whitening"]
 
-Tensor = Any
 #: corrections of a pose: shift x, y (Angstrom, added to the origin), rotation vector x, y, z (radians, view frame)
 POSE = 5
 
@@ -25,14 +25,14 @@ class Batch(NamedTuple):
 
     Attributes:
         planes: [n, 2, 2, h + 1, h + 1]. rotations: [n, 3, 3]. ctf: [n, 5] coefficients.
-        group: [n] index of the optics group. real: [n] 1, or 0 for a row that only fills the batch up.
+        group: [n] index of the optics group. is_particle: [n] 1, or 0 for a row that only fills the batch up.
     """
 
     planes: Tensor
     rotations: Tensor
     ctf: Tensor
     group: Tensor
-    real: Tensor
+    is_particle: Tensor
 
 
 def batches(cache: ParticleCache, rows: NDArray[np.int64], size: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
@@ -41,7 +41,7 @@ def batches(cache: ParticleCache, rows: NDArray[np.int64], size: int) -> Iterato
     The next batch is read while one is computed.
 
     Yields:
-        the rows of the real particles, and the batch.
+        the rows of the particles, without those that fill it up, and the batch.
     """
     def read(start: int) -> tuple[NDArray[np.int64], Batch]:
         chosen = rows[start:start + size]

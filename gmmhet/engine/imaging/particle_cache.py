@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
+from gmmhet.engine.imaging.settings import PARTICLE_CACHE
 from gmmhet.engine.io import ParticleTable, locked, output_folder, replacing, rows_of
 from gmmhet.engine.progress import progress
 from gmmhet.engine.runtime.rank_messages import Replicated
@@ -37,12 +38,9 @@ __all__ = ["ParticleCache", "build_cache", "cache_folder"]
 
 _LOG = logging.getLogger("gmmhet")
 _FORMAT = 2
-_BATCH_PIXELS = 1 << 22
-_CHUNK_BYTES = 1 << 24
 _STORED = np.float16
 _LARGEST_EXPONENT = 14  # of a stored value: 2^15 is the last power of two that half precision holds
 _WRITTEN = 1 << 32
-_ATTEMPTS = 3  # at files that another run with other content keeps taking away
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def build_cache(table: ParticleTable, grid: HalfPlane, folder: Path) -> Particle
             run with other images works in it.
     """
     output_folder(folder)
-    for _ in range(_ATTEMPTS):
+    for _ in range(PARTICLE_CACHE.attempts):
         with closing(_Store(folder, table, grid)) as store:
             missing = store.missing()
             if missing:
@@ -113,7 +111,7 @@ class _Store:
         self.table, self.grid = table, grid
         self.data, self.sums, self._stamp = (folder / f"images.{suffix}" for suffix in ("npy", "crc", "json"))
         self.record = np.dtype([("exponent", "<i2"), ("planes", np.dtype(_STORED), (2, 2, grid.size, grid.size))])
-        self.rows = max(1, _CHUNK_BYTES // self.record.itemsize)  # of a chunk
+        self.rows = max(1, PARTICLE_CACHE.chunk // self.record.itemsize)  # of a chunk
         self.chunks = -(-len(table) // self.rows)
         self._lock = folder / "images.lock"
         with locked(self._lock):
@@ -235,7 +233,7 @@ class _Store:
 
     def _batches(self, chunk: int) -> Iterator[NDArray[np.int64]]:
         first, end = self._span(chunk)
-        size = max(1, _BATCH_PIXELS // self.table.box**2)
+        size = max(1, PARTICLE_CACHE.pixels_at_once // self.table.box**2)
         for start in range(first, end, size):
             yield np.arange(start, min(end, start + size))
 

@@ -8,17 +8,17 @@ A derivative with respect to a position multiplies Q by frequencies and exchange
 Shapes: n particles, N Gaussians, S = 2 (h + 1), K fields. Planes are those of :mod:`gmmhet.engine.imaging.half_plane`.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.half_plane import HalfPlane
+from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["Factors", "Projector", "planes_to_quadrants", "quadrants_to_planes"]
 
-Tensor = Any
 _TWO_PI = 2 * np.pi
 
 

@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from gmmhet.engine.landscape.settings import GRAPH
 from gmmhet.engine.latent_space.particle_density import Population
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["LatentGraph"]
 
@@ -32,7 +33,7 @@ class LatentGraph:
     @classmethod
     def of(cls, population: Population, points: Array) -> "LatentGraph":
         """The graph of some of the particles and of points [P, K]."""
-        rows = np.unique(np.linspace(0, len(population.coordinates) - 1, 2 * GRAPH.nodes).astype(np.int64))
+        rows = evenly_spread(len(population.coordinates), 2 * GRAPH.nodes)
         some = population.coordinates[rows]
         some = some[population.density(some) >= population.level][:: 1 + (len(rows) > GRAPH.nodes)]
         nodes = np.concatenate([points, some])

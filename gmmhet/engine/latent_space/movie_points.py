@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.latent_space.particle_density import Population
 from gmmhet.engine.latent_space.settings import MOVIE_POINTS
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["along_axis", "through_particles", "typical_place"]
 
@@ -47,5 +48,5 @@ def typical_place(coordinates: Array, covariance: NDArray[Any]) -> Array:
     Args:
         coordinates: [n, K] z. covariance: [n, K, K] of the posteriors: of images without information they are wide.
     """
-    some = coordinates[np.unique(np.linspace(0, len(coordinates) - 1, MOVIE_POINTS.looked_at).astype(np.int64))]
+    some = coordinates[evenly_spread(len(coordinates), MOVIE_POINTS.looked_at)]
     return np.asarray(some[np.argmax(Population(coordinates, covariance).density(some))])

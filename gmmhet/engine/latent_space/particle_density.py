@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.latent_space.settings import PARTICLE_DENSITY
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["Population", "listed"]
 
@@ -37,7 +38,7 @@ class Population:
         particles a copy is kept."""
         self.coordinates = np.asarray(coordinates, np.float64)
         self._given = np.asarray(covariance)
-        self._rows = _evenly(len(self.coordinates), PARTICLE_DENSITY.most)
+        self._rows = evenly_spread(len(self.coordinates), PARTICLE_DENSITY.most)
         self._places, self._covariance = self.coordinates[self._rows], _of_rows(self._given, self._rows)
         self.width = self._best_width(np.maximum(self._places.std(axis=0), PARTICLE_DENSITY.smallest_spread))
         self._kernels = _Kernels(self._places, self._covariance, self.width)
@@ -101,12 +102,12 @@ class Population:
 
     @cached_property
     def _leading(self) -> "_Kernels":
-        some = _evenly(len(self._rows), PARTICLE_DENSITY.leading)
+        some = evenly_spread(len(self._rows), PARTICLE_DENSITY.leading)
         return _Kernels(self._places[some], self._covariance[some], self.width)
 
     @cached_property
     def _judged(self) -> NDArray[np.int64]:
-        return _evenly(len(self._rows), PARTICLE_DENSITY.judged)
+        return evenly_spread(len(self._rows), PARTICLE_DENSITY.judged)
 
     @cached_property
     def _highest(self) -> float:
@@ -131,10 +132,10 @@ class Population:
     def _best_width(self, spread: Array) -> Array:
         """h under which particles that are left out are most likely."""
         widths = PARTICLE_DENSITY.widths
-        rows = _evenly(len(self.coordinates), PARTICLE_DENSITY.tried_against)
+        rows = evenly_spread(len(self.coordinates), PARTICLE_DENSITY.tried_against)
         if len(rows) < 2:
             return np.asarray(widths[-1] * spread)
-        out = _evenly(len(rows), PARTICLE_DENSITY.tried)
+        out = evenly_spread(len(rows), PARTICLE_DENSITY.tried)
         z, m = self.coordinates[rows], _of_rows(self._given, rows)
         found = [_Kernels(z, m, share * spread).log_density(z[out], without=out).mean() for share in widths]
         return np.asarray(widths[int(np.argmax(found))] * spread)
@@ -209,10 +210,6 @@ class _Kernels:
         metric = np.tensordot(weights, self.inverse, 1)
         summit = np.linalg.solve(metric, (weights @ self._pulls)[..., None])[..., 0]
         return np.asarray(points + near / (near + PARTICLE_DENSITY.fewest_near) * (summit - points))
-
-
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def _of_rows(covariance: NDArray[Any], rows: NDArray[np.int64]) -> Array:

@@ -8,13 +8,11 @@ from numpy.typing import NDArray
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.settings import GAUSSIAN_MAP
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 
 __all__ = ["gaussian_density"]
 
-_TILE = 48  # edge of what is made at once, of whole rows along x, by the Gaussians that reach it
-_NOTHING = 1e-7  # of a Gaussian's height
-_ROWS_AT_ONCE = 2**24  # floats of the largest intermediate: 64 MB
 
 
 def gaussian_density(model: GaussianModel, box: int | None = None, pixel_size: float | None = None) -> DensityMap:
@@ -33,7 +31,7 @@ def gaussian_density(model: GaussianModel, box: int | None = None, pixel_size: f
     along_x = (whole.weights[:, None] / pixel_size**3 * x).astype(np.float32)  # [N, box]
     y, z = y.astype(np.float32), z.astype(np.float32)
     data = np.zeros((box, box, box), np.float32)
-    tiles = [slice(start, start + _TILE) for start in range(0, box, _TILE)]
+    tiles = [slice(start, start + GAUSSIAN_MAP.tile) for start in range(0, box, GAUSSIAN_MAP.tile)]
     reaches_y = _reaches(y, tiles)
     for planes, near_z in zip(tiles, _reaches(z, tiles), strict=True):
         for rows, near_y in zip(tiles, reaches_y, strict=True):
@@ -46,12 +44,12 @@ def gaussian_density(model: GaussianModel, box: int | None = None, pixel_size: f
 def _reaches(profiles: NDArray[np.floating[Any]], tiles: list[slice]) -> list[NDArray[np.bool_]]:
     """Of each tile, [N] whether Gaussians are more than nothing there; narrow ones ripple through the whole box."""
     height = np.abs(profiles)
-    least = _NOTHING * height.max(axis=1)
+    least = GAUSSIAN_MAP.nothing * height.max(axis=1)
     return [height[:, tile].max(axis=1) > least for tile in tiles]
 
 
 def _parts(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    step = _ROWS_AT_ONCE // _TILE**2
+    step = GAUSSIAN_MAP.floats_at_once // GAUSSIAN_MAP.tile**2
     return [rows[start:start + step] for start in range(0, len(rows), step)]
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.molecule.settings import STILL_FRAME
+
 __all__ = ["in_still_frame", "rigid_fields", "rigid_part", "scaling_field"]
 
 Array = NDArray[np.float64]
-_ROUNDS = 30
 
 
 def rigid_fields(centers: Array, weights: Array) -> Array:
@@ -58,7 +59,7 @@ def in_still_frame(displacement: Array, rigid: Array, weights: Array) -> Array:
     if scale == 0:
         return displacement
     left = displacement
-    for _ in range(_ROUNDS):
-        reweighted = weights / (np.sqrt((left**2).sum(1)) + 0.02 * scale)
+    for _ in range(STILL_FRAME.rounds):
+        reweighted = weights / (np.sqrt((left**2).sum(1)) + STILL_FRAME.smoothing * scale)
         left = displacement - rigid_part(displacement, rigid, reweighted)[0][:, :3]
     return left

@@ -6,20 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-__all__ = ["Placement", "RigidParts", "rigid_parts"]
+from gmmhet.engine.molecule.settings import RIGID_PARTS
+
+__all__ = ["RigidParts", "RigidPoses", "rigid_parts"]
 
 Array = NDArray[np.float64]
-_MOST = 8  # parts
-_FEWEST = 6  # Gaussians of a part
-_LEAST_MASS = 0.03
-_MOVED_ENOUGH = 0.9  # of the mass has to be within the tolerance
-_ROUNDS = 20
-_NEIGHBOURS, _OF_NEIGHBOURS = 8, 0.3  # whose errors count beside a Gaussian's own, and how much
 
 
 @dataclass(frozen=True)
-class Placement:
-    """n placements of P parts: a point x of part p in the reference is at turns[i, p] x + shifts[i, p].
+class RigidPoses:
+    """n poses of P parts: a point x of part p in the reference is at turns[i, p] x + shifts[i, p].
 
     Attributes:
         turns: [n, P, 3, 3]. shifts: [n, P, 3] Angstrom.
@@ -43,12 +39,13 @@ class RigidParts:
     def __len__(self) -> int:
         return int(self.part.max()) + 1
 
-    def place(self, conformations: Array) -> Placement:
+    def place(self, conformations: Array) -> RigidPoses:
         """Where the parts are in conformations [n, N, 3]: the rigid movements of least weighted squares (Kabsch
         1976)."""
         found = [_placed(self.reference[own], conformations[:, own], self.weights[own])
                  for own in (self.part == p for p in range(len(self)))]
-        return Placement(np.stack([turn for turn, _ in found], axis=1), np.stack([shift for _, shift in found], axis=1))
+        turns, shifts = zip(*found, strict=True)
+        return RigidPoses(np.stack(turns, axis=1), np.stack(shifts, axis=1))
 
     def misfit(self, conformations: Array) -> Array:
         """[N] root mean square distance of each Gaussian from where its part puts it, Angstrom."""
@@ -69,12 +66,12 @@ def rigid_parts(conformations: Array, reference: Array, weights: Array, toleranc
             tenths of the mass have to be.
     """
     mass = np.abs(weights) / np.abs(weights).sum()
-    count = min(_NEIGHBOURS + 1, len(reference))
+    count = min(RIGID_PARTS.neighbours + 1, len(reference))
     near = cKDTree(reference).query(reference, count)[1].reshape(len(reference), count)
     found = RigidParts(np.zeros(len(reference), np.int64), reference, mass)
     while True:
         misfit = found.misfit(conformations)
-        if mass[misfit <= tolerance].sum() >= _MOVED_ENOUGH or len(found) == _MOST:
+        if mass[misfit <= tolerance].sum() >= RIGID_PARTS.moved or len(found) == RIGID_PARTS.most:
             return found
         around = misfit[near].mean(1)
         worst_first = dict.fromkeys(found.part[np.argsort(-around)].tolist())
@@ -88,16 +85,16 @@ def rigid_parts(conformations: Array, reference: Array, weights: Array, toleranc
 def _split(parts: RigidParts, part: int, around: Array) -> RigidParts:
     """The quarter of a part with the worst neighbourhoods, around [N], becomes another part."""
     own = parts.part == part
-    some = own & (around >= np.quantile(around[own], 0.75))
+    some = own & (around >= np.quantile(around[own], RIGID_PARTS.split))
     return RigidParts(np.where(some, len(parts), parts.part), parts.reference, parts.weights)
 
 
 def _settled(parts: RigidParts, conformations: Array, near: NDArray[np.int64]) -> RigidParts:
-    for _ in range(_ROUNDS):
+    for _ in range(RIGID_PARTS.rounds):
         at = parts.place(conformations)
         put = np.einsum("npab,jb->npja", at.turns, parts.reference) + at.shifts[:, :, None]
         errors = np.square(conformations[:, None] - put).sum(-1).mean(0)  # [P, N]
-        best = (errors + _OF_NEIGHBOURS * errors[:, near].mean(-1)).argmin(0)
+        best = (errors + RIGID_PARTS.of_neighbours * errors[:, near].mean(-1)).argmin(0)
         new = _renumbered(parts, best)
         if len(new) == len(parts) and np.array_equal(new.part, parts.part):
             break
@@ -109,7 +106,7 @@ def _renumbered(parts: RigidParts, part: NDArray[np.int64]) -> RigidParts:
     """Without parts that are too small (their Gaussians go to the heaviest), heaviest first."""
     kinds, part = np.unique(part, return_inverse=True)
     mass = np.bincount(part, parts.weights)
-    large = (np.bincount(part) >= _FEWEST) & (mass >= _LEAST_MASS)
+    large = (np.bincount(part) >= RIGID_PARTS.fewest_gaussians) & (mass >= RIGID_PARTS.least_mass)
     large[np.argmax(mass)] = True
     order = np.argsort(np.where(large, -mass, np.inf), kind="stable")
     number = np.zeros(len(kinds), np.int64)

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.config import check_symmetry
 from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.settings import ASYMMETRIC_UNIT
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["asymmetric_unit", "compact_direction", "rotation_about", "rotation_matrices", "symmetric_copies"]
 
@@ -22,7 +24,6 @@ _GENERATORS: dict[str, tuple[tuple[int, tuple[float, float, float]], ...]] = {
     "I": ((2, (0, 0, 1)), (5, (1, 0, _GOLDEN)), (3, (0, 1, _GOLDEN**2))),
 }
 _GENERIC = np.array([0.8431, 0.2713, 0.4639])  # a direction on no axis or mirror plane of any of these groups
-_STARTS, _POINTS, _ROUNDS = 32, 3000, 50
 
 
 def rotation_about(axis: ArrayLike, turns: float) -> NDArray[np.float64]:
@@ -89,11 +90,11 @@ def compact_direction(points: ArrayLike, group: str, weights: ArrayLike | None =
     """
     given = np.asarray(points, np.float64)
     mass = np.ones(len(given)) if weights is None else np.asarray(weights, np.float64)
-    some = np.unique(np.linspace(0, len(given) - 1, _POINTS).astype(np.int64))
+    some = evenly_spread(len(given), ASYMMETRIC_UNIT.points)
     given, mass = given[some], mass[some]
     copies = np.einsum("gij,nj->gni", rotation_matrices(group), given)
     best, smallest = _GENERIC, np.inf
-    for start in np.unique(np.linspace(0, len(given) - 1, _STARTS).astype(np.int64)):
+    for start in evenly_spread(len(given), ASYMMETRIC_UNIT.starts):
         centre, spread = _settled(copies, mass, given[start])
         if spread < smallest:
             best, smallest = centre, spread
@@ -106,7 +107,7 @@ def _settled(copies: NDArray[np.float64], mass: NDArray[np.float64], centre: NDA
     """Centre of the copies [order, n, 3] nearest to it, and their spread around it, from a first centre."""
     every = np.arange(copies.shape[1])
     chosen = copies[0]
-    for _ in range(_ROUNDS):
+    for _ in range(ASYMMETRIC_UNIT.rounds):
         chosen = copies[(copies @ centre).argmax(axis=0), every]
         before, centre = centre, np.average(chosen, axis=0, weights=mass)
         if np.allclose(before, centre, atol=1e-9):

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.optics.ctf import evaluate_ctf
+from gmmhet.engine.optics.settings import RESTORATION
 
 __all__ = [
     "EVEN", "ODD", "Aberrations", "Correction", "cryosparc_aberrations", "even_from_zernike", "odd_from_zernike",
@@ -29,8 +30,6 @@ __all__ = [
 
 Correction = Literal["none", "flipped", "premultiplied"]
 ODD, EVEN = 6, 9
-# Where images were multiplied by C, they are divided by (C^2 + this^2) / C: exact but for |C| below about twice it.
-_EPSILON = 0.05
 _ANGLES = 2 * np.pi * np.arange(16) / 16
 
 
@@ -179,6 +178,7 @@ def restored(spectrum: NDArray[Any], kx: Any, ky: Any, odd: NDArray[np.float64],
         if len(rows):
             columns = gamma[rows].astype(np.float32).T.reshape((gamma.shape[1], -1) + (1,) * np.ndim(kx))
             transfer = evaluate_ctf(columns, kx, ky)
-            factor = np.where(transfer < 0, -1, 1) if kind == "flipped" else transfer / (transfer**2 + _EPSILON**2)
+            factor = np.where(transfer < 0, -1, 1) if kind == "flipped" else (
+                transfer / (transfer**2 + RESTORATION.least_ctf**2))
             out[rows] *= factor.astype(spectrum.real.dtype)
     return np.asarray(out)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.molecule.gaussians import GaussianModel
-from gmmhet.engine.molecule.rigid_parts import Placement, RigidParts
+from gmmhet.engine.molecule.rigid_parts import RigidParts, RigidPoses
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
 from gmmhet.engine.reconstruction.settings import GRIDDING
 from gmmhet.engine.reconstruction.slices import SliceReader
@@ -48,11 +48,11 @@ class Deforming:
         return np.asarray(self.model.weights * (1 + coordinates @ self.amplitude))
 
     @cached_property
-    def placements(self) -> Placement:
+    def placements(self) -> RigidPoses:
         """The parts in the particles."""
         some = [self.parts.place(self.centers(self.coordinates[i:i + _PARTICLES_PLACED]))
                 for i in range(0, len(self.coordinates), _PARTICLES_PLACED)]
-        return Placement(np.concatenate([p.turns for p in some]), np.concatenate([p.shifts for p in some]))
+        return RigidPoses(np.concatenate([p.turns for p in some]), np.concatenate([p.shifts for p in some]))
 
 
 def part_equations(reader: SliceReader, deforming: Deforming, part: int, rows: NDArray[np.int64],

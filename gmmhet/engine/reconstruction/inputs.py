@@ -16,6 +16,7 @@ from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analys
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
 from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION
+from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["Placed", "read_deforming", "read_placed"]
@@ -99,7 +100,7 @@ def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np
         raise InputError(f"{path}: {found.modes} modes; expected the {placed.coordinates.shape[1]} of {latents}")
     if not followed:
         _LOG.warning("%s", wording.modes_about_the_average(str(path)))
-    some = np.unique(np.linspace(0, len(placed.coordinates) - 1, MOTION_CORRECTION.conformations).astype(np.int64))
+    some = evenly_spread(len(placed.coordinates), MOTION_CORRECTION.conformations)
     conformations = found.model.centers + np.tensordot(placed.coordinates[some], given, 1)
     parts = rigid_parts(conformations, found.model.centers, found.model.weights,
                         MOTION_CORRECTION.largest_misfit * found.model.resolution)

@@ -37,6 +37,7 @@ from gmmhet.engine.reconstruction.settings import KERNELS, SERIES, SERIES_EVIDEN
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.windows import Window
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["KernelSeries"]
@@ -84,9 +85,7 @@ class KernelSeries(Series):
     @cached_property
     def _looked_at(self) -> list[int]:
         """Points that tell where the molecule moves, evenly taken from all, so that a resumed run has the same."""
-        number = len(self.selection)
-        places = np.linspace(0, number - 1, min(number, KERNELS.points_looked_at))
-        return [int(i) for i in np.unique(places.astype(int))]
+        return [int(i) for i in evenly_spread(len(self.selection), KERNELS.points_looked_at)]
 
     @property
     def _rounds(self) -> list[list[int]]:

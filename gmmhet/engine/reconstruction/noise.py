@@ -10,6 +10,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.reconstruction.settings import GRIDDING
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["image_noise", "with_residual_noise"]
 
@@ -27,7 +28,7 @@ def image_noise(table: ParticleTable) -> NDArray[np.float64]:
     found = np.full((len(table.optics), table.box // 2 + 1), np.nan)
     for group in np.unique(table.optics_index):
         rows = np.flatnonzero(table.optics_index == group)
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, GRIDDING.noise_images).astype(np.int64))]
+        chosen = rows[evenly_spread(len(rows), GRIDDING.noise_images)]
         found[group] = _background_power(table, chosen)
     return np.where(np.isnan(found), np.nanmean(found, axis=0), found)
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.report.settings import REPORTING
+from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["deconvolved_density"]
 
@@ -27,7 +28,7 @@ def deconvolved_density(means: Floats, covariances: Floats, edges: list[Floats],
     Returns:
         [cells, ...] shares, sum 1.
     """
-    rows = np.linspace(0, len(means) - 1, min(len(means), most)).astype(int)
+    rows = evenly_spread(len(means), most)
     middles = [(e[:-1] + e[1:]) / 2 for e in edges]
     points = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1).reshape(-1, len(edges))
     information = np.linalg.inv(covariances[rows]) - np.eye(len(edges))

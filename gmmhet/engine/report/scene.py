@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.io import read_map
 from gmmhet.engine.report.results import Frame, Mode, Results
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack, pack_series
+from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import report as wording
 
 __all__ = ["first_view", "scene", "shown_bins"]
@@ -198,15 +199,15 @@ def _places(frames: list[Frame], modes: list[Mode]) -> list[list[float]] | None:
     return [[f.place[m.number - 1] for m in modes] for f in frames]
 
 
-def _evenly(count: int) -> NDArray[np.int64]:
+def _shown_frames(count: int) -> NDArray[np.int64]:
     """Which frames to show: all, or MOST_FRAMES of them with the first and the last."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(np.int64))
+    return evenly_spread(count, MOST_FRAMES, nearest=True)
 
 
 def _series(results: Results, modes: list[Mode], low: Floats, high: Floats) -> dict[str, object]:
     """Packed maps: the consensus, a movie a mode, and the particle-backed maps."""
     centers = np.asarray(results.arrays["centers"], dtype=np.float64)
-    picked = {m.number: _evenly(len(m.frames)) for m in modes}
+    picked = {m.number: _shown_frames(len(m.frames)) for m in modes}
     bins = results.bins if shown_bins(results) else ()
     count = 1 + sum(len(p) for p in picked.values()) + len(bins)
     side = min(LARGEST_SIDE, int((MOST_VOXELS / count) ** (1 / 3)))

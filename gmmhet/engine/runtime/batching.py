@@ -17,15 +17,12 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.runtime.settings import BATCHES
 
 __all__ = ["batch_size", "free_gpu_memory", "in_smaller_batches", "smaller_batches"]
 
 _LOG = logging.getLogger("gmmhet")
 _T = TypeVar("_T")
-_CPU_FLOATS, _CPU_LARGEST = 12_000_000, 64
-_GPU_LARGEST = 1024
-_GPU_SHARE = 0.5
-_FACTOR_COPIES, _IMAGE_COPIES = 14, 12  # of what a pass keeps at the same time, counted in its graph
 
 
 class _Batched(Protocol):
@@ -56,9 +53,10 @@ def batch_size(n_particles: int, n_gaussians: int, size: int, columns: int, free
         free: bytes of free memory of a GPU; None: a processor.
     """
     if free is None:
-        return int(np.clip(_CPU_FLOATS // (n_gaussians * 2 * size * 8), 2, min(_CPU_LARGEST, max(2, n_particles))))
-    each = 4 * (n_gaussians * 2 * size * _FACTOR_COPIES + 4 * size**2 * (columns + _IMAGE_COPIES) * 3)
-    most = int(np.clip(_GPU_SHARE * free / each, 2, _GPU_LARGEST))
+        most = min(BATCHES.cpu_most, max(2, n_particles))
+        return int(np.clip(BATCHES.cpu_floats // (n_gaussians * 2 * size * 8), 2, most))
+    each = 4 * (n_gaussians * 2 * size * BATCHES.factor_copies + 4 * size**2 * (columns + BATCHES.image_copies) * 3)
+    most = int(np.clip(BATCHES.gpu_share * free / each, 2, BATCHES.gpu_most))
     share = max(1, -(-n_particles // (2 * ranks)))
     return max(2, -(-share // -(-share // most)))
 

@@ -7,21 +7,53 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.errors import InputError
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Page
+from gmmhet.engine.subspace.climb import BestPass, Climb
 from gmmhet.engine.subspace.first_modes import first_modes
-from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_modes, update_noise, update_spread
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
+from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_noise
 from gmmhet.engine.subspace.passes import SubspaceEstimator
-from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.subspace.settings import PASSES
+from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
 
-__all__ = ["PIECES", "Fit", "calibrate", "fit_subspace", "infer", "log_likelihood_total", "log_likelihoods"]
+__all__ = ["PIECES", "AtRest", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
-_NOISE_OF_PASS = 0.02  # of log-likelihood per particle: a pass that loses less has not lost
-_SHORTEST, _MOST_DAMPED = 8.0, 50.0  # of a step after one that lost, how much shorter; of any
-_WATCHED_STEPS = 10
 _NOWHERE = NO_JOURNAL.page("")
+
+
+@dataclass(frozen=True)
+class AtRest:
+    """What is known before there are modes.
+
+    Attributes:
+        model: calibrated, without motion. posteriors: the particles under it, without covariances.
+        log_likelihood: per particle.
+    """
+
+    model: SubspaceModel
+    posteriors: Posteriors
+    log_likelihood: float
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit of the subspace begins and ends.
+
+    Attributes:
+        reference: log-likelihood per particle without motion. passes: at most. tolerance: share of what has been gained
+            that counts as little. label: of the progress that is shown.
+        warm: start from the modes in the model, with the particles at these coordinates; None: from first_modes.
+        watched: particles that are not fitted, as they are without motion, whose likelihood tells when to stop.
+    """
+
+    reference: float
+    passes: int = PASSES.most
+    tolerance: float = PASSES.tolerance
+    label: str = "modes"
+    warm: Posteriors | None = None
+    watched: Posteriors | None = None
 
 
 @dataclass
@@ -29,85 +61,23 @@ class Fit:
     """A fitted subspace.
 
     Attributes:
-        model: modes, consensus, noise, contrast, poses. ensemble: the particles it was fitted to, with coordinates.
+        model: modes, consensus, noise, contrast, poses. posteriors: the particles it was fitted to, with coordinates.
         eigenvalues: of the debiased gradient covariance it was started from.
         history: one entry a pass: log_likelihood per particle, gradient (remaining, 1 = noise).
     """
 
     model: SubspaceModel
-    ensemble: Ensemble
+    posteriors: Posteriors
     eigenvalues: Array
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def log_likelihoods(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble) -> Array:
-    """[n] marginal log-likelihoods with the noise's own normalisation, so that models compare."""
-    grid = estimator.observer.grid
-    weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
-    groups = estimator.cache.table.optics_index[ensemble.rows]
-    return np.asarray(ensemble.log_likelihood - 0.5 * (weight * np.log(model.noise)).sum(1)[groups])
+@dataclass(frozen=True)
+class _Kept:
+    """Model and particles of a pass."""
 
-
-def log_likelihood_total(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble) -> float:
-    """Mean of log_likelihoods.
-
-    Raises:
-        InputError: it is no number.
-    """
-    total = float(np.mean(log_likelihoods(estimator, model, ensemble)))
-    if not math.isfinite(total):
-        bad = int(np.argmin(np.isfinite(ensemble.log_likelihood)))
-        table = estimator.cache.table
-        raise InputError(f"{table.source}: the likelihood of the image of row {table.ids[ensemble.rows[bad]]} is no "
-                         "number; expected images whose values and CTF the model can explain at this resolution")
-    return total
-
-
-@dataclass
-class _Climb:
-    """Passes that never go down: a pass that lost likelihood, times prior, is undone, and its step tried again shorter.
-
-    Attributes:
-        best: log-likelihood, model, particles and sums of the best pass. damping: of the next step. promised: what the
-        last step was to gain, with the prior; prior: what it gained of that.
-    """
-
-    best: tuple[float, SubspaceModel, Ensemble, Sums] | None = None
-    damping: float = 0.1
-    promised: float = 0.0
-    prior: float = 0.0
-
-    def after(self, total: float, model: SubspaceModel, ensemble: Ensemble, sums: Sums) -> float:
-        """Take note of a pass; returns what it gained over the best, with the prior of the modes.
-
-        Damping falls after a step that kept its promise, and rises after one that did not (Nielsen 1999); after one
-        that lost, to where the parabola through both values and the slope before, twice the promise, is highest.
-        """
-        if self.best is None:
-            self.best = total, model, ensemble, sums
-            return np.inf
-        gain = total - self.best[0] + self.prior
-        kept = gain / max(self.promised, _NOISE_OF_PASS)
-        if gain > -_NOISE_OF_PASS:
-            if self.promised > _NOISE_OF_PASS:
-                changed = self.damping * max(1 / 3, 1 - (2 * kept - 1) ** 3)
-                self.damping = float(np.clip(changed, 0.05, max(4.0, self.damping)))
-            self.best = total, model, ensemble, sums
-        else:
-            slope = 2 * max(self.promised, _NOISE_OF_PASS)
-            shorter = (1 + self.damping) * min(2 * (slope - gain) / slope, _SHORTEST)
-            self.damping = min(shorter - 1, _MOST_DAMPED)
-        return gain
-
-    def step(self, estimator: SubspaceEstimator, *, modes: bool) -> tuple[SubspaceModel, Ensemble, float]:
-        """The next model, the particles to start from, and the length of the gradient."""
-        assert self.best is not None
-        _, model, ensemble, sums = self.best
-        grid = estimator.observer.grid
-        new, remaining, self.promised, self.prior = update_modes(estimator, model, ensemble, sums,
-                                                                 damping=self.damping, modes=modes)
-        new = update_contrast(update_noise(new, sums, grid), ensemble).with_nuisances_of(ensemble, self.damping)
-        return update_spread(new, ensemble, damping=self.damping), ensemble, remaining
+    model: SubspaceModel
+    posteriors: Posteriors
 
 
 @dataclass
@@ -117,52 +87,61 @@ class _Passes:
     Attributes:
         left: passes that may still be made. made: their number so far. settled: of the last ones, how many changed
         little. at_rest, held_out, highest: log-likelihood of particles that are only watched, without modes, now and in
-        the best pass for them; top: model and particles of that pass, where it is not the climb's best.
+        the best pass for them; top: that pass, where it is not the climb's best.
         eigenvalues, history: of Fit.
     """
 
     left: int
-    climb: _Climb = field(default_factory=_Climb)
+    climb: Climb = field(default_factory=Climb)
     made: int = 0
     settled: int = 0
     at_rest: float | None = None
     held_out: float = 0.0
     highest: float = -math.inf
-    top: tuple[SubspaceModel, Ensemble] | None = None
+    top: _Kept | None = None
     eigenvalues: Array = field(default_factory=lambda: np.zeros(0))
     history: list[dict[str, float]] = field(default_factory=list)
 
     def settle(self, change: float, little: float) -> None:
         """Count a pass that changed the log-likelihood by little or nothing."""
-        self.settled = self.settled + 1 if change < max(little, _NOISE_OF_PASS) else 0
+        self.settled = self.settled + 1 if change < max(little, PASSES.noise) else 0
 
-    def watch(self, estimator: SubspaceEstimator, watched: Ensemble, last: tuple[float, SubspaceModel, Ensemble, Sums]
-              | None) -> tuple[float, float]:
+    def watch(self, estimator: SubspaceEstimator, watched: Posteriors, last: BestPass | None) -> tuple[float, float]:
         """Rise of the log-likelihood of particles that the best pass' model was not fitted to: since the last pass (the
         first has none before it), and in all.
 
         Args:
             last: the best pass before this one.
         """
-        assert self.climb.best is not None
-        model, before = self.climb.best[1], self.held_out
+        model, before = self.climb.reached.model, self.held_out
         if self.at_rest is None:
-            before, self.at_rest = -math.inf, _held_out(estimator, estimator.without_modes(model), watched)
+            resting = model.without_modes(estimator.spec.basis)
+            before, self.at_rest = -math.inf, _held_out(estimator, resting, watched)
         self.held_out = _held_out(estimator, model, watched)
         if self.held_out > self.highest:
             self.highest, self.top = self.held_out, None
         elif self.top is None and last is not None:
-            self.top = last[1], last[2].without_spread()
+            self.top = _Kept(last.model, last.posteriors.without_covariance())
         _LOG.debug("held-out log-likelihood per particle %.4f", self.held_out)
         return self.held_out - before, self.held_out - self.at_rest
 
 
+@dataclass
+class _Inference:
+    """Where an inference stands: particles, their mean log-likelihood so far, steps that may still be made."""
+
+    posteriors: Posteriors
+    mean: float
+    left: int
+
+
 #: what the pages of a fit hold (gmmhet.engine.runtime.checkpoint)
-PIECES: tuple[type, ...] = (PoseSpread, SubspaceModel, Ensemble, Sums, Fit, _Climb, _Passes)
+PIECES: tuple[type, ...] = (PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, Climb, _Kept, _Passes,
+                             _Inference)
 
 
 def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, passes: int = 3,
-              page: Page = _NOWHERE) -> tuple[SubspaceModel, Ensemble]:
+              page: Page = _NOWHERE) -> AtRest:
     """Contrast, noise, errors of the poses and the smooth part of the consensus, without motion.
 
     Args:
@@ -171,26 +150,32 @@ def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[
     state: _Passes = page.read() or _Passes(passes)
     climb = state.climb
     while state.left:
-        current, ensemble = _calibrated_once(estimator, model, rows) if climb.best is None else (
-            climb.step(estimator, modes=False)[:2])
+        if climb.best is None:
+            current, posteriors = _calibrated_once(estimator, model, rows)
+        else:
+            posteriors = climb.best.posteriors
+            current, _ = climb.step(estimator, modes=False)
         state.made += 1
-        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label="calibrating", number=state.made)
-        total = log_likelihood_total(estimator, current, ensemble)
-        gain = climb.after(total, current, ensemble, sums)
+        posteriors, sums = estimator.pass_over(current, posteriors, gradient=True, label="calibrating",
+                                               number=state.made)
+        total = log_likelihood_total(estimator, current, posteriors)
+        gain = climb.after(BestPass(total, current, posteriors, sums))
         _LOG.debug("calibrating: pass %d, log-likelihood per particle %.4f, %s, mean width %.2f A", state.made, total,
                    spread_words(current), np.sqrt(current.variances).mean())
-        state.left = 0 if abs(gain) < _NOISE_OF_PASS else state.left - 1
+        state.left = 0 if abs(gain) < PASSES.noise else state.left - 1
         page.write(state)
-    assert climb.best is not None
-    return climb.best[1], climb.best[2]
+    best = climb.reached
+    total = log_likelihood_total(estimator, best.model, best.posteriors)
+    return AtRest(best.model, best.posteriors.without_covariance(), total)
 
 
 def _calibrated_once(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64],
-                     ) -> tuple[SubspaceModel, Ensemble]:
+                     ) -> tuple[SubspaceModel, Posteriors]:
     """Contrast and noise after the first look."""
-    current = estimator.without_modes(model)
-    ensemble, sums = estimator.pass_over(current, Ensemble.blank(rows, current), gradient=False, label="calibrating")
-    return update_contrast(update_noise(current, sums, estimator.observer.grid), ensemble), ensemble
+    current = model.without_modes(estimator.spec.basis)
+    posteriors, sums = estimator.pass_over(current, Posteriors.blank(rows, current), gradient=False,
+                                           label="calibrating")
+    return update_contrast(update_noise(current, sums, estimator.spec.observer.grid), posteriors), posteriors
 
 
 def spread_words(model: SubspaceModel) -> str:
@@ -201,27 +186,27 @@ def spread_words(model: SubspaceModel) -> str:
     return f"poses good to {tilt:.2f} (tilt) and {turn:.2f} (in plane) degrees and {model.spread.shift:.2f} A"
 
 
-def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = 10,
-          start: Ensemble | None = None, page: Page = _NOWHERE, label: str = "coordinates") -> Ensemble:
+def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = PASSES.inference,
+          start: Posteriors | None = None, page: Page = _NOWHERE, label: str = "coordinates") -> Posteriors:
     """Coordinates of particles under a fixed model: steps until the mean log-likelihood stays, at most so many.
 
     Args:
         label: of the progress that is shown; empty: none.
         page: what every step leaves, to go on from.
     """
-    ensemble, before, left = page.read() or (Ensemble.blank(rows, model) if start is None else start, -np.inf, steps)
-    while left:
-        ensemble, _ = estimator.pass_over(model, ensemble, gradient=False, label=label)
-        mean = float(ensemble.log_likelihood.mean())
-        left = 0 if mean < before + _NOISE_OF_PASS / 4 else left - 1
-        before = mean
-        page.write((ensemble, before, left))
-    return ensemble
+    state: _Inference = page.read() or _Inference(Posteriors.blank(rows, model) if start is None else start, -np.inf,
+                                                  steps)
+    while state.left:
+        state.posteriors, _ = estimator.pass_over(model, state.posteriors, gradient=False, label=label)
+        mean = float(state.posteriors.log_likelihood.mean())
+        state.left = 0 if mean < state.mean + PASSES.little else state.left - 1
+        state.mean = mean
+        page.write(state)
+    return state.posteriors
 
 
-def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, *,
-                 reference: float, passes: int = 20, tolerance: float = 0.01, label: str = "modes",
-                 warm: Ensemble | None = None, watched: Ensemble | None = None, page: Page = _NOWHERE) -> Fit:
+def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Posteriors, n_modes: int,
+                 options: FitOptions, page: Page = _NOWHERE) -> Fit:
     """Passes of expectation-maximisation from the debiased gradient covariance.
 
     Stops when the log-likelihood twice changes by less than ``tolerance`` of what it has gained over ``reference`` or,
@@ -230,50 +215,50 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Ense
 
     Args:
         model: calibrated. still: the particles to fit, with their best poses and contrasts without motion.
-        reference: log-likelihood per particle without motion.
-        warm: start from the modes in the model instead, with the particles at these coordinates.
-        watched: particles that are not fitted, as in ``still``.
         page: what every pass leaves, to go on from, and in the end the fit.
     """
-    state: Fit | _Passes = page.read() or _Passes(passes)
+    state: Fit | _Passes = page.read() or _Passes(options.passes)
     if isinstance(state, Fit):
         return state
     climb = state.climb
     while state.left:
         if climb.best is None:
-            current, ensemble, state.eigenvalues = _begun(estimator, model, still, n_modes, warm)
+            current, posteriors, state.eigenvalues = _begun(estimator, model, still, n_modes, options.warm)
         else:
-            current, ensemble, state.history[-1]["gradient"] = climb.step(estimator, modes=True)
-            _log_step(label, state, ensemble, current)
-        ensemble, sums = estimator.pass_over(current, ensemble, gradient=True, label=label, number=state.made)
-        total = log_likelihood_total(estimator, current, ensemble)
+            posteriors = climb.best.posteriors
+            current, state.history[-1]["gradient"] = climb.step(estimator, modes=True)
+            _log_step(options.label, state, posteriors, current)
+        posteriors, sums = estimator.pass_over(current, posteriors, gradient=True, label=options.label,
+                                               number=state.made)
+        total = log_likelihood_total(estimator, current, posteriors)
         last = climb.best
-        gain = climb.after(total, *normalise(estimator, current, ensemble, sums))
-        assert climb.best is not None
-        if watched is None:
-            state.settle(abs(gain), tolerance * (total - reference))
-        elif climb.best[0] == total:  # of a pass that was undone nothing is learnt
-            rise, risen = state.watch(estimator, watched, last)
-            state.settle(rise if state.made or warm is None else 0.0, tolerance * risen)  # as good as it was begun
-        state.history.append({"log_likelihood": climb.best[0], "gradient": 0.0})  # of what is kept, if this was undone
+        gain = climb.after(BestPass(total, *normalise(estimator.spec, current, posteriors, sums)))
+        if options.watched is None:
+            state.settle(abs(gain), options.tolerance * (total - options.reference))
+        elif climb.reached.log_likelihood == total:  # of a pass that was undone nothing is learnt
+            rise, risen = state.watch(estimator, options.watched, last)
+            begun = state.made or options.warm is None
+            state.settle(rise if begun else 0.0, options.tolerance * risen)  # as good as it was begun
+        # of what is kept, if this was undone
+        state.history.append({"log_likelihood": climb.reached.log_likelihood, "gradient": 0.0})
         state.made += 1
-        state.left = 0 if state.settled >= 2 else state.left - 1
+        state.left = 0 if state.settled >= PASSES.settled else state.left - 1
         page.write(state)
-    assert climb.best is not None
-    best, particles = state.top or climb.best[1:3]
-    fit = Fit(best, infer(estimator, best, particles.rows, steps=1, start=particles), state.eigenvalues, state.history)
+    best = state.top or climb.reached
+    posteriors = infer(estimator, best.model, best.posteriors.rows, steps=1, start=best.posteriors)
+    fit = Fit(best.model, posteriors, state.eigenvalues, state.history)
     page.write(fit)
     return fit
 
 
-def _held_out(estimator: SubspaceEstimator, model: SubspaceModel, watched: Ensemble) -> float:
+def _held_out(estimator: SubspaceEstimator, model: SubspaceModel, watched: Posteriors) -> float:
     """Mean log-likelihood of particles that the model was not fitted to."""
-    found = infer(estimator, model, watched.rows, steps=_WATCHED_STEPS, start=watched.with_modes_of(model), label="")
+    found = infer(estimator, model, watched.rows, steps=PASSES.inference, start=watched.with_modes_of(model), label="")
     return log_likelihood_total(estimator, model, found)
 
 
-def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, n_modes: int, warm: Ensemble | None,
-           ) -> tuple[SubspaceModel, Ensemble, Array]:
+def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Posteriors, n_modes: int, warm: Posteriors | None,
+           ) -> tuple[SubspaceModel, Posteriors, Array]:
     """First modes, the particles' place on them, and the eigenvalues of Fit."""
     current, eigenvalues = model, np.zeros(0)
     if warm is None:
@@ -282,8 +267,8 @@ def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, 
     return current, infer(estimator, current, still.rows, steps=1, start=warm), eigenvalues
 
 
-def _log_step(label: str, state: _Passes, ensemble: Ensemble, model: SubspaceModel) -> None:
+def _log_step(label: str, state: _Passes, posteriors: Posteriors, model: SubspaceModel) -> None:
     last = state.history[-1]
     _LOG.debug("%s: pass %d, log-likelihood per particle %.4f, gradient %.3g, damping %.2g, information %s, %s", label,
                state.made, last["log_likelihood"], last["gradient"], state.climb.damping,
-               np.round(np.diag(ensemble.information), 2), spread_words(model))
+               np.round(np.diag(posteriors.information), 2), spread_words(model))

@@ -5,10 +5,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import subspace_angles
 from scipy.optimize import linear_sum_assignment
 
+from gmmhet.engine.subspace.settings import AGREEMENT
+
 __all__ = ["coordinate_correlation", "principal_angles"]
 
 Array = NDArray[np.float64]
-_LEAST = 1e-10  # of the longest direction: shorter ones are rounding
 
 
 def principal_angles(first: ArrayLike, second: ArrayLike, metric: ArrayLike) -> Array:
@@ -63,4 +64,4 @@ def _orthonormal(columns: Array) -> Array:
     if not kept.shape[1]:
         return kept
     vectors, values, _ = np.linalg.svd(kept, full_matrices=False)
-    return np.asarray(vectors[:, values > _LEAST * values[0]])
+    return np.asarray(vectors[:, values > AGREEMENT.least * values[0]])

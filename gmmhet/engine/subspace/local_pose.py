@@ -6,33 +6,30 @@ Angstrom. Their prior N(0, C) is estimated. They are nuisances like the pose of 
 what the part does beside moving as one body.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gmmhet.engine.imaging.image_model import Batch, Observer, rotation_matrix
-from gmmhet.engine.imaging.projector import Factors
+from gmmhet.engine.imaging.image_model import rotation_matrix
 from gmmhet.engine.molecule.rigid_fields import rigid_fields
-from gmmhet.engine.subspace.decoder import LinearModes
-from gmmhet.engine.subspace.e_step import Prior, State
-from gmmhet.engine.subspace.passes import SubspaceEstimator
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+from gmmhet.engine.runtime.tensors import Tensor
+from gmmhet.engine.subspace.decoder import LinearModes, View
+from gmmhet.engine.subspace.settings import LOCAL_POSES
+from gmmhet.engine.subspace.smooth_fields import FieldBasis
+from gmmhet.engine.subspace.state import LocalPose, Posteriors, SubspaceModel
 
-__all__ = ["LOCAL_POSE", "Body", "LocalPoseEstimator", "LocalPoseModel", "ModesAndBody"]
+__all__ = ["LOCAL_POSE", "Body", "LocalPoseModel", "ModesAndBody"]
 
-Tensor = Any
 Array = NDArray[np.float64]
 LOCAL_POSE = 6
-_SMALLEST = 0.05  # Angstrom, of the prior's standard deviations
-_LARGEST_CHANGE = 4.0  # of a variance in a step
-_AT_REST = 0.005  # of the particles count as ones that were seen not to move: what images do not tell is then 0
 
 
-class Body(NamedTuple):
+@dataclass(frozen=True)
+class Body:
     """The part of the Gaussians that moves as one.
 
     Attributes:
@@ -76,22 +73,14 @@ class ModesAndBody(NamedTuple):
 
     @property
     def n_nuisances(self) -> int:
-        """Six."""
         return LOCAL_POSE
 
     @property
-    def centers(self) -> Tensor:
-        """[N, 3] of the consensus."""
-        return self.modes.centers
-
-    @property
     def weights(self) -> Tensor:
-        """[N]."""
         return self.modes.weights
 
     @property
     def variances(self) -> Tensor:
-        """[N]."""
         return self.modes.variances
 
     def _turn(self, z: Tensor) -> Tensor:
@@ -99,7 +88,7 @@ class ModesAndBody(NamedTuple):
         return z[:, -3:] / self.radius
 
     def gaussians(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """z [n, K + 6] to centres [n, N, 3] and weights [n, N]."""
+        """z [n, K + 6]: coordinates of the modes, shift, turn times radius."""
         centers, weights = self.modes.gaussians(z[:, :-LOCAL_POSE])
         arm = self._arm(z, centers)
         moved = self.middle + arm + z[:, tf.newaxis, -LOCAL_POSE:-3]
@@ -118,46 +107,42 @@ class ModesAndBody(NamedTuple):
         turned = tf.einsum("nab,kjb->nkja", rotation_matrix(self._turn(z)), fields)
         return tf.where(self._chosen, turned, fields)
 
-    def turned_back(self, z: Tensor, gradient: Tensor) -> Tensor:
-        """Gradients [n, ..., N, C] by positions (the first three of C) as those by positions before the turn."""
+    def field_gradient(self, z: Tensor, gradient: Tensor) -> Tensor:
+        """[n, ..., N, C] by the positions before the turn, where the modes are."""
         rotations = rotation_matrix(self._turn(z))
         back = tf.einsum("nba,n...b->n...a", rotations, gradient[..., :3])
         return tf.concat([tf.where(self._chosen, back, gradient[..., :3]), gradient[..., 3:]], -1)
 
-    def jacobian(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor) -> Tensor:
-        """Derivatives of the projections by z, [n, K + 6, 2, 2, h + 1, h + 1]."""
-        fields = self._turned(z, self.modes.position)
-        own = _images(observer, batch, factors, weights, fields, self.weights * self.modes.amplitude)
-        return tf.concat([own, self.nuisances(observer, batch, factors, z, weights)], 1)
+    def jacobian(self, view: View) -> Tensor:
+        fields = self._turned(view.z, self.modes.position)
+        own = _images(view, fields, self.weights * self.modes.amplitude)
+        return tf.concat([own, self.nuisances(view)], 1)
 
-    def nuisances(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor) -> Tensor:
+    def nuisances(self, view: View) -> Tensor:
         """Those by the last six of z: a change d of the rotation vector t turns what is turned already by J d, J the
         left Jacobian of the rotations at t."""
+        z = view.z
         arm = self._arm(z, self.modes.gaussians(z[:, :-LOCAL_POSE])[0])
         axes = tf.linalg.matrix_transpose(_left_jacobian(self._turn(z)))[:, :, tf.newaxis]  # [n, 3, 1, 3]
         turns = tf.linalg.cross(*_alike(axes, arm[:, tf.newaxis])) / self.radius
         shifts = tf.broadcast_to(tf.eye(3)[:, tf.newaxis], tf.shape(turns))
         fields = tf.concat([shifts, turns], 1) * self.inside[:, tf.newaxis]
-        return _images(observer, batch, factors, weights, fields, tf.zeros([LOCAL_POSE, self.inside.shape[0]]))
+        return _images(view, fields, tf.zeros([LOCAL_POSE, self.inside.shape[0]]))
 
-    def consensus_gradient(self, observer: Observer, batch: Batch, factors: Factors, z: Tensor, weights: Tensor,
-                           cotangent: Tensor) -> Tensor:
+    def consensus_gradient(self, view: View, cotangent: Tensor) -> Tensor:
         """As of LinearModes, [n, N, 6]."""
-        found = self.modes.consensus_gradient(observer, batch, factors, z, weights, cotangent)
-        return self.turned_back(z, found)
+        return self.field_gradient(view.z, self.modes.consensus_gradient(view, cotangent))
 
-    def mode_gradient(self, observer: Observer, batch: Batch, factors: Factors, at: Tensor, weights: Tensor,
-                      cotangents: Tensor, z: Tensor, own: Tensor) -> Tensor:
+    def mode_gradient(self, view: View, cotangents: Tensor, z: Tensor, own: Tensor) -> Tensor:
         """As of LinearModes, [K, N, 5]: the movements of the body are given."""
-        pulled = self.turned_back(at, observer.pullback(batch, factors, weights, cotangents[:, :-LOCAL_POSE]))
-        return self.modes.mode_sums(pulled, z[:, :-LOCAL_POSE], own)
+        pulled = view.observer.pullback(view.batch, view.factors, view.weights, cotangents[:, :-LOCAL_POSE])
+        return self.modes.mode_sums(self.field_gradient(view.z, pulled), z[:, :-LOCAL_POSE], own)
 
 
-def _images(observer: Observer, batch: Batch, factors: Factors, weights: Tensor, fields: Tensor, amplitude: Tensor,
-            ) -> Tensor:
+def _images(view: View, fields: Tensor, amplitude: Tensor) -> Tensor:
     """Projection changes along fields [n, F, N, 3] of the model frame, one set a particle, and amplitude [F, N]."""
-    view = tf.einsum("nax,nkjx->ankj", batch.rotations[:, :2], fields)
-    return observer.projector.directional(factors, weights, view[0], view[1], amplitude[tf.newaxis])
+    seen = tf.einsum("nax,nkjx->ankj", view.batch.rotations[:, :2], fields)
+    return view.observer.projector.directional(view.factors, view.weights, seen[0], seen[1], amplitude[tf.newaxis])
 
 
 def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,12 +165,18 @@ def _left_jacobian(vector: Tensor) -> Tensor:
     return tf.eye(3) + first * cross + second * tf.matmul(cross, cross)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LocalPoseModel(SubspaceModel):
-    """local: [6, 6] covariance C of the local poses, square Angstrom. radius: of the part, Angstrom."""
+    """local: [6, 6] covariance C of the local poses, square Angstrom. body: the part. The M step's curvature takes
+    turns of the part as small; it decides the length of steps, not where they end."""
 
-    local: Array = field(default_factory=lambda: np.eye(LOCAL_POSE))
-    radius: float = 1.0
+    local: Array
+    body: Body
+
+    @classmethod
+    def of(cls, model: SubspaceModel, body: Body, deviation: float) -> "LocalPoseModel":
+        """A model with a part whose six coordinates have one standard deviation, Angstrom."""
+        return cls(**vars(model), local=deviation**2 * np.eye(LOCAL_POSE), body=body)
 
     @property
     def n_latent(self) -> int:
@@ -194,6 +185,14 @@ class LocalPoseModel(SubspaceModel):
     @property
     def n_nuisances(self) -> int:
         return LOCAL_POSE
+
+    @property
+    def prior_precision(self) -> Array:
+        return np.asarray(scipy.linalg.block_diag(np.eye(self.n_modes), np.linalg.inv(self.local)))
+
+    def decoder(self, basis: FieldBasis) -> ModesAndBody:
+        return ModesAndBody(self.modes_of(basis), *(tf.constant(a, tf.float32) for a in (
+            self.body.inside, self.body.middle, self.body.radius)))
 
     def coordinates(self, z: Array) -> Array:
         return z[:, :-LOCAL_POSE]
@@ -207,48 +206,23 @@ class LocalPoseModel(SubspaceModel):
     def every(self, values: Array, others: float = 0.0) -> Array:
         return np.append(values, np.full(LOCAL_POSE, others))
 
-    def with_nuisances_of(self, ensemble: Ensemble, damping: float = 0.0) -> SubspaceModel:
-        """C by the fixed point of maximise.update_spread, along the axes of the second moments <z z^T + M>."""
-        z, posterior = ensemble.z[:, -LOCAL_POSE:], ensemble.mean_covariance[-LOCAL_POSE:, -LOCAL_POSE:]
+    def with_nuisances_of(self, posteriors: Posteriors, damping: float = 0.0) -> "LocalPoseModel":
+        """C by the fixed point of m_step.update_spread, along the axes of the second moments <z z^T + M>."""
+        z, posterior = posteriors.z[:, -LOCAL_POSE:], posteriors.mean_covariance[-LOCAL_POSE:, -LOCAL_POSE:]
         squares = z.T @ z / len(z)
         _, axes = np.linalg.eigh(squares + posterior)
         before, known, found = (np.einsum("ai,ab,bi->i", axes, m, axes) for m in (self.local, posterior, squares))
-        determined = np.maximum(1 - known / before, 0.0) + _AT_REST
-        change = np.clip(found / determined / before, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
+        determined = np.maximum(1 - known / before, 0.0) + LOCAL_POSES.at_rest
+        change = np.clip(found / determined / before, 1 / LOCAL_POSES.largest_change, LOCAL_POSES.largest_change)
         variances = before * change ** (1 / (1 + damping))
-        return replace(self, local=(axes * np.maximum(variances, _SMALLEST**2)) @ axes.T)
+        return replace(self, local=(axes * np.maximum(variances, LOCAL_POSES.smallest**2)) @ axes.T)
 
-    def at_rest(self) -> "LocalPoseModel":
-        """The same with a part that does not move in the rest."""
-        return replace(self, local=_SMALLEST**2 * np.eye(LOCAL_POSE))
+    def with_nuisances_at_rest(self) -> "LocalPoseModel":
+        """With a part that does not move in the rest."""
+        return replace(self, local=LOCAL_POSES.smallest**2 * np.eye(LOCAL_POSE))
 
     @property
-    def shift_and_turn(self) -> tuple[float, float]:
-        """Root mean square length of the part's shifts (Angstrom) and of its turns (radians)."""
+    def local_pose(self) -> LocalPose:
         size = np.diag(self.local)
-        return float(np.sqrt(size[:3].sum())), float(np.sqrt(size[3:].sum()) / self.radius)
-
-
-class LocalPoseEstimator(SubspaceEstimator):
-    """Passes over particles of which a part has a pose of its own.
-
-    The curvature of the M step takes turns of the part as small; it decides the length of steps, not where they end.
-
-    Args:
-        body: the part. Others as of SubspaceEstimator.
-    """
-
-    def __init__(self, *args: Any, body: Body, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.body = body
-
-    def constants(self, model: SubspaceModel) -> tuple[ModesAndBody, Any, Prior]:
-        assert isinstance(model, LocalPoseModel)
-        modes, white, prior = super().constants(model)
-        precision = scipy.linalg.block_diag(np.eye(model.n_modes), np.linalg.inv(model.local))
-        return (ModesAndBody(modes, *(tf.constant(a, tf.float32) for a in self.body)), white,
-                prior._replace(precision=tf.constant(precision, tf.float32)))
-
-    def _gradient_statistics(self, batch: Batch, modes: Any, white: Any, state: State) -> Any:
-        """[n, N, 5]: the gradients by the positions before the part is turned, where the modes are."""
-        return modes.turned_back(state.z, super()._gradient_statistics(batch, modes, white, state))
+        return LocalPose(float(np.sqrt(size[:3].sum())), float(np.sqrt(size[3:].sum()) / self.body.radius),
+                         self.body.middle, self.body.inside > 0, np.repeat([1.0, 1 / self.body.radius], 3))

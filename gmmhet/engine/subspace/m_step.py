@@ -2,70 +2,86 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.half_plane import HalfPlane
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.settings import M_STEP
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
-from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
 
-__all__ = ["bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise",
+__all__ = ["ModeStep", "bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise",
            "update_spread", "updated_relevance"]
 
 Array = NDArray[np.float64]
-_SMALLEST_SIGMA = 0.08  # of the resolution: narrower Gaussians look the same
-_LARGEST_STEP, _LARGEST_RELATIVE = 0.4, 0.25  # of a Gaussian: of the resolution; of weight and squared width
-_LEAST_DETERMINED = 0.02  # of the coefficients
-_LARGEST_CHANGE, _RELEVANCE = 10.0, (1e-4, 1e3)  # of a prior variance in a pass; what it may be
-_OVER, _STIFFENED = 1.1, 10  # of these bounds; how often a step is looked at
-_SMALLEST_SPREAD = PoseSpread(0.02, np.deg2rad(0.02), np.deg2rad(0.02))
+_SMALLEST_SPREAD = PoseSpread(M_STEP.smallest_shift, *np.deg2rad([M_STEP.smallest_angle] * 2))
 
 
-def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums, *,
-                 damping: float = 0.0, modes: bool = True) -> tuple[SubspaceModel, float, float, float]:
+class ModeStep(NamedTuple):
+    """A step on modes and consensus.
+
+    Attributes:
+        model: the new one. gradient: length of the remaining gradient in the metric of its own curvature, per
+        coefficient. promised: what the step promises to gain in log-likelihood and log prior per particle; of_prior:
+        what of that is of the prior.
+    """
+
+    model: SubspaceModel
+    gradient: float
+    promised: float
+    of_prior: float
+
+
+def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, posteriors: Posteriors, sums: Sums, *,
+                 damping: float = 0.0, modes: bool = True) -> ModeStep:
     """Gauss-Newton step on the modes and on the smooth part of the consensus, together.
 
     With t = (z, 1) and u the coefficients of the modes and of the change of the consensus, solves
     (n (1 + damping) <t t^T> (x) B^T J^T Q J B + P) du = gradient - P u; P is the precision of the prior (relevance; 1
     for the consensus, about where it is), Q see subspace.curvature; no Gaussian goes far (see bounded_step). The
-    relevance of the modes follows (see updated_relevance).
+    relevance of the modes follows (see updated_relevance). Where the decoder is not linear in z, t are the amounts of
+    its fields.
 
     Args:
         modes: False: the consensus alone.
-    Returns:
-        the new model; the length of the remaining gradient in the metric of its own curvature, per coefficient; what
-        the step promises to gain in log-likelihood and log prior per particle; and what of that is of the prior.
     """
-    n, k = len(ensemble.rows), model.n_modes
-    kinds = estimator.basis.changes_weights.astype(np.int64)
-    own = estimator.basis.adjoint(sums.gradient[:k]) - model.coefficients / model.relevances[:, kinds]
-    right = np.concatenate([own.ravel(), estimator.consensus_basis.adjoint(sums.gradient[k])])
-    precision = np.diag(np.append(1 / model.relevances[:, kinds], np.ones(estimator.consensus_basis.size)))
-    curvature = n * estimator.curvature(model, ensemble)
+    n, spec = len(posteriors.rows), estimator.spec
+    kinds = spec.basis.changes_weights.astype(np.int64)
+    variances = model.relevances[:, kinds]
+    own = spec.basis.adjoint(sums.gradient[:model.n_fields]) - model.coefficients / variances
+    right = np.concatenate([own.ravel(), spec.consensus_basis.adjoint(sums.gradient[model.n_fields])])
+    precision = np.diag(np.append(1 / variances, np.ones(spec.consensus_basis.size)))
+    curvature = n * estimator.curvature(model, posteriors)
     hessian = (1 + damping) * curvature + precision
     step = np.zeros_like(right)
     start = 0 if modes else own.size
-    ends = np.cumsum([0, *[estimator.basis.size] * (k * modes), estimator.consensus_basis.size])
-    bases = [estimator.basis] * (k * modes) + [estimator.consensus_basis]
-    blocks = [(slice(a, b), basis) for a, b, basis in zip(ends[:-1], ends[1:], bases, strict=True)]
     shorter = 1 + damping
-    step[start:] = bounded_step(hessian[start:, start:], right[start:], blocks,
-                                _LARGEST_STEP * estimator.observer.grid.resolution / shorter,
-                                _LARGEST_RELATIVE / shorter)
-    of_modes, change = step[:own.size].reshape(own.shape), estimator.consensus_basis.fields(step[own.size:])
+    largest, relative = M_STEP.largest_step * spec.observer.grid.resolution, M_STEP.largest_relative
+    step[start:] = bounded_step(hessian[start:, start:], right[start:], _blocks(spec, model.n_fields * modes),
+                                largest / shorter, relative / shorter)
+    of_modes, change = step[:own.size].reshape(own.shape), spec.consensus_basis.fields(step[own.size:])
     remaining = float(np.sqrt(np.sum(right * step) / len(right[start:])))
     promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / n)
-    changed = moved(model, change, estimator.observer.grid)
+    changed = moved(model, change, spec.observer.grid)
     coefficients, relevance = model.coefficients + of_modes, model.relevance
     if modes:
         inverse, _ = scipy.linalg.lapack.dtrtri(np.linalg.cholesky(curvature + precision), lower=True)
-        variances = (inverse**2).sum(0)[:own.size].reshape(own.shape)
-        relevance = updated_relevance(model.relevances, coefficients, variances, kinds)
-    prior = float(np.sum((model.coefficients**2 - coefficients**2) / model.relevances[:, kinds])) / (2 * n)
-    return replace(changed, coefficients=coefficients, relevance=relevance), remaining, promised, prior
+        posterior = (inverse**2).sum(0)[:own.size].reshape(own.shape)
+        relevance = updated_relevance(model.relevances, coefficients, posterior, kinds)
+    prior = float(np.sum((model.coefficients**2 - coefficients**2) / variances)) / (2 * n)
+    return ModeStep(replace(changed, coefficients=coefficients, relevance=relevance), remaining, promised, prior)
+
+
+def _blocks(spec: EstimatorSpec, n_fields: int) -> list[tuple[slice, FieldBasis]]:
+    """Which unknowns are coefficients of which basis: those of fields, then of the change of the consensus."""
+    bases = [spec.basis] * n_fields + [spec.consensus_basis]
+    ends = np.cumsum([0, *(basis.size for basis in bases)])
+    return [(slice(a, b), basis) for a, b, basis in zip(ends[:-1], ends[1:], bases, strict=True)]
 
 
 def updated_relevance(relevance: Array, coefficients: Array, variances: Array, kinds: NDArray[np.int64]) -> Array:
@@ -82,9 +98,9 @@ def updated_relevance(relevance: Array, coefficients: Array, variances: Array, k
     for kind in np.unique(kinds):
         at, old = kinds == kind, relevance[:, kind]
         determined = (1 - variances[:, at] / old[:, np.newaxis]).sum(1)
-        fitted = (coefficients[:, at] ** 2).sum(1) / np.maximum(determined, _LEAST_DETERMINED * at.sum())
-        change = np.clip(fitted / old, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
-        new[:, kind] = np.clip(old * change, *_RELEVANCE)
+        fitted = (coefficients[:, at] ** 2).sum(1) / np.maximum(determined, M_STEP.least_determined * at.sum())
+        change = np.clip(fitted / old, 1 / M_STEP.relevance_change, M_STEP.relevance_change)
+        new[:, kind] = np.clip(old * change, M_STEP.least_relevance, M_STEP.most_relevance)
     return new
 
 
@@ -103,11 +119,11 @@ def bounded_step(hessian: Array, right: Array, blocks: Sequence[tuple[slice, Fie
             squared width may change.
     """
     limits, stiff = np.array([largest] * 3 + [relative] * 2), hessian.copy()
-    for last in (*[False] * _STIFFENED, True):
+    for last in (*[False] * M_STEP.stiffened, True):
         factor = scipy.linalg.cho_factor(stiff)
         step = scipy.linalg.cho_solve(factor, right)
         ratios = [_ratios(basis.fields(step[within]) / limits) for within, basis in blocks]
-        if last or all(ratio.max(initial=0.0) <= _OVER for ratio in ratios):
+        if last or all(ratio.max(initial=0.0) <= M_STEP.over for ratio in ratios):
             break
         inverse = scipy.linalg.cho_solve(factor, np.eye(len(right)))
         for (within, basis), ratio in zip(blocks, ratios, strict=True):
@@ -126,7 +142,7 @@ def _stiffness(basis: FieldBasis, ratio: Array, limits: Array, compliance: Array
     """[R, R] of what goes too far; compliance: [R, R] of the coefficients."""
     total = np.zeros_like(compliance)
     for component, mixing in enumerate(np.split(basis.mixing, 5)):
-        far = np.flatnonzero(ratio[:, component] > _OVER)
+        far = np.flatnonzero(ratio[:, component] > M_STEP.over)
         if len(far):
             fields = basis.scalar[far]
             rows = fields @ mixing / limits[component]
@@ -139,45 +155,52 @@ def _stiffness(basis: FieldBasis, ratio: Array, limits: Array, compliance: Array
 
 def moved(model: SubspaceModel, change: Array, grid: HalfPlane) -> SubspaceModel:
     """The consensus changed by fields [N, 5]."""
-    variances = model.variances * np.exp(np.clip(change[:, 4], -0.5, 0.5))
-    weights = model.weights * np.maximum(1 + change[:, 3], 0.05)
-    smallest = np.minimum(model.variances, (_SMALLEST_SIGMA * grid.resolution) ** 2)
+    variances = model.variances * np.exp(np.clip(change[:, 4], -M_STEP.width_change, M_STEP.width_change))
+    weights = model.weights * np.maximum(1 + change[:, 3], M_STEP.least_weight)
+    smallest = np.minimum(model.variances, (M_STEP.smallest_sigma * grid.resolution) ** 2)
     return replace(model, centers=model.centers + change[:, :3], weights=weights,
                    variances=np.maximum(variances, smallest))
 
 
-def normalise(estimator: SubspaceEstimator, model: SubspaceModel, ensemble: Ensemble, sums: Sums,
-              ) -> tuple[SubspaceModel, Ensemble, Sums]:
+def normalise(spec: EstimatorSpec, model: SubspaceModel, posteriors: Posteriors, sums: Sums,
+              ) -> tuple[SubspaceModel, Posteriors, Sums]:
     """Zero mean and unit variance of the coordinates, then axes that diagonalise the mean information.
 
-    Where z holds the coordinates of several copies of a unit, both are over the particles and the copies.
+    Where z holds the coordinates of several copies of a unit, both are over the particles and the copies. Where the
+    fields cannot take up a change of the coordinates, these stay as they are.
     """
-    k, z = model.n_modes, model.coordinates(ensemble.z)
-    mean = z.mean(0)
-    centred = moved(model, estimator.basis.fields(mean @ model.coefficients), estimator.observer.grid)
-    second = np.cov(z.T, bias=True).reshape(k, k) + model.of_modes(ensemble.mean_covariance)
-    root: Array = np.real(scipy.linalg.sqrtm(second))
-    root = (root + root.T) / 2
-    _, rotation = np.linalg.eigh(root @ model.of_modes(ensemble.information) @ root)
-    forward = root @ rotation[:, ::-1]  # modes: W' = W forward; coordinates: z' = forward^-1 z
-    inverse: Array = np.linalg.inv(forward)
-    coefficients = forward.T @ model.coefficients
-    signs = np.where(coefficients.sum(1) < 0, -1.0, 1.0)
-    inverse = signs[:, None] * inverse
+    if not model.coordinates_are_free:
+        return model.with_prior_of(posteriors), posteriors, sums
+    mean = model.coordinates(posteriors.z).mean(0)
+    forward, inverse, signs = _axes(model, posteriors)
+    coefficients = forward.T @ model.coefficients  # W' = W forward
+    own = len(posteriors.information)
     forward = forward * signs
-    own = len(ensemble.information)
     every, back = model.over_latents(inverse), model.over_latents(forward)[:own, :own]
-    turned = replace(ensemble, z=(ensemble.z - model.every(mean)) @ every.T,
-                     covariance=model.kept_turned(ensemble.covariance, inverse),
-                     mean_covariance=every @ ensemble.mean_covariance @ every.T,
-                     information=back.T @ ensemble.information @ back)
+    turned = replace(posteriors, z=(posteriors.z - model.every(mean)) @ every.T,
+                     covariance=model.kept_turned(posteriors.covariance, inverse),
+                     mean_covariance=every @ posteriors.mean_covariance @ every.T,
+                     information=back.T @ posteriors.information @ back)
     consensus = sums.gradient[-1:]
     gradient = np.tensordot(inverse, sums.gradient[:-1] - mean[:, None, None] * consensus, 1)
     gradient = np.concatenate([gradient, consensus])
     relevance = None if model.relevance is None else (forward**2).T @ model.relevance
-    final = estimator.with_prior_of(
-        replace(centred, coefficients=signs[:, None] * coefficients, relevance=relevance), turned)
+    centred = moved(model, spec.basis.fields(mean @ model.coefficients), spec.observer.grid)
+    final = replace(centred, coefficients=signs[:, None] * coefficients, relevance=relevance).with_prior_of(turned)
     return final, turned, replace(sums, gradient=gradient)
+
+
+def _axes(model: SubspaceModel, posteriors: Posteriors) -> tuple[Array, Array, Array]:
+    """[K, K] of modes, without their signs, and its inverse, of coordinates, with them; [K] the signs."""
+    k, z = model.n_modes, model.coordinates(posteriors.z)
+    second = np.cov(z.T, bias=True).reshape(k, k) + model.of_modes(posteriors.mean_covariance)
+    root: Array = np.real(scipy.linalg.sqrtm(second))
+    root = (root + root.T) / 2
+    _, rotation = np.linalg.eigh(root @ model.of_modes(posteriors.information) @ root)
+    forward = root @ rotation[:, ::-1]
+    inverse: Array = np.linalg.inv(forward)
+    signs = np.where((forward.T @ model.coefficients).sum(1) < 0, -1.0, 1.0)
+    return forward, signs[:, None] * inverse, signs
 
 
 def update_noise(model: SubspaceModel, sums: Sums, grid: HalfPlane) -> SubspaceModel:
@@ -185,17 +208,17 @@ def update_noise(model: SubspaceModel, sums: Sums, grid: HalfPlane) -> SubspaceM
     weight = np.bincount(grid.clipped_shell.ravel(), weights=4 * grid.weight.ravel(), minlength=grid.n_shells)
     expected = sums.count[:, None] * weight
     factor = np.where(expected > 0, sums.power / np.maximum(expected, 1e-12), 1.0)
-    return replace(model, noise=model.noise * np.maximum(factor, 1e-6))
+    return replace(model, noise=model.noise * np.maximum(factor, M_STEP.least_noise))
 
 
-def update_contrast(model: SubspaceModel, ensemble: Ensemble) -> SubspaceModel:
+def update_contrast(model: SubspaceModel, posteriors: Posteriors) -> SubspaceModel:
     """Mean and spread of the contrast over the particles, its uncertainty included."""
-    mean = float(ensemble.contrast.mean())
-    spread = float(np.sqrt(np.var(ensemble.contrast) + ensemble.contrast_variance))
-    return replace(model, contrast_mean=mean, contrast_deviation=max(spread, 0.02 * abs(mean)))
+    mean = float(posteriors.contrast.mean())
+    spread = float(np.sqrt(np.var(posteriors.contrast) + posteriors.contrast_variance))
+    return replace(model, contrast_mean=mean, contrast_deviation=max(spread, M_STEP.least_contrast * abs(mean)))
 
 
-def update_spread(model: SubspaceModel, ensemble: Ensemble, *, damping: float = 0.0) -> SubspaceModel:
+def update_spread(model: SubspaceModel, posteriors: Posteriors, *, damping: float = 0.0) -> SubspaceModel:
     """Spread of the errors of the poses: the fixed point of s^2 = <t^2> / <1 - M / s^2> (MacKay 1992), which has the
     maximum of the marginal likelihood of expectation-maximisation but reaches it in few steps.
 
@@ -205,10 +228,11 @@ def update_spread(model: SubspaceModel, ensemble: Ensemble, *, damping: float = 
     if model.spread is None:
         return model
     prior = 1 / model.spread.precision
-    determined = np.maximum((1 - ensemble.pose_variance / prior).sum(0), 1e-3 * len(ensemble.rows))
-    squares = (ensemble.pose**2).sum(0, dtype=np.float64)
+    determined = (1 - posteriors.pose_variance / prior).sum(0)
+    determined = np.maximum(determined, M_STEP.pose_determined * len(posteriors.rows))
+    squares = (posteriors.pose**2).sum(0, dtype=np.float64)
     old, floor = (np.array([s.shift, s.tilt, s.turn]) for s in (model.spread, _SMALLEST_SPREAD))
     parts = ([0, 1], [2, 3], [4])
     new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in parts])
-    new = old * np.clip(new / old, 0.5, 2.0) ** (1 / (1 + damping))
+    new = old * np.clip(new / old, 1 / M_STEP.pose_change, M_STEP.pose_change) ** (1 / (1 + damping))
     return replace(model, spread=PoseSpread(*(float(v) for v in np.maximum(new, floor))))

@@ -9,26 +9,36 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import MOST_TRIED
 from gmmhet.engine.molecule.rigid_fields import rigid_part
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal, Page
-from gmmhet.engine.subspace.em import Fit, fit_subspace, infer, log_likelihoods
+from gmmhet.engine.sampling import evenly_spread
+from gmmhet.engine.subspace.em import AtRest, Fit, FitOptions, fit_subspace, infer
 from gmmhet.engine.subspace.half_set_agreement import coordinate_correlation, principal_angles
-from gmmhet.engine.subspace.local_pose import LocalPoseModel
+from gmmhet.engine.subspace.likelihoods import log_likelihoods
 from gmmhet.engine.subspace.passes import SubspaceEstimator
-from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+from gmmhet.engine.subspace.settings import MODE_SELECTION, SMOOTH_FIELDS
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
-__all__ = ["ModeEvidence", "evidence_of", "fit_all_particles", "held_out_gain_of_body", "held_out_gains", "real",
-           "select_modes", "watched"]
+__all__ = ["FoundModes", "HeldOutGains",
+    "ModeEvidence",
+    "evidence_of",
+    "fit_all_particles",
+    "held_out_gain_of_nuisances",
+    "held_out_gains",
+    "select_modes",
+    "significant",
+    "watched",
+]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
-_SIGMAS = 4.0
-_SMALLEST_GAIN = 0.02
-_LEAST_AGREEMENT = 0.5  # of the coordinates under the two half-sets' models
-_NULL_PARTICLES = 750
-_WATCHED = 500
-_PASSES_OF_ALL = 16
-_MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class HeldOutGains:
+    """Rise of the held-out log-likelihood per particle by each mode, [K], and its standard error, [K]."""
+
+    gain: Array
+    error: Array
 
 
 @dataclass
@@ -37,7 +47,7 @@ class ModeEvidence:
         gain: [K] rise of the held-out log-likelihood per particle by each mode. error: [K] its standard error.
         null: 0.95 quantile of the gains where residuals got random signs. correlation: [K] of the coordinates of the
         same particles under the two half-sets' models; angles: [K] degrees between the two spaces of displacements.
-        significant: number of leading modes that are real. models: of the two half-sets.
+        significant: number of leading modes that are beyond chance. models: of the two half-sets.
         held_out: [n] log-likelihood of every particle under the model of the half-set that it is not in; that of a
             sample told when the fit of that model had settled, and which pass was the best.
     """
@@ -52,9 +62,34 @@ class ModeEvidence:
     held_out: Array
 
 
-def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble], *,
-                   first: int = 0) -> tuple[Array, Array]:
-    """Gain and standard error of each mode from number ``first`` (from 0) on, from particles its model has not seen.
+@dataclass(frozen=True)
+class FoundModes:
+    """What a search for modes gives.
+
+    Attributes:
+        estimator: of the fields that the modes are in. final: the fit of all particles. evidence: what half-sets say.
+        reference: log-likelihood per particle without motion.
+    """
+
+    estimator: SubspaceEstimator
+    final: Fit
+    evidence: ModeEvidence
+    reference: float
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """fixed: a number of modes to keep to; None: their number is found. most: modes that are tried then. seed: of the
+    null's random signs."""
+
+    fixed: int | None
+    seed: int
+    most: int = MOST_TRIED
+
+
+def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Posteriors, Posteriors], *,
+                   first: int = 0) -> HeldOutGains:
+    """Gains by each mode from number ``first`` (from 0) on, from particles its model has not seen.
 
     Mode k's gain is the mean over particles of the marginal log-likelihood with the first k modes minus that with
     k - 1. Where a mode is mostly a rigid movement of the whole, its rigid part counts for the latter as well: errors of
@@ -80,98 +115,114 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: t
                 gains[number].append(above - below)
             above = below
     all_gains = np.array([np.concatenate(parts) for parts in gains[first:]])
-    return all_gains.mean(1), all_gains.std(1) / np.sqrt(all_gains.shape[1])
+    return HeldOutGains(all_gains.mean(1), all_gains.std(1) / np.sqrt(all_gains.shape[1]))
 
 
-def _smaller(estimator: SubspaceEstimator, model: SubspaceModel, found: Ensemble, coefficients: Array, modes: int,
+def _smaller(estimator: SubspaceEstimator, model: SubspaceModel, found: Posteriors, coefficients: Array, modes: int,
              ) -> Array:
     """Log-likelihood [n] under other coefficients, of which the first ``modes`` are not zero."""
     start = replace(found, z=found.z * model.every(1.0 * (np.arange(model.n_modes) < modes), others=1.0))
-    return infer(estimator, replace(model, coefficients=coefficients), found.rows, steps=2, start=start).log_likelihood
+    changed = replace(model, coefficients=coefficients)
+    return infer(estimator, changed, found.rows, steps=MODE_SELECTION.steps, start=start).log_likelihood
 
 
 def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, number: int) -> Array | None:
     """Coefficients of the rigid part of a mode, if that is most of it."""
-    if estimator.rigid is None:
+    basis, rigid, weights = estimator.spec.basis, estimator.spec.rigid, np.abs(model.weights)
+    if rigid is None:
         return None
-    weights = np.abs(model.weights)
-    part, share = rigid_part(estimator.basis.fields(model.coefficients[number])[:, :3], estimator.rigid, weights)
-    return estimator.basis.coefficients_of(part, weights) if share > _MOSTLY else None
+    part, share = rigid_part(basis.fields(model.coefficients[number])[:, :3], rigid, weights)
+    return basis.coefficients_of(part, weights) if share > MODE_SELECTION.mostly else None
 
 
-def select_modes(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, halves: NDArray[np.int64],
-                 fixed: int | None, *, reference: float, seed: int, journal: Journal = NO_JOURNAL,
-                 most: int = MOST_TRIED) -> ModeEvidence:
-    """Fit both half-sets, growing the number of modes while the last one is real.
+def select_modes(estimator: SubspaceEstimator, rest: AtRest, halves: NDArray[np.int64], options: SearchOptions,
+                 journal: Journal = NO_JOURNAL) -> ModeEvidence:
+    """Fit both half-sets, growing the number of modes while the last one is significant.
 
     Args:
-        model, still: calibrated model and all particles. halves: [n] 1 or 2. fixed: a number of modes to keep to.
-        reference: log-likelihood per particle without motion. seed: of the null's random signs.
-        journal: for the fits and what is found with them. most: modes that are tried.
+        rest: all particles without motion. halves: [n] 1 or 2. journal: for the fits and what is found with them.
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
-    null = journal.page("null").once(
-        lambda: _null_gain(estimator.with_flips(seed, model, still), model, still, rows, reference))
+    flipped = estimator.with_flips(options.seed, rest.model, rest.posteriors)
+    null = journal.page("null").once(lambda: _null_gain(flipped, rest, rows))
+    directions = estimator.spec.directions.shape[1]
     levels: list[ModeEvidence] = []
-    n_modes = fixed or min(2, estimator.seek.shape[1])
+    n_modes = options.fixed or min(MODE_SELECTION.first, directions)
     while True:
         before = levels[-1] if levels else None
-        levels.append(_evidence(estimator, model, still, rows, n_modes, null, before, reference, journal))
-        significant = levels[-1].significant
+        levels.append(_HalfSets(estimator, rest, rows, null, journal).evidence(n_modes, before))
+        found = levels[-1]
         _LOG.info("held-out gain per particle of modes 1..%d: %s (null %.3f)", n_modes, ", ".join(
-            f"{g:.3f} +- {e:.3f}" for g, e in zip(levels[-1].gain, levels[-1].error, strict=True)), null)
-        if fixed or significant < n_modes or n_modes + 2 > min(most, estimator.seek.shape[1]):
+            f"{g:.3f} +- {e:.3f}" for g, e in zip(found.gain, found.error, strict=True)), null)
+        next_number = n_modes + MODE_SELECTION.more
+        if options.fixed or found.significant < n_modes or next_number > min(options.most, directions):
             break
-        n_modes += 2
-    # the fits of no more modes than are real, with what was found of all that were tried
-    enough = next(level for level in levels if len(level.correlation) >= significant)
-    return replace(enough, gain=levels[-1].gain, error=levels[-1].error, significant=significant)
+        n_modes = next_number
+    # the fits of no more modes than are significant, with what was found of all that were tried
+    enough = next(level for level in levels if len(level.correlation) >= found.significant)
+    return replace(enough, gain=found.gain, error=found.error, significant=found.significant)
 
 
-def _evidence(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, n_modes: int,
-              null: float, before: ModeEvidence | None, reference: float, journal: Journal) -> ModeEvidence:
-    """Fits of n_modes modes and what they show; of modes that ``before`` had already, gains are those found then.
+@dataclass(frozen=True)
+class _HalfSets:
+    """What fits of both half-sets start from: estimator, particles without motion, rows of either half-set, the null's
+    gain, and the journal for what is found."""
 
-    Every number of modes is fitted from its own start: large motions that two modes bend to follow are better
-    described by four that share them.
-    """
-    def fitted(i: int) -> Fit:
-        name = f"half-set {i + 1}, {n_modes} modes"
-        fit = fit_subspace(estimator, model, still.at(rows[i]), n_modes, reference=reference, passes=12, label=name,
-                           watched=still.at(watched(rows[1 - i])), page=journal.page(name))
-        return replace(fit, ensemble=fit.ensemble.without_spread())
+    estimator: SubspaceEstimator
+    rest: AtRest
+    rows: Halves
+    null: float
+    journal: Journal
 
-    def of_others(i: int) -> Ensemble:
-        page = journal.page(f"half-set {2 - i} by {i + 1}, {n_modes} modes")
-        return infer(estimator, fits[i].model, rows[1 - i], page=page).without_spread()
+    def evidence(self, n_modes: int, before: ModeEvidence | None) -> ModeEvidence:
+        """Fits of n_modes modes and what they show; of modes that ``before`` had already, gains are those found then.
 
-    fits, known = (fitted(0), fitted(1)), 0 if before is None else len(before.gain)
-    found = (of_others(0), of_others(1))
-    gain, error = journal.page(f"gains of {n_modes} modes").once(
-        lambda: held_out_gains(estimator, fits, found, first=known))
-    if before is not None:
-        gain, error = np.concatenate([before.gain, gain]), np.concatenate([before.error, error])
-    return evidence_of(estimator, fits, found, gain, error, null)
+        Every number of modes is fitted from its own start: large motions that two modes bend to follow are better
+        described by four that share them.
+        """
+        fits, known = (self._fit(0, n_modes), self._fit(1, n_modes)), 0 if before is None else len(before.gain)
+        found = (self._others(fits[0], 0), self._others(fits[1], 1))
+        gains: HeldOutGains = self.journal.page(f"gains of {n_modes} modes").once(
+            lambda: held_out_gains(self.estimator, fits, found, first=known))
+        if before is not None:
+            gains = HeldOutGains(*(np.concatenate(pair) for pair in (
+                (before.gain, gains.gain), (before.error, gains.error))))
+        return evidence_of(self.estimator, fits, found, gains, self.null)
+
+    def _fit(self, i: int, n_modes: int) -> Fit:
+        name, still = f"half-set {i + 1}, {n_modes} modes", self.rest.posteriors
+        options = FitOptions(self.rest.log_likelihood, passes=MODE_SELECTION.passes_of_half, label=name,
+                             watched=still.at(watched(self.rows[1 - i])))
+        fit = fit_subspace(self.estimator, self.rest.model, still.at(self.rows[i]), n_modes, options,
+                           self.journal.page(name))
+        return replace(fit, posteriors=fit.posteriors.without_covariance())
+
+    def _others(self, fit: Fit, i: int) -> Posteriors:
+        page = self.journal.page(f"half-set {2 - i} by {i + 1}, {fit.model.n_modes} modes")
+        return infer(self.estimator, fit.model, self.rows[1 - i], page=page).without_covariance()
 
 
-def evidence_of(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble], gain: Array,
-                error: Array, null: float) -> ModeEvidence:
+def evidence_of(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Posteriors, Posteriors],
+                gains: HeldOutGains, null: float) -> ModeEvidence:
     """What the fits of both half-sets, and the particles of the other one under each, tell of the modes.
 
     Args:
-        gain, error: of held_out_gains. null: of ModeEvidence.
+        null: of ModeEvidence.
     """
     agreement = _agreement(fits, found)
-    significant = int(np.argmin(np.append(real(gain, error, null) & (agreement >= _LEAST_AGREEMENT), False)))
-    fields = [estimator.basis.fields(f.model.coefficients)[..., :4] for f in fits]
-    scale = np.array([1.0, 1.0, 1.0, ANGSTROM_PER_WEIGHT])  # one unit for displacements and relative weights
+    beyond_chance = significant(gains.gain, gains.error, null) & (agreement >= MODE_SELECTION.least_agreement)
+    leading = int(np.argmin(np.append(beyond_chance, False)))
+    fields = [estimator.spec.basis.fields(f.model.coefficients)[..., :4] for f in fits]
+    # one unit for displacements and relative weights
+    scale = np.array([1.0, 1.0, 1.0, SMOOTH_FIELDS.angstrom_per_weight])
     angles = principal_angles(fields[0] * scale, fields[1] * scale, np.abs(fits[0].model.weights))
     held_out = np.concatenate([log_likelihoods(estimator, f.model, others)
                                for f, others in zip(fits, found, strict=True)])
-    return ModeEvidence(gain, error, null, agreement, angles, significant, (fits[0].model, fits[1].model), held_out)
+    return ModeEvidence(gains.gain, gains.error, null, agreement, angles, leading, (fits[0].model, fits[1].model),
+                        held_out)
 
 
-def fit_all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: Ensemble, n_modes: int, *,
+def fit_all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, still: Posteriors, n_modes: int, *,
                       reference: float, page: Page) -> Fit:
     """The model of all particles, from the leading modes of a half-set.
 
@@ -180,58 +231,58 @@ def fit_all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, stil
         page: what every pass leaves.
     """
     half = evidence.models[0]
-    start = estimator.with_coefficients(half, half.coefficients[:n_modes])
-    return fit_subspace(estimator, start, still, n_modes, reference=reference, passes=_PASSES_OF_ALL,
-                        label="all particles", warm=still.with_modes_of(start), page=page)
+    start = half.with_coefficients(half.coefficients[:n_modes])
+    options = FitOptions(reference, passes=MODE_SELECTION.passes_of_all, label="all particles",
+                         warm=still.with_modes_of(start))
+    return fit_subspace(estimator, start, still, n_modes, options, page)
 
 
-def real(gain: Array | float, error: Array | float, null: float) -> NDArray[np.bool_]:
+def significant(gain: Array | float, error: Array | float, null: float) -> NDArray[np.bool_]:
     """Whether gains are beyond what the null and chance explain, and worth telling."""
-    return np.asarray(gain > np.maximum(max(null, 0.0) + _SIGMAS * error, _SMALLEST_GAIN))
+    least = max(null, 0.0) + MODE_SELECTION.deviations * error
+    return np.asarray(gain > np.maximum(least, MODE_SELECTION.smallest_gain))
 
 
-def held_out_gain_of_body(estimator: SubspaceEstimator, models: tuple[SubspaceModel, SubspaceModel],
-                          halves: NDArray[np.int64]) -> tuple[float, float]:
-    """Gain of log-likelihood per particle, and its standard error, of a part's pose of its own: particles that the
-    half-sets' models have not seen, with the local poses that these expect and with a part at rest.
+def held_out_gain_of_nuisances(estimator: SubspaceEstimator, models: tuple[SubspaceModel, SubspaceModel],
+                               halves: NDArray[np.int64]) -> tuple[float, float]:
+    """Gain of log-likelihood per particle, and its standard error, of the nuisances among z, such as a part's pose of
+    its own: particles that the half-sets' models have not seen, with the nuisances that these expect and at rest.
 
     Args:
         models: of half 1 and 2. halves: [n] 1 or 2.
     """
     gains: list[Array] = []
     for model, other in zip(models, (2, 1), strict=True):
-        assert isinstance(model, LocalPoseModel)
         rows = np.flatnonzero(halves == other)
-        free, still = (infer(estimator, m, rows).log_likelihood for m in (model, model.at_rest()))
+        free, still = (infer(estimator, m, rows).log_likelihood for m in (model, model.with_nuisances_at_rest()))
         gains.append(free - still)
     every = np.concatenate(gains)
     return float(every.mean()), float(every.std() / np.sqrt(len(every)))
 
 
-def _null_gain(estimator: SubspaceEstimator, model: SubspaceModel, still: Ensemble, rows: Halves, reference: float,
-               ) -> float:
+def _null_gain(estimator: SubspaceEstimator, rest: AtRest, rows: Halves) -> float:
     """0.95 quantile of the gains of two modes fitted to residuals of random signs, from a sample of each half."""
-    few = _evenly(rows[0]), _evenly(rows[1])
-    n_modes = min(2, estimator.seek.shape[1])
-    first, second = (fit_subspace(estimator, model, still.at(few[i]), n_modes, reference=reference, passes=3,
-                                  label="null", watched=still.at(watched(few[1 - i]))) for i in (0, 1))
+    few = [part[evenly_spread(len(part), MODE_SELECTION.null_particles)] for part in rows]
+    n_modes, still = min(MODE_SELECTION.first, estimator.spec.directions.shape[1]), rest.posteriors
+
+    def fitted(i: int) -> Fit:
+        options = FitOptions(rest.log_likelihood, passes=MODE_SELECTION.passes_of_null, label="null",
+                             watched=still.at(watched(few[1 - i])))
+        return fit_subspace(estimator, rest.model, still.at(few[i]), n_modes, options)
+
+    first, second = fitted(0), fitted(1)
     found = infer(estimator, first.model, few[1]), infer(estimator, second.model, few[0])
-    return float(np.quantile(held_out_gains(estimator, (first, second), found)[0], 0.95))
+    return float(np.quantile(held_out_gains(estimator, (first, second), found).gain, MODE_SELECTION.null_quantile))
 
 
 def watched(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Of the particles of the other half-set, those whose likelihood tells when a half-set's fit has settled."""
-    return _evenly(rows, _WATCHED)
+    return rows[evenly_spread(len(rows), MODE_SELECTION.watched)]
 
 
-def _evenly(rows: NDArray[np.int64], most: int = _NULL_PARTICLES) -> NDArray[np.int64]:
-    """At most so many of the rows, from all over the file."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, most).astype(np.int64))]
-
-
-def _agreement(fits: tuple[Fit, Fit], found: tuple[Ensemble, Ensemble]) -> Array:
+def _agreement(fits: tuple[Fit, Fit], found: tuple[Posteriors, Posteriors]) -> Array:
     """Correlation of coordinates of the same particles under both models; [K], signs matched."""
     first, second = fits
-    z_first = first.model.coordinates(np.concatenate([first.ensemble.z, found[0].z]))
-    z_second = second.model.coordinates(np.concatenate([found[1].z, second.ensemble.z]))
+    z_first = first.model.coordinates(np.concatenate([first.posteriors.z, found[0].z]))
+    z_second = second.model.coordinates(np.concatenate([found[1].z, second.posteriors.z]))
     return coordinate_correlation(z_first, z_second)[1]

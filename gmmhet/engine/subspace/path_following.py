@@ -23,23 +23,14 @@ from scipy.spatial.distance import cdist
 from gmmhet.engine.progress import progress
 from gmmhet.engine.subspace.m_step import moved
 from gmmhet.engine.subspace.passes import SubspaceEstimator
-from gmmhet.engine.subspace.smooth_fields import ANGSTROM_PER_WEIGHT, FieldBasis
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+from gmmhet.engine.subspace.settings import LARGE_MOVEMENTS, SMOOTH_FIELDS
+from gmmhet.engine.subspace.smooth_fields import FieldBasis
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["Stations", "Track", "conformation", "follow", "modes_along", "stations_along"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
-_PER_STATION, _FEWEST_AT_ONE, _STATIONS = 150, 30, (12, 48)
-_ROUNDS = 50  # of k-means
-_FINEST, _HARDLY = (0.4, 0.4, 0.7, 1.0), 1e6  # frequencies that steps see; noise of others, over their own
-_LARGEST_STEP = 0.25  # of the resolution that a step sees
-_LARGEST_CHANGE, _MOST_GAUSSIANS = 0.5, 0.95  # of weights; of the Gaussians, that keep to both
-_FIRST_ADDED = 1e-3  # of the median curvature
-_SAMPLE = 48  # particles whose curvature is looked at
-_DAMPING, _SETTLING = 0.1, 2
-_FAINT, _FADED = 0.1, 0.3  # of the median weight, and of its own: a Gaussian that is not there
-_APART = 0.5  # of its width: the halves of a Gaussian that is split
 
 
 @dataclass(frozen=True)
@@ -72,10 +63,11 @@ def stations_along(coordinates: Array, metric: Array, *, seed: int = 0) -> Stati
         coordinates: [n, K]. metric: [K, K] M, so that (z - z')^T M (z - z') is a squared distance.
     """
     n = len(coordinates)
-    count = max(1, min(int(np.clip(n // _PER_STATION, *_STATIONS)), n // _FEWEST_AT_ONE))
+    usual = int(np.clip(n // LARGE_MOVEMENTS.per_station, LARGE_MOVEMENTS.fewest, LARGE_MOVEMENTS.most))
+    count = max(1, min(usual, n // LARGE_MOVEMENTS.fewest_at_one))
     values, vectors = np.linalg.eigh(metric)
     measured = coordinates @ (vectors * np.sqrt(np.maximum(values, 0.0)))
-    middles, of = kmeans2(measured, count, iter=_ROUNDS, minit="++", seed=seed)
+    middles, of = kmeans2(measured, count, iter=LARGE_MOVEMENTS.rounds, minit="++", seed=seed)
     taken, of = np.unique(of, return_inverse=True)
     middles = middles[taken]
     places = np.stack([coordinates[of == s].mean(0) for s in range(len(taken))])
@@ -101,22 +93,22 @@ def conformation(model: SubspaceModel, fields: Array, place: Array) -> tuple[Sub
     weights = model.weights * (1 + place @ fields[..., 3])
     variances, source = model.variances.copy(), np.arange(len(weights))
     sign = 1.0 if model.weights.sum() >= 0 else -1.0
-    faint = np.flatnonzero((sign * weights < _FAINT * np.median(np.abs(model.weights)))
-                           & (1 + place @ fields[..., 3] < _FADED))
+    faint = np.flatnonzero((sign * weights < LARGE_MOVEMENTS.faint * np.median(np.abs(model.weights)))
+                           & (1 + place @ fields[..., 3] < LARGE_MOVEMENTS.faded))
     for free in faint:
         there = np.setdiff1d(np.arange(len(weights)), faint[faint >= free])
         heavy = there[np.argmax(sign * weights[there])]
         away = centers[there] - centers[heavy]
         distances = np.linalg.norm(away, axis=1) + 1e9 * (there == heavy)
         direction = away[np.argmin(distances)] / max(distances.min(), 1e-6)
-        step = _APART * np.sqrt(variances[heavy]) * direction
+        step = LARGE_MOVEMENTS.apart * np.sqrt(variances[heavy]) * direction
         weights[[heavy, free]] = weights[heavy] / 2
         variances[free], source[free] = variances[heavy], source[heavy]
         centers[free], centers[heavy] = centers[heavy] - step, centers[heavy] + step
     return replace(model, centers=centers, weights=weights, variances=variances), source
 
 
-def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations, particles: Ensemble) -> Track:
+def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations, particles: Posteriors) -> Track:
     """The conformation of every station, each fitted from the one before it.
 
     Args:
@@ -134,28 +126,28 @@ def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations
     return Track(np.stack([m.centers for m in found]), np.stack([m.weights for m in found]))
 
 
-def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Ensemble) -> SubspaceModel:
+def _fitted(estimator: SubspaceEstimator, start: SubspaceModel, some: Posteriors) -> SubspaceModel:
     """The conformation of largest posterior that steps of Gauss-Newton reach from another one, by coarse frequencies
     first. Movements are smooth and small at first (unit prior of the coefficients in the estimator's basis)."""
-    basis, ensemble = estimator.basis, some.with_modes_of(start)
+    basis, posteriors = estimator.spec.basis, some.with_modes_of(start)
     change, current = np.zeros(basis.size), start
-    for _ in range(_SETTLING):
-        ensemble, _ = estimator.pass_over(start, ensemble, gradient=False, label="")
-    best = float(ensemble.log_likelihood.sum()), start
+    for _ in range(LARGE_MOVEMENTS.settling):
+        posteriors, _ = estimator.pass_over(start, posteriors, gradient=False, label="")
+    best = float(posteriors.log_likelihood.sum()), start
     seen_before, curvature = 0.0, np.zeros((0, 0))
-    for number, share in enumerate(_FINEST, 1):
+    for number, share in enumerate(LARGE_MOVEMENTS.shares, 1):
         seen = replace(current, noise=_coarser(estimator, start.noise, share))
-        there, sums = estimator.pass_over(seen, ensemble, gradient=True, label="", number=number)
+        there, sums = estimator.pass_over(seen, posteriors, gradient=True, label="", number=number)
         if share != seen_before:
-            curvature = estimator.still_curvature(seen, there, sample=_SAMPLE)
+            curvature = estimator.still_curvature(seen, there, sample=LARGE_MOVEMENTS.sample)
         seen_before = share
-        hessian = len(some.rows) * (1 + _DAMPING) * curvature
-        largest = _LARGEST_STEP * estimator.observer.grid.resolution / share
+        hessian = len(some.rows) * (1 + LARGE_MOVEMENTS.damping) * curvature
+        largest = LARGE_MOVEMENTS.largest_step * estimator.spec.observer.grid.resolution / share
         change = change + _damped_step(hessian + np.eye(basis.size), basis.adjoint(sums.gradient[-1]) - change, basis,
                                        largest)
-        current = moved(start, basis.fields(change), estimator.observer.grid)
-        ensemble, _ = estimator.pass_over(current, ensemble, gradient=False, label="")
-        value = float(ensemble.log_likelihood.sum() - 0.5 * change @ change)
+        current = moved(start, basis.fields(change), estimator.spec.observer.grid)
+        posteriors, _ = estimator.pass_over(current, posteriors, gradient=False, label="")
+        value = float(posteriors.log_likelihood.sum() - 0.5 * change @ change)
         if value > best[0]:
             best = value, current
     return best[1]
@@ -171,16 +163,21 @@ def _damped_step(hessian: Array, right: Array, basis: FieldBasis, largest: float
         sizes = basis.fields(step)
         lengths, changes = np.sqrt((sizes[:, :3] ** 2).sum(1)), np.abs(sizes[:, 3:])
         moving = (sizes != 0).any(axis=1)
-        if not moving.any() or (np.quantile(lengths[moving], _MOST_GAUSSIANS) <= largest and
-                                np.quantile(changes[moving], _MOST_GAUSSIANS, axis=0).max() <= _LARGEST_CHANGE):
+        if not moving.any():
             return np.asarray(step)
-        added = max(4 * added, _FIRST_ADDED * float(np.median(np.diag(hessian))))
+        length = np.quantile(lengths[moving], LARGE_MOVEMENTS.most_gaussians)
+        change = np.quantile(changes[moving], LARGE_MOVEMENTS.most_gaussians, axis=0).max()
+        if length <= largest and change <= LARGE_MOVEMENTS.largest_change:
+            return np.asarray(step)
+        least = LARGE_MOVEMENTS.first_added * float(np.median(np.diag(hessian)))
+        added = max(LARGE_MOVEMENTS.added_times * added, least)
 
 
 def _coarser(estimator: SubspaceEstimator, noise: Array, share: float) -> Array:
     """Noise [G, shells] under which frequencies beyond a share of the finest hardly count."""
     shells = np.arange(noise.shape[1])
-    return np.asarray(noise * np.where(shells > share * estimator.observer.grid.h, _HARDLY, 1.0))
+    hidden = shells > share * estimator.spec.observer.grid.h
+    return np.asarray(noise * np.where(hidden, LARGE_MOVEMENTS.hidden_noise, 1.0))
 
 
 def modes_along(estimator: SubspaceEstimator, root: SubspaceModel, track: Track, shares: Array, n_modes: int,
@@ -194,14 +191,15 @@ def modes_along(estimator: SubspaceEstimator, root: SubspaceModel, track: Track,
         components.
     """
     mean, middle = (np.average(a, axis=0, weights=shares) for a in (track.centers, track.weights))
-    changes = np.concatenate([track.centers - mean, ANGSTROM_PER_WEIGHT * (track.weights / middle - 1)[..., None]], -1)
+    relative = SMOOTH_FIELDS.angstrom_per_weight * (track.weights / middle - 1)[..., None]
+    changes = np.concatenate([track.centers - mean, relative], -1)
     size = np.sqrt(np.abs(middle) / np.abs(middle).sum())[:, None]
     sized = (changes * size).reshape(len(shares), -1)
     _, values, right = np.linalg.svd(np.sqrt(shares / shares.sum())[:, None] * sized, full_matrices=False)
     fields = np.zeros((n_modes, len(middle), 5))
     fields[..., :4] = (values[:n_modes, None] * right[:n_modes]).reshape(n_modes, -1, 4) / size
-    fields[..., 3] /= ANGSTROM_PER_WEIGHT
-    coefficients = np.stack([estimator.basis.coefficients_of(field, np.abs(middle)) for field in fields])
+    fields[..., 3] /= SMOOTH_FIELDS.angstrom_per_weight
+    coefficients = np.stack([estimator.spec.basis.coefficients_of(field, np.abs(middle)) for field in fields])
     model = replace(root, centers=mean, weights=middle, coefficients=coefficients, relevance=None)
     places = sized @ right[:n_modes].T / np.maximum(values[:n_modes], 1e-12)  # of stations without particles too
     return model, places, values**2 / np.sum(values**2)

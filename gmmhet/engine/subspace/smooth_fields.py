@@ -10,16 +10,13 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-__all__ = ["ANGSTROM_PER_WEIGHT", "FieldBasis", "smooth_basis"]
+from gmmhet.engine.subspace.settings import SMOOTH_FIELDS
 
-#: what a relative weight of 1 counts as where displacements and weights are measured together: the ratio of the priors
-ANGSTROM_PER_WEIGHT = 13.0
-
-_LARGEST_EXACT = 1500
+__all__ = ["FieldBasis", "smooth_basis"]
 
 
-def smooth_basis(centers: NDArray[np.float64], length: float, *, share: float = 0.99, largest: int = 160,
-                 seed: int = 0) -> NDArray[np.float64]:
+def smooth_basis(centers: NDArray[np.float64], length: float, *, share: float = SMOOTH_FIELDS.kept,
+                 largest: int = SMOOTH_FIELDS.most, seed: int = 0) -> NDArray[np.float64]:
     """Basis [N, A] of smooth scalar fields with unit prior variance, largest parts first.
 
     Args:
@@ -28,8 +25,8 @@ def smooth_basis(centers: NDArray[np.float64], length: float, *, share: float = 
     Beyond 1,500 Gaussians the eigenvectors are interpolated from a random subset (Nystroem).
     """
     n = len(centers)
-    chosen = np.arange(n) if n <= _LARGEST_EXACT else np.sort(
-        np.random.default_rng(seed).choice(n, _LARGEST_EXACT, replace=False))
+    chosen = np.arange(n) if n <= SMOOTH_FIELDS.largest_exact else np.sort(
+        np.random.default_rng(seed).choice(n, SMOOTH_FIELDS.largest_exact, replace=False))
     kernel = _kernel(centers[chosen], centers[chosen], length)
     count = min(largest, len(chosen))
     values, vectors = scipy.linalg.eigh(kernel, subset_by_index=[len(chosen) - count, len(chosen) - 1])
@@ -104,7 +101,7 @@ class FieldBasis:
         """
         constraints = self.adjoint(fields * weights[:, None])
         _, values, rows = np.linalg.svd(constraints)
-        rank = int((values > 1e-9 * max(values.max(initial=0.0), 1e-30)).sum())
+        rank = int((values > SMOOTH_FIELDS.least_rank * max(values.max(initial=0.0), 1e-30)).sum())
         return np.asarray(rows[rank:].T)
 
     def mixed(self, coefficients: NDArray[np.float64]) -> "FieldBasis":
@@ -115,6 +112,6 @@ class FieldBasis:
         """[R] whose field is nearest to field [N, 5] in that inner product."""
         raw = self.fields(np.eye(self.size)) * np.sqrt(weights)[:, None]
         design = raw.reshape(self.size, -1).T
-        ridge = 1e-6 * np.trace(design.T @ design) / self.size
+        ridge = SMOOTH_FIELDS.ridge * np.trace(design.T @ design) / self.size
         right = design.T @ (field * np.sqrt(weights)[:, None]).ravel()
         return np.asarray(np.linalg.solve(design.T @ design + ridge * np.eye(self.size), right))

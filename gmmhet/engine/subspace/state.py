@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import NamedTuple, Self
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.image_model import POSE
+from gmmhet.engine.runtime.tensors import Floats
+from gmmhet.engine.subspace.curvature import CurvatureRule, MomentCurvature
+from gmmhet.engine.subspace.decoder import Decoder, LinearModes
+from gmmhet.engine.subspace.smooth_fields import FieldBasis
 
-__all__ = ["Ensemble", "PoseSpread", "SubspaceModel", "Sums"]
+__all__ = ["LocalPose", "PoseSpread", "Posteriors", "SubspaceModel", "Sums"]
 
 Array = NDArray[np.float64]
 
@@ -28,22 +33,40 @@ class PoseSpread:
 
     @property
     def precision(self) -> Array:
-        """[5], in the order of observation.POSE."""
+        """[5], in the order of imaging.image_model.POSE."""
         return np.repeat([self.shift, self.tilt, self.turn], [2, 2, 1]) ** -2.0
+
+
+class LocalPose(NamedTuple):
+    """A part of the molecule with a pose of its own: the last six of z, a shift and a turn.
+
+    Attributes:
+        shift: root mean square length of the shifts, Angstrom. turn: of the turns, radians.
+        middle: [3] Angstrom, about which it turns. inside: [N] Gaussians of the part.
+        scale: [6] of the coordinates, to Angstrom and radians.
+    """
+
+    shift: float
+    turn: float
+    middle: Array
+    inside: NDArray[np.bool_]
+    scale: Array
 
 
 @dataclass(frozen=True)
 class SubspaceModel:
-    """Everything the E step needs.
+    """A model of the particles with linear modes, and base of other models: whatever passes, M step and selection of
+    modes need to know of a model is a member of this class, so that another decoder comes with a subclass
+    (docs/decoder.rst).
 
     Attributes:
         centers: [N, 3] Angstrom. weights: [N]. variances: [N] squared widths.
-        coefficients: [K, R] of the modes in the basis.
+        coefficients: [M, R] of the fields that are learnt in the basis; of modes M = K, one field a coordinate.
         noise: [G, shells] variance of the real part, by optics group.
         contrast_mean, contrast_deviation: prior of the contrast.
         spread: prior of the errors of the poses; None: they are exact.
-        relevance: [K, 2] prior variance of each mode's coefficients, of those that displace Gaussians and of those that
-            change their weights; None: 1.
+        relevance: [M, 2] prior variance of each field's coefficients, of those that displace Gaussians and of those
+            that change their weights; None: 1.
     """
 
     centers: Array
@@ -57,20 +80,26 @@ class SubspaceModel:
     relevance: Array | None = None
 
     @property
+    def n_fields(self) -> int:
+        """M."""
+        return len(self.coefficients)
+
+    @property
     def n_modes(self) -> int:
+        """K, coordinates that are no nuisances, of one copy."""
         return len(self.coefficients)
 
     @property
     def relevances(self) -> Array:
         """relevance, in figures."""
-        return np.ones((self.n_modes, 2)) if self.relevance is None else self.relevance
+        return np.ones((self.n_fields, 2)) if self.relevance is None else self.relevance
 
-    def relevance_of(self, n_modes: int) -> Array | None:
-        """relevance where there are so many modes, of which the leading ones are those of this model."""
+    def relevance_of(self, n_fields: int) -> Array | None:
+        """relevance where there are so many fields, of which the leading ones are those of this model."""
         if self.relevance is None:
             return None
-        kept = min(n_modes, self.n_modes)
-        return np.vstack([self.relevance[:kept], np.ones((n_modes - kept, 2))])
+        kept = min(n_fields, self.n_fields)
+        return np.vstack([self.relevance[:kept], np.ones((n_fields - kept, 2))])
 
     @property
     def n_latent(self) -> int:
@@ -98,22 +127,68 @@ class SubspaceModel:
         """[D] values [K] of the modes; others: of what is no coordinate of a mode."""
         return values
 
-    def kept(self, covariance: NDArray[Any]) -> NDArray[Any]:
+    def kept(self, covariance: Floats) -> Floats:
         """What is kept of the particles' posterior covariances [n, D, D]: all of it."""
         return covariance
 
-    def kept_turned(self, kept: NDArray[Any], change: Array) -> NDArray[Any]:
+    def kept_turned(self, kept: Floats, change: Array) -> Floats:
         """What is kept, of coordinates that are change [K, K] times those of before."""
         every = self.over_latents(change).astype(kept.dtype)
         return np.asarray(every @ kept @ every.T)
 
-    def with_nuisances_of(self, ensemble: "Ensemble", damping: float = 0.0) -> "SubspaceModel":
-        """The model with the prior of the nuisances among z that the ensemble tells; here there are none.
+    @property
+    def prior_precision(self) -> Array:
+        """[D, D] inverse covariance of the prior of z."""
+        return np.eye(self.n_latent)
+
+    @property
+    def curvature_rule(self) -> CurvatureRule:
+        """How the curvature by the fields is summed over particles."""
+        return MomentCurvature(self.n_fields)
+
+    @property
+    def coordinates_are_free(self) -> bool:
+        """Whether the fields can take up any linear change of the coordinates, so that z may be scaled and turned."""
+        return True
+
+    def modes_of(self, basis: FieldBasis) -> LinearModes:
+        """The fields as linear modes."""
+        fields = basis.fields(self.coefficients)
+        return LinearModes(*(tf.constant(a, tf.float32) for a in (
+            self.centers, self.weights, self.variances, fields[..., :3], fields[..., 3])))
+
+    def decoder(self, basis: FieldBasis) -> Decoder:
+        """The model's decoder. basis: that of the coefficients."""
+        return self.modes_of(basis)
+
+    def with_coefficients(self, coefficients: Array) -> Self:
+        """The model with other modes [K', R]; what was known of leading modes is kept."""
+        return replace(self, coefficients=coefficients, relevance=self.relevance_of(len(coefficients)))
+
+    def without_modes(self, basis: FieldBasis) -> Self:
+        """The same consensus, noise and contrast with one mode of size zero in a basis."""
+        return replace(self.with_coefficients(np.zeros((1, basis.size))), relevance=None)
+
+    def with_prior_of(self, posteriors: "Posteriors") -> Self:
+        """The model with the prior of the coordinates that posteriors of unit variance tell; here always 1."""
+        return self
+
+    def with_nuisances_of(self, posteriors: "Posteriors", damping: float = 0.0) -> Self:
+        """The model with the prior of the nuisances among z that the posteriors tell; here there are none.
 
         Args:
             damping: shortens the step (of the logarithm) by 1 + damping.
         """
         return self
+
+    def with_nuisances_at_rest(self) -> Self:
+        """The model whose nuisances among z hardly move; here there are none."""
+        return self
+
+    @property
+    def local_pose(self) -> LocalPose | None:
+        """The part that has a pose of its own; None where none has."""
+        return None
 
     @property
     def n_pose(self) -> int:
@@ -121,7 +196,7 @@ class SubspaceModel:
 
 
 @dataclass
-class Ensemble:
+class Posteriors:
     """What is known of n particles; rows: their rows in the cache.
 
     The large arrays are kept in the single precision that they are computed in; sums over them are in double.
@@ -135,24 +210,24 @@ class Ensemble:
 
     rows: NDArray[np.int64]
     z: Array
-    pose: NDArray[Any]
+    pose: Floats
     contrast: Array
-    covariance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
-    pose_variance: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    covariance: Floats = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
+    pose_variance: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     mean_covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
     information: Array = field(default_factory=lambda: np.zeros((0, 0)))
     log_likelihood: Array = field(default_factory=lambda: np.zeros(0))
     contrast_variance: float = 0.0
 
     @classmethod
-    def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
+    def blank(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Posteriors":
         """Particles of which nothing is known."""
         n = len(rows)
         return cls(rows, np.zeros((n, model.n_latent)), np.zeros((n, model.n_pose), np.float32),
                    np.full(n, model.contrast_mean))
 
     @classmethod
-    def unfilled(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Ensemble":
+    def unfilled(cls, rows: NDArray[np.int64], model: SubspaceModel) -> "Posteriors":
         """Room for all that a pass finds; sums are zero."""
         n, k, p, own = len(rows), model.n_latent, model.n_pose, model.n_latent - model.n_nuisances
         one = model.kept(np.zeros((1, k, k), np.float32)).shape[1:]
@@ -160,16 +235,16 @@ class Ensemble:
         return cls(rows, np.empty((n, k)), pose, np.empty(n), covariance, variance, np.zeros((k, k)),
                    np.zeros((own, own)), np.empty(n))
 
-    def at(self, chosen: Any) -> "Ensemble":
-        """The state (alone) of some of the particles, by their place."""
-        return Ensemble(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
+    def at(self, chosen: slice | NDArray[np.int64]) -> "Posteriors":
+        """The state (alone) of some of the particles, by their index."""
+        return Posteriors(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
 
-    def without_spread(self) -> "Ensemble":
+    def without_covariance(self) -> "Posteriors":
         """The same without covariance and pose_variance, which take most of the memory."""
         return replace(self, covariance=np.zeros((0, 0, 0), np.float32), pose_variance=np.zeros((0, 0), np.float32))
 
     @classmethod
-    def joined(cls, parts: Sequence["Ensemble"]) -> "Ensemble":
+    def joined(cls, parts: Sequence["Posteriors"]) -> "Posteriors":
         """One of several that are complete, one after the other."""
         if len(parts) == 1:
             return parts[0]
@@ -182,16 +257,17 @@ class Ensemble:
         return cls(**arrays, **means,
                    contrast_variance=float(sum(s * p.contrast_variance for s, p in zip(share, parts, strict=True))))
 
-    def with_modes_of(self, model: SubspaceModel) -> "Ensemble":
+    def with_modes_of(self, model: SubspaceModel) -> "Posteriors":
         """The same poses, contrasts and nuisances with coordinates of zero along the modes of a model."""
         z, kept = np.zeros((len(self.rows), model.n_latent)), model.n_nuisances
         z[:, model.n_latent - kept:] = self.z[:, self.z.shape[1] - kept:]
-        return Ensemble(self.rows, z, self.pose, self.contrast)
+        return Posteriors(self.rows, z, self.pose, self.contrast)
 
 
 @dataclass
 class Sums:
-    """gradient: [K + 1, N, 5], zero unless asked for. power: [G, shells]. count: [G] particles."""
+    """gradient: [M + 1, N, 5] by the fields and (last) the consensus, zero where it was not computed.
+    power: [G, shells] squared whitened residuals. count: [G] particles."""
 
     gradient: Array
     power: Array

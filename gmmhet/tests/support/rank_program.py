@@ -35,11 +35,12 @@ class Images:
 def passes(brief: bool = False) -> dict[str, np.ndarray]:
     """Every kind of pass over the particles of a scene (brief: two kinds), on the ranks that there are."""
     communicator().spread(_without_graphs, (), [()] * communicator().size)
-    from gmmhet.engine.gradient.frc_pass import score_pass
+    from gmmhet.engine.gradient.frc_pass import Compared, score_pass
     from gmmhet.engine.gradient.gradient_pca import best_positions
+    from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
     from gmmhet.engine.subspace.passes import SubspaceEstimator
     from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-    from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel
+    from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
     from gmmhet.tests.support.scene import Scene
     scene = Scene(n=PARTICLES, gaussians=8, modes=1, groups=2, seed=3)
     cache: Any = Images(scene)
@@ -48,14 +49,14 @@ def passes(brief: bool = False) -> dict[str, np.ndarray]:
     noise = np.array([[60.0], [90.0]]) * np.ones(scene.grid.n_shells)
     model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, np.full((1, basis.size), 0.1), noise, 1.0, 0.3,
                           PoseSpread(0.3, 0.03, 0.02))
-    estimator = SubspaceEstimator(cache, scene.observer, basis, basis, batch_size=BATCH)
-    start = Ensemble.blank(np.arange(PARTICLES), model)
+    estimator = SubspaceEstimator(EstimatorSpec(cache, scene.observer, basis, basis, batch_size=BATCH))
+    start = Posteriors.blank(np.arange(PARTICLES), model)
     found: dict[str, np.ndarray] = {}
 
-    def kept(name: str, estimator: SubspaceEstimator, start: Ensemble, number: int) -> Ensemble:
-        ensemble, sums = estimator.pass_over(model, start, gradient=True, label=name, number=number)
-        found.update({f"{name}_{k}": v for k, v in (*vars(ensemble).items(), *vars(sums).items())})
-        return ensemble
+    def kept(name: str, estimator: SubspaceEstimator, start: Posteriors, number: int) -> Posteriors:
+        posteriors, sums = estimator.pass_over(model, start, gradient=True, label=name, number=number)
+        found.update({f"{name}_{k}": v for k, v in (*vars(posteriors).items(), *vars(sums).items())})
+        return posteriors
 
     first = kept("first", estimator, start, 0)
     found["covariance"] = estimator.gradient_covariance(model, first)
@@ -65,9 +66,9 @@ def passes(brief: bool = False) -> dict[str, np.ndarray]:
     kept("flipped", estimator.with_flips(5, model, first), start, 0)
     found["curvature"] = estimator.curvature(model, second)
     whole = scene.observer, scene.centers, scene.weights
-    scores = score_pass(cache, *whole, sign=1.0, batch_size=BATCH, covariance=True)
+    scores = score_pass(Compared(cache, *whole), batch_size=BATCH, covariance=True)
     found |= {f"scores_{k}": v for k, v in vars(scores).items()}
-    best = best_positions(few, *whole, scene.position, sign=1.0, reach=2.0, batch_size=BATCH)
+    best = best_positions(Compared(few, *whole), scene.position, reach=2.0, batch_size=BATCH)
     found["positions"], found["widths"] = best
     return found
 

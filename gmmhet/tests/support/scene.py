@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.image_model import Batch, Observer, whitening
-from gmmhet.engine.subspace.decoder import LinearModes
-from gmmhet.engine.subspace.e_step import Prior, State
+from gmmhet.engine.subspace.decoder import Decoder, LinearModes
+from gmmhet.engine.subspace.evaluation import ModelTensors, Point, Prior, State, at_state
 
 __all__ = ["Dense", "Scene", "changed_consensus", "changed_mode", "float32", "opposite_draws"]
 
@@ -128,6 +128,14 @@ class Dense:
         """t [n, K + P + 1] as tensors."""
         k = self.scene.modes
         return State(float32(t[:, :k]), float32(t[:, k:-1]), float32(t[:, -1]))
+
+    def tensors(self, decoder: Decoder | None = None) -> ModelTensors:
+        """Of the scene's modes, or another decoder."""
+        return ModelTensors(self.scene.linear_modes if decoder is None else decoder, self.white, self.prior)
+
+    def point(self, t: np.ndarray, decoder: Decoder | None = None, **changed: Any) -> Point:
+        """The model at t; changed: members of the batch."""
+        return at_state(self.scene.observer, self.scene.batch._replace(**changed), self.tensors(decoder), self.state(t))
 
     def whitened(self, i: int, planes: np.ndarray) -> np.ndarray:
         grid = self.scene.grid

@@ -16,9 +16,11 @@ from gmmhet.engine.analysis.estimators import finer_length
 from gmmhet.engine.analysis.subspace_method import search
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal, Page
-from gmmhet.engine.subspace.em import PIECES, Fit
-from gmmhet.engine.subspace.mode_selection import ModeEvidence
+from gmmhet.engine.subspace.em import Fit
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.mode_selection import HeldOutGains, ModeEvidence
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pieces import PIECES
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
 from gmmhet.engine.subspace.state import SubspaceModel
 from gmmhet.tests.support.scene import Scene
@@ -47,22 +49,24 @@ class Planted:
     def estimator(self, length: float) -> SubspaceEstimator:
         basis = FieldBasis.of(smooth_basis(self.scene.centers, length), position=4.0)
         cache: Any = self.cache
-        return SubspaceEstimator(cache, self.scene.observer, basis, basis, batch_size=60, length=length)
+        return SubspaceEstimator(EstimatorSpec(cache, self.scene.observer, basis, basis, 60, length=length))
 
     def found(self, journal: Journal = NO_JOURNAL) -> tuple[SubspaceEstimator, float, float]:
         """The estimator that is kept; correlation of its mode with the planted one, and that of the first search's."""
         first, scene = self.estimator(_COARSE), self.scene
-        nothing = np.zeros((1, first.basis.size))
+        nothing = np.zeros((1, first.spec.basis.size))
         start = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, nothing, self.noise, 1.0, 0.1)
-        final, evidence, reference = search(first, start, self.halves, AnalyzeConfig(), journal)
-        kept, last, shown = in_finer_fields(
-            lambda old: self.estimator(old.length / 3) if old.length > _COARSE / 4 else None, first, final, evidence,
-            self.halves, journal, reference, None)
-        self.evidence = evidence, shown
-        return kept, *(self._agreement(e, f.model.coefficients) for e, f in ((kept, last), (first, final)))
+        begun = search(first, start, self.halves, AnalyzeConfig(), journal)
+
+        def finer(old: SubspaceEstimator) -> SubspaceEstimator | None:
+            return self.estimator(old.spec.length / 3) if old.spec.length > _COARSE / 4 else None
+
+        kept = in_finer_fields(finer, begun, self.halves, journal, None)
+        self.evidence = begun.evidence, kept.evidence
+        return kept.estimator, *(self._agreement(f.estimator, f.final.model.coefficients) for f in (kept, begun))
 
     def _agreement(self, estimator: SubspaceEstimator, coefficients: np.ndarray) -> float:
-        mode = estimator.basis.fields(coefficients)[0, :, :3]
+        mode = estimator.spec.basis.fields(coefficients)[0, :, :3]
         return abs(float(np.corrcoef(mode.ravel(), self.field.ravel())[0, 1]))
 
 
@@ -85,7 +89,7 @@ class TestInFinerFields(unittest.TestCase):
 
             def killed(page: Page, value: Any) -> None:
                 written(page, value)
-                if isinstance(value, Fit) and page.name == "half-set 1, 2 modes, 8.00 A":
+                if isinstance(value, Fit) and page.name.startswith("half-set 1, ") and page.name.endswith(" 8.00 A"):
                     raise KeyboardInterrupt
 
             with mock.patch.object(Page, "write", killed), self.assertRaises(KeyboardInterrupt):
@@ -95,7 +99,7 @@ class TestInFinerFields(unittest.TestCase):
         kept, now, before = planted.found()
         self.assertEqual((now, before), resumed)
         np.testing.assert_array_equal(again.held_out, planted.evidence[1].held_out)
-        self.assertAlmostEqual(kept.length, _COARSE / 3)
+        self.assertAlmostEqual(kept.spec.length, _COARSE / 3)
         self.assertLess(before, 0.9)
         self.assertGreater(now, 0.97)
         old, new = planted.evidence
@@ -106,7 +110,7 @@ class TestInFinerFields(unittest.TestCase):
     def test_smooth_ones_do_not(self) -> None:
         planted = Planted(60.0)
         kept, now, _ = planted.found()
-        self.assertEqual(kept.length, _COARSE)
+        self.assertEqual(kept.spec.length, _COARSE)
         self.assertGreater(now, 0.97)
         self.assertIs(*planted.evidence)
 
@@ -117,20 +121,20 @@ class TestFewerModes(unittest.TestCase):
     def kept(self, gain: list[float], significant: int, *, fixed: int | None = None) -> ModeEvidence | None:
         """Held-out particles rise by 0.5; the modes before gained 10."""
         n, before = 100, np.full(200, -5.0)
-        old: Any = SimpleNamespace(n_modes=2, coefficients=np.zeros((2, 1)))
+        old: Any = SimpleNamespace(n_modes=2, coefficients=np.zeros((2, 1)), with_coefficients=lambda _: old)
         evidence = ModeEvidence(np.array([6.0, 4.0, 0.01]), np.full(3, 0.1), 0.0, np.ones(2), np.ones(2), 2, (old, old),
                                 before)
         shown = replace(evidence, gain=np.array(gain), error=np.full(2, 0.1), significant=significant)
         rows = np.arange(n), np.arange(n, 2 * n)
-        estimator: Any = SimpleNamespace(length=12.0, with_coefficients=lambda model, _: model)
-        fine: Any = SimpleNamespace(length=8.0)
+        estimator: Any = SimpleNamespace(spec=SimpleNamespace(length=12.0))
+        fine: Any = SimpleNamespace(spec=SimpleNamespace(length=8.0))
         particles: Any = None
         half_sets = coarse_to_fine._HalfSets(estimator, fine, particles, 2, evidence, rows, NO_JOURNAL, 0.0)
         values = np.random.default_rng(0).normal(0.5, 0.5, n)
         with mock.patch.multiple(
-                coarse_to_fine, held_out_gains=lambda *_: (np.array(gain), np.full(2, 0.1)),
-                evidence_of=lambda *_: shown,
-                log_likelihoods=lambda of, *_: values if of is fine else np.zeros(n)), mock.patch.multiple(
+                coarse_to_fine, held_out_gains=lambda *_: HeldOutGains(np.array(gain), np.full(2, 0.1)),
+                evidence_of=lambda *_: shown, log_likelihoods=lambda of, *_: values if of is fine else np.zeros(n),
+        ), mock.patch.multiple(
                 coarse_to_fine._HalfSets, _fit=lambda *_: SimpleNamespace(model=old), _others=lambda *_: None):
             return half_sets.evidence(fixed)
 

@@ -13,7 +13,7 @@ from gmmhet.engine.io import number_texts, read_particles, read_star, rows_of, s
 from gmmhet.engine.io.texts import MadeColumn, TextColumn, chosen_texts, image_texts
 from gmmhet.engine.simulate import simulate
 from gmmhet.engine.subspace.m_step import update_spread
-from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel
+from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
 
 
 def resident(path: Path) -> int:
@@ -131,9 +131,9 @@ class TestSinglePrecision(unittest.TestCase):
         self.assertGreater(abs(float((pose**2).sum(0)[0]) / (n * 0.09) - 1), 1e-5)  # what single precision would give
         model = SubspaceModel(np.zeros((1, 3)), np.ones(1), np.ones(1), np.zeros((1, 1)), np.ones((1, 1)), 1.0, 0.1,
                               PoseSpread(0.3, 0.3, 0.3))
-        ensemble = Ensemble(np.arange(n), np.zeros((n, 1)), pose, np.ones(n),
+        posteriors = Posteriors(np.arange(n), np.zeros((n, 1)), pose, np.ones(n),
                             pose_variance=np.zeros((n, 5), np.float32))
-        spread = update_spread(model, ensemble).spread
+        spread = update_spread(model, posteriors).spread
         assert spread is not None
         for value in (spread.shift, spread.tilt, spread.turn):
             self.assertAlmostEqual(value / 0.3, 1.0, delta=1e-7)

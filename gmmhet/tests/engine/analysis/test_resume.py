@@ -16,8 +16,9 @@ from gmmhet.engine.fitting import fit
 from gmmhet.engine.runtime import checkpoint
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal
 from gmmhet.engine.simulate import simulate
-from gmmhet.engine.subspace.em import PIECES
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pieces import PIECES
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
 from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
 from gmmhet.tests.support.scene import Scene
@@ -85,7 +86,7 @@ class TestSearch(unittest.TestCase):
             scene.planes[i] = scene.image(i, rng.normal(size=1), pose) + rng.normal(
                 size=scene.planes[i].shape) * deviation
         images: Any = Images(scene, 1 + np.arange(_PARTICLES) // 2 % 2)
-        cls.estimator = SubspaceEstimator(images, scene.observer, basis, basis, batch_size=48)
+        cls.estimator = SubspaceEstimator(EstimatorSpec(images, scene.observer, basis, basis, batch_size=48))
         cls.start = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, np.zeros((1, basis.size)), noise, 1.0,
                                   0.3, PoseSpread(0.8, 0.03, 0.03))
 
@@ -98,11 +99,11 @@ class TestSearch(unittest.TestCase):
         """What search gives, as plain values, and the number of passes it made."""
         with mock.patch.object(SubspaceEstimator, "pass_over", autospec=True, side_effect=SubspaceEstimator.pass_over,
                                ) as passes:
-            final, evidence, reference = search(
-                self.estimator, self.start, self.estimator.cache.table.halves, AnalyzeConfig(),
+            found = search(
+                self.estimator, self.start, self.estimator.spec.cache.table.halves, AnalyzeConfig(),
                 journal or self.journal())
         arrays: list[Any] = []
-        tree = checkpoint._packed((final, evidence, reference), arrays)
+        tree = checkpoint._packed((found.final, found.evidence, found.reference), arrays)
         return (tree, [a.tobytes() for a in arrays]), passes.call_count
 
     def journal(self) -> Journal:
@@ -117,7 +118,7 @@ class TestSearch(unittest.TestCase):
                                    side_effect=SubspaceEstimator.pass_over) as passes:
                 try:
                     with KilledAt(number, written=bool(number % 2)):
-                        search(self.estimator, self.start, self.estimator.cache.table.halves, AnalyzeConfig(),
+                        search(self.estimator, self.start, self.estimator.spec.cache.table.halves, AnalyzeConfig(),
                                self.journal())
                     alive = True
                 except Killed:

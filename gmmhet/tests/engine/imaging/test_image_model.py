@@ -109,7 +109,7 @@ class TestGroups(unittest.TestCase):
         found = list(batches(scene.cache, np.array([4, 1, 2]), 2))
         self.assertEqual([list(rows) for rows, _ in found], [[4, 1], [2]])
         for (rows, batch), real in zip(found, ([1, 1], [1, 0]), strict=True):
-            self.assertEqual(batch.real.numpy().tolist(), real)
+            self.assertEqual(batch.is_particle.numpy().tolist(), real)
             for place, row in enumerate(rows):
                 self.assertEqual(int(batch.group[place]), scene.group[row])
                 np.testing.assert_allclose(batch.planes[place], scene.planes[row], rtol=1e-6)

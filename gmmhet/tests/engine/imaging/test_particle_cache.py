@@ -17,6 +17,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.imaging import particle_cache as module
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache, cache_folder
+from gmmhet.engine.imaging.settings import CacheSizes
 from gmmhet.engine.io import ParticleTable, open_stack, read_particles, write_stack
 from gmmhet.engine.simulate import simulate
 from gmmhet.tests.engine.io.test_safe_writing import full_disk
@@ -39,10 +40,8 @@ class CacheCase(unittest.TestCase):
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
         self.folder = Path(holder.name) / "cache"
-        for name, value in (("_CHUNK_BYTES", _ROWS * _RECORD), ("_BATCH_PIXELS", 3 * _BOX**2)):
-            patch = mock.patch.object(module, name, value)
-            patch.start()
-            self.addCleanup(patch.stop)
+        sizes = CacheSizes(chunk=_ROWS * _RECORD, pixels_at_once=3 * _BOX**2)
+        self.enterContext(mock.patch.object(module, "PARTICLE_CACHE", sizes))
         self.table = read_particles(self.data / "particles.star")
 
     def build(self, table: ParticleTable | None = None, *, fail_at: int = _N) -> tuple[ParticleCache, list[int]]:

@@ -5,6 +5,7 @@ import unittest
 import numpy as np
 
 from gmmhet.engine.subspace.em import infer
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
 from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
@@ -29,15 +30,15 @@ class TestScoreAtTheTruth(unittest.TestCase):
             scene.planes[i] = image + rng.normal(size=image.shape) * 120.0
         scalar = smooth_basis(scene.centers, 40.0)
         widths = FieldBasis.of(scalar, width=0.1)
-        estimator = SubspaceEstimator(scene.cache, scene.observer, FieldBasis.of(scalar, position=1.0), widths,
-                                      batch_size=100)
-        model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, np.zeros((1, estimator.basis.size)), noise,
-                              1.0, 0.1, _SPREAD)
-        ensemble = infer(estimator, model, np.arange(_PARTICLES), steps=4)
-        unknown = np.sqrt(ensemble.pose_variance.mean(0) * _SPREAD.precision)
+        estimator = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, FieldBasis.of(scalar, position=1.0),
+                                                    widths, batch_size=100))
+        model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, np.zeros((1, estimator.spec.basis.size)),
+                              noise, 1.0, 0.1, _SPREAD)
+        posteriors = infer(estimator, model, np.arange(_PARTICLES), steps=4)
+        unknown = np.sqrt(posteriors.pose_variance.mean(0) * _SPREAD.precision)
         self.assertGreater(unknown.min(), 0.2)
-        _, sums = estimator.pass_over(model, ensemble, gradient=True, label="score")
-        curvature = estimator.curvature(model, ensemble)[-widths.size:, -widths.size:]
+        _, sums = estimator.pass_over(model, posteriors, gradient=True, label="score")
+        curvature = estimator.curvature(model, posteriors)[-widths.size:, -widths.size:]
         field = np.zeros((scene.gaussians, 5))
         field[:, 4] = 1.0
         along = widths.coefficients_of(field, scene.weights)

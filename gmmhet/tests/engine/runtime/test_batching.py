@@ -13,9 +13,10 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.imaging.image_model import batches
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_smaller_batches
 from gmmhet.engine.runtime.devices import set_devices
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel
+from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
 from gmmhet.tests.support.scene import Scene
 
 _GIGABYTE = 1 << 30
@@ -100,17 +101,18 @@ class TestBackOff(unittest.TestCase):
                               noise, 1.0, 0.2, PoseSpread(1.0, 0.03, 0.03))
         found = []
         for size, room in ((7, 2), (2, 7)):
-            estimator = SubspaceEstimator(scene.cache, scene.observer, basis, basis, batch_size=size)
-            estimator._step = _with_room(estimator._step, room)
-            estimator._statistics = _with_room(estimator._statistics, room)
-            estimator._curvature = _with_room(estimator._curvature, room)
-            blank = Ensemble.blank(np.arange(7), model)
-            ensemble, sums = estimator.pass_over(model, blank, gradient=True, label="test")
+            estimator = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, basis, basis, batch_size=size))
+            compiled: Any = estimator.spec.compiled
+            compiled.step, compiled.statistics = (_with_room(f, room) for f in (compiled.step, compiled.statistics))
+            curvature = _with_room(compiled.curvature(model.curvature_rule), room)
+            compiled.curvature = lambda _, f=curvature: f
+            blank = Posteriors.blank(np.arange(7), model)
+            posteriors, sums = estimator.pass_over(model, blank, gradient=True, label="test")
             estimator.batch_size = size
-            covariance = estimator.gradient_covariance(model, ensemble)
+            covariance = estimator.gradient_covariance(model, posteriors)
             estimator.batch_size = 4 * size  # of which curvatures take a quarter
-            found.append((ensemble.z, ensemble.log_likelihood, sums.gradient, sums.power, covariance,
-                          estimator.curvature(model, ensemble)))
+            found.append((posteriors.z, posteriors.log_likelihood, sums.gradient, sums.power, covariance,
+                          estimator.curvature(model, posteriors)))
             self.assertLessEqual(estimator._few, 2)
         for first, second in zip(*found, strict=True):
             np.testing.assert_allclose(first, second, atol=1e-4 * np.abs(second).max())
@@ -120,7 +122,7 @@ class TestBackOff(unittest.TestCase):
             basis = FieldBasis.of(np.ones((10, fields)), position=1.0)
             observer: Any = SimpleNamespace(grid=SimpleNamespace(size=33))
             cache: Any = SimpleNamespace(table=SimpleNamespace(optics_index=np.zeros(1, int)))
-            estimator = SubspaceEstimator(cache, observer, basis, basis, batch_size=512)
+            estimator = SubspaceEstimator(EstimatorSpec(cache, observer, basis, basis, batch_size=512))
             self.assertEqual(estimator._few, expected)  # 4 x 33^2 floats for each of 6 components of each field
 
 
@@ -140,7 +142,7 @@ class TestReadAhead(unittest.TestCase):
             np.testing.assert_array_equal(np.concatenate([c for c, _ in found] or [rows]), rows)
             for chosen, batch in found:
                 self.assertEqual(batch.planes.shape[0], 2)
-                self.assertEqual(float(tf.reduce_sum(batch.real)), len(chosen))
+                self.assertEqual(float(tf.reduce_sum(batch.is_particle)), len(chosen))
                 np.testing.assert_array_equal(batch.planes[0], scene.planes[chosen[0]].astype(np.float32))
 
     def test_an_image_that_cannot_be_read_is_told_where_its_turn_comes(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.runtime import checkpoint
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal
-from gmmhet.engine.subspace.em import PIECES
+from gmmhet.engine.subspace.pieces import PIECES
 from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
 from gmmhet.engine.subspace.subunits import SubunitModel
 
@@ -30,7 +30,7 @@ class JournalCase(unittest.TestCase):
         self.folder = Path(holder.name) / "checkpoint"
 
     def journal(self, inputs: object = "these", *, resume: bool = True) -> Journal:
-        return Journal(self.folder, inputs, (*PIECES, SubunitModel, Piece), resume=resume)
+        return Journal(self.folder, inputs, (*PIECES, Piece), resume=resume)
 
 
 class TestPages(JournalCase):
@@ -60,7 +60,7 @@ class TestPages(JournalCase):
     def test_models_of_subunits(self) -> None:
         rng = np.random.default_rng(1)
         model = SubunitModel(rng.normal(size=(4, 3)), np.ones(4), np.ones(4), np.zeros((1, 2)), np.ones((1, 3)), 1.0,
-                             0.1, PoseSpread(0.1, 0.2, 0.3), prior=rng.normal(size=(2, 2)))
+                             0.1, PoseSpread(0.1, 0.2, 0.3), prior=rng.normal(size=(2, 2)), rotations=np.eye(3)[None])
         got = self.there_and_back(model)
         self.assertIs(type(got), SubunitModel)
         self.assertEqual(got.spread, model.spread)

@@ -5,10 +5,11 @@ import unittest
 import numpy as np
 
 from gmmhet.engine.subspace.curvature import curvature_sums
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.m_step import update_modes
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
 from gmmhet.tests.support.scene import Dense, Scene, float32
 
 _SPREAD = PoseSpread(1.0, np.deg2rad(2.0), np.deg2rad(3.0))
@@ -37,8 +38,8 @@ class TestCurvatureSums(unittest.TestCase):
             noise = rng.uniform(80, 300, (2, scene.grid.n_shells))
             dense = Dense(scene, noise, poses=poses, precision=np.eye(2), pose_precision=_SPREAD.precision, mean=1.0,
                           deviation=0.2)
-            got = curvature_sums(scene.observer, scalar, scene.batch._replace(real=float32([1.0, 1.0, 0.0])),
-                                 scene.linear_modes, dense.white, dense.state(t), dense.prior, float32(moments)).numpy()
+            point = dense.point(t, is_particle=float32([1.0, 1.0, 0.0]))
+            got = curvature_sums(point, dense.tensors(), scalar, float32(moments)).numpy()
             size = 6 * scalar.shape[1]
             expected = np.zeros((3, size, size))
             for i in range(2):  # the third only fills the batch up
@@ -72,11 +73,11 @@ class TestStep(unittest.TestCase):
                               relevance)
         t = _random_state(scene, 5, rng)
         roots = rng.normal(size=(5, 2, 2)) * 0.3
-        ensemble = Ensemble(np.arange(5), t[:, :2], t[:, 2:7], t[:, 7], roots @ roots.transpose(0, 2, 1))
+        posteriors = Posteriors(np.arange(5), t[:, :2], t[:, 2:7], t[:, 7], roots @ roots.transpose(0, 2, 1))
         gradient = 0.4 * rng.normal(size=(3, scene.gaussians, 5)) * np.array([1, 1, 1, 10, 10])
         sums = Sums(gradient, np.zeros(noise.shape), np.array([3.0, 2.0]))
-        estimator = SubspaceEstimator(scene.cache, scene.observer, basis, consensus, batch_size=8)
-        new, remaining, promised, of_prior = update_modes(estimator, model, ensemble, sums, damping=0.5)
+        estimator = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, basis, consensus, batch_size=8))
+        new, remaining, promised, of_prior = update_modes(estimator, model, posteriors, sums, damping=0.5)
 
         dense = Dense(scene, noise, poses=5, precision=np.eye(2), pose_precision=_SPREAD.precision, mean=1.0,
                       deviation=0.2)
@@ -90,7 +91,7 @@ class TestStep(unittest.TestCase):
             left = _followed(dense, i, t[i])
             whole = np.hstack([t[i, 0] * by_mode, t[i, 1] * by_mode, by_consensus])
             hessian += whole.T @ left @ whole
-            hessian[:2 * own, :2 * own] += np.kron(ensemble.covariance[i], by_mode.T @ left @ by_mode)
+            hessian[:2 * own, :2 * own] += np.kron(posteriors.covariance[i], by_mode.T @ left @ by_mode)
         kinds = [3 * scalar.shape[1], scalar.shape[1]]  # coefficients that displace, and that change weights
         prior = np.concatenate([np.repeat(of_mode, kinds) for of_mode in relevance])
         right = np.concatenate([np.einsum("kja,rja->kr", gradient[:2], basis.fields(np.eye(own))).ravel()
@@ -118,7 +119,7 @@ class TestStep(unittest.TestCase):
             told = relevance[k, kind] * np.clip(
                 np.sum(new.coefficients[k, at] ** 2) / max(determined, 0.02 * at.sum()) / relevance[k, kind], 0.1, 10)
             self.assertAlmostEqual(new.relevance[k, kind] / told, 1.0, delta=0.03)
-        alone, *_ = update_modes(estimator, model, ensemble, sums, damping=0.5, modes=False)
+        alone, *_ = update_modes(estimator, model, posteriors, sums, damping=0.5, modes=False)
         np.testing.assert_array_equal(alone.coefficients, coefficients)
         np.testing.assert_array_equal(alone.relevance, relevance)
         self.assertGreater(np.abs(alone.centers - scene.centers).max(), 1e-4)

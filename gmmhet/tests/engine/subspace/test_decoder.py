@@ -4,6 +4,7 @@ import unittest
 
 import numpy as np
 
+from gmmhet.engine.subspace.decoder import View
 from gmmhet.tests.support.scene import Scene, changed_consensus, changed_mode, float32
 
 
@@ -15,8 +16,8 @@ class TestLinearModes(unittest.TestCase):
         size = self.scene.grid.size
         self.cotangents = rng.normal(size=(3, 2, 2, 2, size, size))
         self.modes = self.scene.linear_modes
-        self.centers, self.weights = self.modes.gaussians(float32(self.z))
-        self.factors = self.scene.observer.factors(self.scene.batch, self.centers, self.modes.variances)
+        self.seen = View.of(self.modes, self.scene.observer, self.scene.batch, float32(self.z))
+        self.centers, self.weights = self.seen.centers, self.seen.weights
 
     def test_gaussians_are_those_of_the_conformation(self) -> None:
         for i in range(3):
@@ -25,7 +26,7 @@ class TestLinearModes(unittest.TestCase):
             np.testing.assert_allclose(self.weights[i], weights, rtol=1e-6)
 
     def test_jacobian_matches_finite_differences(self) -> None:
-        got = self.modes.jacobian(self.scene.observer, self.scene.batch, self.factors, float32(self.z), self.weights)
+        got = self.modes.jacobian(self.seen)
         for i in range(3):
             for k, unit in enumerate(np.eye(2)):
                 slope = (self.view(i, self.z[i] + 1e-4 * unit) - self.view(i, self.z[i] - 1e-4 * unit)) / 2e-4
@@ -38,8 +39,7 @@ class TestLinearModes(unittest.TestCase):
 
     def test_consensus_gradient_matches_finite_differences(self) -> None:
         """By centres, relative weights and logarithms of squared widths, at conformations away from the consensus."""
-        got = self.modes.consensus_gradient(self.scene.observer, self.scene.batch, self.factors, float32(self.z),
-                                            self.weights, float32(self.cotangents[:, 0])).numpy()
+        got = self.modes.consensus_gradient(self.seen, float32(self.cotangents[:, 0])).numpy()
         added = got[..., 5] * np.asarray(self.weights) / self.scene.weights  # of the conformation, not the consensus
         np.testing.assert_allclose(added, got[..., 3], rtol=1e-4, atol=1e-5 * np.abs(added).max())
         got = got[..., :5]
@@ -52,11 +52,8 @@ class TestLinearModes(unittest.TestCase):
 
     def test_mode_gradient_has_both_parts(self) -> None:
         """Of sum(c_i * image_i) by the modes (chain rule through z), and of c_ik pulled back along mode k."""
-        batch, observer = self.scene.batch, self.scene.observer
-        own = self.modes.consensus_gradient(observer, batch, self.factors, float32(self.z), self.weights,
-                                            float32(self.cotangents[:, 1]))
-        got = self.modes.mode_gradient(observer, batch, self.factors, float32(self.z), self.weights,
-                                       float32(self.cotangents), float32(self.z), own).numpy()
+        own = self.modes.consensus_gradient(self.seen, float32(self.cotangents[:, 1]))
+        got = self.modes.mode_gradient(self.seen, float32(self.cotangents), float32(self.z), own).numpy()
         expected = np.zeros(got.shape)
         for k, j, a in np.ndindex(2, 4, 4):
             for i in range(3):

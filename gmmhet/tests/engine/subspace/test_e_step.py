@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gmmhet.engine.subspace.e_step import posterior_step, sign_flips
+from gmmhet.engine.subspace.e_step import posterior_step
+from gmmhet.engine.subspace.sign_flips import sign_flips
 from gmmhet.tests.support.scene import Dense, Scene, changed_mode, float32, opposite_draws
 
 _POSE_SD = np.array([1.0, 1.0, *np.deg2rad([2.0, 2.0, 2.5])])
@@ -35,8 +36,8 @@ def _planted(*, poses: int, n: int = 4, gaussians: int = 6, motion: float = 0.5,
 def _step(scene: Scene, dense: Dense, t: np.ndarray, *, gradient: bool = False, draws: np.ndarray | None = None,
           **changed: Any) -> Any:
     draws = np.ones(dense.poses) if draws is None else draws
-    return posterior_step(scene.observer, scene.batch._replace(**changed), scene.linear_modes, dense.white,
-                          dense.state(t), dense.prior, gradient=gradient, draws=float32(np.tile(draws, (scene.n, 1))))
+    return posterior_step(scene.observer, scene.batch._replace(**changed), dense.tensors(), dense.state(t),
+                          gradient=gradient, draws=float32(np.tile(draws, (scene.n, 1))))
 
 
 def _reached(result: Any) -> np.ndarray:
@@ -100,8 +101,8 @@ class TestPosterior(unittest.TestCase):
     def test_rows_that_fill_a_batch_up_count_for_nothing(self) -> None:
         scene, dense, t, _ = self.cases[1]
         real = np.array([1.0, 1.0, 0.0, 0.0])
-        got = _step(scene, dense, t, gradient=True, real=float32(real))
-        other = _step(scene, dense, t, gradient=True, real=float32(1 - real))
+        got = _step(scene, dense, t, gradient=True, is_particle=float32(real))
+        other = _step(scene, dense, t, gradient=True, is_particle=float32(1 - real))
         whole = _step(scene, dense, t, gradient=True)
         for name in ("residual_power", "gradient"):
             sums = getattr(got, name) + getattr(other, name)

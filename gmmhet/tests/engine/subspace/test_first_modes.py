@@ -7,11 +7,14 @@ from unittest import mock
 import numpy as np
 
 from gmmhet.engine.subspace import em, m_step
-from gmmhet.engine.subspace.em import Fit, _Climb, fit_subspace, infer, log_likelihood_total
+from gmmhet.engine.subspace.climb import BestPass, Climb
+from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.first_modes import first_modes
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 from gmmhet.tests.support.scene import Scene
 
 _PARTICLES = 240
@@ -23,7 +26,7 @@ class TestPlantedMotion(unittest.TestCase):
     scene: ClassVar[Scene]
     estimator: ClassVar[SubspaceEstimator]
     model: ClassVar[SubspaceModel]
-    still: ClassVar[Ensemble]
+    still: ClassVar[Posteriors]
     planted: ClassVar[np.ndarray]
     z: ClassVar[np.ndarray]
 
@@ -42,10 +45,10 @@ class TestPlantedMotion(unittest.TestCase):
             deviation = np.sqrt(noise[scene.group[i]][scene.grid.clipped_shell])
             scene.planes[i] = scene.image(i, cls.z[i]) + rng.normal(size=scene.planes[i].shape) * deviation
         cls.scene = scene
-        cls.estimator = SubspaceEstimator(scene.cache, scene.observer, basis, basis, batch_size=48)
+        cls.estimator = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, basis, basis, batch_size=48))
         cls.model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, np.zeros((1, basis.size)), noise, 1.0,
                                   0.1)
-        blank = Ensemble.blank(np.arange(_PARTICLES), cls.model)
+        blank = Posteriors.blank(np.arange(_PARTICLES), cls.model)
         cls.still = infer(cls.estimator, cls.model, np.arange(_PARTICLES), steps=2, start=blank)
 
     @property
@@ -86,16 +89,16 @@ class TestPlantedMotion(unittest.TestCase):
         rows, reference = np.arange(_PARTICLES), log_likelihood_total(self.estimator, self.model, self.still)
 
         def fit() -> Fit:
-            return fit_subspace(self.estimator, self.model, self.still.at(rows[::8]), 6, reference=reference, passes=10,
-                                tolerance=0.0)
+            return fit_subspace(self.estimator, self.model, self.still.at(rows[::8]), 6,
+                                FitOptions(reference, passes=10, tolerance=0.0))
 
         fitted = fit()
         with mock.patch.object(m_step, "updated_relevance", lambda relevance, *_: relevance):
             unit = fit()
         with_it, without = (infer(self.estimator, f.model, rows[1::2]).log_likelihood.mean() for f in (fitted, unit))
         self.assertGreater(with_it, without + 0.2)
-        self.assertGreater(np.diag(unit.ensemble.information)[1:].max(), 2.0)
-        relevance, information = fitted.model.relevance, np.diag(fitted.ensemble.information)
+        self.assertGreater(np.diag(unit.posteriors.information)[1:].max(), 2.0)
+        relevance, information = fitted.model.relevance, np.diag(fitted.posteriors.information)
         self.assertGreater(information[0], 50.0)
         self.assertLess(information[1:].max(), 2.0)
         self.assertGreater(relevance[0].min(), 5 * relevance[1:].max())
@@ -105,11 +108,11 @@ class TestPlantedMotion(unittest.TestCase):
         """A pass that gives up likelihood for more of the prior is kept; the same without that is undone."""
         nothing = (self.model, self.still, Sums(*[np.zeros(1)] * 3))
         for prior, kept in ((0.5, True), (0.1, False)):
-            climb = _Climb()
-            climb.after(-10.0, *nothing)
+            climb = Climb()
+            climb.after(BestPass(-10.0, *nothing))
             climb.promised, climb.prior = 0.2, prior
-            self.assertAlmostEqual(climb.after(-10.3, *nothing), prior - 0.3)
-            self.assertEqual(climb.best[0] == -10.3, kept)
+            self.assertAlmostEqual(climb.after(BestPass(-10.3, *nothing)), prior - 0.3)
+            self.assertEqual(climb.reached.log_likelihood == -10.3, kept)
 
     def test_passes_end_where_watched_particles_gain_nothing_more(self) -> None:
         """With what they gain given: rest, then pass by pass; a hundredth of what was gained over rest is little."""
@@ -121,20 +124,21 @@ class TestPlantedMotion(unittest.TestCase):
 
         reference = log_likelihood_total(self.estimator, self.model, self.still)
         with mock.patch.object(em, "_held_out", held_out):
-            fit = fit_subspace(self.estimator, self.model, self.still, 1, reference=reference, passes=20,
-                               watched=self.still.at(slice(0, 8)))
+            fit = fit_subspace(self.estimator, self.model, self.still, 1,
+                               FitOptions(reference, passes=20, watched=self.still.at(slice(0, 8))))
         self.assertEqual(len(fit.history), 6)
         self.assertIs(fit.model, seen[5])  # the best of them, after the one at rest
 
     def test_random_directions_lead_to_the_same_place(self) -> None:
         """Passes reach the optimum: where they begin decides only how many they are."""
         reference = log_likelihood_total(self.estimator, self.model, self.still)
-        first = fit_subspace(self.estimator, self.model, self.still, 1, reference=reference, passes=14, tolerance=0.0)
+        first = fit_subspace(self.estimator, self.model, self.still, 1,
+                             FitOptions(reference, passes=14, tolerance=0.0))
         for seed in (11, 12):
-            random = np.random.default_rng(seed).normal(size=(1, self.estimator.basis.size))
-            begun = self.estimator.with_coefficients(self.model, 0.3 * random)
-            other = fit_subspace(self.estimator, begun, self.still, 1, reference=reference, passes=14, tolerance=0.0,
-                                 warm=self.still.with_modes_of(begun))
+            random = np.random.default_rng(seed).normal(size=(1, self.estimator.spec.basis.size))
+            begun = self.model.with_coefficients(0.3 * random)
+            other = fit_subspace(self.estimator, begun, self.still, 1,
+                                 FitOptions(reference, passes=14, tolerance=0.0, warm=self.still.with_modes_of(begun)))
             self.assertGreater(self._angle(random[0]), 45.0)
             self.assertAlmostEqual(other.history[-1]["log_likelihood"], first.history[-1]["log_likelihood"], delta=0.05)
             modes = np.concatenate([first.model.coefficients, other.model.coefficients])
@@ -143,12 +147,12 @@ class TestPlantedMotion(unittest.TestCase):
 
     def test_fit_climbs_to_the_planted_mode_and_coordinates(self) -> None:
         reference = log_likelihood_total(self.estimator, self.model, self.still)
-        fit = fit_subspace(self.estimator, self.model, self.still, 1, reference=reference, passes=5)
+        fit = fit_subspace(self.estimator, self.model, self.still, 1, FitOptions(reference, passes=5))
         totals = [h["log_likelihood"] for h in fit.history]
         self.assertGreater(totals[0], reference + 1.0)
         self.assertTrue(np.all(np.diff(totals) > -0.02), totals)
         self.assertLess(self._angle(fit.model.coefficients[0]), 6.0)
-        correlation = np.corrcoef(fit.ensemble.z[:, 0], self.z[:, 0])[0, 1]
+        correlation = np.corrcoef(fit.posteriors.z[:, 0], self.z[:, 0])[0, 1]
         self.assertGreater(abs(correlation), 0.97)
 
 

@@ -4,7 +4,6 @@ in which the whole motion is that of a rigid body."""
 import json
 import tempfile
 import unittest
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from gmmhet.engine.io import write_map
 from gmmhet.engine.report import write_report
 from gmmhet.engine.simulate import simulate
 from gmmhet.engine.subspace.curvature import curvature_sums
-from gmmhet.engine.subspace.decoder import LinearModes
+from gmmhet.engine.subspace.decoder import LinearModes, View
 from gmmhet.engine.subspace.e_step import posterior_step
 from gmmhet.engine.subspace.local_pose import LOCAL_POSE, Body, LocalPoseModel, ModesAndBody
 from gmmhet.engine.subspace.smooth_fields import smooth_basis
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 from gmmhet.tests.support.scene import Dense, Scene, changed_consensus, changed_mode, float32
 
 _MODES, _INSIDE = 2, 5  # Gaussians of the part, the first ones
@@ -46,7 +45,8 @@ class BodyScene(Scene):
 
     @property
     def decoder(self) -> ModesAndBody:
-        return ModesAndBody(self.linear_modes, *(float32(a) for a in self.body))
+        return ModesAndBody(self.linear_modes, float32(self.body.inside), float32(self.body.middle),
+                            float32(self.body.radius))
 
     def view(self, i: int, z: np.ndarray, decoder: LinearModes | None = None) -> np.ndarray:
         value = self.project(i, *self.conformation(z, decoder), (decoder or self.own).variances)
@@ -81,11 +81,10 @@ class TestDecoder(unittest.TestCase):
         self.z[2, _MODES + 3:] = 1e-3  # where the series is taken
         self.cotangents = rng.normal(size=(3, 8, *self.scene.planes.shape[1:]))
         self.decoder = self.scene.decoder
-        centers, self.weights = self.decoder.gaussians(float32(self.z))
-        self.factors = self.scene.observer.factors(self.scene.batch, centers)
+        self.seen = View.of(self.decoder, self.scene.observer, self.scene.batch, float32(self.z))
 
     def test_jacobian_matches_finite_differences(self) -> None:
-        got = self.decoder.jacobian(self.scene.observer, self.scene.batch, self.factors, float32(self.z), self.weights)
+        got = self.decoder.jacobian(self.seen)
         for i in range(3):
             for d, unit in enumerate(np.eye(8)):
                 ends = [self.scene.view(i, self.z[i] + s * unit) for s in (1e-4, -1e-4)]
@@ -93,9 +92,7 @@ class TestDecoder(unittest.TestCase):
                 np.testing.assert_allclose(got[i, d], slope, atol=2e-4 * np.abs(slope).max())
 
     def gradient(self) -> np.ndarray:
-        return np.asarray(self.decoder.consensus_gradient(
-            self.scene.observer, self.scene.batch, self.factors, float32(self.z), self.weights,
-            float32(self.cotangents[:, 0])))
+        return np.asarray(self.decoder.consensus_gradient(self.seen, float32(self.cotangents[:, 0])))
 
     def slope(self, i: int, j: int, a: int) -> np.ndarray:
         """Change of image i by component a of Gaussian j, per unit."""
@@ -113,8 +110,7 @@ class TestDecoder(unittest.TestCase):
     def test_mode_gradient_matches_finite_differences(self) -> None:
         """Chain rule through z, and cotangents of each mode pulled back to before the turn."""
         own = float32(self.gradient())
-        got = self.decoder.mode_gradient(self.scene.observer, self.scene.batch, self.factors, float32(self.z),
-                                         self.weights, float32(self.cotangents), float32(self.z), own).numpy()
+        got = self.decoder.mode_gradient(self.seen, float32(self.cotangents), float32(self.z), own).numpy()
         self.assertEqual(got.shape, (_MODES, 9, 5))
         expected = np.zeros(got.shape)
         for k, j, a in np.ndindex(_MODES, 9, 3):
@@ -132,8 +128,8 @@ class TestDecoder(unittest.TestCase):
         dense = Dense(self.scene, rng.uniform(80, 300, (1, self.scene.grid.n_shells)), poses=5, precision=precision,
                       pose_precision=np.array([1.0, 1.0, 800, 800, 400]), mean=1.0, deviation=0.2)
         t = np.column_stack([0.3 * self.z, rng.normal(size=(3, 5)) * 0.01, np.ones(3)])
-        found = posterior_step(self.scene.observer, self.scene.batch, self.decoder, dense.white, dense.state(t),
-                               dense.prior, gradient=True, draws=float32(rng.choice([-1.0, 1.0], (3, 5))))
+        found = posterior_step(self.scene.observer, self.scene.batch, dense.tensors(self.decoder), dense.state(t),
+                               gradient=True, draws=float32(rng.choice([-1.0, 1.0], (3, 5))))
         self.assertEqual(found.gradient.shape, (_MODES + 1, 9, 5))
         for i in range(3):
             covariance = np.linalg.inv(dense.hessian(i, t[i]))[:8, :8]
@@ -151,8 +147,8 @@ class TestDecoder(unittest.TestCase):
                       pose_precision=np.array([1.0, 1.0, 800, 800, 400]), mean=1.0, deviation=0.2)
         t = np.column_stack([rng.normal(size=(3, 2)) * 0.3, np.zeros((3, 11)), np.ones(3)])
         scalar = smooth_basis(scene.centers, 6.0)
-        got = curvature_sums(scene.observer, scalar, scene.batch, self.decoder, dense.white, dense.state(t),
-                             dense.prior, tf.ones([3, 1]), 1.0).numpy()[0]
+        got = curvature_sums(dense.point(t, self.decoder), dense.tensors(self.decoder), scalar, tf.ones([3, 1]),
+                             1.0).numpy()[0]
         expected = np.zeros_like(got)
         for i in range(scene.n):
             by_gaussian = dense.by_gaussian(i, t[i])
@@ -175,23 +171,21 @@ class TestPrior(unittest.TestCase):
         error = 0.5 * np.eye(LOCAL_POSE)
         y = rng.multivariate_normal(np.zeros(LOCAL_POSE), true + error, 40000)
         plain = SubspaceModel(np.zeros((1, 3)), np.ones(1), np.ones(1), np.zeros((1, 4)), np.ones((1, 2)), 1.0, 0.1)
-        given = {f.name: getattr(plain, f.name) for f in fields(plain)}
-        model: SubspaceModel = LocalPoseModel(**given, local=3.0 * np.eye(LOCAL_POSE), radius=10.0)
+        body = Body(np.ones(1), np.zeros(3), 10.0)
+        model = LocalPoseModel.of(plain, body, np.sqrt(3.0))
         for _ in range(60):
-            assert isinstance(model, LocalPoseModel)
             gain = model.local @ np.linalg.inv(model.local + error)
             covariance = model.local - gain @ model.local
             z = np.pad(y @ gain.T, [(0, 0), (1, 0)])
             spread = np.pad(covariance, [(1, 0), (1, 0)])
-            model = model.with_nuisances_of(Ensemble(np.arange(len(z)), z, np.zeros((len(z), 0)), np.ones(len(z)),
+            model = model.with_nuisances_of(Posteriors(np.arange(len(z)), z, np.zeros((len(z), 0)), np.ones(len(z)),
                                                      mean_covariance=spread))
-        assert isinstance(model, LocalPoseModel)
         found = axes.T @ model.local @ axes  # a little less than planted, most where images tell the least
         ratios = np.diag(found) / np.diag(axes.T @ true @ axes)
         self.assertTrue((ratios > 0.8).all() and (ratios < 1.05).all(), ratios)
         self.assertGreater(ratios[:3].min(), 0.95)
         np.testing.assert_allclose(found - np.diag(np.diag(found)), 0, atol=0.1)
-        shift, turn = model.shift_and_turn
+        shift, turn = model.local_pose.shift, model.local_pose.turn
         self.assertAlmostEqual(shift, np.sqrt(np.trace(true[:3, :3])), delta=0.1)
         self.assertAlmostEqual(turn, np.sqrt(np.trace(true[3:, 3:])) / 10, delta=0.01)
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.subspace.em import log_likelihood_total
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.m_step import (
     bounded_step,
     normalise,
@@ -19,7 +20,7 @@ from gmmhet.engine.subspace.m_step import (
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
 from gmmhet.tests.support.scene import Scene
 
 
@@ -69,15 +70,14 @@ class TestRelevance(unittest.TestCase):
         rng, shells = np.random.default_rng(5), 4
         coefficients = rng.normal(size=(2, 3))
         z = rng.normal(size=(500, 2)) @ np.array([[1.0, 0.4], [0.0, 2.0]])
-        ensemble = Ensemble(np.arange(500), z, np.zeros((500, 0)), np.ones(500), np.zeros((500, 2, 2)),
+        posteriors = Posteriors(np.arange(500), z, np.zeros((500, 0)), np.ones(500), np.zeros((500, 2, 2)),
                             mean_covariance=np.zeros((2, 2)), information=np.diag([5.0, 1.0]))
         grid: Any = SimpleNamespace(resolution=10.0)
-        estimator: Any = SimpleNamespace(
-            basis=FieldBasis(np.ones((1, 1)), np.vstack([np.eye(3), np.zeros((2, 3))])),
-            observer=SimpleNamespace(grid=grid), with_prior_of=lambda model, _: model)
+        spec: Any = SimpleNamespace(basis=FieldBasis(np.ones((1, 1)), np.vstack([np.eye(3), np.zeros((2, 3))])),
+                                    observer=SimpleNamespace(grid=grid))
         model = _model(shells, coefficients=coefficients, relevance=np.array([[0.5, 1.0], [2.0, 3.0]]))
         sums = Sums(np.zeros((3, 1, 5)), np.ones((1, shells)), np.ones(1))
-        turned, _, _ = normalise(estimator, model, ensemble, sums)
+        turned, _, _ = normalise(spec, model, posteriors, sums)
         forward = np.linalg.lstsq(coefficients.T, turned.coefficients.T, rcond=None)[0]
         draws = rng.normal(size=(200_000, 2)) * np.sqrt([0.5, 2.0])
         np.testing.assert_allclose(turned.relevance[:, 0], (draws @ forward).var(0), rtol=0.02)
@@ -95,16 +95,16 @@ class TestSpread(unittest.TestCase):
         self.noise = rng.uniform(0.2, 6.0, (400, 5)) * deviation**2
         self.seen = rng.normal(size=(400, 5)) * np.sqrt(deviation**2 + self.noise)
 
-    def _ensemble(self, spread: PoseSpread) -> Ensemble:
+    def _posteriors(self, spread: PoseSpread) -> Posteriors:
         prior = 1 / spread.precision
         variance = 1 / (1 / prior + 1 / self.noise)
-        return Ensemble(np.arange(400), np.zeros((400, 1)), variance * self.seen / self.noise, np.ones(400),
+        return Posteriors(np.arange(400), np.zeros((400, 1)), variance * self.seen / self.noise, np.ones(400),
                         pose_variance=variance)
 
     def test_fixed_point_has_the_largest_marginal_likelihood(self) -> None:
         model = _model(4, spread=PoseSpread(0.5, np.deg2rad(10.0), np.deg2rad(5.0)))
         for _ in range(40):
-            model = update_spread(model, self._ensemble(model.spread))
+            model = update_spread(model, self._posteriors(model.spread))
         for found, axes in ((model.spread.shift, [0, 1]), (model.spread.tilt, [2, 3]), (model.spread.turn, [4])):
             seen, noise = self.seen[:, axes], self.noise[:, axes]
 
@@ -119,8 +119,8 @@ class TestSpread(unittest.TestCase):
 
     def test_a_step_at_most_halves_or_doubles_and_damping_shortens_it(self) -> None:
         far = PoseSpread(2.0 * 64, self.true.tilt, self.true.turn)
-        once = update_spread(_model(4, spread=far), self._ensemble(far)).spread
-        damped = update_spread(_model(4, spread=far), self._ensemble(far), damping=1.0).spread
+        once = update_spread(_model(4, spread=far), self._posteriors(far)).spread
+        damped = update_spread(_model(4, spread=far), self._posteriors(far), damping=1.0).spread
         self.assertAlmostEqual(once.shift / far.shift, 0.5, places=9)
         self.assertAlmostEqual(damped.shift / far.shift, 0.5**0.5, places=9)
 
@@ -128,11 +128,11 @@ class TestSpread(unittest.TestCase):
         self.seen[:] = 0.0
         model = _model(4, spread=self.true)
         for _ in range(30):
-            model = update_spread(model, self._ensemble(model.spread))
+            model = update_spread(model, self._posteriors(model.spread))
         np.testing.assert_allclose([model.spread.shift, np.rad2deg(model.spread.tilt)], 0.02)
 
     def test_exact_poses_stay_exact(self) -> None:
-        self.assertIsNone(update_spread(_model(4), self._ensemble(self.true)).spread)
+        self.assertIsNone(update_spread(_model(4), self._posteriors(self.true)).spread)
 
 
 class TestBoundedStep(unittest.TestCase):
@@ -193,56 +193,57 @@ class TestNormalise(unittest.TestCase):
         self.scene = Scene(gaussians=25)
         scalar = smooth_basis(self.scene.centers, 15.0)
         basis = FieldBasis.of(scalar, position=4.0, amplitude=0.02)
-        self.estimator = SubspaceEstimator(self.scene.cache, self.scene.observer, basis, basis, batch_size=2)
+        self.estimator = SubspaceEstimator(EstimatorSpec(self.scene.cache, self.scene.observer, basis, basis, 2))
         n, k = 400, 3
         mixing = rng.normal(size=(k, k))
         root = rng.normal(size=(n, k, k)) * 0.3
         information = np.array([[1.0, 0.5, 0.0], [0.5, 9.0, 1.0], [0.0, 1.0, 4.0]])
         covariance = root @ root.transpose(0, 2, 1)
-        self.ensemble = Ensemble(np.arange(n), rng.normal(size=(n, k)) @ mixing + 0.5, np.zeros((n, 0)), np.ones(n),
+        self.posteriors = Posteriors(np.arange(n), rng.normal(size=(n, k)) @ mixing + 0.5, np.zeros((n, 0)), np.ones(n),
                                  covariance, mean_covariance=covariance.mean(0), information=information)
         self.model = _model(4, centers=self.scene.centers, weights=self.scene.weights, variances=self.scene.sigmas**2,
                             coefficients=rng.normal(size=(k, basis.size)))
         gradient = rng.normal(size=(k + 1, 25, 5))
         self.sums = Sums(gradient, np.zeros((1, 4)), np.array([400.0]))
-        self.after = normalise(self.estimator, self.model, self.ensemble, self.sums)
+        self.after = normalise(self.estimator.spec, self.model, self.posteriors, self.sums)
 
     def _conformation(self, model: SubspaceModel, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        field = self.estimator.basis.fields(z @ model.coefficients)
+        field = self.estimator.spec.basis.fields(z @ model.coefficients)
         return model.centers + field[:, :3], model.weights * (1 + field[:, 3])
 
     def test_conformations_do_not_change(self) -> None:
-        model, ensemble, _ = self.after
+        model, posteriors, _ = self.after
         for i in (0, 17, 399):
-            before, after = self._conformation(self.model, self.ensemble.z[i]), self._conformation(model, ensemble.z[i])
+            before = self._conformation(self.model, self.posteriors.z[i])
+            after = self._conformation(model, posteriors.z[i])
             np.testing.assert_allclose(after[0], before[0], atol=1e-8)
             # a change of weights times another: amplitudes of a few per cent
             np.testing.assert_allclose(after[1] / before[1], 1, atol=0.01)
 
     def test_unit_variance_and_diagonal_information_in_order(self) -> None:
-        _, ensemble, _ = self.after
-        second = np.cov(ensemble.z.T, bias=True) + ensemble.covariance.mean(0)
+        _, posteriors, _ = self.after
+        second = np.cov(posteriors.z.T, bias=True) + posteriors.covariance.mean(0)
         np.testing.assert_allclose(second, np.eye(3), atol=1e-8)
-        np.testing.assert_allclose(ensemble.mean_covariance, ensemble.covariance.mean(0), atol=1e-8)
-        np.testing.assert_allclose(ensemble.z.mean(0), 0, atol=1e-10)
-        values = np.diag(ensemble.information)
-        np.testing.assert_allclose(ensemble.information, np.diag(values), atol=1e-8 * values.max())
+        np.testing.assert_allclose(posteriors.mean_covariance, posteriors.covariance.mean(0), atol=1e-8)
+        np.testing.assert_allclose(posteriors.z.mean(0), 0, atol=1e-10)
+        values = np.diag(posteriors.information)
+        np.testing.assert_allclose(posteriors.information, np.diag(values), atol=1e-8 * values.max())
         self.assertTrue(np.all(np.diff(values) < 0))
 
     def test_covariance_and_information_turn_with_the_axes(self) -> None:
         """Information about every conformation: tr(M I) of a particle does not depend on the axes."""
-        _, ensemble, _ = self.after
+        _, posteriors, _ = self.after
         for i in (0, 17):
-            before = np.trace(self.ensemble.covariance[i] @ self.ensemble.information)
-            self.assertAlmostEqual(np.trace(ensemble.covariance[i] @ ensemble.information) / before, 1.0, places=9)
+            before = np.trace(self.posteriors.covariance[i] @ self.posteriors.information)
+            self.assertAlmostEqual(np.trace(posteriors.covariance[i] @ posteriors.information) / before, 1.0, places=9)
 
     def test_derivatives_along_the_same_change_stay_the_same(self) -> None:
         """A small change of the new modes and consensus, written as one of the old: the likelihood gains the same."""
-        _, ensemble, sums = self.after
+        _, posteriors, sums = self.after
         rng = np.random.default_rng(4)
         change = rng.normal(size=(4, 25, 5))  # of the new modes, and of the consensus
-        design = np.column_stack([self.ensemble.z, np.ones(400)])  # fields of particle i: design_i times changes
-        new = np.column_stack([ensemble.z, np.ones(400)])
+        design = np.column_stack([self.posteriors.z, np.ones(400)])  # fields of particle i: design_i times changes
+        new = np.column_stack([posteriors.z, np.ones(400)])
         old = np.linalg.lstsq(design, new @ change.reshape(4, -1), rcond=None)[0].reshape(change.shape)
         np.testing.assert_allclose(np.tensordot(design, old, 1), np.tensordot(new, change, 1), atol=1e-8)
         self.assertAlmostEqual(np.sum(sums.gradient * change) / np.sum(self.sums.gradient * old), 1.0, places=8)
@@ -263,8 +264,9 @@ class TestNoiseAndContrast(unittest.TestCase):
 
     def test_contrast_spread_includes_its_uncertainty(self) -> None:
         contrast = np.random.default_rng(0).normal(-2.0, 0.3, 5000)
-        ensemble = Ensemble(np.arange(5000), np.zeros((5000, 1)), np.zeros((5000, 0)), contrast, contrast_variance=0.16)
-        found = update_contrast(_model(4), ensemble)
+        posteriors = Posteriors(np.arange(5000), np.zeros((5000, 1)), np.zeros((5000, 0)), contrast,
+                                contrast_variance=0.16)
+        found = update_contrast(_model(4), posteriors)
         self.assertAlmostEqual(found.contrast_mean, -2.0, delta=0.02)
         self.assertAlmostEqual(found.contrast_deviation, 0.5, delta=0.01)
 
@@ -272,23 +274,23 @@ class TestNoiseAndContrast(unittest.TestCase):
         """Residuals of variances 2 and 6 in two groups under noise v: the density of v is highest at the true v."""
         scene = Scene(n=2, groups=2)
         grid = scene.grid
-        estimator: Any = SimpleNamespace(observer=scene.observer, cache=scene.cache)
+        estimator: Any = SimpleNamespace(spec=SimpleNamespace(observer=scene.observer, cache=scene.cache))
         totals = {}
         for v in ((1.0, 6.0), (2.0, 3.0), (2.0, 6.0), (4.0, 6.0), (2.0, 12.0), (6.0, 2.0)):
             misfit = -0.5 * 4 * grid.weight.sum() * np.array([2.0, 6.0]) / v
-            ensemble = Ensemble(np.arange(2), np.zeros((2, 1)), np.zeros((2, 0)), np.ones(2), log_likelihood=misfit)
-            totals[v] = log_likelihood_total(estimator, _model(grid.n_shells, noise=np.array(v)[:, None]), ensemble)
+            posteriors = Posteriors(np.arange(2), np.zeros((2, 1)), np.zeros((2, 0)), np.ones(2), log_likelihood=misfit)
+            totals[v] = log_likelihood_total(estimator, _model(grid.n_shells, noise=np.array(v)[:, None]), posteriors)
         self.assertEqual(max(totals, key=lambda v: totals[v]), (2.0, 6.0))
 
     def test_a_likelihood_that_is_no_number_ends_with_the_row(self) -> None:
         scene = Scene(n=2)
         cache = scene.cache
         cache.table.source, cache.table.ids = "particles.star", np.array([1, 2])
-        estimator: Any = SimpleNamespace(observer=scene.observer, cache=cache)
-        ensemble = Ensemble(np.arange(2), np.zeros((2, 1)), np.zeros((2, 0)), np.ones(2),
+        estimator: Any = SimpleNamespace(spec=SimpleNamespace(observer=scene.observer, cache=cache))
+        posteriors = Posteriors(np.arange(2), np.zeros((2, 1)), np.zeros((2, 0)), np.ones(2),
                             log_likelihood=np.array([-3.0, np.nan]))
         with self.assertRaisesRegex(InputError, "particles.star: .* row 2 is no number"):
-            log_likelihood_total(estimator, _model(scene.grid.n_shells), ensemble)
+            log_likelihood_total(estimator, _model(scene.grid.n_shells), posteriors)
 
 
 if __name__ == "__main__":

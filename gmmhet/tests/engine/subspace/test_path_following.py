@@ -22,10 +22,11 @@ from gmmhet.engine.latent_space.movie_points import along_axis, through_particle
 from gmmhet.engine.latent_space.saved_analysis import read_analysis
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.simulate import density_map, preset, simulate
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.path_following import Track, conformation, follow, modes_along, stations_along
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import Ensemble, SubspaceModel
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 from gmmhet.tests.support.scene import Scene
 
 
@@ -98,11 +99,12 @@ class TestLarge(unittest.TestCase):
         fields = np.zeros((2, 400, 5))
         fields[0, :moving, 0] = fields[1, :moving, 1] = distance / np.sqrt(2)
         fields[:, :moving, 3] = weights
-        estimator: Any = SimpleNamespace(basis=SimpleNamespace(fields=lambda of: fields[:len(of)]),
-                                         observer=SimpleNamespace(grid=SimpleNamespace(resolution=15.0)))
-        final: Any = SimpleNamespace(model=SimpleNamespace(coefficients=np.zeros((2, 1))))
-        evidence: Any = SimpleNamespace(significant=significant)
-        return is_large(estimator, final, evidence)
+        spec = SimpleNamespace(basis=SimpleNamespace(fields=lambda of: fields[:len(of)]),
+                               observer=SimpleNamespace(grid=SimpleNamespace(resolution=15.0)))
+        final = SimpleNamespace(model=SimpleNamespace(coefficients=np.zeros((2, 1))))
+        found: Any = SimpleNamespace(estimator=SimpleNamespace(spec=spec), final=final,
+                                     evidence=SimpleNamespace(significant=significant))
+        return is_large(found)
 
     def test_a_small_part_that_moves_far_is(self) -> None:
         self.assertTrue(self.large(12, 24.0))
@@ -121,7 +123,8 @@ class TestModes(unittest.TestCase):
         """Of a half-set: the conformation before it."""
         centers = np.random.default_rng(3).normal(size=(4, 6, 3))
         centers[3] = centers[2]
-        estimator: Any = SimpleNamespace(basis=FieldBasis.of(np.eye(6), position=1.0, amplitude=1.0))
+        estimator: Any = SimpleNamespace(spec=SimpleNamespace(
+            basis=FieldBasis.of(np.eye(6), position=1.0, amplitude=1.0)))
         _, places, _ = modes_along(estimator, model_of(centers[0], np.ones(6)), Track(centers, np.ones((4, 6))),
                                    np.array([5.0, 9.0, 7.0, 0.0]), 2)
         np.testing.assert_allclose(places[3], places[2])
@@ -135,7 +138,7 @@ class TestModes(unittest.TestCase):
         centers = np.concatenate([np.tile(still, (12, 1, 1)), turned], axis=1)
         track = Track(centers, np.ones((12, 10)))
         basis = FieldBasis.of(np.eye(10), position=1.0, amplitude=1.0)
-        estimator: Any = SimpleNamespace(basis=basis)
+        estimator: Any = SimpleNamespace(spec=SimpleNamespace(basis=basis))
         model, places, shares = modes_along(estimator, model_of(centers[0], np.ones(10)), track, np.ones(12), 2)
         self.assertAlmostEqual(shares[:2].sum(), 1.0)
         np.testing.assert_allclose(np.linalg.norm(places, axis=1), np.sqrt(2), rtol=1e-6)
@@ -166,11 +169,11 @@ class TestFollow(unittest.TestCase):
             scene.planes[i] = scene.image(i, np.zeros(1), decoder=decoder) + rng.normal(
                 size=scene.planes[i].shape) * deviation
         basis = FieldBasis.of(smooth_basis(scene.centers, 12.0), position=4.0, amplitude=0.3)
-        estimator = SubspaceEstimator(scene.cache, scene.observer, basis, basis, batch_size=30)
-        root = estimator.without_modes(replace(model_of(scene.centers, scene.weights), noise=noise))
+        estimator = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, basis, basis, batch_size=30))
+        root = replace(model_of(scene.centers, scene.weights), noise=noise).without_modes(basis)
         stations: Any = SimpleNamespace(places=np.zeros((count, 1)), of=of, order=np.arange(count),
                                         before=np.arange(count) - 1)
-        track = follow(estimator, root, stations, Ensemble.blank(np.arange(n), root))
+        track = follow(estimator, root, stations, Posteriors.blank(np.arange(n), root))
         errors = np.linalg.norm(track.centers - np.stack(conformations), axis=2)
         self.assertLess(errors.max(), 5.0)  # of a way of 39 A
         self.assertLess(np.sqrt(np.mean(errors**2)), 2.0)

@@ -9,19 +9,20 @@ import numpy as np
 from gmmhet.engine.imaging.image_model import Observer
 from gmmhet.engine.molecule.rigid_fields import rigid_fields
 from gmmhet.engine.molecule.symmetry import rotation_matrices
-from gmmhet.engine.subspace.curvature import tied_curvature
-from gmmhet.engine.subspace.e_step import State
+from gmmhet.engine.subspace.decoder import View
+from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.evaluation import State
 from gmmhet.engine.subspace.m_step import normalise
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import Ensemble, PoseSpread, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.subunit_decoder import SubunitModes
 from gmmhet.engine.subspace.subunits import (
-    SubunitEstimator,
     SubunitModel,
-    SubunitModes,
     over_the_group,
     symmetric_fields,
 )
+from gmmhet.engine.subspace.tied_curvature import tied_curvature
 from gmmhet.tests.support.scene import Dense, Scene, float32
 
 _GROUP = rotation_matrices("C3")
@@ -52,8 +53,7 @@ class TestSubunitModes(unittest.TestCase):
         parts, _ = _whole(rng, self.scene)
         self.modes, self.whole = SubunitModes(*(float32(a) for a in parts)), self.scene.linear_modes
         self.z = float32(rng.normal(size=(3, 6)))
-        self.centers, self.weights = self.whole.gaussians(self.z)
-        self.factors = self.scene.observer.factors(self.scene.batch, self.centers, self.whole.variances)
+        self.seen = View.of(self.whole, self.scene.observer, self.scene.batch, self.z)
         size = self.scene.grid.size
         self.cotangents = float32(rng.normal(size=(3, 6, 2, 2, size, size)))
 
@@ -62,13 +62,13 @@ class TestSubunitModes(unittest.TestCase):
         np.testing.assert_allclose(got, expected, atol=3e-5 * np.abs(expected).max())
 
     def test_gaussians(self) -> None:
-        for got, expected in zip(self.modes.gaussians(self.z), (self.centers, self.weights), strict=True):
+        for got, expected in zip(self.modes.gaussians(self.z), (self.seen.centers, self.seen.weights), strict=True):
             self.same(got, expected)
         for name in ("centers", "weights", "variances"):
             self.same(getattr(self.modes, name), getattr(self.whole, name))
 
     def test_jacobian_matches_finite_differences(self) -> None:
-        got = self.modes.jacobian(self.scene.observer, self.scene.batch, self.factors, self.z, self.weights).numpy()
+        got = self.modes.jacobian(self.seen).numpy()
         z = self.z.numpy().astype(float)
         for i in range(3):
             for d, unit in enumerate(np.eye(6)):
@@ -84,13 +84,12 @@ class TestSubunitModes(unittest.TestCase):
         return own
 
     def test_gradients_are_those_of_the_whole_summed_over_the_copies(self) -> None:
-        args = self.scene.observer, self.scene.batch, self.factors, self.z, self.weights
-        own = self.modes.consensus_gradient(*args, self.cotangents[:, 0])
-        dense = self.whole.consensus_gradient(*args, self.cotangents[:, 0])
+        own = self.modes.consensus_gradient(self.seen, self.cotangents[:, 0])
+        dense = self.whole.consensus_gradient(self.seen, self.cotangents[:, 0])
         expected = sum(self.turned_back(dense.numpy(), g) for g in range(3)).sum(0)
         self.same(own.numpy().sum(0), expected)
-        got = self.modes.mode_gradient(*args, self.cotangents, self.z, own)
-        dense = self.whole.mode_gradient(*args, self.cotangents, self.z, dense).numpy()
+        got = self.modes.mode_gradient(self.seen, self.cotangents, self.z, own)
+        dense = self.whole.mode_gradient(self.seen, self.cotangents, self.z, dense).numpy()
         expected = sum(self.turned_back(dense[2 * g:2 * g + 2], g) for g in range(3))
         self.same(got, expected)
 
@@ -103,8 +102,8 @@ class TestSubunitModes(unittest.TestCase):
         noise = rng.uniform(80, 300, (1, self.scene.grid.n_shells))
         dense = Dense(self.scene, noise, poses=5, precision=np.eye(6), pose_precision=pose_precision, mean=1.0,
                       deviation=0.2)
-        got = tied_curvature(self.scene.observer, scalar, self.scene.batch._replace(real=float32([1.0, 1.0, 0.0])),
-                             self.modes, dense.white, dense.state(t), dense.prior, float32(amounts)).numpy()
+        point = dense.point(t, self.modes, is_particle=float32([1.0, 1.0, 0.0]))
+        got = tied_curvature(point, dense.tensors(self.modes), self.modes, scalar, float32(amounts)).numpy()
         expected = np.zeros(got.shape)
         for i in range(2):  # the third only fills the batch up
             by_gaussian = dense.by_gaussian(i, t[i])
@@ -138,16 +137,16 @@ class TestPasses(unittest.TestCase):
         coefficients = np.stack([basis.coefficients_of(f, np.ones(4)) for f in fields])
         noise, spread = np.full((1, scene.grid.n_shells), 20.0), PoseSpread(0.5, 0.03, 0.03)
         options: Any = {"batch_size": 4, "seed": 3}
-        self.units = SubunitEstimator(scene.cache, scene.observer, basis, basis, rotations=_GROUP, **options)
-        self.model = SubunitModel(*parts[:3], coefficients, noise, 1.0, 0.2, spread, prior=np.eye(6))
+        self.units = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, basis, basis, **options))
+        self.model = SubunitModel(*parts[:3], coefficients, noise, 1.0, 0.2, spread, prior=np.eye(6), rotations=_GROUP)
         whole = FieldBasis.of(np.eye(12), position=1.0, amplitude=1.0)
-        self.whole = SubspaceEstimator(scene.cache, scene.observer, whole, whole, **options)
+        self.whole = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, whole, whole, **options))
         dense = np.concatenate([scene.position, scene.amplitude[..., None]], axis=-1)
         self.dense = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2,
                                    dense.swapaxes(1, 2).reshape(6, -1), noise, 1.0, 0.2, spread)
 
-    def passed(self, estimator: SubspaceEstimator, model: SubspaceModel) -> tuple[Ensemble, Sums]:
-        return estimator.pass_over(model, Ensemble.blank(np.arange(6), model), gradient=True, label="test")
+    def passed(self, estimator: SubspaceEstimator, model: SubspaceModel) -> tuple[Posteriors, Sums]:
+        return estimator.pass_over(model, Posteriors.blank(np.arange(6), model), gradient=True, label="test")
 
     def test_posterior_and_gradient(self) -> None:
         (got, sums), (expected, dense) = self.passed(self.units, self.model), self.passed(self.whole, self.dense)
@@ -162,7 +161,7 @@ class TestPasses(unittest.TestCase):
         for k in range(3):
             np.testing.assert_allclose(sums.gradient[k], tied[k], atol=5e-3 * np.abs(tied[k]).max())
 
-    def kept(self, got: Ensemble, covariance: np.ndarray) -> None:
+    def kept(self, got: Posteriors, covariance: np.ndarray) -> None:
         """Blocks of the copies, and the covariance of the mean over copies: A M A^T with A = [1 1 1] / 3."""
         split = covariance.reshape(6, 3, _MODES, 3, _MODES)
         mean = np.kron(np.ones((1, 3)) / 3, np.eye(_MODES))
@@ -181,8 +180,8 @@ class TestPasses(unittest.TestCase):
         np.testing.assert_allclose(tied.mean_covariance, expected.mean(0), atol=2e-3 * np.abs(expected).max())
 
     def test_normalised_coordinates_of_all_copies_have_unit_variance(self) -> None:
-        ensemble, sums = self.passed(self.units, self.model)
-        model, turned, _ = normalise(self.units, self.model, ensemble, sums)
+        posteriors, sums = self.passed(self.units, self.model)
+        model, turned, _ = normalise(self.units.spec, self.model, posteriors, sums)
         z = turned.z.reshape(-1, _MODES)
         blocks = turned.covariance[:, :3].mean((0, 1))
         mean = np.einsum("gkgl->kl", turned.mean_covariance.reshape(3, _MODES, 3, _MODES)) / 3
@@ -192,31 +191,32 @@ class TestPasses(unittest.TestCase):
         self.assertEqual(model.prior.shape, (6, 6))
         diagonal = np.einsum("gkgl->kl", model.prior.reshape(3, _MODES, 3, _MODES)) / 3
         np.testing.assert_allclose(diagonal, np.eye(_MODES), atol=0.05)  # but for its smallest eigenvalue
-        before, after = (estimator.constants(m)[0].gaussians(float32(e.z))[0].numpy() for estimator, m, e in (
-            (self.units, self.model, ensemble), (self.units, model, turned)))
+        before, after = (m.decoder(self.units.spec.basis).gaussians(float32(e.z))[0].numpy() for m, e in (
+            (self.model, posteriors), (model, turned)))
         np.testing.assert_allclose(after, before, atol=1e-4)
 
     def test_gradients_of_all_copies_are_samples(self) -> None:
-        ensemble = Ensemble.blank(np.arange(6), self.model)
-        got = self.units.gradient_covariance(self.model, ensemble)
+        posteriors = Posteriors.blank(np.arange(6), self.model)
+        got = self.units.gradient_covariance(self.model, posteriors)
         batch = self.scene.batch
-        modes, white, _ = self.units.constants(self.model)
-        state = State(float32(ensemble.z), float32(ensemble.pose), float32(ensemble.contrast))
-        fields = self.whole._gradient_statistics(batch, modes, white, state).numpy()
+        state = State(float32(posteriors.z), float32(posteriors.pose), float32(posteriors.contrast))
+        whole = Posteriors.blank(np.arange(6), self.dense)
+        tensors = self.whole.spec.tensors(self.dense)
+        fields = self.whole.spec.compiled.statistics(batch, tensors, state._replace(z=float32(whole.z))).numpy()
         samples = []
         for field in fields:
             for g in range(3):
                 own = field[4 * g:4 * g + 4].astype(float)
                 own[:, :3] = own[:, :3] @ _GROUP[g]
-                samples.append(self.units.basis.adjoint(own))
+                samples.append(self.units.spec.basis.adjoint(own))
         np.testing.assert_allclose(got, np.cov(np.array(samples).T, bias=True), atol=1e-3 * np.abs(got).max())
 
     def test_fewer_and_more_modes_keep_what_is_known(self) -> None:
         prior = over_the_group(np.cov(np.random.default_rng(2).normal(size=(6, 9))), _GROUP)
         model = replace(self.model, prior=prior)
-        one_mode = self.units.with_coefficients(model, model.coefficients[:1])
+        one_mode = model.with_coefficients(model.coefficients[:1])
         np.testing.assert_array_equal(one_mode.prior, prior[::2, ::2])
-        more = self.units.with_coefficients(one_mode, model.coefficients).prior
+        more = one_mode.with_coefficients(model.coefficients).prior
         np.testing.assert_array_equal(more[::2, ::2], prior[::2, ::2])
         np.testing.assert_array_equal(more[1::2, 1::2], np.eye(3))
         np.testing.assert_array_equal(more[::2, 1::2], 0)
