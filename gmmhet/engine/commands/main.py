@@ -60,11 +60,11 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     try:
         if problem is not None:
             raise problem
-        places = ranks.spread(set_devices, (options.threads, options.gpu), [()] * ranks.size)
+        places = ranks.distribute(set_devices, (options.threads, options.gpu), [()] * ranks.size)
         if ranks.size > 1:
             _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
             if options.kernels:  # all at the same time, not each when it is first needed
-                ranks.spread(_load_kernels, (), [()] * ranks.size)
+                ranks.distribute(_load_kernels, (), [()] * ranks.size)
         options.command(options)
     except InputError as error:
         return _refuse(error, options.error_file)
