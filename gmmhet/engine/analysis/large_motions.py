@@ -80,7 +80,7 @@ class _Way:
     def fit(self, rows: NDArray[np.int64], name: str, n_modes: int, passes: int) -> Fit:
         """From the conformations of some particles to their modes."""
         of = self.stations.of[rows]
-        counts = np.bincount(of, minlength=len(self.stations.places)).astype(np.float64)
+        counts = np.bincount(of, minlength=len(self.stations.coordinates)).astype(np.float64)
         model, places, _ = modes_along(self.fine, self.root, self.track(rows, name), counts, n_modes)
         start = self.page("start", name).once(lambda: self._seated(model, self.particles.at(rows), places))
         options = FitOptions(self.reference, passes, FOLLOWING.tolerance, f"{name}, followed", warm=start)
@@ -140,7 +140,7 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first:
         return None
     evidence = first.evidence
     way, source = _way(prepared, config, journal, first)
-    every, count = np.arange(len(halves)), len(way.stations.places)
+    every, count = np.arange(len(halves)), len(way.stations.coordinates)
     k = config.modes or _number(way, every, evidence)
     if count <= k:
         _LOG.log(logging.WARNING if config.follow == "yes" else logging.INFO,
@@ -187,7 +187,7 @@ def is_large(found: FoundModes) -> bool:
 
 def _number(way: _Way, every: NDArray[np.int64], evidence: ModeEvidence) -> int:
     """Of components that are more than a small part of the movements; not more than modes of the first search."""
-    counts = np.bincount(way.stations.of, minlength=len(way.stations.places)).astype(np.float64)
+    counts = np.bincount(way.stations.of, minlength=len(way.stations.coordinates)).astype(np.float64)
     shares = modes_along(way.fine, way.root, way.track(every, "all particles"), counts, 1)[2]
     return int(np.clip((shares > FOLLOWING.least_share).sum(), 1, max(1, evidence.significant)))
 
@@ -201,7 +201,7 @@ def _way(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first: Fou
     sized = fields[..., :4] * np.array([1, 1, 1, SMOOTH_FIELDS.angstrom_per_weight]) * np.sqrt(mass)[:, None]
     sized = sized.reshape(len(fields), -1)
     stations = stations_along(particles.z, sized @ sized.T, seed=config.seed)
-    start, source = conformation(model, fields, stations.places[stations.order[0]])
+    start, source = conformation(model, fields, stations.coordinates[stations.order[0]])
     old = prepared.model
     gaussians = GaussianModel(start.centers, start.weights, np.sqrt(start.variances), old.box, old.pixel_size,
                               old.resolution)

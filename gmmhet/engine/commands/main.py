@@ -90,11 +90,11 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
 
 def _prepare(ranks: Communicator, process: Process, kernels: bool) -> None:
     """Devices of every rank, and the kernels: at all ranks at the same time, not at each when it first needs them."""
-    places = ranks.spread(set_devices, (process.threads, process.gpu), [()] * ranks.size)
+    places = ranks.distribute(set_devices, (process.threads, process.gpu), [()] * ranks.size)
     if ranks.size > 1:
         _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
         if kernels:
-            ranks.spread(_load_kernels, (), [()] * ranks.size)
+            ranks.distribute(_load_kernels, (), [()] * ranks.size)
 
 
 def _load_kernels() -> None:

@@ -59,7 +59,7 @@ def best_positions(compared: Compared, motions: Array, *, reach: float, batch_si
     """
     ranks = communicator()
     shares = [(part,) for part in ranks.parts(len(compared.cache), batch_size)]
-    found = ranks.spread(_positions_where_there_is_room, (compared, motions, reach, batch_size), shares)
+    found = ranks.distribute(_positions_where_there_is_room, (compared, motions, reach, batch_size), shares)
     positions, widths = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return positions, widths
 

@@ -53,8 +53,9 @@ class MpiCommunicator(Communicator):
 
     # -- on rank 0 --------------------------------------------------------------------------------------------
 
-    def spread(self, work: Callable[..., _T], common: tuple[Any, ...], shares: Sequence[tuple[Any, ...]]) -> list[_T]:
-        return list(self._call("spread", work, common, shares))
+    def distribute(self, work: Callable[..., _T], common: tuple[Any, ...], shares: Sequence[tuple[Any, ...]],
+                   ) -> list[_T]:
+        return list(self._call("distribute", work, common, shares))
 
     def total(self, work: Callable[..., _T], common: tuple[Any, ...], shares: Sequence[tuple[Any, ...]]) -> _T:
         result: _T = self._call("total", work, common, shares)
@@ -65,7 +66,7 @@ class MpiCommunicator(Communicator):
         if not 0 < len(shares) <= self.size:
             raise ValueError(f"{len(shares)} shares for {self.size} ranks")
         if len(shares) == 1 or self.rank or self._calling:
-            return super().total(work, common, shares) if kind == "total" else super().spread(work, common, shares)
+            return super().total(work, common, shares) if kind == "total" else super().distribute(work, common, shares)
         gone, self._gone = self._gone, []
         message = kind, sent((work, common, gone), self._key_of)
         self._calling = True

@@ -55,7 +55,8 @@ class Communicator:
         bounds = [min(n, i * units // number * unit) for i in range(number + 1)]
         return [slice(a, b) for a, b in itertools.pairwise(bounds)]
 
-    def spread(self, work: Callable[..., _T], common: tuple[Any, ...], shares: Sequence[tuple[Any, ...]]) -> list[_T]:
+    def distribute(self, work: Callable[..., _T], common: tuple[Any, ...], shares: Sequence[tuple[Any, ...]],
+                   ) -> list[_T]:
         """work(*common, *share) of each share, one a rank; the results in order.
 
         Raises:
@@ -65,7 +66,7 @@ class Communicator:
 
     def total(self, work: Callable[..., _T], common: tuple[Any, ...], shares: Sequence[tuple[Any, ...]]) -> _T:
         """The sum over the shares of what work gives: an array or a number, or a tuple of these (or of None)."""
-        first, *others = self.spread(work, common, shares)
+        first, *others = self.distribute(work, common, shares)
         for other in others:
             first = summed(first, other)
         return first
@@ -74,7 +75,7 @@ class Communicator:
         """work(*common, item) of all items in order, as many at a time as there are ranks."""
         waiting = iter(items)
         while some := list(itertools.islice(waiting, self.size)):
-            yield from self.spread(work, common, [(item,) for item in some])
+            yield from self.distribute(work, common, [(item,) for item in some])
 
     def serve(self) -> None:
         """On ranks but the first: do what that one calls for, until it lets go."""

@@ -106,6 +106,20 @@ class _Passes:
         """Count a pass that changed the log-likelihood by little or nothing."""
         self.settled = self.settled + 1 if change < max(little, PASSES.noise) else 0
 
+    def judge(self, estimator: SubspaceEstimator, options: FitOptions, done: BestPass) -> None:
+        """Take note of a pass: what it gained, and whether there is to be another."""
+        last, gain = self.climb.best, self.climb.after(done)
+        if options.watched is None:
+            self.settle(abs(gain), options.tolerance * (done.log_likelihood - options.reference))
+        elif self.climb.reached is done:  # of a pass that was undone nothing is learnt
+            rise, risen = self.watch(estimator, options.watched, last)
+            begun = self.made or options.warm is None
+            self.settle(rise if begun else 0.0, options.tolerance * risen)  # as good as it was begun
+        # of what is kept, if this was undone
+        self.history.append({"log_likelihood": self.climb.reached.log_likelihood, "gradient": 0.0})
+        self.made += 1
+        self.left = 0 if self.settled >= PASSES.settled else self.left - 1
+
     def watch(self, estimator: SubspaceEstimator, watched: Posteriors, last: BestPass | None) -> tuple[float, float]:
         """Rise of the log-likelihood of particles that the best pass' model was not fitted to: since the last pass (the
         first has none before it), and in all.
@@ -231,18 +245,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
         posteriors, sums = estimator.pass_over(current, posteriors, gradient=True, label=options.label,
                                                number=state.made)
         total = log_likelihood_total(estimator, current, posteriors)
-        last = climb.best
-        gain = climb.after(BestPass(total, *normalise(estimator.spec, current, posteriors, sums)))
-        if options.watched is None:
-            state.settle(abs(gain), options.tolerance * (total - options.reference))
-        elif climb.reached.log_likelihood == total:  # of a pass that was undone nothing is learnt
-            rise, risen = state.watch(estimator, options.watched, last)
-            begun = state.made or options.warm is None
-            state.settle(rise if begun else 0.0, options.tolerance * risen)  # as good as it was begun
-        # of what is kept, if this was undone
-        state.history.append({"log_likelihood": climb.reached.log_likelihood, "gradient": 0.0})
-        state.made += 1
-        state.left = 0 if state.settled >= PASSES.settled else state.left - 1
+        state.judge(estimator, options, BestPass(total, *normalise(estimator.spec, current, posteriors, sums)))
         page.write(state)
     best = state.top or climb.reached
     posteriors = infer(estimator, best.model, best.posteriors.rows, steps=1, start=best.posteriors)

@@ -62,7 +62,7 @@ class SubspaceEstimator(Replicated):
         signs = np.array([-1, 1], np.int8)
         draws = np.random.default_rng([self.spec.seed, number]).choice(signs, (n, model.n_pose))
         shares = [(posteriors.at(part), draws[part]) for part in ranks.parts(n, self.batch_size)]
-        found = ranks.spread(self._pass_over_some, (model, gradient, label), shares)
+        found = ranks.distribute(self._pass_over_some, (model, gradient, label), shares)
         sums = found[0][1]
         for _, others in found[1:]:
             sums = sums + others
@@ -100,7 +100,7 @@ class SubspaceEstimator(Replicated):
         """[n] which of some coordinates [S, D] explain each particle best, at its pose and contrast."""
         ranks = communicator()
         shares = [(posteriors.at(part),) for part in ranks.parts(len(posteriors.rows), self.batch_size)]
-        return np.concatenate(ranks.spread(self._best_coordinates_of_some, (model, tried), shares))
+        return np.concatenate(ranks.distribute(self._best_coordinates_of_some, (model, tried), shares))
 
     @smaller_batches
     def _best_coordinates_of_some(self, model: SubspaceModel, tried: Array, posteriors: Posteriors,

@@ -35,14 +35,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Stations:
-    """S places along the motions.
+    """S stations along the motions.
 
     Attributes:
-        places: [S, K] mean coordinates. of: [n] the station of each particle.
+        coordinates: [S, K] means over the particles of each. of: [n] the station of each particle.
         order: [S] stations from the root outwards. before: [S] the one that each is reached from; -1 of the root.
     """
 
-    places: Array
+    coordinates: Array
     of: NDArray[np.int64]
     order: NDArray[np.int64]
     before: NDArray[np.int64]
@@ -116,7 +116,7 @@ def follow(estimator: SubspaceEstimator, root: SubspaceModel, stations: Stations
         particles: all that the stations were made of, or some: those of a half-set. A station without any keeps the
         conformation before it.
     """
-    count = len(stations.places)
+    count = len(stations.coordinates)
     found: list[SubspaceModel] = [root] * count
     for station in progress(stations.order, "following", count):
         before = stations.before[station]

@@ -34,7 +34,7 @@ class Images:
 
 def passes(brief: bool = False) -> dict[str, np.ndarray]:
     """Every kind of pass over the particles of a scene (brief: two kinds), on the ranks that there are."""
-    communicator().spread(_without_graphs, (), [()] * communicator().size)
+    communicator().distribute(_without_graphs, (), [()] * communicator().size)
     from gmmhet.engine.gradient.frc_pass import Compared, score_pass
     from gmmhet.engine.gradient.gradient_pca import best_positions
     from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
@@ -99,7 +99,7 @@ def spoiled(kind: str, rank: int) -> Any:
 
 def _lead(ranks: Communicator, what: str, target: Path) -> None:
     if what in ("passes", "brief"):
-        ranks.spread(set_devices, (1, "none"), [()] * ranks.size)
+        ranks.distribute(set_devices, (1, "none"), [()] * ranks.size)
         np.savez(target, **passes(what == "brief"))
         return
     if what == "calls":
@@ -108,7 +108,7 @@ def _lead(ranks: Communicator, what: str, target: Path) -> None:
         np.savez(target, done=done, total=total)
         return
     try:
-        ranks.spread(spoiled, (what,), [(ranks.size - 1,)] * ranks.size)
+        ranks.distribute(spoiled, (what,), [(ranks.size - 1,)] * ranks.size)
     except (InputError, RankError) as error:
         target.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
     done = list(ranks.each(square, (0,), range(3)))  # what follows works

@@ -173,14 +173,14 @@ class TestForgetting(unittest.TestCase):
         ranks = MpiCommunicator(world, Place())
         thing = Thing(1)
         for _ in range(2):
-            ranks.spread(_nothing, (thing,), [(), ()])
+            ranks.distribute(_nothing, (thing,), [(), ()])
         kept: dict[int, object] = {}
         for call in world.bcast.call_args_list:
             received(call.args[0][1], kept)
         self.assertEqual(len(kept), 1)
         del thing
         gc.collect()
-        ranks.spread(_nothing, (0,), [(), ()])
+        ranks.distribute(_nothing, (0,), [(), ()])
         self.assertEqual(received(world.bcast.call_args.args[0][1], kept)[2], list(kept))
 
 

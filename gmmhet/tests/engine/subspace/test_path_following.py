@@ -47,7 +47,7 @@ class TestStations(unittest.TestCase):
     def test_they_go_around_a_circle(self) -> None:
         angles, points = circle(2400, 0.1)
         stations = stations_along(points, np.eye(2))
-        self.assertEqual(len(stations.places), 16)  # 150 particles each
+        self.assertEqual(len(stations.coordinates), 16)  # 150 particles each
         middle = np.angle([np.exp(1j * angles[stations.of == s]).mean() for s in range(16)])
         rank = np.argsort(np.argsort(middle))
         steps = [abs(int(rank[s] - rank[stations.before[s]])) for s in stations.order[1:]]
@@ -62,12 +62,12 @@ class TestStations(unittest.TestCase):
         rng = np.random.default_rng(1)
         points = np.column_stack([rng.uniform(-1, 1, 1800), rng.normal(size=1800)])
         stations = stations_along(points, np.diag([1.0, 0.0]))
-        spread = [np.ptp(points[stations.of == s, 0]) for s in range(len(stations.places))]
+        spread = [np.ptp(points[stations.of == s, 0]) for s in range(len(stations.coordinates))]
         self.assertLess(max(spread), 0.5)
 
     def test_few_particles_make_few_stations(self) -> None:
-        self.assertEqual(len(stations_along(circle(100)[1], np.eye(2)).places), 3)
-        self.assertEqual(len(stations_along(circle(7)[1], np.eye(2)).places), 1)
+        self.assertEqual(len(stations_along(circle(100)[1], np.eye(2)).coordinates), 3)
+        self.assertEqual(len(stations_along(circle(7)[1], np.eye(2)).coordinates), 1)
 
 
 class TestConformation(unittest.TestCase):
@@ -171,7 +171,7 @@ class TestFollow(unittest.TestCase):
         basis = FieldBasis.of(smooth_basis(scene.centers, 12.0), position=4.0, amplitude=0.3)
         estimator = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, basis, basis, batch_size=30))
         root = replace(model_of(scene.centers, scene.weights), noise=noise).without_modes(basis)
-        stations: Any = SimpleNamespace(places=np.zeros((count, 1)), of=of, order=np.arange(count),
+        stations: Any = SimpleNamespace(coordinates=np.zeros((count, 1)), of=of, order=np.arange(count),
                                         before=np.arange(count) - 1)
         track = follow(estimator, root, stations, Posteriors.blank(np.arange(n), root))
         errors = np.linalg.norm(track.centers - np.stack(conformations), axis=2)
