@@ -44,19 +44,25 @@ def add_simulate(sub: argparse.ArgumentParser) -> None:
         real.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=text)
     real.add_argument("--no-normalise", dest="normalise", action="store_const", const=False,
                       help="do not bring the background of every image to mean 0 and deviation 1")
+    sub.add_argument("--noise-from", type=Path, metavar="STAR",
+                     help="refined real particles: their images, less fitted projections of --noise-map, are the noise")
+    sub.add_argument("--noise-map", type=Path, help="the refined map of these particles (.mrc)")
     sub.add_argument("-o", "--output", type=Path, required=True)
     add_brief(sub, seed=True)
     sub.set_defaults(command=_simulate)
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from gmmhet.engine.simulate import Realism, simulate
+    from gmmhet.engine.simulate import Realism, RealNoise, simulate
     given = {name: value for name in (*_REALISM, "normalise") if (value := getattr(options, name)) is not None}
     if given and not options.as_real:
         raise InputError(f"--{next(iter(given)).replace('_', '-')} is given without --as-real; expected both")
+    if (options.noise_from is None) != (options.noise_map is None) or (options.noise_from and options.as_real):
+        raise InputError("--noise-from, --noise-map: expected both or none, and not with --as-real")
+    noise = RealNoise.read(options.noise_from, options.noise_map) if options.noise_from else None
     simulate(SimulateConfig(options.preset, options.particles, options.box, options.pixel_size, options.snr,
                             options.seed, options.angle_error, options.shift_error), options.output,
-             realism=Realism(**given) if options.as_real else None)
+             realism=Realism(**given) if options.as_real else None, noise=noise)
 
 
 def add_import(sub: argparse.ArgumentParser) -> None:
