@@ -26,14 +26,22 @@ class SimulateCommand(Command, Quick):
     as_real: bool = option(False, "atoms in ice with the effects of microscopes and of a refinement, each with an "
                            "option of its own")
     realism: Realism = part(Realism, "effects, with --as-real")
+    noise_from: Path | None = option(None, "refined real particles (.star): their images, less fitted projections of "
+                                     "--noise-map, are the noise", otherwise="noise is simulated")
+    noise_map: Path | None = option(None, "refined map (.mrc) of the particles of --noise-from")
     output: Path = required(Path, "folder of the data set", typed=Typed(short="-o"))
 
     def execute(self) -> None:
-        from gmmhet.engine.simulate import simulate
+        from gmmhet.engine.simulate import RealNoise, simulate
         changed = next((d.flag for d in options_of(Realism) if getattr(self.realism, d.name) != d.default), None)
         if changed is not None and not self.as_real:
             raise InputError(f"{changed} is given without --as-real; expected both")
-        simulate(self.config, self.output, realism=self.realism if self.as_real else None)
+        if (self.noise_from is None) != (self.noise_map is None) or (self.noise_from is not None and self.as_real):
+            raise InputError("--noise-from, --noise-map: expected both or none, and not with --as-real")
+        noise = None
+        if self.noise_from is not None and self.noise_map is not None:
+            noise = RealNoise.read(self.noise_from, self.noise_map)
+        simulate(self.config, self.output, realism=self.realism if self.as_real else None, noise=noise)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from gmmhet.engine.simulate.particles import Particles, clean_slices, draw_parti
 from gmmhet.engine.simulate.pose_errors import with_pose_errors
 from gmmhet.engine.simulate.presets import Preset, preset
 from gmmhet.engine.simulate.projection import density_map, images_from_slices
+from gmmhet.engine.simulate.real_noise import RealNoise
 from gmmhet.engine.simulate.realistic_dataset import draw_realistic_set
 from gmmhet.engine.simulate.tables import write_particles_star, write_truth
 
@@ -30,7 +31,8 @@ _LOG = logging.getLogger("gmmhet")
 _PIXELS_AT_ONCE = 1 << 20
 
 
-def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, realism: Realism | None = None) -> None:
+def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, realism: Realism | None = None,
+             noise: RealNoise | None = None) -> None:
     """Write a preset's particles.mrcs, particles.star, consensus.mrc, truth.csv, truth/{particles.star, state_NN.mrc}.
 
     Images and maps share one greyscale, chosen so that the noise has variance 1. The molecule is the same for every
@@ -40,6 +42,8 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, r
         what: a planted truth of the caller's own, instead of the preset that the configuration names.
         realism: effects of microscopes, for images that are not ideal; there are then also truth/images.csv,
             truth/as_real.json and refinement/*.mrc, and consensus.mrc is made of the images (see RealisticSet).
+        noise: real images that the signals are planted in, in place of simulated noise; they set box, pixel size,
+            optics and half-sets (see RealNoise).
     Raises:
         InputError: the molecule does not fit the box, or the folder cannot be written.
     """
@@ -47,6 +51,8 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, r
     what = what or preset(config.preset)
     n = config.particles or what.particles
     box, pixel_size = config.box or what.box, config.pixel_size or what.pixel_size
+    if noise is not None:
+        n, box, pixel_size = min(n, len(noise.table)), noise.table.box, noise.table.pixel_size
     snr = config.snr or what.snr
     if not np.isfinite(snr):
         raise InputError(f"--snr is {snr}; expected a finite number")
@@ -56,6 +62,11 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, r
     folder = output_folder(output)
     truth = output_folder(folder / "truth")
     places = None
+    if noise is not None:
+        given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
+        noise.plant(what, particles, given, snr, folder)
+        write_truth(folder / "truth.csv", what.columns, particles)
+        return
     if realism is None:
         given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
         scale = _write_images(folder, what.molecule, particles, snr, rng, box, pixel_size)
