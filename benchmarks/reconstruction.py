@@ -54,7 +54,7 @@ class Set:
         """The folder of the data, simulated when it is not there; latents.star holds the true coordinate."""
         folder = work / f"{self.preset}_{self.particles}_{self.box}_{self.snr:g}"
         if not (folder / "latents.star").is_file():
-            simulate(SimulateConfig(self.preset, self.particles, self.box, self.pixel_size, self.snr, 0), folder)
+            simulate(SimulateConfig(self.preset, self.particles, self.box, self.pixel_size, self.snr), folder)
             if self.repeats > 1:
                 text = (folder / "particles.star").read_text().rstrip("\n") + "\n"
                 rows = "".join(line for line in text.splitlines(keepends=True) if "@" in line)
