@@ -23,8 +23,8 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[1]
 VERSION, COMMIT = "0.3.0", "f9a008a"
 LONG, MANY = 40, 8
-#: options in whose name nothing else is called, one of each type; the figure is that of the worst of them
-PROBES = ("smoothness", "follow", "occupancy", "sharpen")
+#: options whose names stand for nothing else, a number, a choice and a switch; the figure is that of the worst of them
+PROBES = ("smoothness", "follow", "occupancy")
 #: how the names of sources begin in which options are declared, handed on and validated; the second was so in 0.3.0
 OPTION_SOURCES = ("engine/commands/", "engine/cli", "engine/config", "engine/options", "protocols/")
 MISSING = "-"

@@ -2,8 +2,9 @@
 
     python docs/check.py [--keep FOLDER]
 
-The blocks of commands are run in their order, in one folder, by bash. A comment ".. not run: reason" before a block
-leaves it out. ``gmmhet`` is this source tree with options that keep the run short: few particles, one mode.
+The blocks of commands are run by bash in one folder, those of the tutorial in their order, those of the how-to after
+them in any order. A comment ".. not run: reason" before a block leaves it out. ``gmmhet`` is this source tree with
+options that keep the run short: few particles, one mode.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,33 +89,52 @@ def _program(folder: Path) -> dict[str, str]:
             "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def _step(name: str, command: list[str], folder: Path, environment: dict[str, str]) -> bool:
+class Step(NamedTuple):
+    """Something to run in the folder, and its name."""
+
+    name: str
+    command: list[str]
+
+
+def _run(step: Step, folder: Path, environment: dict[str, str]) -> bool:
     """Run one step and say how it went."""
     started = time.monotonic()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    print(f"{'ok    ' if done.returncode == 0 else 'FAILED'} {time.monotonic() - started:6.1f} s  {name}", flush=True)
-    if done.returncode:
-        print(done.stdout[-2000:] + done.stderr[-4000:], flush=True)
+    done = subprocess.run(step.command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    said = f"\n{done.stdout[-2000:]}{done.stderr[-4000:]}" if done.returncode else ""
+    print(f"{'FAILED' if said else 'ok    '} {time.monotonic() - started:6.1f} s  {step.name}{said}", flush=True)
     return done.returncode == 0
 
 
+def _failures(steps: list[Step], folder: Path, environment: dict[str, str]) -> int:
+    """Run steps one by one; the number of those that failed."""
+    return sum(not _run(step, folder, environment) for step in steps)
+
+
+def page_steps(page: str) -> list[Step]:
+    """The blocks of a page that are to be run; the others are named."""
+    found = []
+    for block in blocks(DOCS / page):
+        name = f"{block.page}:{block.line} {block.text.splitlines()[0]}"
+        if block.reason:
+            print(f"not run           {name} ({block.reason})", flush=True)
+        else:
+            found.append(Step(name, ["bash", "-euc", block.text]))
+    return found
+
+
 def check(folder: Path) -> bool:
-    """Run all blocks and examples in a folder; whether all went well."""
+    """Run all blocks and examples in a folder, two at a time; whether all went well.
+
+    The blocks of the tutorial follow each other; those of the how-to need only the tutorial's results.
+    """
     environment = _program(folder / "bin")
-    good = True
-    for page in PAGES:
-        for block in blocks(DOCS / page):
-            name = f"{block.page}:{block.line} {block.text.splitlines()[0]}"
-            if block.reason:
-                print(f"not run           {name} ({block.reason})", flush=True)
-                continue
-            if "mask.mrc" in block.text:
-                subprocess.run([sys.executable, "-c", MASK], cwd=folder, check=True)
-            good = _step(name, ["bash", "-euc", block.text], folder, environment) and good
-    for script, *arguments in EXAMPLES:
-        command = [sys.executable, str(ROOT / "examples" / script), *arguments]
-        good = _step(f"examples/{script}", command, folder, environment) and good
-    return good
+    tutorial, howto = (page_steps(page) for page in PAGES)
+    examples = [Step(f"examples/{script}", [sys.executable, str(ROOT / "examples" / script), *arguments])
+                for script, *arguments in EXAMPLES]
+    with ThreadPoolExecutor(2) as pool:
+        failed = sum(pool.map(lambda steps: _failures(steps, folder, environment), (tutorial, examples)))
+        subprocess.run([sys.executable, "-c", MASK], cwd=folder, check=True)
+        return not failed + sum(pool.map(lambda step: _failures([step], folder, environment), howto))
 
 
 def main() -> int:
@@ -134,6 +155,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:3] == ["--engine", "--"]:
-        threads = os.environ.get("GMMHET_CHECK_THREADS", str(os.cpu_count() or 1))
+        threads = os.environ.get("GMMHET_CHECK_THREADS", "1")  # two commands run at a time
         os.execv(sys.executable, [sys.executable, "-m", "gmmhet.engine", *engine_arguments(sys.argv[3:], threads)])
     sys.exit(main())

@@ -1,6 +1,7 @@
 """Settings of the documentation (Sphinx). The pages in docs/generated are made when the build begins."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -59,7 +60,15 @@ def _block_math(translator: HTML5Translator, node: Element) -> None:
     raise SkipNode
 
 
+def _literal(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Stars and bars of docstrings are products, globs and absolute values, but for code between backquotes."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(``.*?``)", line)
+        lines[number] = "".join(p if p.startswith("``") else re.sub(r"([*|])", r"\\\1", p) for p in parts)
+
+
 def setup(app: Sphinx) -> None:
     """Formulae as MathML, which browsers draw without a script from elsewhere; pages that are made from the code."""
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
+    app.connect("autodoc-process-docstring", _literal, priority=100)  # before napoleon, which adds emphasis
     app.connect("builder-inited", lambda app: write_pages(HERE / "generated"))

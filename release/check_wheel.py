@@ -108,7 +108,7 @@ def check(wheel: Path, folder: Path, tensorflow: str) -> None:
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = (python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check")
     run(*pip, *requirements(wheel, tensorflow), cwd=folder)
     run(*pip, "--no-deps", wheel, cwd=folder)
     program = environment / "bin" / "gmmhet"
