@@ -59,8 +59,8 @@ def refine(data: Path, out: Path, *, diameter: float, low_pass: float, order: in
             ["mpirun", *root, "--oversubscribe", "-n", ranks, "relion_refine_mpi", "--o", fine, "--i",
              f"{last}_data.star", "--ref", f"{last}_class001.mrc", "--auto_refine", "--split_random_halves",
              "--ini_high", 0.7 * low_pass, "--low_resol_join_halves", 40, "--healpix_order", order + 1,
-             "--auto_local_healpix_order", order + 1, "--sigma_ang", 10, "--offset_range", 3, "--offset_step", 2,
-             "--j", 1, *common], data, log)
+             "--auto_local_healpix_order", order + 1, "--sigma_ang", 10, "--auto_ignore_angles", "--auto_resol_angles",
+             "--offset_range", 3, "--offset_step", 2, "--j", 1, *common], data, log)
     return Refinement(Path(f"{fine}_data.star"), Path(f"{fine}_class001.mrc"), spent[0], spent[1])
 
 

@@ -117,15 +117,17 @@ class Bench:
         self._done: set[Path] = set()
 
     def simulate(self, preset_name: str, snr: float, seed: int, *, angle_error: float = 0.0, shift_error: float = 0.0,
-                 ) -> DataSet:
+                 as_real: bool = False) -> DataSet:
         """A simulated data set, reused when the code that makes it is the same (particles.star is written last)."""
         what = preset(preset_name)
         particles = self.particles or what.particles
         off = f"_off{angle_error:g}deg{shift_error:g}A" if angle_error or shift_error else ""
-        out = self.folder / f"{preset_name}_snr{snr:g}_n{particles}{off}_seed{seed}_{code_digest()}"
+        kind = "real_" if as_real else ""
+        out = self.folder / f"{kind}{preset_name}_snr{snr:g}_n{particles}{off}_seed{seed}_{code_digest()}"
         if not (out / "particles.star").is_file():
             self._command("simulate", "--preset", preset_name, "--particles", particles, "--snr", snr, "--seed", seed,
-                          "--angle-error", angle_error, "--shift-error", shift_error, "-o", out)
+                          "--angle-error", angle_error, "--shift-error", shift_error,
+                          *(["--as-real"] if as_real else []), "-o", out)
         return DataSet(out, what, seed)
 
     def analyze(self, data: DataSet, method: str, *options: object, fit: tuple[object, ...] = ()) -> Analysis:
@@ -221,6 +223,6 @@ def _fresh(folder: Path) -> Path:
 def code_digest() -> str:
     """Of the code that decides what a simulated folder and its oracle hold."""
     engine = Path(gmmhet.engine.__file__).parent
-    files = [*sorted((engine / "simulate").glob("*.py")), engine / "ctf.py", engine / "conventions.py",
+    files = [*sorted((engine / "simulate").glob("*.py")), engine / "optics" / "ctf.py", engine / "conventions.py",
              Path(oracle.__file__)]
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8]

@@ -61,14 +61,12 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, r
     _check_fit(name, what.molecule, np.concatenate([what.states[what.mapped], particles.coordinates]), box, pixel_size)
     folder = output_folder(output)
     truth = output_folder(folder / "truth")
-    places = None
+    given, places = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed), None
+    write_truth(folder / "truth.csv", what.columns, particles)
     if noise is not None:
-        given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
         noise.plant(what, particles, given, snr, folder)
-        write_truth(folder / "truth.csv", what.columns, particles)
         return
     if realism is None:
-        given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
         scale = _write_images(folder, what.molecule, particles, snr, rng, box, pixel_size)
         consensus = refined_map(what.molecule, particles, given, config.shift_error, box=box, pixel_size=pixel_size)
         write_map(folder / "consensus.mrc", scale * consensus, pixel_size)
@@ -77,7 +75,6 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, r
         drawn = draw_realistic_set(what, particles, config, realism, snr=snr, box=box, pixel_size=pixel_size)
         drawn.write(folder)
         particles, given, places = drawn.particles, drawn.given, drawn.found.place
-    write_truth(folder / "truth.csv", what.columns, particles)
     write_particles_star(truth / "particles.star", "../particles.mrcs", particles, box, pixel_size, places)
     write_particles_star(folder / "particles.star", "particles.mrcs", given, box, pixel_size, places)
     _LOG.info("%s: %d particles of %s, %d px of %g A, SNR %g", folder, n, name, box, pixel_size, snr)
