@@ -17,6 +17,7 @@ from gmmhet.engine.commands.table import COMMANDS, DESCRIPTION
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.runtime.devices import set_devices, start
 from gmmhet.engine.runtime.ranks import Communicator, RankError, use
+from gmmhet.engine.wording.run import GOES_ON
 
 __all__ = ["main"]
 
@@ -68,10 +69,10 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     except InputError as error:
         return _refuse(error, process.error_file)
     except RankError as error:
-        print(f"gmmhet: error: {error}; the same command with --resume goes on from here", file=sys.stderr)
+        print(f"gmmhet: error: {error}; {GOES_ON}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("gmmhet: interrupted; the same command with --resume goes on from here", file=sys.stderr)
+        print(f"gmmhet: interrupted; {GOES_ON}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         raise

@@ -10,6 +10,7 @@ from gmmhet.engine.commands.arguments import placeholder
 from gmmhet.engine.commands.command import Command, Process
 from gmmhet.engine.commands.table import COMMANDS, DESCRIPTION
 from gmmhet.engine.options import REQUIRED, Declared, options_of, options_with_parts, sentence
+from gmmhet.engine.wording.run import EXIT_STATUS
 
 __all__ = ["command_reference", "escaped", "list_table"]
 
@@ -17,7 +18,7 @@ __all__ = ["command_reference", "escaped", "list_table"]
 def command_reference() -> str:
     """A section for each command: synopsis, positional arguments, and tables of options."""
     lines = [*_title("Command reference", "="), DESCRIPTION, "",
-             "Exit status: 0 done, 2 bad input, which is named in one line, 1 any other failure.", ""]
+             EXIT_STATUS, ""]
     for command in COMMANDS.values():
         lines += _section(command)
     lines += [*_title("Options of every command", "-"), *_table(options_of(Process))]

@@ -18,7 +18,7 @@ from gmmhet.engine.fitting import find_half_maps, fit_density, is_atomic
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import output_folder, read_particles, replacing
 from gmmhet.engine.molecule.masks import read_mask
-from gmmhet.engine.wording.run import few_particles, mode_not_significant, no_motion, significant_modes
+from gmmhet.engine.wording.run import UNFINISHED, few_particles, mode_not_significant, no_motion, significant_modes
 
 __all__ = ["StageOptions", "run"]
 
@@ -26,7 +26,6 @@ _LOG = logging.getLogger("gmmhet")
 
 #: of the stages, in their order
 _FOLDERS = {"fit": "model", "analyze": "analysis", "reconstruct": "maps"}
-_UNFINISHED = "not finished; the same command with --resume goes on"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +107,7 @@ class _Job:
                      and all(before.get(name) == parameters[name] for name in inputs))
         (folder / "report.html").unlink(missing_ok=True)
         self.seconds = self._kept()
-        self._write(_UNFINISHED)  # at once: what a killed run had done is not forgotten
+        self._write(UNFINISHED)  # at once: what a killed run had done is not forgotten
 
     def _kept(self) -> dict[str, float]:
         """Seconds of the stages, from the first, whose results stay."""
@@ -132,7 +131,7 @@ class _Job:
         output_folder(self.folder / _FOLDERS[name])
         work(self.same)
         self.seconds[name] = time.monotonic() - started
-        self._write(_UNFINISHED)
+        self._write(UNFINISHED)
         if name in self.earlier.get("seconds", {}):
             self.same = False  # what follows was made from another result
 

@@ -76,7 +76,7 @@ def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) 
 def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:
     atoms = read_atoms(source)
     half, corner = 0.5 * box * pixel_size, voxel_origin(box) * pixel_size
-    frames = {"its own": atoms.positions, "the corner of the box": atoms.positions - corner}
+    frames = {"its own": atoms.positions, "corner of the box": atoms.positions - corner}
     fitting = {name: float(np.linalg.norm(p.mean(axis=0))) for name, p in frames.items() if np.abs(p).max() < half}
     if not fitting:
         low, high = atoms.positions.min(axis=0), atoms.positions.max(axis=0)

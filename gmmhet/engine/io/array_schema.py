@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.arrays import write_arrays
+from gmmhet.engine.wording.input_errors import not_finite
 
 __all__ = ["ArrayField", "ArraySchema"]
 
@@ -85,7 +86,7 @@ class ArraySchema:
             raise InputError(f"{path}: no such file; expected {self.source}")
         found = self._stored(path, (*names,), (*optional,))
         problem = self._disagreement(found) or next(
-            (f"{name} holds NaN or infinite values; expected finite numbers" for name, value in found.items()
+            (not_finite(name) for name, value in found.items()
              if self.field(name).finite and not np.isfinite(value).all()), None)
         if problem:
             raise InputError(f"{path}: {problem}")

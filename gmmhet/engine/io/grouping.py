@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.settings import UNITS
+from gmmhet.engine.wording.input_errors import OTHER_UNIT
 
 __all__ = ["checked_defocus", "checked_optics", "distinct_rows", "first_bad", "image_places", "vector"]
 
@@ -75,7 +76,7 @@ def checked_optics(source: Path, rows: Sequence[str], columns: dict[str, tuple[N
         if unit:
             words = f"{unit}, from {least:g} to {most:g}"
             if kind == "spherical aberration" or values[bad] > 0:
-                words += ": the value seems to be in another unit"
+                words += OTHER_UNIT
         raise InputError(f"{source}: {rows[bad]}: {name} is {values[bad]:g}; expected {words}")
 
 

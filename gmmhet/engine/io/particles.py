@@ -24,6 +24,7 @@ from gmmhet.engine.io.star import StarTable
 from gmmhet.engine.io.texts import TextColumn
 from gmmhet.engine.optics.aberrations import EVEN, Aberrations, restored, through_magnification
 from gmmhet.engine.optics.ctf import ctf_coefficients
+from gmmhet.engine.wording.input_errors import A_VOLUME
 
 __all__ = ["IMAGE_SIGN", "KEPT_COLUMNS", "Optics", "ParticleTable", "check_images", "micrograph_indices"]
 
@@ -266,7 +267,7 @@ def check_images(table: ParticleTable, bare: NDArray[np.bool_] | None = None) ->
         lengths[index] = data.shape[0]
         rows = np.flatnonzero(table.stack_index == index)
         if bare is not None and bare[index] and data.shape[0] > 1:
-            volume = " (a 3D volume, such as a subtomogram?)" if data.shape[0] == data.shape[-1] else ""
+            volume = A_VOLUME if data.shape[0] == data.shape[-1] else ""
             raise InputError(f"{table.source}: row {table.ids[rows[0]]} names {path} without the number of an image, "
                              f"and it holds {data.shape[0]}{volume}; expected number@stack, or stacks of one image")
         bad = rows[table.slice_index[rows] >= data.shape[0]]

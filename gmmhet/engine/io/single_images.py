@@ -7,6 +7,7 @@ import numpy as np
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.star import StarTable
 from gmmhet.engine.io.texts import TextColumn
+from gmmhet.engine.wording.input_errors import SINGLE_IMAGES
 
 __all__ = ["refuse_tomography"]
 
@@ -14,7 +15,6 @@ _STACKS, _FRAMES, _CTF_VOLUME, _DIMENSIONS = (
     "rlnTomoSubTomosAre2DStacks", "rlnTomoVisibleFrames", "rlnCtfImage", "rlnImageDimensionality")
 _DEPTHS = ("rlnOriginZAngst", "rlnOriginZ", "rlnCoordinateZ")  # single images have none
 _OF_TOMOGRAPHY = "rlnTomo"
-_EXPECTED = "expected single images of single particles"
 
 
 def refuse_tomography(tables: Mapping[str, StarTable], particles: StarTable) -> None:
@@ -46,7 +46,7 @@ def refuse_tomography(tables: Mapping[str, StarTable], particles: StarTable) -> 
 
 
 def _refusal(table: StarTable, column: str, what: str) -> InputError:
-    return InputError(f"{table.path}: {column} in data_{table.name}: the particles are {what}; {_EXPECTED}")
+    return InputError(f"{table.path}: {column} in data_{table.name}: the particles are {what}; {SINGLE_IMAGES}")
 
 
 def _any_set(values: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.molecule.maps import face_level, field_of_view, resample_map
 from gmmhet.engine.molecule.settings import FIELD
+from gmmhet.engine.wording.input_errors import VOXEL_OF_ONE, a_field_of_view, a_voxel_size
 
 __all__ = ["on_particle_grid"]
 
@@ -48,11 +49,8 @@ def _refuse_wrong_voxels(density: DensityMap, box: int, pixel_size: float, name:
     share = ours / theirs
     if abs(share - 1) <= FIELD.same_field or (density.box != box and FIELD.smallest <= share <= FIELD.largest):
         return
-    why = ""
-    if density.pixel_size == 1:
-        why = "; 1 A is what programs write where the voxel size is not known"
-    expected = f"a voxel size of {pixel_size:.4g} A" if density.box == box else (
-        f"a field of view of {FIELD.smallest:g} to {FIELD.largest:g} times that of the particles")
+    why = VOXEL_OF_ONE if density.pixel_size == 1 else ""
+    expected = a_voxel_size(pixel_size) if density.box == box else a_field_of_view(FIELD.smallest, FIELD.largest)
     raise InputError(f"{name}: map with a field of view of {ours:.4g} A ({density.box} voxels of "
                      f"{density.pixel_size:.4g} A), particles of {theirs:.4g} A ({box} pixels of {pixel_size:.4g} A); "
                      f"expected {expected}: the voxel size of the map or the pixel size of the particles is wrong{why}")

@@ -15,6 +15,7 @@ from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_noi
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import PASSES
 from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.wording.analysis import pose_errors_in_brief
 
 __all__ = ["PIECES", "AtRest", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer"]
 
@@ -197,7 +198,7 @@ def spread_words(model: SubspaceModel) -> str:
     if model.spread is None:
         return "poses taken as exact"
     tilt, turn = np.rad2deg([model.spread.tilt, model.spread.turn])
-    return f"poses good to {tilt:.2f} (tilt) and {turn:.2f} (in plane) degrees and {model.spread.shift:.2f} A"
+    return pose_errors_in_brief(tilt, turn, model.spread.shift)
 
 
 def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, steps: int = PASSES.inference,

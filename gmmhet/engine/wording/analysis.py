@@ -17,7 +17,7 @@ __all__ = [
     "no_test",
     "not_sought",
     "population",
-    "pose_errors",
+    "pose_errors", "pose_errors_in_brief",
     "subunit_correlation",
     "subunit_difference",
     "subunits_alike",
@@ -294,3 +294,8 @@ def subunit_difference(chance: str, place: tuple[int, int], mean: float, spread:
             f"its standard deviation is {spread:.2f} times that of all")
     return (f"The symmetry is broken: the subunits differ ({chance}), most of all subunit {place[0]} along mode "
             f"{place[1]} ({what}). A refinement without symmetry, or of selected particles, would show it.")
+
+
+def pose_errors_in_brief(tilt: float, in_plane: float, shift: float) -> str:
+    """Standard deviations for a line of the log; degrees, and Angstrom per axis."""
+    return f"pose errors {tilt:.2f} (tilt) and {in_plane:.2f} (in plane) degrees and {shift:.2f} A"

@@ -1,6 +1,11 @@
 """What gmmhet run says at its end. The analysis' own verdict is part of it."""
 
-__all__ = ["few_particles", "mode_not_significant", "no_motion", "significant_modes"]
+__all__ = ["EXIT_STATUS", "GOES_ON", "UNFINISHED", "few_particles", "mode_not_significant", "no_motion",
+           "significant_modes"]
+
+EXIT_STATUS = "Exit status: 0 done, 2 bad input, which is named in one line, 1 any other failure."
+GOES_ON = "the same command with --resume goes on from here"
+UNFINISHED = "not finished; the same command with --resume goes on"
 
 
 def few_particles(count: int, verdict: str) -> str:

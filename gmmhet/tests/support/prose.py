@@ -1,8 +1,8 @@
 """Sentences about results that stand outside gmmhet/engine/wording, found in the sources of the engine.
 
 A sentence is a string, or an f-string, with five or more words in a row; a value that is filled in does not interrupt
-the row, an HTML tag does. Docstrings, error messages, log lines, help of options and reasons of settings may stay where
-they are.
+the row, an HTML tag does. Docstrings, error messages, log lines, help of commands and options, reasons of settings and
+descriptions of arrays in files may stay where they are.
 """
 
 import ast
@@ -15,10 +15,13 @@ __all__ = ["Sentence", "sentences_outside_wording", "texts_of"]
 
 ENGINE = Path(__file__).resolve().parents[2] / "engine"
 _LEAST_WORDS = 5
-_WORDING = "wording"
+_WORDING = ("wording", "errors")  # the second is the exception, and its messages about disks
 _LOG_METHODS = frozenset(("debug", "info", "warning", "error", "exception", "critical", "log"))
 _HELP_AND_SETTINGS = frozenset(("add_argument", "add_parser", "add_subparsers", "add_argument_group",
-                                "ArgumentParser", "option", "setting"))
+                                "ArgumentParser", "option", "required", "bookkeeping", "part", "Choice", "OnForm",
+                                "Range", "setting", "ArrayField", "ArraySchema", "_refuse"))
+#: class attributes and constants that are the help of a command
+_HELP_NAMES = frozenset(("SUMMARY", "DESCRIPTION"))
 _FILLED_IN = "\0"
 _TAG = re.compile(r"<[^<>]*>?|&[a-z]+;")
 _WORD = re.compile(r"[(\"']*(?:[A-Za-z][A-Za-z'\-/]+|[aIA])[)\"',;:.?!]*")
@@ -43,7 +46,7 @@ def sentences_outside_wording(folders: Sequence[str] | None = None, engine: Path
     every = sorted({p.stem for p in engine.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()})
     found = []
     for name in every if folders is None else folders:
-        if name == _WORDING:
+        if name in _WORDING:
             continue
         for path in sorted((engine / name).rglob("*.py")) or [(engine / name).with_suffix(".py")]:
             found += [Sentence(path, line, text.replace(_FILLED_IN, "{}")) for line, text in _marked(path)
@@ -66,6 +69,8 @@ def _strings(node: ast.AST) -> Iterator[tuple[int, str]]:
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return  # a docstring
+    if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id in _HELP_NAMES for t in node.targets):
+        return
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.lineno, node.value
     elif isinstance(node, ast.JoinedStr):
