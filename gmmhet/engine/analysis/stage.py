@@ -50,8 +50,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
 
     prepared = prepare(table, model, config, output)
     lap("images and scores")
-    pieces = (*PIECES, ScorePass)
-    journal = Journal(output / _CHECKPOINT, parameters, pieces, resume=config.resume)
+    journal = Journal(output / _CHECKPOINT, parameters, (*PIECES, ScorePass), resume=config.resume)
     scores = journal.page("scores").once(lambda: score_pass(
         prepared.compared, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
     lap("gradients")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.check.alternatives import Alternative
-from gmmhet.engine.check.settings import COMPARISON
+from gmmhet.engine.check.settings import COMPARISON, LIKELY
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.io import DensityMap, ParticleTable
 from gmmhet.engine.molecule.maps import coarser_map, solvent_level
@@ -60,7 +60,8 @@ class Agreement:
 
     Attributes:
         density: the map. images: [n, m] transforms, centred by ``origins``, over the rms of their ring.
-        transfer: [n, m] CTF over the same rms. kx, ky: [m] 1/Angstrom. pairs: [m] weight of each frequency.
+        transfer: [n, m] CTF over the same rms; nanometre: that of ten times the defocus, None where it is large.
+        kx, ky: [m] 1/Angstrom. pairs: [m] weight of each frequency.
         origins: [n, 2] Angstrom.
     """
 
@@ -71,6 +72,7 @@ class Agreement:
     ky: Array
     pairs: NDArray[np.float32]
     origins: Array
+    nanometre: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, table: ParticleTable, rows: NDArray[np.int64], density: DensityMap) -> "Agreement":
@@ -89,11 +91,17 @@ class Agreement:
         power = np.bincount(ring, (np.abs(images) ** 2).mean(axis=0) * pairs) / np.maximum(np.bincount(ring, pairs), 1)
         whitening = 1 / np.sqrt(np.where(power > 0, power, np.inf))[ring].astype(np.float32)
         transfer = (ctf(table.ctf_coefficients[rows], kx, ky) * whitening).astype(np.float32)
-        return cls(SlicedMap(density, resolution), images * whitening, transfer, kx, ky, pairs, table.origins[rows])
+        nanometre = None
+        if table.has_ctf and 0 < float(np.median(np.abs(table.defocus[:, :2]))) < LIKELY.defocus_in_nanometre:
+            longer = replace(table, defocus=table.defocus * [10, 10, 1, 1])
+            nanometre = (ctf(longer.ctf_coefficients[rows], kx, ky) * whitening).astype(np.float32)
+        return cls(SlicedMap(density, resolution), images * whitening, transfer, kx, ky, pairs, table.origins[rows],
+                   nanometre)
 
     def of_rows(self, rows: NDArray[np.int64]) -> "Agreement":
         """The same with some of the images only (from 0)."""
-        return replace(self, images=self.images[rows], transfer=self.transfer[rows], origins=self.origins[rows])
+        return replace(self, images=self.images[rows], transfer=self.transfer[rows], origins=self.origins[rows],
+                       nanometre=None if self.nanometre is None else self.nanometre[rows])
 
     def with_signs(self, signs: NDArray[np.int64]) -> "Agreement":
         """The same with every image times 1 or -1 [n]."""
@@ -122,6 +130,8 @@ class Agreement:
         return np.asarray(product / (np.sqrt(np.maximum(power, 1e-30)) * self._lengths[:, None]), np.float32)
 
     def _transfer_of(self, reading: Alternative) -> NDArray[np.float32]:
+        if reading.nanometre and self.nanometre is not None:
+            return self.nanometre
         return np.abs(self.transfer) if reading.flipped else self.transfer
 
     def _images_of(self, reading: Alternative) -> NDArray[np.complex64]:

@@ -29,6 +29,7 @@ class Alternative:
         name: short, for the JSON. words: what it means, as the end of "the particles fit better if ...".
         matrices: [n, 3, 3], slices lie at matrices^T (kx, ky, 0). origins: [n, 2] Angstrom.
         scale: size of the map, 1 as it is. flipped: whether phases are taken as flipped already (CTF |C|).
+        nanometre: whether the defocus is taken as nanometre.
         control: no mistake of any program, but what errors of the numbers themselves make look better.
     """
 
@@ -38,15 +39,18 @@ class Alternative:
     origins: Array
     scale: float = 1.0
     flipped: bool = False
+    nanometre: bool = False
     control: bool = False
 
 
-def alternatives(rotations: Array, origins: Array, pixel_size: float, voxel: float) -> Iterator[Alternative]:
+def alternatives(rotations: Array, origins: Array, pixel_size: float, voxel: float, *, small_defocus: bool = False,
+                 ) -> Iterator[Alternative]:
     """Every other reading that is tried.
 
     Args:
         rotations: [n, 3, 3] A. origins: [n, 2] Angstrom. pixel_size: of the particles, Angstrom.
         voxel: Angstrom, by which a map whose voxels were put in reverse order is off its origin; 0 for odd boxes.
+        small_defocus: whether it may be in nanometre.
     """
     yield _reading("inverse_rotation", np.swapaxes(rotations, 1, 2), origins)
     yield from _angles(rotations, origins)
@@ -56,6 +60,9 @@ def alternatives(rotations: Array, origins: Array, pixel_size: float, voxel: flo
         yield _reading(f"mirrored_images_{axis}", rotations * signs[:, None], origins * signs[:2])
     yield from _shifts(rotations, origins, pixel_size)
     yield _reading("flipped_phases", rotations, origins, flipped=True)
+    if small_defocus:
+        name = "defocus_in_nanometre"
+        yield Alternative(name, wording.READINGS[name], rotations, origins, nanometre=True)
 
 
 def _reading(name: str, matrices: Array, origins: Array, flipped: bool = False) -> Alternative:

@@ -118,7 +118,9 @@ def _compared(agreement: Agreement, table: ParticleTable, rows: NDArray[np.int64
     own = np.diag(pairs).astype(np.float64)
     sign = 1 if own.mean() >= 0 else -1
     pairs = np.abs(pairs) if signed else pairs
-    found = {a.name: (a, agreement.of_reading(a)) for a in alternatives(rotations, origins, table.pixel_size, voxel)}
+    readings = alternatives(rotations, origins, table.pixel_size, voxel,
+                            small_defocus=agreement.nanometre is not None)
+    found = {a.name: (a, agreement.of_reading(a)) for a in readings}
     sizes = {s: agreement.of_reading(scaled(rotations, origins, s)) for s in POSES.scales}
     scale = _best_scale(agreement, rotations, origins, own * sign, sizes)
     if scale is not None:

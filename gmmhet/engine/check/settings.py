@@ -119,6 +119,8 @@ class LikelyValues:
     defocus: tuple[float, float] = setting((500.0, 80000.0), "Å", "of single images", origin="value of versions up to "
                                            "0.3.0")
     median_defocus: float = setting(3000.0, "Å", "smaller medians are rather in nanometre", origin=_CHOSEN)
+    defocus_in_nanometre: float = setting(8000.0, "Å", "of a median below, it is tried whether the particles fit the "
+                                          "map better with ten times the defocus", origin=_CHOSEN)
     radians: float = setting(6.29, "", "angles and phase shifts that are all smaller are rather in radians",
                              origin="formula")
     spherical_aberration: tuple[float, float] = setting(

@@ -14,7 +14,7 @@ from gmmhet.engine.conventions import electron_wavelength, matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.cryosparc_records import read_records
 from gmmhet.engine.io.grouping import checked_defocus, checked_optics, distinct_rows
-from gmmhet.engine.io.layout import converted_particles
+from gmmhet.engine.io.layout import FoundParticles, converted_particles
 from gmmhet.engine.io.particles import IMAGE_SIGN, Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks
 from gmmhet.engine.optics.aberrations import cryosparc_aberrations, odd_phase
@@ -56,11 +56,12 @@ def read_cryosparc(path: str | os.PathLike[str], *, root: str | os.PathLike[str]
         checked_defocus(source, defocus, "ctf/df1_A")
     signs = _image_signs(records, source)
     columns = _extra_columns(records) | ({} if signs is None else {IMAGE_SIGN: signs})
-    return converted_particles(
-        source, names, located_stacks(names, source, root, images), (places[0], places[1]),
-        (poses.angles, poses.origins), defocus, optics, poses.half_sets(),
-        micrograph_indices(_micrographs(records), len(records)), located=images, records=records, columns=columns,
-        coordinates=_coordinates(records), signs=signs)
+    return converted_particles(FoundParticles(
+        source=source, names=names, stacks=located_stacks(names, source, root, images), stack_index=places[0],
+        slice_index=places[1], angles=poses.angles, origins=poses.origins, defocus=defocus, optics=optics[0],
+        optics_index=optics[1], half_set=poses.half_sets(),
+        micrograph=micrograph_indices(_micrographs(records), len(records)), located=images, records=records,
+        columns=columns, coordinates=_coordinates(records), signs=signs))
 
 
 def _names(records: NDArray[np.void]) -> tuple[str, ...]:

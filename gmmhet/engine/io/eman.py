@@ -15,7 +15,7 @@ from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grouping import checked_defocus, checked_optics, distinct_rows
 from gmmhet.engine.io.hdf import HdfStack
-from gmmhet.engine.io.layout import converted_particles
+from gmmhet.engine.io.layout import FoundParticles, converted_particles
 from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import located_stacks, open_stack, resolve_stack
 from gmmhet.engine.optics.aberrations import Aberrations
@@ -65,8 +65,10 @@ def read_eman(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | No
         checked_defocus(source, defocus, "defocus (times 10,000)")
     poses = matrix_to_euler(matrices[:, :, :3]), -matrices[:, :2, 3] * size[:, None]
     micrograph = micrograph_indices([r.stack for r in rows] if len(names) > 1 else None, len(rows))
-    return converted_particles(source, list(names), stacks, (stack_index, slice_index), poses, defocus, (groups, kind),
-                               _half_sets(told), micrograph, located=images)
+    return converted_particles(FoundParticles(
+        source=source, names=list(names), stacks=stacks, stack_index=stack_index, slice_index=slice_index,
+        angles=poses[0], origins=poses[1], defocus=defocus, optics=groups, optics_index=kind,
+        half_set=_half_sets(told), micrograph=micrograph, located=images))
 
 
 def _flipped(names: Iterable[str], source: Path) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """What a particle file of another program holds, as tables of RELION 3.1."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,59 +14,67 @@ from gmmhet.engine.io.star import StarTable, table_from
 from gmmhet.engine.io.texts import TextColumn, image_texts, number_texts
 from gmmhet.engine.optics.aberrations import Aberrations
 
-__all__ = ["ConvertedTables", "converted_particles", "optics_table", "zernike_of"]
+__all__ = ["ConvertedTables", "FoundParticles", "converted_particles", "optics_table", "zernike_of"]
 
 _CORRECTIONS = (("rlnCtfDataArePhaseFlipped", "flipped"), ("rlnCtfDataAreCtfPremultiplied", "premultiplied"))
 _MATRIX = ("rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11")
 
 
-def converted_particles(
-    source: Path, names: Sequence[str], stacks: tuple[Path, ...], places: tuple[NDArray[np.int64], NDArray[np.int64]],
-    poses: tuple[NDArray[np.float64], NDArray[np.float64]], defocus: NDArray[np.float64] | None,
-    optics: tuple[tuple[Optics, ...], NDArray[np.int64]], half_set: NDArray[np.int64], micrograph: NDArray[np.int64], *,
-    located: bool, ids: NDArray[np.int64] | None = None, records: NDArray[np.void] | None = None,
-    columns: Mapping[str, Any] | None = None, bare: NDArray[np.bool_] | None = None,
-    coordinates: NDArray[np.float64] | None = None, signs: NDArray[np.int64] | None = None,
-) -> ParticleTable:
-    """The particles of a file that is no STAR of RELION; checks their images when these are there.
+@dataclass(frozen=True, kw_only=True)
+class FoundParticles:
+    """What was read of a file that is no STAR of RELION.
 
-    Args:
-        names: stacks as the file names them. places: stack_index and slice_index. poses: angles and origins. defocus:
-            None where the file tells none. optics: groups, and the group of each particle. ids: from 1 on where not
-            told. columns: further columns for a STAR, by their names. bare: as of check_images. The others are
-            fields of ParticleTable.
+    Attributes:
+        names: stacks as the file names them. defocus: None where the file has none. ids: None: from 1 on.
+        columns: further columns for a STAR, by their names. bare: as of check_images. located: whether the stacks were
+            looked for. The others are fields of ParticleTable.
+    """
+
+    source: Path
+    names: Sequence[str]
+    stacks: tuple[Path, ...]
+    stack_index: NDArray[np.int64]
+    slice_index: NDArray[np.int64]
+    angles: NDArray[np.float64]
+    origins: NDArray[np.float64]
+    defocus: NDArray[np.float64] | None
+    optics: tuple[Optics, ...]
+    optics_index: NDArray[np.int64]
+    half_set: NDArray[np.int64]
+    micrograph: NDArray[np.int64]
+    located: bool
+    ids: NDArray[np.int64] | None = None
+    records: NDArray[np.void] | None = None
+    columns: Mapping[str, Any] | None = None
+    bare: NDArray[np.bool_] | None = None
+    coordinates: NDArray[np.float64] | None = None
+    signs: NDArray[np.int64] | None = None
+
+
+def converted_particles(found: FoundParticles) -> ParticleTable:
+    """The particles, with tables of RELION 3.1; checks their images when these are there.
+
     Raises:
         InputError: as check_images.
     """
-    n = len(half_set)
-    tables = ConvertedTables(source, optics[0], optics[1], names, *places, *poses, defocus, half_set, columns)
+    n = len(found.half_set)
     result = ParticleTable(
-        source=source, ids=np.arange(1, n + 1) if ids is None else ids, stacks=stacks, stack_index=places[0],
-        slice_index=places[1], angles=poses[0], origins=poses[1],
-        defocus=np.zeros((n, 4)) if defocus is None else defocus, optics=optics[0], optics_index=optics[1],
-        half_set=half_set, micrograph=micrograph, has_ctf=defocus is not None, tables=tables, located=located,
-        records=records, coordinates=coordinates, signs=signs)
-    if located:
-        check_images(result, bare)
+        source=found.source, ids=np.arange(1, n + 1) if found.ids is None else found.ids, stacks=found.stacks,
+        stack_index=found.stack_index, slice_index=found.slice_index, angles=found.angles, origins=found.origins,
+        defocus=np.zeros((n, 4)) if found.defocus is None else found.defocus, optics=found.optics,
+        optics_index=found.optics_index, half_set=found.half_set, micrograph=found.micrograph,
+        has_ctf=found.defocus is not None, tables=ConvertedTables(found), located=found.located, records=found.records,
+        coordinates=found.coordinates, signs=found.signs)
+    if found.located:
+        check_images(result, found.bare)
     return result
 
 
 class ConvertedTables(Mapping[str, StarTable]):
-    """data_optics and data_particles, made when they are asked for.
+    """data_optics and data_particles of what was found, made when they are asked for."""
 
-    Args:
-        names: stacks as the file names them. columns: further columns, by the names of RELION; the others are arguments
-            as of ParticleTable.
-    """
-
-    def __init__(self, source: Path, optics: Sequence[Optics], optics_index: NDArray[np.int64], names: Sequence[str],
-                 stack_index: NDArray[np.int64], slice_index: NDArray[np.int64], angles: NDArray[np.float64],
-                 origins: NDArray[np.float64], defocus: NDArray[np.float64] | None, half_set: NDArray[np.int64],
-                 columns: Mapping[str, Any] | None = None) -> None:
-        self._source, self._optics, self._group = source, optics, optics_index
-        self._names, self._stack, self._slice = names, stack_index, slice_index
-        self._angles, self._origins, self._defocus, self._half = angles, origins, defocus, half_set
-        self._columns = dict(columns or {})
+    def __init__(self, found: FoundParticles) -> None:
+        self._found = found
 
     def __getitem__(self, name: str) -> StarTable:
         return self._made[name]
@@ -78,22 +87,23 @@ class ConvertedTables(Mapping[str, StarTable]):
 
     @cached_property
     def _made(self) -> dict[str, StarTable]:
-        return {"optics": optics_table(self._optics, self._source), "particles": self._particle_table()}
+        return {"optics": optics_table(self._found.optics, self._found.source), "particles": self._particle_table()}
 
     def _particle_table(self) -> StarTable:
-        images = image_texts(self._names, self._stack, self._slice)
-        columns: dict[str, Sequence[str]] = {"rlnImageName": images, "rlnOpticsGroup": _texts(self._group + 1)}
+        found = self._found
+        images = image_texts(found.names, found.stack_index, found.slice_index)
+        columns: dict[str, Sequence[str]] = {"rlnImageName": images, "rlnOpticsGroup": _texts(found.optics_index + 1)}
         for k, name in enumerate(("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")):
-            columns[name] = _texts(self._angles[:, k])
+            columns[name] = _texts(found.angles[:, k])
         for k, name in enumerate(("rlnOriginXAngst", "rlnOriginYAngst")):
-            columns[name] = _texts(self._origins[:, k])
-        if self._defocus is not None:
+            columns[name] = _texts(found.origins[:, k])
+        if found.defocus is not None:
             for k, name in enumerate(("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnPhaseShift")):
-                columns[name] = _texts(self._defocus[:, k])
-        if self._half.any():
-            columns["rlnRandomSubset"] = _texts(self._half)
-        columns |= {name: _texts(values) for name, values in self._columns.items()}
-        return StarTable("particles", columns, self._source)
+                columns[name] = _texts(found.defocus[:, k])
+        if found.half_set.any():
+            columns["rlnRandomSubset"] = _texts(found.half_set)
+        columns |= {name: _texts(values) for name, values in (found.columns or {}).items()}
+        return StarTable("particles", columns, found.source)
 
 
 def optics_table(groups: Sequence[Optics], source: Path | None = None) -> StarTable:

@@ -35,12 +35,7 @@ def read_relion(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | 
     source = Path(path)
     tables = read_star(source)
     table = _particle_table(tables, source)
-    refuse_tomography(tables, table)
-    if len(table) == 0:
-        raise InputError(f"{source}: no particles in data_{table.name}; expected at least one row")
-    missing = [c for c in _ANGLES if c not in table]
-    if missing:
-        raise InputError(f"{source}: no column {missing[0]}; expected refined orientations (rlnAngleRot/Tilt/Psi)")
+    _require_refined(tables, table, source)
     names, stack_index, slice_index, bare = image_places(table.texts("rlnImageName"), source, "rlnImageName")
     stacks = located_stacks(names, source, root, images)
     box = int(open_stack(stacks[0]).shape[-1]) if images else 0
@@ -64,6 +59,15 @@ def read_relion(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | 
     if images:
         check_images(result, bare)
     return result
+
+
+def _require_refined(tables: dict[str, StarTable], table: StarTable, source: Path) -> None:
+    refuse_tomography(tables, table)
+    if len(table) == 0:
+        raise InputError(f"{source}: no particles in data_{table.name}; expected at least one row")
+    missing = [c for c in _ANGLES if c not in table]
+    if missing:
+        raise InputError(f"{source}: no column {missing[0]}; expected refined orientations (rlnAngleRot/Tilt/Psi)")
 
 
 def _warn_of_unused(table: StarTable) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.grouping import checked_defocus, checked_optics, distinct_rows, image_places
-from gmmhet.engine.io.layout import converted_particles
+from gmmhet.engine.io.layout import FoundParticles, converted_particles
 from gmmhet.engine.io.mrc import header_pixel_size
 from gmmhet.engine.io.particles import Optics, ParticleTable, micrograph_indices
 from gmmhet.engine.io.stacks import file_beside, located_stacks, open_stack
@@ -62,10 +62,12 @@ def read_xmipp(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | N
         raise InputError(f"{source}: the CTF is in files named by ctfModel; expected it in columns ctfDefocusU ...")
     optics = _optics(table, rows, size, int(open_stack(stacks[0]).shape[-1]) if images else 0)
     micrograph = next((table.columns[c] for c in ("micrograph", "micrographId") if c in table), None)
-    return converted_particles(
-        source, names, stacks, (stack_index[rows], slice_index[rows]), _poses(table, rows, size),
-        defocus, optics, _half_sets(table)[rows], micrograph_indices(micrograph, len(table))[rows], located=images,
-        ids=ids, bare=bare, coordinates=_coordinates(table, rows), columns=_item_ids(table, rows))
+    angles, origins = _poses(table, rows, size)
+    return converted_particles(FoundParticles(
+        source=source, names=names, stacks=stacks, stack_index=stack_index[rows], slice_index=slice_index[rows],
+        angles=angles, origins=origins, defocus=defocus, optics=optics[0], optics_index=optics[1],
+        half_set=_half_sets(table)[rows], micrograph=micrograph_indices(micrograph, len(table))[rows], located=images,
+        ids=ids, bare=bare, coordinates=_coordinates(table, rows), columns=_item_ids(table, rows)))
 
 
 def _coordinates(table: StarTable, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:

@@ -72,10 +72,8 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
         _LOG.info("%s: %d of %d maps are finished already", output, len(folder.done), len(selection))
     noise = with_residual_noise(image_noise(table), table, analysis)
     common = (table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed, folder)
-    if deforming is not None:
-        series: Series = MotionSeries(*common, *deforming)
-    else:
-        series = (KernelSeries if isinstance(selection, Windows) else Series)(*common)
+    series = MotionSeries(*common, *deforming) if deforming is not None else (
+        KernelSeries if isinstance(selection, Windows) else Series)(*common)
     for line in series.warnings():
         _LOG.warning("%s", line)
     prepared = time.monotonic()

@@ -39,6 +39,7 @@ READINGS = {
     "no_shifts": "the shifts are ignored (the images seem to be centred already)",
     "shifts_in_pixels": "the shifts are in pixels, not in Angstrom",
     "shifts_multiplied": "the shifts are divided by the pixel size (they seem to have been multiplied by it twice)",
+    "defocus_in_nanometre": "the defocus is in nanometre, not in Angstrom",
     "flipped_phases": "the phases of the images are already flipped (CTF-corrected images)",
 }
 

@@ -130,6 +130,11 @@ class TestMixedSets(unittest.TestCase):
             path = self.folder / "changed.star"
             path.write_text(changed)
             self.assertIn(words, "".join(check(path).warnings))
+        table = read_particles(self.star)
+        nanometre = dataclasses.replace(table, defocus=table.defocus * [0.1, 0.1, 1, 1])
+        self.assertEqual(check_poses(nanometre, read_map(self.map)).better[0].name, "defocus_in_nanometre")
+        close = dataclasses.replace(table, defocus=table.defocus * 0 + [4000.0, 4000.0, 0, 0])
+        self.assertIn("defocus_in_nanometre", check_poses(close, read_map(self.map)).readings)
         sane = "".join(check(self.star, self.map).warnings)
         for words in ("radians", "metre", "header", "correlation"):
             self.assertNotIn(words, sane)
