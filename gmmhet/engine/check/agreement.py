@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from gmmhet.engine.check.alternatives import Alternative
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.io import DensityMap, ParticleTable
-from gmmhet.engine.molecule.maps import coarser_map, solvent_level
+from gmmhet.engine.molecule.map_content import find_molecule
+from gmmhet.engine.molecule.maps import coarser_map, field_of_view
 from gmmhet.engine.optics.ctf import ctf
 
 __all__ = ["Agreement", "SlicedMap", "band_limit"]
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 _FINEST = 16.0  # Angstrom; of the comparison: finer rings of single images add noise, not certainty
 _PIXELS_PER_RESOLUTION = 2.25
 _SAMPLES_PER_RESOLUTION = 3.0  # of the map that is sliced: sizes up to 1.5 are seen whole
+_BLURS = 12.0  # in the field of view: the blur at which the molecule is found, as in the fit
 _FIRST_RING = 2  # slower waves tell of ice, gradients and normalisation
 _BATCH_PIXELS = 1 << 22
 
@@ -35,12 +37,17 @@ def band_limit(table: ParticleTable, density: DensityMap) -> float:
 
 
 class SlicedMap:
-    """Values of a map's Fourier transform anywhere (nonuniform FFT of type 2; Barnett et al. 2019)."""
+    """Values of the Fourier transform of a map's molecule anywhere (nonuniform FFT of type 2; Barnett et al. 2019)."""
 
     def __init__(self, density: DensityMap, resolution: float) -> None:
         coarse = coarser_map(density, resolution / _SAMPLES_PER_RESOLUTION)
         self._pixel = coarse.pixel_size
-        self._data = np.ascontiguousarray(coarse.data - solvent_level(coarse), np.complex64)
+        blur = max(field_of_view(coarse) / _BLURS, 3 * coarse.pixel_size)
+        content = find_molecule(coarse, blur)
+        data = content.without_solvent(coarse).data
+        if content.found:
+            data = data * content.mask(coarse.box, coarse.pixel_size, grow=blur, width=blur)
+        self._data = np.ascontiguousarray(data, np.complex64)
 
     def at(self, matrices: Array, kx: Array, ky: Array) -> NDArray[np.complex64]:
         """F(matrices^T (kx, ky, 0)), 0 beyond the Nyquist frequency of the map's axes.

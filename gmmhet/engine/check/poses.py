@@ -11,8 +11,9 @@ from gmmhet.engine.check.alternatives import SCALES, Alternative, alternatives, 
 from gmmhet.engine.check.frame import FrameOffset, frame_offset
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import DensityMap, ParticleTable
+from gmmhet.engine.molecule.contrast import Contrast, contrast_of
 
-__all__ = ["PoseCheck", "check_poses", "sample_of"]
+__all__ = ["PoseCheck", "check_poses", "contrast_with", "sample_of"]
 
 Array = NDArray[np.float64]
 _SAMPLE = 600
@@ -57,9 +58,14 @@ class PoseCheck:
         return float(self.own.mean())
 
     @property
+    def contrast(self) -> Contrast:
+        """The same against chance."""
+        return contrast_of(self.given, self.shuffled)
+
+    @property
     def fit(self) -> bool:
         """Whether the given orientations fit better than all the shuffled ones."""
-        return bool(abs(self.given) > np.abs(self.shuffled).max(initial=0.0))
+        return self.contrast.certain
 
     @property
     def few(self) -> bool:
@@ -107,6 +113,14 @@ def check_poses(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> 
     if not result.fit or result.few or (better is not None and not better[0].control):
         return result
     return replace(result, frame=frame_offset(agreement, rotations, origins, sign, resolution))
+
+
+def contrast_with(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> Contrast:
+    """Contrast of a sample of particles against a map, by the same comparison as :func:`check_poses`."""
+    rows = sample_of(table, _SAMPLE, seed)
+    given = Alternative("given", "as it is", table.views[rows], table.origins[rows])
+    pairs = Agreement.of(table, rows, density).all_pairs(given)
+    return contrast_of(float(np.diag(pairs).mean(dtype=np.float64)), _shuffled(pairs, seed))
 
 
 def _shuffled(pairs: NDArray[np.float32], seed: int) -> Array:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from gmmhet.engine.check.unit import asymmetric_unit_of, spread_over_group
+
 __all__ = ["ViewCheck", "check_views"]
 
 Array = NDArray[np.float64]
@@ -25,12 +27,15 @@ class ViewCheck:
         crowded: share of the particles in the most crowded 10 of 100 equal patches of the sphere.
         least: how often the worst direction of Fourier space is seen, over an even spread. poor: share of directions
             that are seen less than a fifth as often as in an even spread.
+        unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor then count the
+            views of all copies, and an even spread in poor is that of the particles without their copies.
     """
 
     histogram: Array
     crowded: float
     least: float
     poor: float
+    unit: str | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -48,11 +53,12 @@ class ViewCheck:
         return [*lines, f" 180 +{'-180':-<16}{'rot 0':-^16}{'180':->16}+"]
 
 
-def check_views(rotations: Array) -> ViewCheck:
+def check_views(rotations: Array, symmetry: str | None = None) -> ViewCheck:
     """Spread of the viewing directions.
 
     Args:
         rotations: [n, 3, 3] A; the direction from which a particle is seen is A's last row.
+        symmetry: point group of the molecule. None: C1, or that in one asymmetric unit of which all views lie.
     """
     step = -(-len(rotations) // _MOST)
     views = rotations[::step, 2]
@@ -64,8 +70,13 @@ def check_views(rotations: Array) -> ViewCheck:
     nearest = np.argmax(views @ np.concatenate([half, -half]).T, axis=1)
     tenth = np.sort(np.bincount(nearest, minlength=_PATCHES))[::-1][:_PATCHES // 10].sum() / len(views)
     width = np.sin(np.deg2rad(_BELT))
+    unit = asymmetric_unit_of(rotations[:, 2]) if symmetry is None else symmetry
+    given = len(views)
+    if unit is not None:
+        views = spread_over_group(views, unit)
     seen = np.array([(np.abs(views @ d) < width).mean() for d in _even_directions(500)]) / width
-    return ViewCheck(share, float(tenth), float(seen.min()), float((seen < _POOR).mean()))
+    return ViewCheck(share, float(tenth), float(seen.min()), float((seen * len(views) / given < _POOR).mean()),
+                     None if unit == "C1" else unit)
 
 
 def _even_directions(n: int) -> Array:

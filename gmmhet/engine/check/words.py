@@ -9,6 +9,7 @@ from gmmhet.engine.check.facts import Facts
 from gmmhet.engine.check.images import ImageCheck
 from gmmhet.engine.check.poses import PoseCheck
 from gmmhet.engine.check.views import ViewCheck
+from gmmhet.engine.wording.views import unit_line
 
 __all__ = ["facts_lines", "image_lines", "pose_lines", "pose_problem", "pose_warnings", "view_lines"]
 
@@ -50,6 +51,7 @@ def image_lines(found: ImageCheck) -> list[str]:
 def view_lines(found: ViewCheck) -> list[str]:
     """From where the particles are seen."""
     return [f"views         the most crowded tenth of all directions holds {found.crowded:.0%} of the particles",
+            *([f"              {unit_line(found.unit)}"] if found.unit is not None else []),
             f"              least seen direction of Fourier space: {found.least:.2f} of an even share",
             *(f"              {line}" for line in found.text())]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gmmhet.engine.commands.export import add_passthrough
 from gmmhet.engine.commands.options import add_brief
-from gmmhet.engine.config import PRESETS, SimulateConfig
+from gmmhet.engine.config import PRESETS, SimulateConfig, check_symmetry
 from gmmhet.engine.errors import InputError
 
 __all__ = ["add_check", "add_import", "add_simulate"]
@@ -58,6 +58,8 @@ def add_check(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("map", type=Path, nargs="?", help="consensus map (.mrc) in the frame of the poses")
     sub.add_argument("--root", type=Path, help="project folder that image names are relative to")
     add_passthrough(sub)
+    sub.add_argument("--symmetry", help="point group of the molecule, whose copies' views count too (default: C1, or "
+                     "the group in one asymmetric unit of which all views lie)")
     sub.add_argument("--json", type=Path, help="write what was found to this file too")
     sub.add_argument("--plot", type=Path, help="write a picture of views and correlations (.png, .svg, .pdf)")
     add_brief(sub, seed=True)
@@ -67,7 +69,8 @@ def add_check(sub: argparse.ArgumentParser) -> None:
 def _check(options: argparse.Namespace) -> None:
     from gmmhet.engine.check import check
     found = check(options.particles, options.map, root=options.root, passthrough=options.passthrough,
-                  json_path=options.json, seed=options.seed)
+                  json_path=options.json, seed=options.seed,
+                  symmetry=None if options.symmetry is None else check_symmetry(options.symmetry))
     if options.plot is not None:
         from gmmhet.engine.check.plot import write_plot
         write_plot(options.plot, found.views, found.poses)
