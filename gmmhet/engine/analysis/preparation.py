@@ -18,6 +18,7 @@ from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.image_model import POSE, Batch, Observer, batches
 from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache, cache_folder
 from gmmhet.engine.io import ParticleTable, output_folder
+from gmmhet.engine.molecule.contrast import contrast_of
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_smaller_batches
@@ -83,9 +84,9 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory(), communicator().size)
     given, shuffled = pose_scores(Compared(cache, observer, whole.centers, whole.weights), batch_size=batch,
                                   seed=config.seed)
-    sign = -1.0 if given < 0 and abs(given) > np.abs(shuffled).max() else 1.0
-    fits = sign * given > np.abs(shuffled).max()
-    _LOG.info("FRC at the given poses %.3f, at shuffled poses %.3f at most%s", given, np.abs(shuffled).max(),
+    contrast = contrast_of(given, shuffled)
+    sign, fits = float(contrast.sign), contrast.given * contrast.sign > contrast.chance
+    _LOG.info("FRC at the given poses %.3f, at shuffled poses %.3f at most%s", given, contrast.chance,
               ": contrast is inverted, which is taken into account" if sign < 0 else "")
     if not fits:
         _LOG.warning("particles do not fit the map better at their own poses than at shuffled ones")

@@ -17,7 +17,8 @@ from gmmhet.engine.check.alternatives import Alternative
 from gmmhet.engine.check.settings import COMPARISON, LIKELY
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.io import DensityMap, ParticleTable
-from gmmhet.engine.molecule.maps import coarser_map, solvent_level
+from gmmhet.engine.molecule.map_content import find_molecule
+from gmmhet.engine.molecule.maps import coarser_map, field_of_view
 from gmmhet.engine.optics.ctf import ctf
 
 __all__ = ["Agreement", "SlicedMap", "band_limit"]
@@ -32,12 +33,17 @@ def band_limit(table: ParticleTable, density: DensityMap) -> float:
 
 
 class SlicedMap:
-    """Values of a map's Fourier transform anywhere (nonuniform FFT of type 2; Barnett et al. 2019)."""
+    """Values of the Fourier transform of a map's molecule anywhere (nonuniform FFT of type 2; Barnett et al. 2019)."""
 
     def __init__(self, density: DensityMap, resolution: float) -> None:
         coarse = coarser_map(density, resolution / COMPARISON.samples_per_resolution)
         self._pixel = coarse.pixel_size
-        self._data = np.ascontiguousarray(coarse.data - solvent_level(coarse), np.complex64)
+        blur = max(field_of_view(coarse) / COMPARISON.blurs, 3 * coarse.pixel_size)
+        content = find_molecule(coarse, blur)
+        data = content.without_solvent(coarse).data
+        if content.found:
+            data = data * content.mask(coarse.box, coarse.pixel_size, grow=blur, width=blur)
+        self._data = np.ascontiguousarray(data, np.complex64)
 
     def at(self, matrices: Array, kx: Array, ky: Array) -> NDArray[np.complex64]:
         """F(matrices^T (kx, ky, 0)), 0 beyond the Nyquist frequency of the map's axes.

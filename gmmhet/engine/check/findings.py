@@ -11,6 +11,7 @@ from gmmhet.engine.check.poses import PoseCheck
 from gmmhet.engine.check.settings import LIKELY
 from gmmhet.engine.check.views import ViewCheck
 from gmmhet.engine.wording import check as wording
+from gmmhet.engine.wording.views import unit_line
 
 __all__ = ["facts_lines", "image_lines", "pose_lines", "pose_problem", "pose_warnings", "view_lines"]
 
@@ -35,7 +36,9 @@ def image_lines(found: ImageCheck) -> list[str]:
 
 def view_lines(found: ViewCheck) -> list[str]:
     """Distribution of the viewing directions."""
-    return _block("views", [*wording.direction_lines(found.crowded, found.least), *found.text()])
+    crowded, least = wording.direction_lines(found.crowded, found.least)
+    unit = [] if found.unit is None else [unit_line(found.unit)]
+    return _block("views", [crowded, *unit, least, *found.text()])
 
 
 def pose_lines(found: PoseCheck, map_path: Path | str) -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.check.settings import IMAGES
 from gmmhet.engine.io import DensityMap, ParticleTable
-from gmmhet.engine.molecule.maps import coarser_map, dense_region
+from gmmhet.engine.molecule.map_content import find_molecule, radii
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["ImageCheck", "check_images_of", "particle_radius"]
@@ -56,11 +56,10 @@ def particle_radius(density: DensityMap | None, table: ParticleTable) -> float:
     largest = 0.5 * table.box * table.pixel_size
     if density is None:
         return largest
-    coarse = coarser_map(density, IMAGES.blur / 4)
-    inside = dense_region(coarse, max(IMAGES.blur, 3 * coarse.pixel_size))
-    if not inside.any():
+    content = find_molecule(density, max(IMAGES.blur, 3 * density.pixel_size))
+    if not content.found:
         return largest
-    reach = np.linalg.norm(np.argwhere(inside) - coarse.box // 2, axis=1).max() * coarse.pixel_size
+    reach = radii(content.grid.box)[content.inside].max() * content.grid.pixel_size
     return float(min(IMAGES.margin * reach, largest))
 
 

@@ -13,9 +13,10 @@ from gmmhet.engine.check.frame import FrameOffset, frame_offset
 from gmmhet.engine.check.settings import POSES
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import DensityMap, ParticleTable
+from gmmhet.engine.molecule.contrast import Contrast, contrast_of
 from gmmhet.engine.wording import check as wording
 
-__all__ = ["PoseCheck", "check_poses", "sample_of"]
+__all__ = ["PoseCheck", "check_poses", "contrast_with", "sample_of"]
 
 Array = NDArray[np.float64]
 
@@ -56,14 +57,19 @@ class PoseCheck:
         return float(self.own.mean())
 
     @property
+    def contrast(self) -> Contrast:
+        """The same against chance."""
+        return contrast_of(self.given, self.shuffled)
+
+    @property
     def fit(self) -> bool:
         """Whether the given orientations fit better than all the shuffled ones."""
-        return abs(self.given) > self.chance
+        return self.contrast.certain
 
     @property
     def chance(self) -> float:
         """Largest mean correlation with shuffled orientations, without its sign."""
-        return float(np.abs(self.shuffled).max(initial=0.0))
+        return self.contrast.chance
 
     @property
     def weak(self) -> bool:
@@ -137,6 +143,14 @@ def _compared(agreement: Agreement, table: ParticleTable, rows: NDArray[np.int64
     if not result.fit or result.few or (better is not None and not better[0].control):
         return result
     return replace(result, frame=frame_offset(agreement, rotations, origins, sign, resolution))
+
+
+def contrast_with(table: ParticleTable, density: DensityMap, *, seed: int = 0) -> Contrast:
+    """Contrast of a sample of particles against a map, by the same comparison as :func:`check_poses`."""
+    rows = sample_of(table, POSES.particles, seed)
+    given = Alternative("given", wording.READINGS["given"], table.views[rows], table.origins[rows])
+    pairs = Agreement.of(table, rows, density).all_pairs(given)
+    return contrast_of(float(np.diag(pairs).mean(dtype=np.float64)), _shuffled(pairs, seed))
 
 
 def _shuffled(pairs: NDArray[np.float32], seed: int) -> Array:

@@ -24,6 +24,8 @@ class Comparison:
         3.0, "voxels", "of the map that is sliced, so that sizes up to 1.5 are seen completely", origin="formula")
     first_ring: int = setting(
         2, "periods in the box", "slower waves show ice, gradients and normalisation", origin=_CHOSEN)
+    blurs: float = setting(12.0, "in the field of view", "blur at which the molecule is found, as in the fit",
+                           origin=_CHOSEN)
 
 
 @dataclass(frozen=True)

@@ -78,13 +78,13 @@ class CheckResult:
 
 
 def check(particles: Path, map_path: Path | None = None, *, root: Path | None = None, passthrough: Sequence[Path] = (),
-          json_path: Path | None = None, seed: int = 0) -> CheckResult:
+          json_path: Path | None = None, seed: int = 0, symmetry: str | None = None) -> CheckResult:
     """Look at particles, and at how they fit a map.
 
     Args:
         particles: any particle file that is read. map_path: map (.mrc) in the frame of the poses.
         root: project folder that image names are relative to. passthrough: further .cs files of the particles.
-        json_path: where to write the result, too.
+        json_path: where to write the result, too. symmetry: point group of the molecule; None: as the views tell.
     Raises:
         InputError: unreadable input. What makes no sense is in the result's ``problem``.
     """
@@ -96,7 +96,7 @@ def check(particles: Path, map_path: Path | None = None, *, root: Path | None = 
     images = check_images_of(table, rows, particle_radius(density, table))
     poses = check_poses(table, density, seed=seed) if density is not None else None
     problem = pose_problem(poses, particles, map_path or "") if poses is not None else None
-    result = CheckResult(facts_of(table), images, check_views(table.rotations), poses,
+    result = CheckResult(facts_of(table), images, check_views(table.rotations, symmetry), poses,
                          None if map_path is None else str(map_path), problem)
     if json_path is not None:
         with replacing(json_path) as temporary:
@@ -104,9 +104,11 @@ def check(particles: Path, map_path: Path | None = None, *, root: Path | None = 
     return result
 
 
-def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str | os.PathLike[str]) -> None:
+def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str | os.PathLike[str]) -> PoseCheck:
     """Stop before any work where poses, sign of shifts, hand or pixel size make no sense; log what is worth a look.
 
+    Returns:
+        What was found.
     Raises:
         InputError: one line on what is wrong.
     """
@@ -118,6 +120,7 @@ def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str 
         _LOG.warning("%s", words)
     _LOG.info("poses checked: mean correlation %.3f with the map, %.3f at most when shuffled%s", abs(found.given),
               found.chance, "; inverted contrast" if found.sign < 0 else "")
+    return found
 
 
 def _plain_poses(found: PoseCheck) -> dict[str, Any]:

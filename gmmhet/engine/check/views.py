@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from gmmhet.engine.check.settings import VIEWS
+from gmmhet.engine.check.unit import asymmetric_unit_of, spread_over_group
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["ViewCheck", "check_views"]
@@ -24,12 +25,15 @@ class ViewCheck:
         crowded: share of the particles in the most crowded 10 of 100 equal patches of the sphere.
         least: how often the worst direction of Fourier space is seen, over an even spread. poor: share of directions
             that are seen less than a fifth as often as in an even spread.
+        unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor then count
+            the views of all copies, and an even spread in poor is that of the particles without their copies.
     """
 
     histogram: Array
     crowded: float
     least: float
     poor: float
+    unit: str | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -46,11 +50,12 @@ class ViewCheck:
         return [*lines, f" 180 +{'-180':-<16}{'rot 0':-^16}{'180':->16}+"]
 
 
-def check_views(rotations: Array) -> ViewCheck:
+def check_views(rotations: Array, symmetry: str | None = None) -> ViewCheck:
     """Spread of the viewing directions.
 
     Args:
         rotations: [n, 3, 3] A; the direction from which a particle is seen is A's last row.
+        symmetry: point group of the molecule. None: C1, or that in one asymmetric unit of which all views lie.
     """
     step = -(-len(rotations) // VIEWS.particles)
     views = rotations[::step, 2]
@@ -62,8 +67,13 @@ def check_views(rotations: Array) -> ViewCheck:
     nearest = np.argmax(views @ np.concatenate([half, -half]).T, axis=1)
     tenth = np.sort(np.bincount(nearest, minlength=VIEWS.patches))[::-1][:VIEWS.patches // 10].sum() / len(views)
     width = np.sin(np.deg2rad(VIEWS.belt))
+    unit = asymmetric_unit_of(rotations[:, 2]) if symmetry is None else symmetry
+    given = len(views)
+    if unit is not None:
+        views = spread_over_group(views, unit)
     seen = np.array([(np.abs(views @ d) < width).mean() for d in _even_directions(500)]) / width
-    return ViewCheck(share, float(tenth), float(seen.min()), float((seen < VIEWS.poor).mean()))
+    return ViewCheck(share, float(tenth), float(seen.min()), float((seen * len(views) / given < VIEWS.poor).mean()),
+                     None if unit == "C1" else unit)
 
 
 def _even_directions(n: int) -> Array:

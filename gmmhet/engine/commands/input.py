@@ -9,7 +9,7 @@ from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.config.realism import Realism
 from gmmhet.engine.config.shared import Seeded
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.options import OnForm, Typed, option, options_of, part, required
+from gmmhet.engine.options import OnForm, Typed, option, options_of, part, point_group, required
 
 __all__ = ["CheckCommand", "ImportCommand", "SimulateCommand"]
 
@@ -75,13 +75,16 @@ class CheckCommand(Command, OfRefinement, Seeded, Quick):
     particles: Path = required(Path, "particle file", typed=Typed(positional=True))
     map: Path | None = option(None, "consensus map (.mrc) in the frame of the poses",
                               otherwise="the particles alone are checked", typed=Typed(positional=True))
+    symmetry: str | None = option(
+        None, "point group of the molecule, whose symmetry-related views count too", check=point_group,
+        otherwise="C1, or the group in one asymmetric unit of which all views lie")
     json: Path | None = option(None, "file for the results as JSON")
     plot: Path | None = option(None, "picture of views and correlations (.png, .svg, .pdf)")
 
     def execute(self) -> None:
         from gmmhet.engine.check import check
         found = check(self.particles, self.map, root=self.root, passthrough=self.passthrough, json_path=self.json,
-                      seed=self.seed)
+                      seed=self.seed, symmetry=self.symmetry)
         if self.plot is not None:
             from gmmhet.engine.check.plot import write_plot
             write_plot(self.plot, found.views, found.poses)

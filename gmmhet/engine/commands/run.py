@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from gmmhet import __version__
-from gmmhet.engine.check import require_sane_poses
+from gmmhet.engine.check import contrast_with, require_sane_poses
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import find_half_maps, fit_density, is_atomic
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
-from gmmhet.engine.io import output_folder, read_particles, replacing
+from gmmhet.engine.io import ParticleTable, output_folder, read_particles, replacing
+from gmmhet.engine.molecule.contrast import Contrast, contrast_of, disagree
+from gmmhet.engine.molecule.gaussian_map import gaussian_density
+from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.masks import read_mask
+from gmmhet.engine.wording.fitting import analysis_disagrees, model_disagrees
 from gmmhet.engine.wording.run import UNFINISHED, few_particles, mode_not_significant, no_motion, significant_modes
 
 __all__ = ["StageOptions", "run"]
@@ -72,8 +76,10 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
         read_mask(options.analyze.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
     consensus = consensus_for(map_path, table.box, table.pixel_size, options.fit)
     passed = options.resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
+    judged = None
     if check and not passed:
-        require_sane_poses(table, consensus.density, map_path)
+        found = require_sane_poses(table, consensus.density, map_path)
+        judged = None if found.inverted else found.contrast  # of mixed signs, the mean over images says nothing
     folder = output_folder(output)
     parameters: dict[str, object] = {
         "particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
@@ -85,12 +91,41 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
                options.resume)
     job.stage("fit", partial(_fit, consensus, options.fit, map_path, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
+    if judged is not None:
+        _require_same_of_model(judged, table, map_path, folder / "model" / "model.npz")
     job.stage("analyze", lambda resumed: _analyze(
         particles, folder, dataclasses.replace(options.analyze, resume=resumed), root))
+    if judged is not None:
+        _require_same_of_analysis(judged, map_path, folder / "analysis" / "summary.json")
     supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table), options.reconstruct.mode)
     job.stage("reconstruct", lambda resumed: _reconstruct(
         particles, folder, dataclasses.replace(options.reconstruct, resume=resumed), supported, root))
     job.finish(verdict)
+
+
+def _require_same_of_model(judged: Contrast, table: ParticleTable, source: Path, model: Path) -> None:
+    """Stop where the particles agree with a map, but not with the Gaussians that were fitted to it.
+
+    Raises:
+        InputError: which figures contradict each other.
+    """
+    found = contrast_with(table, gaussian_density(GaussianModel.load(model)))
+    _LOG.info("mean correlation of the particles with the Gaussians %+.3f, with the map %+.3f", found.given,
+              judged.given)
+    if disagree(judged, found, same_score=True):
+        raise InputError(model_disagrees(str(source), judged.given, found.given, found.chance))
+
+
+def _require_same_of_analysis(judged: Contrast, source: Path, summary_path: Path) -> None:
+    """Stop where check and analysis find opposite contrast.
+
+    Raises:
+        InputError: which figures contradict each other.
+    """
+    summary = json.loads(summary_path.read_text(encoding="utf-8"))
+    found = contrast_of(float(summary["score_given"]), [float(summary["score_shuffled_max"])])
+    if disagree(judged, found, same_score=False):
+        raise InputError(analysis_disagrees(str(source), judged.given, found.given))
 
 
 class _Job:

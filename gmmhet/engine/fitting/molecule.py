@@ -173,7 +173,7 @@ def _piece(density: DensityMap, resolution: float, content: MapContent) -> _Piec
         np.flatnonzero((soft > 1e-6).any(axis=other)) for other in ((1, 2), (0, 2), (0, 1)))]
     window = (spans[0], spans[1], spans[2])
     middle = [(s.start + (s.stop - s.start) // 2 - voxel_origin(work.box)) * work.pixel_size for s in reversed(spans)]
-    spectrum = Spectrum.of(work, 2 * work.pixel_size)
+    spectrum = Spectrum.of(work, resolution)
     target = (spectrum.flattened(work).data * soft)[window]
     return _Piece(low_pass(work, resolution), inside, target, spectrum, np.array(middle))
 

@@ -59,6 +59,9 @@ class FitSettings:
     shells_beyond: float = setting(
         1.0, "shells", "the fit goes on so far beyond its resolution, or the shell there would be fitted in part",
         origin="shells are one wide")
+    spectrum_order: int = setting(
+        2, "", "of the polynomial in k^2 that the logarithm of the amplitude is: a B factor, and how it changes",
+        origin="chosen, not measured")
     iterations: int = setting(200, "iterations", "of L-BFGS, at most", origin="chosen, not measured")
     tolerance: float = setting(
         1e-4, "of the misfit", "ends when an iteration lowers it by less", origin="chosen, not measured")

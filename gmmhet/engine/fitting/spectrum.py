@@ -21,23 +21,31 @@ __all__ = ["Spectrum"]
 
 @dataclass(frozen=True)
 class Spectrum:
-    """frequency: [s] 1/Angstrom, from 0. amplitude: [s] > 0, root mean square over shells; constant beyond the last."""
+    """Logarithm of the amplitude as a polynomial of k^2, so smooth that dividing by it spreads nothing beyond a mask.
 
-    frequency: NDArray[np.float64]
-    amplitude: NDArray[np.float64]
+    Attributes:
+        coefficients: of (k limit)^2, the constant last. limit: Angstrom; beyond 1 / limit the amplitude is constant.
+    """
+
+    coefficients: NDArray[np.float64]
+    limit: float
 
     @classmethod
     def of(cls, density: DensityMap, resolution: float) -> "Spectrum":
         """That of a map to a resolution (Angstrom)."""
         power = radial_power(density.data)
         frequency = np.arange(len(power)) / field_of_view(density)
-        held = max(int((frequency <= 1 / resolution + 1e-9).sum()), 2)
-        floor = FIT.power_floor * power.max()
-        return cls(frequency[:held], np.sqrt(np.maximum(power[:held], floor if floor > 0 else 1.0)))
+        held = (frequency <= 1 / resolution + 1e-9) & (power > FIT.power_floor * power.max())
+        held[0] = False  # the sum over the box: its level, no detail
+        order = min(FIT.spectrum_order, max(int(held.sum()) - 1, 0))
+        if not held.any():
+            return cls(np.zeros(1), resolution)
+        return cls(np.polyfit((frequency[held] * resolution) ** 2, 0.5 * np.log(power[held]), order), resolution)
 
     def at(self, frequency: NDArray[Any]) -> NDArray[np.float64]:
-        """Amplitude at frequencies (1/Angstrom) of any shape, interpolated in its logarithm."""
-        return np.asarray(np.exp(np.interp(frequency, self.frequency, np.log(self.amplitude))), np.float64)
+        """Amplitude at frequencies (1/Angstrom) of any shape."""
+        place = np.minimum(np.square(frequency) * self.limit**2, 1.0)
+        return np.asarray(np.exp(np.polyval(self.coefficients, place)), np.float64)
 
     def flattened(self, density: DensityMap) -> DensityMap:
         """A map over the same field divided by this spectrum."""

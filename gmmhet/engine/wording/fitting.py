@@ -1,13 +1,13 @@
 """What is said about the fit of Gaussians to a map."""
 
-__all__ = ["fit_line", "half_maps_line", "poor_fit"]
+__all__ = ["analysis_disagrees", "fit_line", "half_maps_line", "model_disagrees", "poor_fit"]
 
 
 def fit_line(number: int, at_resolution: float, resolution: float, correlation: float, inside: float) -> str:
     """The fit in one line of the log."""
     return (f"{number} Gaussians; correlation with the map {at_resolution:.3f} at {resolution:.3g} A, "
-            f"{correlation:.3f} over all up to there (within the molecule); {inside:.0%} of the Gaussians inside the "
-            "molecule")
+            f"{correlation:.3f} over all up to there (within the molecule); {inside:.0%} of the Gaussians "
+            "inside it")
 
 
 def poor_fit(name: str, at_resolution: float, resolution: float, least: float, *, signal: float, halves: bool,
@@ -25,3 +25,17 @@ def poor_fit(name: str, at_resolution: float, resolution: float, least: float, *
 def half_maps_line(first: str, second: str, *, given: bool) -> str:
     """Which half maps are used."""
     return f"half maps: {first} and {second} ({'as given' if given else 'found beside the map'})"
+
+
+def model_disagrees(source: str, with_map: float, with_model: float, chance: float) -> str:
+    """Particles agree with a map and not with its Gaussians."""
+    return (f"{source}: the particles have a mean correlation of {with_map:+.3f} with the map and {with_model:+.3f} "
+            f"with the Gaussians fitted to it (shuffled: {chance:.3f}); the fit took something else for the molecule: "
+            "give --mask (a soft one around the molecule), --half-maps or --resolution")
+
+
+def analysis_disagrees(source: str, of_check: float, of_analysis: float) -> str:
+    """Check and analysis find opposite contrast."""
+    return (f"{source}: check finds {'bright' if of_check > 0 else 'dark'} particles (correlation {of_check:+.3f}), "
+            f"the analysis {'bright' if of_analysis > 0 else 'dark'} ones (FRC {of_analysis:+.3f}); expected one "
+            "contrast: give --mask (a soft one around the molecule), --half-maps or --resolution")
