@@ -108,22 +108,13 @@ def _heading(text: str, line: str) -> str:
 
 
 def commands_page() -> str:
-    """From the table of options; from --help where the program has no such module."""
-    made = _output_of("gmmhet.engine.commands.reference")
-    return made if made is not None else _help_page()
+    """From the table of options."""
+    return _run("-m", "gmmhet.engine.commands.reference")
 
 
 def protocols_page() -> str:
-    """From the protocols' forms; their names and first lines where the package has no such module."""
-    made = _output_of("gmmhet.protocols.reference")
-    return made if made is not None else _protocol_list()
-
-
-def _output_of(module: str) -> str | None:
-    """What a module of the package prints when it is run; None where there is none."""
-    if not (ROOT / Path(*module.split("."))).with_suffix(".py").is_file():
-        return None
-    return _run("-m", module)
+    """From the protocols and their forms."""
+    return _run("-m", "gmmhet.protocols.reference")
 
 
 def _run(*arguments: str) -> str:
@@ -132,26 +123,6 @@ def _run(*arguments: str) -> str:
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)}: exit status {done.returncode}\n{done.stderr}")
     return done.stdout
-
-
-def _help_page() -> str:
-    from gmmhet.engine.commands.main import _parser
-    (subparsers,) = (a for a in _parser()._actions if a.choices and a.metavar == "COMMAND")
-    parts = [_heading("Command reference", "=")]
-    for name in subparsers.choices or ():
-        text = _run("-m", "gmmhet.engine", str(name), "--help")
-        parts += [_heading(f"gmmhet {name}", "-"), "::\n", *("    " + line for line in text.splitlines()), ""]
-    return "\n".join(parts)
-
-
-def _protocol_list() -> str:
-    import ast
-    parts = [_heading("Protocol reference", "=")]
-    for path in sorted((ROOT / "gmmhet" / "protocols").glob("protocol_*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and node.name.startswith("Prot"):
-                parts += [_heading(node.name, "-"), ast.get_docstring(node) or "", ""]
-    return "\n".join(parts)
 
 
 def main() -> None:
