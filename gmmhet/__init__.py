@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gmmhet.plugin import Plugin as Plugin
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 _logo = "logo.png"
 _references = ["Chen2021"]
 
