@@ -158,7 +158,7 @@ def _found(given: MapToFit, blur: float) -> MapContent:
 
 
 def _signal(given: MapToFit, fsc: float) -> float:
-    """Where the signal ends, or half maps correlate to ``fsc``; on a grid for a little more than the finest resolution."""
+    """Where the signal ends, or half maps correlate to ``fsc``; on a grid a little finer than the resolution."""
     density = given.density
     blur = max(field_of_view(density) / CHOICES.coarse_blurs, FIT.pixels_per_resolution * density.pixel_size)
     pixel = given.finest / FIT.pixels_per_resolution

@@ -87,7 +87,8 @@ class MapContent:
 
     def solvent_of(self, density: DensityMap) -> Solvent:
         """The solvent of another map of the same molecule over the same field, such as a half map."""
-        work = coarser_map(density, self.blur / _PIXELS_PER_BLUR)
+        box = self.grid.box
+        work = density if density.box == box else resample_map(density, box, field_of_view(density) / box)
         smooth = DensityMap(low_pass(work, self.blur).data, work.pixel_size)
         if not self.found:
             everywhere = np.ones(smooth.data.shape, bool)
