@@ -16,7 +16,7 @@ from scipy import ndimage, stats
 
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.io.mrc import DensityMap
-from gmmhet.engine.molecule.maps import coarser_map, low_pass, resample_map, soft_edge
+from gmmhet.engine.molecule.maps import coarser_map, field_of_view, low_pass, resample_map, soft_edge
 from gmmhet.engine.molecule.settings import MOLECULE
 
 __all__ = ["MapContent", "Solvent", "find_molecule", "radii"]
