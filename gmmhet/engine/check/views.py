@@ -25,8 +25,8 @@ class ViewCheck:
         crowded: share of the particles in the most crowded 10 of 100 equal patches of the sphere.
         least: how often the worst direction of Fourier space is seen, over an even spread. poor: share of directions
             that are seen less than a fifth as often as in an even spread.
-        unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor then count
-            the views of all copies, and an even spread in poor is that of the particles without their copies.
+        unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor then
+            count the views of all copies, and the even spread of poor is that of the particles without their copies.
     """
 
     histogram: Array

@@ -15,15 +15,16 @@ def choose_resolution(signal: float, pixel_size: float, extent: float, finest: f
     """The resolution (Angstrom) that a map supports, by the rule that the log states.
 
     Args:
-        signal: where the map's signal ends, Angstrom. pixel_size: of the map as it was made, Angstrom.
-        extent: volume that the molecule's density fills, Angstrom^3. finest: Angstrom; the answer is no finer.
+        signal: Angstrom, where the map's signal has fallen to its noise, or ends. extent: volume that the molecule's
+            density fills, Angstrom^3. pixel_size: of the map as it was made, Angstrom.
+        finest: Angstrom; the answer is no finer.
     """
     sampled = CHOICES.pixels_per_resolution * pixel_size
     held = resolution_of_number(CHOICES.most_gaussians, extent)
     chosen = float(f"{max(sampled, signal, held, finest):.3g}")
-    _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), the end of the map's signal (%.3g A), %.3g A "
-              "(finer when asked for), and what %d Gaussians can carry (%.3g A)", chosen, CHOICES.pixels_per_resolution,
-              sampled, signal, finest, CHOICES.most_gaussians, held)
+    _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), where the map's signal has fallen to its noise or "
+              "ends (%.3g A), %.3g A (finer when asked for), and what %d Gaussians can carry (%.3g A)", chosen,
+              CHOICES.pixels_per_resolution, sampled, signal, finest, CHOICES.most_gaussians, held)
     return chosen
 
 

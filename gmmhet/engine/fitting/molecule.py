@@ -20,6 +20,7 @@ from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.map_content import MapContent, find_molecule
 from gmmhet.engine.molecule.maps import coarser_map, field_of_view, low_pass
+from gmmhet.engine.molecule.settings import SIGNAL
 from gmmhet.engine.molecule.signal import HalfMaps, signal_of_map
 from gmmhet.engine.molecule.symmetry import asymmetric_unit, compact_direction, rotation_matrices
 
@@ -112,11 +113,12 @@ def fit_molecule(given: MapToFit, config: FitConfig) -> tuple[GaussianModel, Map
 def _scale(given: MapToFit, config: FitConfig) -> _Scale:
     """Resolution and number of Gaussians of the whole molecule, as asked for or chosen."""
     asked, pixel, coarsest = config.resolution, given.density.pixel_size, _coarsest(given, config)
-    signal = _signal(given)
+    signal = _signal(given, SIGNAL.half_map_fsc)
+    equal = signal if given.halves is None else _signal(given, SIGNAL.equal_fsc)
     content = _found(given, max(asked or max(CHOICES.finest, min(signal, coarsest)), CHOICES.pixels_per_blur * pixel))
     _LOG.info("%s: a molecule of %.3g A^3 in solvent of density %.3g; signal to %.3g A (%s)", given.name,
               content.volume, content.level, signal, "half maps" if given.halves is not None else "the map alone")
-    resolution = asked or min(coarsest, choose_resolution(signal, pixel, content.extent, given.finest))
+    resolution = asked or min(coarsest, choose_resolution(equal, pixel, content.extent, given.finest))
     number = config.n_gaussians
     if number is None:
         number = choose_number(content.extent, resolution)
@@ -155,13 +157,13 @@ def _found(given: MapToFit, blur: float) -> MapContent:
     return content
 
 
-def _signal(given: MapToFit) -> float:
-    """Where the signal ends, on a grid that holds a little more than the finest resolution."""
+def _signal(given: MapToFit, fsc: float) -> float:
+    """Where the signal ends, or half maps correlate to ``fsc``; on a grid a little finer than the resolution."""
     density = given.density
     blur = max(field_of_view(density) / CHOICES.coarse_blurs, FIT.pixels_per_resolution * density.pixel_size)
     pixel = given.finest / FIT.pixels_per_resolution
     halves = given.halves and HalfMaps(coarser_map(given.halves.first, pixel), coarser_map(given.halves.second, pixel))
-    return signal_of_map(coarser_map(density, pixel), _found(given, blur), halves)
+    return signal_of_map(coarser_map(density, pixel), _found(given, blur), halves, fsc)
 
 
 def _piece(density: DensityMap, resolution: float, content: MapContent) -> _Piece:

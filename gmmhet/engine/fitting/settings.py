@@ -50,7 +50,7 @@ class FitSettings:
     widest: float = setting(
         0.6, "of the resolution", "wider ones span what moves apart", origin="chosen, not measured")
     grow: float = setting(
-        1.0, "of the resolution", "what is fitted reaches so far beyond the molecule before it fades",
+        0.75, "of the resolution", "what is fitted reaches so far beyond the molecule before it fades",
         origin="chosen, not measured")
     fade: float = setting(1.0, "of the resolution", "and fades over this", origin="chosen, not measured")
     compared: float = setting(

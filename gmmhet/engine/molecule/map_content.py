@@ -16,7 +16,7 @@ from scipy import ndimage, stats
 
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.io.mrc import DensityMap
-from gmmhet.engine.molecule.maps import coarser_map, low_pass, resample_map, soft_edge
+from gmmhet.engine.molecule.maps import coarser_map, field_of_view, low_pass, resample_map, soft_edge
 from gmmhet.engine.molecule.settings import MOLECULE
 
 __all__ = ["MapContent", "Solvent", "find_molecule", "radii"]
@@ -87,7 +87,8 @@ class MapContent:
 
     def solvent_of(self, density: DensityMap) -> Solvent:
         """The solvent of another map of the same molecule over the same field, such as a half map."""
-        work = coarser_map(density, self.blur / _PIXELS_PER_BLUR)
+        box = self.grid.box
+        work = density if density.box == box else resample_map(density, box, field_of_view(density) / box)
         smooth = DensityMap(low_pass(work, self.blur).data, work.pixel_size)
         if not self.found:
             everywhere = np.ones(smooth.data.shape, bool)
@@ -144,7 +145,7 @@ def _settle(smooth: DensityMap, blur: float, allowed: Region, *, whole: bool) ->
         if not inside.any():
             break
         if not whole:
-            inside = _pieces(clean, inside, distance, blur / smooth.pixel_size, solvent.deviation)
+            inside = _pieces(clean, inside, distance, solvent.deviation)
         if not inside.any() or not (inside ^ before).any():
             break
         outside, near = _around(inside, blur / smooth.pixel_size)
@@ -202,19 +203,14 @@ def _dense(clean: NDArray[np.float32], deviation: float, allowed: Region, distan
     return np.asarray(allowed & (clean > threshold))
 
 
-def _pieces(clean: NDArray[np.float32], inside: Region, distance: Array, blur: float, deviation: float) -> Region:
-    """Connected pieces that are large, higher than noise would be, and mostly within the sphere.
-
-    Args:
-        blur: resolution in voxels; a volume of blur^3 is about one independent value of the noise.
-    """
+def _pieces(clean: NDArray[np.float32], inside: Region, distance: Array, deviation: float) -> Region:
+    """Connected pieces that are large, higher than noise would be in any voxel, and mostly within the sphere."""
     labels, number = ndimage.label(inside)
     every = np.arange(1, number + 1)
     peak = ndimage.maximum(clean, labels, every)
     within = ndimage.mean(distance <= len(clean) // 2, labels, every)
     size = np.bincount(labels.ravel(), minlength=number + 1)[1:]
-    values = max(inside.size / blur**3, 1.0)
-    highest = float(stats.norm.isf(MOLECULE.false_pieces / values)) * deviation
+    highest = float(stats.norm.isf(MOLECULE.false_pieces / inside.size)) * deviation
     good = (peak > highest) & (within >= MOLECULE.inside_sphere)
     if not good.any():
         return np.zeros(inside.shape, bool)

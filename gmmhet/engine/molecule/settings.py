@@ -68,12 +68,15 @@ class SignalSettings:
     half_map_fsc: float = setting(
         0.143, "Fourier shell correlation of half maps", "the full map correlates to 0.5 with the truth",
         origin="Rosenthal and Henderson 2003")
+    equal_fsc: float = setting(
+        1 / 3, "Fourier shell correlation of half maps", "signal and noise of the full map are equal there: what is "
+        "fitted is no finer", origin="2 FSC / (1 - FSC) = 1")
     randomised_from: float = setting(
         0.8, "Fourier shell correlation of half maps without a mask", "beyond the first shell below it, phases are "
         "exchanged with random ones to measure what the mask adds", origin="Chen et al. 2013; the usual choice")
     over_solvent: float = setting(
         2.0, "times the power of as much solvent", "signal and noise are equal there, as at a correlation of half maps "
-        "of 0.33", origin="signal + noise = 2 noise")
+        "of 1/3", origin="signal + noise = 2 noise")
     empty_shell: float = setting(
         1e-6, "of the power of the strongest shell", "beyond it a map holds nothing", origin="chosen, not measured")
     cliff: float = setting(

@@ -25,8 +25,8 @@ class HalfMaps:
     second: DensityMap
 
 
-def signal_of_halves(halves: HalfMaps, content: MapContent, seed: int = 0) -> float:
-    """Resolution (Angstrom) where half maps correlate to 0.143 within the molecule; Nyquist where they always do.
+def signal_of_halves(halves: HalfMaps, content: MapContent, fsc: float = SIGNAL.half_map_fsc, seed: int = 0) -> float:
+    """Resolution (Angstrom) where half maps correlate to ``fsc`` within the molecule; Nyquist where they always do.
 
     What the mask itself adds is taken off by exchanged phases: FSC = (masked - random) / (1 - random) beyond the shell
     where the correlation without a mask falls below 0.8 (Chen et al. 2013).
@@ -46,7 +46,7 @@ def signal_of_halves(halves: HalfMaps, content: MapContent, seed: int = 0) -> fl
         random = fourier_shell_correlation(exchanged[0], exchanged[1], pixel)[1][start + 2:]
         curve[start + 2:] = (curve[start + 2:] - random) / np.maximum(1 - random, 1e-3)
     curve[:_FIRST_SHELLS] = 1
-    return resolution_at(frequency, curve, SIGNAL.half_map_fsc)
+    return resolution_at(frequency, curve, fsc)
 
 
 def _exchanged_phases(data: NDArray[np.float32], start: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -60,10 +60,11 @@ def _exchanged_phases(data: NDArray[np.float32], start: int, rng: np.random.Gene
     return np.asarray(scipy.fft.irfftn(transform, s=data.shape), np.float32)
 
 
-def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | None = None) -> float:
+def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | None = None,
+                  fsc: float = SIGNAL.half_map_fsc) -> float:
     """Resolution (Angstrom) where a map stops carrying signal; Nyquist where it does not.
 
-    That is where a low-pass filter has cut it, and before that the end of what its half maps have in common or, without
+    That is where a low-pass filter has cut it, and before that where its half maps correlate to ``fsc`` or, without
     half maps, the first shell where the power of the molecule is less than twice that of as much solvent around it.
     """
     length, nyquist = field_of_view(density), 2 * density.pixel_size
@@ -77,7 +78,7 @@ def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | N
         share = float((inner**2).sum()) / max(float((around**2).sum()), 1.0)
         ends.append(_first(_swamped(power, share * radial_power(clean * around)), len(power)))
     found = max(length / max(min(ends), 1), nyquist)
-    return float(found if halves is None else max(found, signal_of_halves(halves, content)))
+    return float(found if halves is None else max(found, signal_of_halves(halves, content, fsc)))
 
 
 def _first(ended: NDArray[np.bool_], default: int) -> int:

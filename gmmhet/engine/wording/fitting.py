@@ -30,8 +30,8 @@ def half_maps_line(first: str, second: str, *, given: bool) -> str:
 def model_disagrees(source: str, with_map: float, with_model: float, chance: float) -> str:
     """Particles agree with a map and not with its Gaussians."""
     return (f"{source}: the particles have a mean correlation of {with_map:+.3f} with the map and {with_model:+.3f} "
-            f"with the Gaussians fitted to it (shuffled: {chance:.3f}); the fit took something else for the molecule: "
-            "give --mask (a soft one around the molecule), --half-maps or --resolution")
+            f"with the Gaussians fitted to it (shuffled: {chance:.3f}); the fit took something else for the "
+            "molecule: give --mask (a soft one around the molecule), --half-maps or --resolution")
 
 
 def analysis_disagrees(source: str, of_check: float, of_analysis: float) -> str:

@@ -9,7 +9,7 @@ from scipy import ndimage
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.molecule.signal import HalfMaps
 
-__all__ = ["SHAPES", "Refined", "post_processed", "refined", "shape_of"]
+__all__ = ["SHAPES", "Refined", "filtered", "post_processed", "refined", "shape_of"]
 
 Array = NDArray[np.float64]
 SHAPES = ("lobes", "helices", "shell")

@@ -13,11 +13,12 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from gmmhet.engine.check import check, check_poses, require_sane_poses
+from gmmhet.engine.check import check, check_poses, contrast_with, require_sane_poses
 from gmmhet.engine.check.agreement import SlicedMap
 from gmmhet.engine.check.facts import facts_of
-from gmmhet.engine.check.findings import pose_problem, pose_warnings
+from gmmhet.engine.check.findings import pose_problem, pose_warnings, view_lines
 from gmmhet.engine.check.images import check_images_of, particle_radius
+from gmmhet.engine.check.unit import asymmetric_unit_of
 from gmmhet.engine.check.views import check_views
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.config import SimulateConfig
@@ -33,6 +34,8 @@ from gmmhet.engine.io import (
     write_stack,
     write_star,
 )
+from gmmhet.engine.molecule.contrast import Contrast, disagree
+from gmmhet.engine.molecule.symmetry import asymmetric_unit
 from gmmhet.engine.simulate import simulate
 from gmmhet.tests.support.conformance import conformance_file
 
@@ -313,6 +316,36 @@ class TestParts(SimulatedCase):
         ball = (axis[:, None, None]**2 + axis[:, None]**2 + axis**2 < 60**2).astype(np.float32)
         self.assertAlmostEqual(particle_radius(DensityMap(ball, PIXEL), self.table), 66, delta=2 * PIXEL)
         self.assertEqual(particle_radius(None, self.table), BOX // 2 * PIXEL)
+
+    def test_views_in_one_asymmetric_unit(self) -> None:
+        """Even views cut to a unit: the group is named, and none of their copies are missing; a cap is no unit."""
+        views = np.random.default_rng(3).normal(size=(24000, 3))
+        views /= np.linalg.norm(views, axis=1)[:, None]
+        for group in ("C2", "C4", "D2", "T", "O"):
+            some = views[asymmetric_unit(views, group)][:3000]
+            with self.subTest(group):
+                self.assertEqual(asymmetric_unit_of(some), group)
+        tilted = random_angles(24000)
+        held = asymmetric_unit(euler_to_matrix(tilted)[:, 2], "O")
+        found = check_views(euler_to_matrix(tilted[held]))
+        self.assertEqual((found.unit, found.warnings), ("O", []))
+        self.assertGreater(found.least, 0.5)
+        self.assertTrue(any("asymmetric unit of O" in line for line in view_lines(found)))
+        self.assertIn("few views", check_views(euler_to_matrix(tilted[held]), "C1").warnings[0])
+        self.assertIsNone(asymmetric_unit_of(views[views[:, 2] > 0.95]))
+        self.assertIsNone(asymmetric_unit_of(views[:3000]))
+
+    def test_contrast_is_judged_alike(self) -> None:
+        """Gaussians that lose the agreement, or turn its sign, contradict the map; chance contradicts nothing."""
+        given = Contrast(0.16, 0.01)
+        self.assertTrue(disagree(given, Contrast(-0.03, 0.01), same_score=False))
+        self.assertTrue(disagree(given, Contrast(0.05, 0.01), same_score=True))
+        self.assertFalse(disagree(given, Contrast(0.05, 0.01), same_score=False))
+        self.assertFalse(disagree(given, Contrast(-0.03, 0.04), same_score=False))
+        self.assertFalse(disagree(Contrast(0.005, 0.01), Contrast(-0.2, 0.01), same_score=True))
+        self.assertEqual(Contrast(-0.2, 0.1).sign, -1)
+        found = contrast_with(self.table, self.map)
+        self.assertAlmostEqual(found.given, check_poses(self.table, self.map).given, 6)
 
     def test_views(self) -> None:
         """Even ones; all from one side; and a belt of side views, which sees every direction."""

@@ -1,5 +1,6 @@
 """Fits to maps that other programs made. GMMHET_CONFORMANCE_DATA names their folder (default ../shared/data)."""
 
+import json
 import os
 import tempfile
 import unittest
@@ -34,6 +35,22 @@ class TestConformance(unittest.TestCase):
         self.assertGreater(curve[frequency < 1 / 13.0].min(), 0.99)
         fitted, wanted = gaussian_density(model).data.sum(0), read_map(source).data.sum(0)
         self.assertAlmostEqual((fitted * wanted).sum() / (wanted**2).sum(), 1, delta=0.01)
+
+    def test_refined_maps_with_offset_noise_corners_and_dark_surround(self):
+        """RELION's map without padding, and a hollow shell in a dark surround; half maps beside them are found."""
+        for name, file, options, volume, signal in (
+                ("RELION", "relion_map/run_class001.mrc", {"resolution": 24.0}, (1.9e6, 2.5e6), (11.0, 12.0)),
+                ("apoferritin", "apoferritin/map.mrc", {"symmetry": "O"}, (5e5, 8e5), (12.0, 13.0))):
+            source = DATA / file
+            with self.subTest(name), self.assertLogs("gmmhet", "INFO") as log:
+                fit(source, FitConfig(**options), self.output)
+                summary = json.loads((self.output.parent / "summary.json").read_text())
+                self.assertTrue(any("found beside the map" in line for line in log.output))
+                self.assertGreater(summary["fsc_at_resolution"], 0.93)
+                self.assertGreater(summary["correlation"], 0.95)
+                self.assertGreater(summary["share_inside"], 0.98)
+                self.assertTrue(signal[0] <= summary["signal_resolution"] <= signal[1], summary["signal_resolution"])
+                self.assertTrue(volume[0] <= summary["molecule_volume"] <= volume[1], summary["molecule_volume"])
 
     def test_ribosome_map_of_13_angstrom_pixels_chooses_its_own_limit(self):
         source = DATA / "empiar10076_7" / "classD_13.1A.mrc"
