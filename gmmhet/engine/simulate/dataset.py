@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,41 +51,62 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, r
     name = config.preset if what is None else "the given molecule"
     what = what or preset(config.preset)
     n = config.particles or what.particles
-    box, pixel_size = config.box or what.box, config.pixel_size or what.pixel_size
+    size = _Size(config.box or what.box, config.pixel_size or what.pixel_size, config.snr or what.snr)
     if noise is not None:
-        n, box, pixel_size = min(n, len(noise.table)), noise.table.box, noise.table.pixel_size
-    snr = config.snr or what.snr
-    if not np.isfinite(snr):
-        raise InputError(f"--snr is {snr}; expected a finite number")
+        n, size = min(n, len(noise.table)), size._replace(box=noise.table.box, pixel_size=noise.table.pixel_size)
+    if not np.isfinite(size.snr):
+        raise InputError(f"--snr is {size.snr}; expected a finite number")
     rng = np.random.default_rng(config.seed)
-    particles = draw_particles(what, n, pixel_size, rng)
-    _check_fit(name, what.molecule, np.concatenate([what.states[what.mapped], particles.coordinates]), box, pixel_size)
+    particles = draw_particles(what, n, size.pixel_size, rng)
+    _check_fit(name, what.molecule, np.concatenate([what.states[what.mapped], particles.coordinates]), size)
     folder = output_folder(output)
-    truth = output_folder(folder / "truth")
-    given, places = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed), None
-    write_truth(folder / "truth.csv", what.columns, particles)
+    output_folder(folder / "truth")
     if noise is not None:
-        noise.plant(what, particles, given, snr, folder)
-        return
-    if realism is None:
-        scale = _write_images(folder, what.molecule, particles, snr, rng, box, pixel_size)
-        consensus = refined_map(what.molecule, particles, given, config.shift_error, box=box, pixel_size=pixel_size)
-        write_map(folder / "consensus.mrc", scale * consensus, pixel_size)
-        _write_true_maps(truth, what, scale, box, pixel_size)
+        given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
+        noise.plant(what, particles, given, size.snr, folder)
+    elif realism is None:
+        _write_ideal_set(folder, what, particles, config, size, rng)
     else:
-        drawn = draw_realistic_set(what, particles, config, realism, snr=snr, box=box, pixel_size=pixel_size)
+        drawn = draw_realistic_set(what, particles, config, realism, **size._asdict())
         drawn.write(folder)
-        particles, given, places = drawn.particles, drawn.given, drawn.found.place
-    write_particles_star(truth / "particles.star", "../particles.mrcs", particles, box, pixel_size, places)
-    write_particles_star(folder / "particles.star", "particles.mrcs", given, box, pixel_size, places)
-    _LOG.info("%s: %d particles of %s, %d px of %g A, SNR %g", folder, n, name, box, pixel_size, snr)
+        _write_stars(folder, drawn.particles, drawn.given, size, drawn.found.place)
+    write_truth(folder / "truth.csv", what.columns, particles)
+    _LOG.info("%s: %d particles of %s, %d px of %g A, SNR %g", folder, n, name, *size)
 
 
-def _check_fit(name: str, molecule: Molecule, coordinates: NDArray[np.float64], box: int, pixel_size: float) -> None:
+class _Size(NamedTuple):
+    """Of the images: box in pixels, pixel size in Angstrom; snr: signal over noise variance."""
+
+    box: int
+    pixel_size: float
+    snr: float
+
+
+def _write_ideal_set(folder: Path, what: Preset, particles: Particles, config: SimulateConfig, size: _Size,
+                     rng: np.random.Generator) -> None:
+    """Images, tables and maps of particles without effects of microscopes."""
+    box, pixel_size, snr = size
+    given = with_pose_errors(particles, config.angle_error, config.shift_error, config.seed)
+    scale = _write_images(folder, what.molecule, particles, snr, rng, box, pixel_size)
+    consensus = refined_map(what.molecule, particles, given, config.shift_error, box=box, pixel_size=pixel_size)
+    write_map(folder / "consensus.mrc", scale * consensus, pixel_size)
+    _write_true_maps(folder / "truth", what, scale, box, pixel_size)
+    _write_stars(folder, particles, given, size)
+
+
+def _write_stars(folder: Path, true: Particles, given: Particles, size: _Size,
+                 places: NDArray[np.float64] | None = None) -> None:
+    """The particles with true and with given poses; places: [n, 2] in the micrographs."""
+    write_particles_star(folder / "truth" / "particles.star", "../particles.mrcs", true, size.box, size.pixel_size,
+                         places)
+    write_particles_star(folder / "particles.star", "particles.mrcs", given, size.box, size.pixel_size, places)
+
+
+def _check_fit(name: str, molecule: Molecule, coordinates: NDArray[np.float64], size: _Size) -> None:
     diameter = 2 * max(molecule.radius(coordinates[i:i + 100]) for i in range(0, len(coordinates), 100))
-    if diameter > box * pixel_size:
-        raise InputError(f"--box {box} --pixel-size {pixel_size:g} make {box * pixel_size:g} A; expected at least "
-                         f"{diameter:.0f} A, the size of {name}")
+    if diameter > size.box * size.pixel_size:
+        raise InputError(f"--box {size.box} --pixel-size {size.pixel_size:g} make {size.box * size.pixel_size:g} A; "
+                         f"expected at least {diameter:.0f} A, the size of {name}")
 
 
 def _write_images(folder: Path, molecule: Molecule, particles: Particles, snr: float, rng: np.random.Generator,
