@@ -5,8 +5,22 @@ from dataclasses import dataclass
 from gmmhet.engine.settings import setting
 
 __all__ = [
-    "COMPARISON", "FRAME", "IMAGES", "LIKELY", "MIXED_CONTRAST", "POSES", "VIEWS", "Comparison", "FrameSettings",
-    "ImageSettings", "LikelyValues", "MixedContrast", "PoseSettings", "ViewSettings",
+    "COMPARISON",
+    "FRAME",
+    "IMAGES",
+    "LIKELY",
+    "MIXED_CONTRAST",
+    "POSES",
+    "UNIT",
+    "VIEWS",
+    "Comparison",
+    "FrameSettings",
+    "ImageSettings",
+    "LikelyValues",
+    "MixedContrast",
+    "PoseSettings",
+    "UnitSettings",
+    "ViewSettings",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -130,8 +144,24 @@ class LikelyValues:
         "0, 0.001 or 0.01", origin=_CHOSEN)
     header_pixel_size: float = setting(0.02, "of the pixel size", "larger differences from the header of the images "
                                        "are named", origin=_CHOSEN)
-    correlation: float = setting(0.02, "", "a mean correlation below is named as low: half of that of very noisy "
-                                 "images (signal-to-noise ratio 0.01) at 16 Å", origin=_CHOSEN)
+    correlation: float = setting(0.02, "", "a mean correlation below is named as low", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class UnitSettings:
+    """Whether all views lie in one asymmetric unit of a point group."""
+
+    places: int = setting(2000, "places", "spread evenly over the sphere of views", origin=_CHOSEN)
+    most_views: int = setting(5000, "views", "enough to see where they are", origin=_CHOSEN)
+    fewest_views: int = setting(200, "views", "fewer cannot decide", origin=_CHOSEN)
+    step: float = setting(0.087, "radians", "smallest reach of a view, 5 degrees: refinements sample orientations in "
+                          "steps of up to 7.5 degrees", origin=_CHOSEN)
+    fewest_near: float = setting(8.0, "views", "that an even spread over the unit has within the reach of a place",
+                                 origin=_CHOSEN)
+    held: int = setting(2, "views", "near a place that is taken: a single one may be a wrong pose", origin=_CHOSEN)
+    share_of_unit: tuple[float, float] = setting((0.7, 1.05), "of a unit and its rim", "share of the sphere that the "
+                                                 "views take", origin=_CHOSEN)
+    covered: float = setting(0.95, "of the sphere", "that the copies of the views have to take", origin=_CHOSEN)
 
 
 COMPARISON = Comparison()
@@ -141,3 +171,4 @@ IMAGES = ImageSettings()
 VIEWS = ViewSettings()
 MIXED_CONTRAST = MixedContrast()
 LIKELY = LikelyValues()
+UNIT = UnitSettings()

@@ -4,20 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from gmmhet.engine.check.settings import UNIT
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 
 __all__ = ["asymmetric_unit_of", "spread_over_group"]
 
 Array = NDArray[np.float64]
 _GROUPS = ("I", "O", "T", *(f"D{n}" for n in range(12, 1, -1)), *(f"C{n}" for n in range(12, 1, -1)))
-_PLACES = 2000  # spread evenly over the sphere
-_MOST = 5000  # views are enough to see where they are
-_STEP = 0.087  # 5 degrees: refinements sample orientations in steps of up to 7.5 degrees
-_FEWEST = 8.0  # views that an even spread over the unit puts within the reach of a place, on average
-_FEWEST_VIEWS = 200
-_HELD = 2  # views near a place that is taken: a single one may be a wrong pose
-_UNIT = (0.7, 1.05)  # share of the sphere that the views take, over that of a unit and its rim
-_WHOLE = 0.95  # of the sphere, that their copies have to take
 
 
 def asymmetric_unit_of(views: Array) -> str | None:
@@ -29,17 +22,19 @@ def asymmetric_unit_of(views: Array) -> str | None:
     Args:
         views: [n, 3] directions from which particles are seen.
     """
-    views = views[::-(-len(views) // _MOST)]
+    views = views[::-(-len(views) // UNIT.most_views)]
     found: list[tuple[float, str]] = []
     for group in _GROUPS:
         order = len(rotation_matrices(group))
-        reach = max(_STEP, 2 * float(np.sqrt(_FEWEST / (order * len(views)))))  # a cap of this chord holds so many
+        # a cap of this chord holds fewest_near views
+        reach = max(UNIT.step, 2 * float(np.sqrt(UNIT.fewest_near / (order * len(views)))))
         radius = 2 / np.sqrt(order)  # of a cap as large as a unit
-        if len(views) < _FEWEST_VIEWS or reach > 0.6 * radius:
+        if len(views) < UNIT.fewest_views or reach > 0.6 * radius:
             continue  # too few views to tell
-        share = order * _taken(views, reach) / (1 + reach / radius) ** 2
+        taken, rim = order * _taken(views, reach), (1 + reach / radius) ** 2
         copies = spread_over_group(views, group)
-        if share < _UNIT[1] and share * (1 + reach / radius) ** 2 > _UNIT[0] and _taken(copies, reach) > _WHOLE:
+        least, most = UNIT.share_of_unit
+        if least < taken and taken / rim < most and _taken(copies, reach) > UNIT.covered:
             others = cKDTree(copies[len(views):]).query(views, distance_upper_bound=0.5 * reach)[0]
             overlap, gap = float((others < np.inf).mean()), 1 - _taken(copies, 0.5 * reach)
             found.append((overlap + gap, group))
@@ -53,8 +48,8 @@ def spread_over_group(views: Array, group: str) -> Array:
 
 def _taken(views: Array, reach: float) -> float:
     """Share of the sphere that views take."""
-    near = cKDTree(views).query_ball_point(_even_places(_PLACES), reach, return_length=True)
-    return float((near >= _HELD).mean())
+    near = cKDTree(views).query_ball_point(_even_places(UNIT.places), reach, return_length=True)
+    return float((near >= UNIT.held).mean())
 
 
 def _even_places(n: int) -> Array:

@@ -81,12 +81,8 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
         found = require_sane_poses(table, consensus.density, map_path)
         judged = None if found.inverted else found.contrast  # of mixed signs, the mean over images says nothing
     folder = output_folder(output)
-    parameters: dict[str, object] = {
-        "particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
-        "root": root and str(root), "fit": result_options(options.fit) | _file("mask", options.fit.mask)
-        | _half_maps(map_path, options.fit),
-        "analyze": result_options(options.analyze) | _file("focus", options.analyze.focus),
-        "reconstruct": result_options(options.reconstruct)}
+    parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
+                  "root": root and str(root), **_stage_parameters(map_path, options)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)],
                options.resume)
     job.stage("fit", partial(_fit, consensus, options.fit, map_path, folder / "model" / "model.npz"))
@@ -101,6 +97,13 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     job.stage("reconstruct", lambda resumed: _reconstruct(
         particles, folder, dataclasses.replace(options.reconstruct, resume=resumed), supported, root))
     job.finish(verdict)
+
+
+def _stage_parameters(map_path: Path, options: StageOptions) -> dict[str, object]:
+    """What the results of each stage depend on, beside the particles and the map."""
+    return {"fit": result_options(options.fit) | _file("mask", options.fit.mask) | _half_maps(map_path, options.fit),
+            "analyze": result_options(options.analyze) | _file("focus", options.analyze.focus),
+            "reconstruct": result_options(options.reconstruct)}
 
 
 def _require_same_of_model(judged: Contrast, table: ParticleTable, source: Path, model: Path) -> None:
@@ -190,8 +193,7 @@ class _Job:
 
 def _fit(consensus: Consensus, config: FitConfig, source: Path, output: Path, resumed: bool) -> None:
     """A fit takes seconds: whether it may go on from what is there does not matter."""
-    fit_density(consensus.density, config, output, source=source, mask=consensus.mask, finest=consensus.finest,
-                halves=consensus.halves, notes=consensus.notes)
+    fit_density(consensus.to_fit(source), config, output, consensus.notes)
 
 
 def _analyze(particles: Path, folder: Path, config: AnalyzeConfig, root: Path | None) -> None:

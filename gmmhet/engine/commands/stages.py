@@ -37,8 +37,7 @@ class FitCommand(Command, Quick):
         if self.box is None or self.pixel_size is None or not (self.box > 0 and self.pixel_size > 0):
             raise InputError(f"--box is {self.box}, --pixel-size is {self.pixel_size}; expected both, positive")
         consensus = consensus_for(self.map, self.box, self.pixel_size, self.config)
-        fit_density(consensus.density, self.config, self.output, source=self.map, mask=consensus.mask,
-                    finest=consensus.finest, halves=consensus.halves, notes=consensus.notes)
+        fit_density(consensus.to_fit(self.map), self.config, self.output, consensus.notes)
 
 
 @dataclass(frozen=True, kw_only=True)

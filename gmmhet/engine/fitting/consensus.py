@@ -13,6 +13,7 @@ from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.atoms import Atoms, atomic_density, is_atomic, read_atoms
 from gmmhet.engine.fitting.halves import half_maps_of
+from gmmhet.engine.fitting.molecule import MapToFit
 from gmmhet.engine.fitting.settings import CHOICES
 from gmmhet.engine.io.mrc import DensityMap, read_map
 from gmmhet.engine.molecule.field import on_particle_grid
@@ -40,6 +41,10 @@ class Consensus:
     finest: float
     notes: dict[str, Any]
     halves: HalfMaps | None = None
+
+    def to_fit(self, source: Path) -> MapToFit:
+        """What the fit takes; source: named in messages and in the model."""
+        return MapToFit(self.density, str(source), self.mask, self.halves, self.finest)
 
 
 def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) -> Consensus:

@@ -77,8 +77,7 @@ def misfit(target: FourierTarget, found: Any) -> Any:
 
 
 def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_range: tuple[float, float],
-           rotations: NDArray[np.float64], offset: NDArray[np.float64], iterations: int = FIT.iterations,
-           tolerance: float = FIT.tolerance) -> tuple[Gaussians, float]:
+           rotations: NDArray[np.float64], offset: NDArray[np.float64]) -> tuple[Gaussians, float]:
     """Refine Gaussians against a target.
 
     In the end all weights are scaled together to the least squares against the map as it is, not whitened, so that
@@ -87,7 +86,6 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
     Args:
         start: weights as the plain sum over voxels. resolution: Angstrom. sigma_range: bounds of the widths, Angstrom.
         rotations, offset: see :func:`model_function`.
-        iterations: at most. tolerance: relative fall of the misfit in an iteration below which it ends.
     Returns:
         The Gaussians and the share of whitened power left unexplained.
     """
@@ -106,9 +104,9 @@ def refine(start: Gaussians, target: FourierTarget, *, resolution: float, sigma_
         value, gradient = compiled(tf.constant(flat, tf.float32))
         return float(value) / FIT.misfit_unit, np.asarray(gradient, np.float64) / FIT.misfit_unit
 
-    bar = iter(progress(range(iterations), "fit", iterations))
+    bar = iter(progress(range(FIT.iterations), "fit", FIT.iterations))
     found = minimize(evaluate, variables.pack(start), jac=True, method="L-BFGS-B", callback=lambda _: next(bar, None),
-                     options={"maxiter": iterations, "maxcor": 20, "ftol": tolerance, "gtol": 1e-9})
+                     options={"maxiter": FIT.iterations, "maxcor": 20, "ftol": FIT.tolerance, "gtol": 1e-9})
     deque(bar, maxlen=0)  # it may end before the last iteration that was allowed
     unexplained = float(found.fun) * FIT.misfit_unit
     _LOG.debug("fit: %d iterations, unexplained share of whitened power %.5f (%s)", found.nit, unexplained,

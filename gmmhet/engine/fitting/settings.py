@@ -83,7 +83,8 @@ class QualitySettings:
     least_correlation: float = setting(
         0.8, "Fourier shell correlation at the resolution of the fit, within the molecule", "below it a fit missed the "
         "molecule or follows noise", origin="maps of three made molecules and of four refinements, without masks: "
-        "0.84 to 0.997 where the molecule was found; 0.1 to 0.79 in nearly all where it was not")
+        "0.84 to 0.997 where the molecule was found, but for one (0.76); 0.1 to 0.79 in nearly all where it was not, "
+        "two above 0.8. A choice between groups that overlap")
     unexplained: float = setting(
         0.2, "of the whitened power", "what is left unexplained is mentioned above this", origin="chosen, not measured")
     same_map: float = setting(
@@ -95,9 +96,6 @@ class QualitySettings:
 class MapFrameSettings:
     """Grid of maps and atomic models."""
 
-    same_field: float = setting(
-        0.03, "of the field of view", "boxes that were rounded to even or to factors of two and three differ by less",
-        origin="chosen, not measured")
     atom_blur: float = setting(
         0.225, "of the resolution", "standard deviation of an atom's density in a map of that resolution",
         origin="usual in programs that make maps of models")

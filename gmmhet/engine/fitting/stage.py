@@ -22,7 +22,6 @@ from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
-from gmmhet.engine.molecule.signal import HalfMaps
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 from gmmhet.engine.wording.fitting import fit_line, poor_fit
 
@@ -45,30 +44,22 @@ def fit(source: Path, config: FitConfig, output: Path) -> GaussianModel:
     density, notes, finest = _read(source, config)
     mask = read_mask(config.mask, density.box, density.pixel_size) if config.mask is not None else None
     halves = None if is_atomic(source) else half_maps_of(source, density, config.half_maps)
-    return fit_density(density, config, output, source=source, mask=mask, finest=finest, notes=notes, halves=halves)
+    return fit_density(MapToFit(density, str(source), mask, halves, finest), config, output, notes)
 
 
-def fit_density(density: DensityMap, config: FitConfig, output: Path, *, source: Path,
-                mask: NDArray[np.float32] | None = None, finest: float = CHOICES.finest,
-                notes: dict[str, Any] | None = None, halves: HalfMaps | None = None) -> GaussianModel:
+def fit_density(given: MapToFit, config: FitConfig, output: Path, notes: dict[str, Any]) -> GaussianModel:
     """The fit stage for a map in memory.
 
     Args:
-        source: where it came from, for messages and the model. mask, halves: on the map's grid.
-        finest: Angstrom; an automatic resolution is no finer. notes: kept in the model's about.
+        notes: kept in the model's about.
     Raises:
         InputError: what :func:`fit_molecule` raises; Gaussians that do not explain the map.
     """
-    model_notes = {"source": str(source), **(notes or {})}
-    return _fit_and_write(MapToFit(density, str(source), mask, halves, finest), config, output, model_notes)
-
-
-def _fit_and_write(given: MapToFit, config: FitConfig, output: Path, notes: dict[str, Any]) -> GaussianModel:
     started = time.monotonic()
     folder = output_folder(output.parent)
     density = given.density
     model, content = fit_molecule(given, config)
-    model.about.update(notes)
+    model.about.update({"source": given.name, **notes})
     fitted = gaussian_density(model)
     quality = quality_of(model, fitted, density, content)
     _LOG.info("%s; 0.5 at %.3g A; %.1f s", fit_line(len(model), quality.at_resolution, model.resolution,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Contrast", "contrast_of", "disagree"]
+from gmmhet.engine.molecule.settings import CONTRAST
 
-_LEAST_SHARE = 0.5  # of the correlation with the map, that its Gaussians keep: they explain it to 0.8 or better
+__all__ = ["Contrast", "contrast_of", "disagree"]
 
 
 @dataclass(frozen=True)
@@ -43,5 +43,5 @@ def disagree(first: Contrast, second: Contrast, *, same_score: bool) -> bool:
     """
     if not first.certain:
         return False
-    lost = same_score and second.given * np.sign(first.given) < _LEAST_SHARE * abs(first.given)
+    lost = same_score and second.given * np.sign(first.given) < CONTRAST.least_share * abs(first.given)
     return bool(lost or (second.certain and first.sign != second.sign))

@@ -5,9 +5,24 @@ from dataclasses import dataclass
 from gmmhet.engine.settings import setting
 
 __all__ = [
-    "ASYMMETRIC_UNIT", "FIELD", "GAUSSIAN_MAP", "MASK", "MOLECULE", "RIGID_PARTS", "SIGNAL", "STILL_FRAME",
-    "AsymmetricUnit", "FieldOfView", "GaussianMap", "MaskValues", "MoleculeSettings", "RigidPartsOf",
-    "SignalSettings", "StillFrame",
+    "ASYMMETRIC_UNIT",
+    "CONTRAST",
+    "FIELD",
+    "GAUSSIAN_MAP",
+    "MASK",
+    "MOLECULE",
+    "RIGID_PARTS",
+    "SIGNAL",
+    "STILL_FRAME",
+    "AsymmetricUnit",
+    "ContrastSettings",
+    "FieldOfView",
+    "GaussianMap",
+    "MaskValues",
+    "MoleculeSettings",
+    "RigidPartsOf",
+    "SignalSettings",
+    "StillFrame",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -163,6 +178,14 @@ class AsymmetricUnit:
     rounds: int = setting(50, "rounds", "of k-means", origin=_CHOSEN)
 
 
+@dataclass(frozen=True)
+class ContrastSettings:
+    """Whether two judgements of the contrast contradict each other."""
+
+    least_share: float = setting(0.5, "of the correlation with the map", "the Gaussians of a map keep at least this: "
+                                 "they explain it to 0.8 or better", origin=_CHOSEN)
+
+
 MOLECULE = MoleculeSettings()
 SIGNAL = SignalSettings()
 FIELD = FieldOfView()
@@ -171,3 +194,4 @@ GAUSSIAN_MAP = GaussianMap()
 STILL_FRAME = StillFrame()
 RIGID_PARTS = RigidPartsOf()
 ASYMMETRIC_UNIT = AsymmetricUnit()
+CONTRAST = ContrastSettings()

@@ -65,8 +65,7 @@ class TestConformance(unittest.TestCase):
         """32 voxels of 13.1 A to 320 of 1.31 A: model and coarse map agree as they do on the map's own grid."""
         source = DATA / "empiar10076_7" / "classD_13.1A.mrc"
         consensus = consensus_for(source, 320, 1.31, FitConfig())
-        model = fit_density(consensus.density, FitConfig(), self.output, source=source, finest=consensus.finest,
-                            notes=consensus.notes)
+        model = fit_density(consensus.to_fit(source), FitConfig(), self.output, consensus.notes)
         self.assertEqual((model.box, model.pixel_size), (320, 1.31))
         self.assertTrue(26.2 <= model.resolution <= 30.0, model.resolution)
         frequency, curve = fourier_shell_correlation(
