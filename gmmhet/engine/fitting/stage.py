@@ -64,10 +64,7 @@ def fit_density(given: MapToFit, config: FitConfig, output: Path, notes: dict[st
     quality = quality_of(model, fitted, density, content)
     _LOG.info("%s; 0.5 at %.3g A; %.1f s", fit_line(len(model), quality.at_resolution, model.resolution,
               quality.correlation, quality.inside), quality.resolution_half, time.monotonic() - started)
-    if quality.at_resolution < QUALITY.least_correlation:
-        raise InputError(poor_fit(given.name, quality.at_resolution, model.resolution, QUALITY.least_correlation,
-                                  signal=model.about["signal_resolution"], halves=given.halves is not None,
-                                  masked=given.mask is not None))
+    _require_explained(given, quality, model, few=config.n_gaussians is not None)
     summary = _summary(model, quality, config, time.monotonic() - started)
     write_map(folder / "fitted.mrc", fitted.data, fitted.pixel_size)
     _write_curve(folder / "fsc.csv", quality.frequency, quality.curve)
@@ -76,6 +73,20 @@ def fit_density(given: MapToFit, config: FitConfig, output: Path, notes: dict[st
         temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     model.save(output)
     return model
+
+
+def _require_explained(given: MapToFit, quality: FitQuality, model: GaussianModel, *, few: bool) -> None:
+    """Refuse Gaussians that do not explain the map.
+
+    Args:
+        few: whether the user chose their number. What they lack in detail is then by choice, and they are judged by
+            all frequencies together.
+    """
+    figure = quality.correlation if few else quality.at_resolution
+    if figure < QUALITY.least_correlation:
+        raise InputError(poor_fit(given.name, figure, model.resolution, QUALITY.least_correlation,
+                                  signal=model.about["signal_resolution"], halves=given.halves is not None,
+                                  masked=given.mask is not None, few=few))
 
 
 def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], float]:

@@ -10,14 +10,15 @@ def fit_line(number: int, at_resolution: float, resolution: float, correlation: 
             "inside it")
 
 
-def poor_fit(name: str, at_resolution: float, resolution: float, least: float, *, signal: float, halves: bool,
-             masked: bool) -> str:
-    """Why a fit is not gone on with, and what helps."""
-    give = ["--resolution coarser than that"]
+def poor_fit(name: str, correlation: float, resolution: float, least: float, *, signal: float, halves: bool,
+             masked: bool, few: bool) -> str:
+    """Why a fit is not gone on with, and what helps; few: the user chose the number of Gaussians."""
+    give = [*(["a larger --n-gaussians, or auto"] if few else []), "--resolution coarser than that"]
     if not halves:
         give.append("--half-maps (so that the end of the signal is known)")
     give.append(f"{'another ' if masked else ''}--mask (a soft one around the molecule)")
-    return (f"{name}: the Gaussians do not explain the map: correlation {at_resolution:.2f} at {resolution:.3g} A "
+    where = "up to" if few else "at"
+    return (f"{name}: the Gaussians do not explain the map: correlation {correlation:.2f} {where} {resolution:.3g} A "
             f"within the molecule, expected at least {least:g}; its signal seems to end at {signal:.3g} A; give "
             f"{', '.join(give[:-1])} or {give[-1]}")
 

@@ -212,7 +212,7 @@ class TestLines(unittest.TestCase):
         self.assertEqual(map_lines(summary)[:3], [
             *(f"Map {k}: effectively 412 particles, coordinate 0.50, resolution 7.3 Å (FSC 0.143), locally not known "
               "(median)" for k in (1, 2)), "Map 2: no particles are here."])
-        self.assertIn("not how far parts that move are still blurred", map_lines(summary)[3])
+        self.assertIn("not the blur that is left in moving parts", map_lines(summary)[3])
         plain = map_lines(summary | {"by": "bins", "sharpening": {"note": None, "b_factor": -80.2}})
         self.assertEqual([plain[0][:21], plain[3:]], ["Map 1: 9000 particles", ["Sharpened maps: B factor -80 Å²."]])
 

@@ -48,7 +48,7 @@ class TestBadInput(ProjectCase):
             rlnImageName=[n.split("@")[0] + "@short.mrcs" for n in t.columns["rlnImageName"]]))
         protocol = self.protocol(ProtGmmHetImport, particlesFile=str(path))
         self.assertEqual(protocol.validate(), [])
-        with self.assertRaisesRegex(RuntimeError, r"short\.mrcs: not a readable MRC file, or truncated"):
+        with self.assertRaisesRegex(RuntimeError, r"short\.mrcs: truncated, 2,044,02\d bytes"):
             launch(self.project, protocol)
         self.assertFalse(Path(protocol._getExtraPath("particles.star")).exists())
 
