@@ -81,11 +81,11 @@ class QualitySettings:
     """When a fit is good enough to go on with."""
 
     least_correlation: float = setting(
-        0.8, "Fourier shell correlation at the resolution of the fit, within the molecule; where the user gave the number "
-        "of Gaussians, correlation of the densities", "below it a fit missed the "
-        "molecule or follows noise", origin="maps of three made molecules and of four refinements, without masks: "
-        "0.84 to 0.997 where the molecule was found, but for one (0.76); 0.1 to 0.79 in nearly all where it was not, "
-        "two above 0.8. A choice between groups that overlap")
+        0.8, "Fourier shell correlation at the resolution of the fit, within the molecule; where the user gave the "
+        "number of Gaussians, correlation of the densities", "below it a fit missed the molecule or follows noise",
+        origin="maps of three made molecules and of four refinements, without masks: 0.84 to 0.997 where the molecule "
+        "was found, but for one (0.76); 0.1 to 0.79 in nearly all where it was not, two above 0.8. A choice between "
+        "groups that overlap")
     unexplained: float = setting(
         0.2, "of the whitened power", "what is left unexplained is mentioned above this", origin="chosen, not measured")
     same_map: float = setting(
