@@ -1,7 +1,6 @@
 """What the protocols share: compute options on the form, the engine as a step that can be resumed, checks."""
 
 import json
-import logging
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ from gmmhet.plugin import Plugin
 
 __all__ = ["EngineSteps", "messages_of"]
 
-_LOG = logging.getLogger(__name__)
 
 
 def messages_of(check: Callable[[], object]) -> list[str]:

@@ -48,7 +48,7 @@ def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | Non
     rows = np.flatnonzero(halves == 1), np.flatnonzero(halves == 2)
     while evidence.significant and (fine := finer(estimator)) is not None:
         better = _HalfSets(estimator, fine, particles, k, evidence, rows, journal, reference).evidence(fixed)
-        _LOG.info("movements alike over %.1f A instead of %.1f: %s", fine.spec.length, estimator.spec.length,
+        _LOG.info("correlation length %.1f A instead of %.1f A: %s", fine.spec.length, estimator.spec.length,
                   "not better" if better is None else "kept")
         if better is None:
             break
@@ -98,7 +98,7 @@ class _HalfSets:
             before = log_likelihoods(self.estimator, old, self._others(self.estimator, old, i))
             found.append(self._others(self.fine, fits[i].model, i))
             rises.append(log_likelihoods(self.fine, fits[i].model, found[i]) - before)
-            _LOG.info("held-out log-likelihood per particle of half-set %d: %+.3f (%.3f is asked for)", 2 - i,
+            _LOG.info("held-out log-likelihood per particle of half-set %d: %+.3f (at least %.3f is needed)", 2 - i,
                       rises[i].mean(), least)
             if rises[i].mean() < least:
                 return None

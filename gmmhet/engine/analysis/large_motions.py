@@ -108,7 +108,8 @@ class _Way:
             chosen = replace(here.at(slice(None)), z=np.where(better[:, None], there.z, here.z),
                              pose=np.where(better[:, None], there.pose, here.pose),
                              contrast=np.where(better, there.contrast, here.contrast))
-            _LOG.info("%.1f %% of the particles are at a better place than where they were", 100 * better.mean())
+            _LOG.info("%.1f %% of the particles are explained better by another conformation of the path",
+                      100 * better.mean())
             return infer(self.fine, model, here.rows, steps=1, start=chosen)
 
         return replace(fit, posteriors=self.page("seated", name).once(again))
@@ -144,15 +145,17 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first:
     k = config.modes or _number(way, every, evidence)
     if count <= k:
         _LOG.log(logging.WARNING if config.follow == "yes" else logging.INFO,
-                 "%d places are too few to follow %d mode%s: the modes about the average are kept", count, k,
+                 "%d conformations are too few for %d mode%s along them: the modes about the average map are kept",
+                 count, k,
                  "s"[:k != 1])
         return None
     shown = _followed_half_sets(way, halves, k, evidence.null)
     rise = shown.held_out - evidence.held_out
     gain, error = float(rise.mean()), float(rise.std() / np.sqrt(len(rise)))
     better = bool(significant(gain, error, 0.0))
-    _LOG.info("followed over %d places: %d modes, held-out log-likelihood per particle %+.2f +- %.2f%s", count, k,
-              gain, error, "" if better else ": not better than modes about the average")
+    _LOG.info("linearised again along a path of %d conformations: %d modes, held-out log-likelihood per particle "
+              "%+.2f +- %.2f%s", count, k, gain, error,
+              "" if better else ": not better than modes about the average map")
     if not better and config.follow == "auto":
         return None
     last = way.fit(every, "all particles", config.modes or max(1, shown.significant), FOLLOWING.passes_of_all)
@@ -181,7 +184,7 @@ def is_large(found: FoundModes) -> bool:
     fields = spec.basis.fields(found.final.model.coefficients[:leading])
     squared = (fields[..., :3] ** 2).sum((0, 2))
     reach, resolution = float((squared**1.5).sum() / max(squared.sum(), 1e-30)), spec.observer.grid.resolution
-    _LOG.info("what moves does so by %.1f A (root mean square), at a resolution of %.1f A", reach, resolution)
+    _LOG.info("root mean square displacement along the significant modes %.1f A; resolution %.1f A", reach, resolution)
     return reach > resolution
 
 

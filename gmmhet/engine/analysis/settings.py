@@ -142,9 +142,7 @@ class SubspaceMethod:
 
     null_seed: int = setting(1, "", "added to the seed for the null's random signs, which are others than the "
                              "analysis' own draws", origin=_CHOSEN)
-    smallest_half: float = setting(0.2, "of the particles", "half-sets that are less equal are replaced by every other "
-                                   "image", origin=_CHOSEN)
-    before_following: int = setting(4, "modes", "tried before large movements are followed, which then need few",
+    before_following: int = setting(4, "modes", "tried before large motions are linearised again, which then need few",
                                     origin=_CHOSEN)
     least_factor: float = setting(0.02, "of a weight", "that changes of weights are relative to", origin=_CHOSEN)
     calibration: int = setting(6, "passes", "without motion, where poses are in error", origin=_CHOSEN)
@@ -156,7 +154,7 @@ class FinerFields:
     """Modes in fields of shorter correlation length."""
 
     finer: float = setting(2 / 3, "of a correlation length", "the next shorter one", origin=_CHOSEN)
-    shortest: float = setting(0.5, "of the resolution", "Gaussians nearer than this are not told apart", origin=_CHOSEN)
+    shortest: float = setting(0.5, "of the resolution", "Gaussians nearer than this are one", origin=_CHOSEN)
     least_share: float = setting(0.01, "of what the modes gain", "that finer fields must add on held-out particles",
                                  origin=_CHOSEN)
     passes: int = setting(12, "passes", "of a half-set's fit", origin=_CHOSEN)
@@ -166,12 +164,12 @@ class FinerFields:
 
 @dataclass(frozen=True)
 class Following:
-    """When large movements are followed, and the modes of what was followed."""
+    """When large motions are linearised again, and the modes afterwards."""
 
     least_modes: int = setting(2, "modes", "a movement that one straight line describes is not large", origin="formula")
     least_share: float = setting(0.05, "of the squares of all movements", "a component of more is a mode",
                                  origin=_CHOSEN)
-    coarser: float = setting(1.5, "of the usual correlation length", "while following, when few particles tell of each "
+    coarser: float = setting(1.5, "of the usual correlation length", "along the path, where few particles are at each "
                              "step", origin=_CHOSEN)
     finer: float = setting(0.75, "of the usual correlation length", "of modes afterwards, when each Gaussian is known "
                            "to stay with its piece of the molecule", origin=_CHOSEN)

@@ -1,7 +1,6 @@
 """The likelihood subspace, from prepared input to results."""
 
 import dataclasses
-import logging
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +40,6 @@ from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
 
 __all__ = ["by_likelihood", "evidence_for", "pose_errors_of", "search", "settings_found"]
 
-_LOG = logging.getLogger("gmmhet")
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:

@@ -86,7 +86,7 @@ def _require_explained(given: MapToFit, quality: FitQuality, model: GaussianMode
     if figure < QUALITY.least_correlation:
         raise InputError(poor_fit(given.name, figure, model.resolution, QUALITY.least_correlation,
                                   signal=model.about["signal_resolution"], halves=given.halves is not None,
-                                  masked=given.mask is not None, few=few))
+                                  few=few))
 
 
 def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], float]:

@@ -273,7 +273,7 @@ def check_images(table: ParticleTable, bare: NDArray[np.bool_] | None = None) ->
         bad = rows[table.slice_index[rows] >= data.shape[0]]
         if len(bad):
             raise InputError(
-                f"{table.source}: row {table.ids[bad[0]]} asks for image {table.slice_index[bad[0]] + 1} of {path}, "
+                f"{table.source}: row {table.ids[bad[0]]} names image {table.slice_index[bad[0]] + 1} of {path}, "
                 f"which holds {data.shape[0]}; expected a stack as long as the file says")
         boxes = {table.optics[i].box for i in np.unique(table.optics_index[rows])}
         if data.shape[1] != data.shape[2] or boxes != {data.shape[1]}:

@@ -10,7 +10,6 @@ components of all these conformations are the new modes. A part that turns by an
 cos(angle) along one and sin(angle) along the other.
 """
 
-import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +28,6 @@ from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["Stations", "Track", "conformation", "follow", "modes_along", "stations_along"]
 
-_LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 
 

@@ -56,7 +56,7 @@ class Curvature:
 
     following: float = setting(0.5, "", "how far poses and contrasts follow a change of the modes: 1 is the marginal "
                                "likelihood, 0 expectation-maximisation", origin=_CHOSEN)
-    unknowns_per_particle: int = setting(3, "unknowns", "that one particle tells of; of fewer particles some direction "
+    unknowns_per_particle: int = setting(3, "unknowns", "that one particle determines; of fewer, some direction "
                                          "looks far flatter than it is", origin=_CHOSEN)
     fewest: int = setting(128, "particles", "of the sample, where there are few unknowns", origin=_CHOSEN)
     most: int = setting(768, "particles", "of the sample, where there are many unknowns; limits the time",
@@ -89,7 +89,7 @@ class MStep:
     least_contrast: float = setting(0.02, "of the mean contrast", "standard deviation of the contrast is no smaller",
                                     origin=_CHOSEN)
     pose_change: float = setting(2.0, "times", "errors of the poses change in a pass by no more", origin=_CHOSEN)
-    pose_determined: float = setting(1e-3, "of the particles", "count as ones whose pose the image tells, so that "
+    pose_determined: float = setting(1e-3, "of the particles", "count as ones whose pose the image gives, so that "
                                      "errors stay finite", origin=_CHOSEN)
     smallest_shift: float = setting(0.02, "Å", "errors of shifts are taken as no smaller", origin=_CHOSEN)
     smallest_angle: float = setting(0.02, "degrees", "errors of angles are taken as no smaller", origin=_CHOSEN)
@@ -130,14 +130,14 @@ class ModeSelection:
 
     deviations: float = setting(4.0, "standard errors", "a gain on held-out particles that is beyond chance: one in "
                                 "30,000 of normal ones", origin="formula")
-    smallest_gain: float = setting(0.02, "log-likelihood per particle", "smaller gains are not worth telling",
+    smallest_gain: float = setting(0.02, "log-likelihood per particle", "smaller gains are not worth reporting",
                                    origin=_CHOSEN)
     least_agreement: float = setting(0.5, "", "correlation of coordinates under the two half-sets' models",
                                      origin=_CHOSEN)
     null_particles: int = setting(750, "particles", "of each half-set whose residuals get random signs",
                                   origin=_CHOSEN)
     null_quantile: float = setting(0.95, "", "of the gains without motion, that modes must exceed", origin=_CHOSEN)
-    watched: int = setting(500, "particles", "of the other half-set, whose likelihood tells when a fit has settled",
+    watched: int = setting(500, "particles", "of the other half-set, whose likelihood shows when a fit has settled",
                            origin=_CHOSEN)
     passes_of_all: int = setting(16, "passes", "of the fit of all particles", origin=_CHOSEN)
     passes_of_half: int = setting(12, "passes", "of the fit of a half-set", origin=_CHOSEN)
@@ -172,14 +172,14 @@ class Subunits:
     """Copies of a unit with coordinates of their own."""
 
     least_eigenvalue: float = setting(0.02, "", "of the covariance of coordinates: ones that follow from others "
-                                      "exactly cannot be told from ones nearly so", origin=_CHOSEN)
+                                      "exactly look like ones nearly so", origin=_CHOSEN)
     least_left: float = setting(1e-6, "of a field's size", "a field of which the symmetry leaves less is none",
                                 origin="rounding")
 
 
 @dataclass(frozen=True)
 class LargeMovements:
-    """Conformations that are followed from station to station."""
+    """Conformations that are fitted one after another along the path."""
 
     per_station: int = setting(150, "particles", "of a station", origin=_CHOSEN)
     fewest_at_one: int = setting(30, "particles", "of a station, where there are few", origin=_CHOSEN)

@@ -11,12 +11,12 @@ def fit_line(number: int, at_resolution: float, resolution: float, correlation: 
 
 
 def poor_fit(name: str, correlation: float, resolution: float, least: float, *, signal: float, halves: bool,
-             masked: bool, few: bool) -> str:
+             few: bool) -> str:
     """Why a fit is not gone on with, and what helps; few: the user chose the number of Gaussians."""
     give = [*(["a larger --n-gaussians, or auto"] if few else []), "--resolution coarser than that"]
     if not halves:
         give.append("--half-maps (so that the end of the signal is known)")
-    give.append(f"{'another ' if masked else ''}--mask (a soft one around the molecule)")
+    give.append("--mask (another soft one around the molecule, if one was given)")
     where = "up to" if few else "at"
     return (f"{name}: the Gaussians do not explain the map: correlation {correlation:.2f} {where} {resolution:.3g} A "
             f"within the molecule, expected at least {least:g}; its signal seems to end at {signal:.3g} A; give "

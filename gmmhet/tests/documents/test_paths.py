@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENTS = ("README.rst", "ARCHITECTURE.rst", "CONTRIBUTING.rst")
+DOCUMENTS = ("README.rst", "ARCHITECTURE.rst", "CONTRIBUTING.rst",
+             *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.rst")))
 #: literals and links that look like a path of the source tree; NAME and VERSION stand for something to be chosen
 _PATH = re.compile(r"(?:``|<)((?:gmmhet|docs|benchmarks|examples)/[\w./-]+|[\w.-]+\.(?:rst|txt|toml|yaml))(?:``|>)")
 

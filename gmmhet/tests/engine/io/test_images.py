@@ -157,7 +157,7 @@ class TestManyStacks(ImageCase):
         star.write_text("data_\n\nloop_\n_rlnImageName\n_rlnAngleRot\n_rlnAngleTilt\n_rlnAnglePsi\n_rlnVoltage\n"
                         "_rlnSphericalAberration\n_rlnMagnification\n_rlnDetectorPixelSize\n"
                         "1@a.mrcs 0 0 0 300 2.7 50000 5\n2@b.mrcs 0 0 0 300 2.7 50000 5\n")
-        with self.assertRaisesRegex(InputError, r"row 2 asks for image 2 of .*b\.mrcs, which holds 1"):
+        with self.assertRaisesRegex(InputError, r"row 2 names image 2 of .*b\.mrcs, which holds 1"):
             read_particles(star)
 
 

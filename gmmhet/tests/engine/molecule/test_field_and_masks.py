@@ -13,7 +13,6 @@ from gmmhet.engine.molecule.field import on_particle_grid
 from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.tests.engine.io.test_mrc_headers import mrc
 
-_LENGTH = 128.0  # Angstrom, of the field of view
 
 
 def blob(box: int, pixel: float, centre: tuple[float, float, float] = (10.0, -6.0, 4.0), sigma: float = 9.0,

@@ -16,8 +16,8 @@ class TestPlainWords(unittest.TestCase):
 
     def test_no_private_words(self) -> None:
         folder = Path(str(wording.__file__)).parent
-        modules = [m for m in sorted(folder.glob("*.py")) if m.stem.startswith(("check", "numbers", "report", "recon"))]
-        self.assertEqual(len(modules), 7)
+        modules = sorted(folder.glob("*.py"))
+        self.assertGreaterEqual(len(modules), 14)
         found = [f"{path.name}:{line}: {text}" for path in modules for line, text in texts_of(path)
                  for word in _PRIVATE if f" {word} " in f" {text.lower()} "]
         self.assertEqual(found, [])
