@@ -14,7 +14,6 @@ from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.tests.engine.io.test_mrc_headers import mrc
 
 
-
 def blob(box: int, pixel: float, centre: tuple[float, float, float] = (10.0, -6.0, 4.0), sigma: float = 9.0,
          ) -> np.ndarray:
     """A Gaussian at a place (x, y, z, Angstrom) relative to voxel box // 2."""
