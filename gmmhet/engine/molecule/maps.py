@@ -14,14 +14,13 @@ from scipy import ndimage
 
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.io.mrc import DensityMap
+from gmmhet.engine.molecule.settings import MOLECULE
 
 __all__ = [
     "coarser_map", "dense_region", "face_level", "field_of_view", "fourier_shell_correlation", "low_pass",
     "molecular_volume", "radial_power", "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
 ]
 
-_DENSE_FRACTION = 0.3  # a domain present in half of the particles keeps half its density, well above this
-_SMALLEST_PIECE = 0.02  # of the largest connected piece: smaller ones are noise
 _GAUSSIAN_PER_RESOLUTION = 0.225  # sigma / d of the blur that is usual for showing a molecule at d
 
 
@@ -169,11 +168,12 @@ def dense_region(density: DensityMap, resolution: float) -> NDArray[np.bool_]:
     top = float(smooth.max())
     if not top > max(1e-6 * abs(level), 0.5 * -float(smooth.min())):
         return np.zeros(smooth.shape, bool)
-    threshold = 0.2 * top
+    threshold = MOLECULE.start_fraction * top
     for _ in range(50):
         inside = smooth > threshold
         spread = 1.4826 * float(np.median(np.abs(smooth[~inside]))) if not inside.all() else 0.0
-        found = min(max(_DENSE_FRACTION * float(smooth[inside].mean()), 3 * spread), 0.9 * top)
+        found = min(max(MOLECULE.dense_fraction * float(smooth[inside].mean()), MOLECULE.deviations * spread),
+                    MOLECULE.highest_fraction * top)
         if abs(found - threshold) < 1e-3 * top:
             break
         threshold = found
@@ -184,7 +184,7 @@ def _large_pieces(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     labels, _ = ndimage.label(inside)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    keep = sizes >= max(1.0, _SMALLEST_PIECE * sizes.max())
+    keep = sizes >= max(1.0, MOLECULE.smallest_piece * sizes.max())
     return np.asarray(keep[labels])
 
 
