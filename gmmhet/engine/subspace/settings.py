@@ -6,8 +6,8 @@ from gmmhet.engine.settings import setting
 
 __all__ = [
     "AGREEMENT", "CURVATURE", "E_STEP", "FIRST_MODES", "LARGE_MOVEMENTS", "LOCAL_POSES", "MODE_SELECTION", "M_STEP",
-    "PASSES", "SMOOTH_FIELDS", "SUBUNITS", "Agreement", "Curvature", "EStep", "FirstModes", "LargeMovements",
-    "LocalPoses", "MStep", "ModeSelection", "Passes", "SmoothFields", "Subunits",
+    "PASSES", "POSE_EVIDENCE", "SMOOTH_FIELDS", "SUBUNITS", "Agreement", "Curvature", "EStep", "FirstModes",
+    "LargeMovements", "LocalPoses", "MStep", "ModeSelection", "Passes", "PoseEvidences", "SmoothFields", "Subunits",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -93,6 +93,26 @@ class MStep:
                                      "errors stay finite", origin=_CHOSEN)
     smallest_shift: float = setting(0.02, "Å", "errors of shifts are taken as no smaller", origin=_CHOSEN)
     smallest_angle: float = setting(0.02, "degrees", "errors of angles are taken as no smaller", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class PoseEvidences:
+    """How it is measured whether the given poses were fitted to these images."""
+
+    particles: int = setting(1000, "particles", "the pull of the images on their poses is then known to 3 % (in the "
+                             "plane: 4 %)", origin="the variance of a mean square is 2 / n")
+    steps: int = setting(3, "steps", "of every image towards its likeliest pose", origin=_CHOSEN)
+    wide: float = setting(3.0, "standard deviations of one image's pose", "prior while the pull is measured",
+                          origin="a tenth of the information")
+    least: float = setting(1e-3, "of the information", "an image tells at least so much, so that ratios stay finite",
+                           origin=_CHOSEN)
+    widest: float = setting(3.0, "standard deviations of one image's pose", "prior of poses that were fitted to just "
+                            "what is analysed: as good as none", origin="a tenth of the information")
+    beyond: float = setting(4.0, "standard errors", "by which the pull is below that of noise where poses are said to "
+                            "be fitted", origin=_CHOSEN)
+    detected: float = setting(2.0, "standard errors", "of the pull: errors of poses that add more are detected",
+                              origin=_CHOSEN)
+    slack: float = setting(0.05, "of the pull of noise", "the noise of the images is not known better", origin=_CHOSEN)
 
 
 @dataclass(frozen=True)
@@ -213,6 +233,7 @@ E_STEP = EStep()
 CURVATURE = Curvature()
 M_STEP = MStep()
 PASSES = Passes()
+POSE_EVIDENCE = PoseEvidences()
 FIRST_MODES = FirstModes()
 MODE_SELECTION = ModeSelection()
 AGREEMENT = Agreement()
