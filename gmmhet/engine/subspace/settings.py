@@ -165,6 +165,11 @@ class ModeSelection:
     first: int = setting(2, "modes", "tried first, and under random signs", origin=_CHOSEN)
     more: int = setting(2, "modes", "tried beside, while the last one is significant", origin=_CHOSEN)
     steps: int = setting(2, "steps", "of coordinates where a mode is taken off", origin=_CHOSEN)
+    start: float = setting(1.5, "standard deviations of the prior", "to both sides of the mean, along every mode: "
+                           "places that particles start from beside it", origin=_CHOSEN)
+    lost: float = setting(3.0, "log-likelihood", "of a particle under a mode less than without it: more than a "
+                          "coordinate that is known to a twentieth of its deviation costs",
+                          origin="the logarithm of 20")
     mostly: float = setting(0.5, "of a mode's displacement", "a larger share of rigid movement is what errors of the "
                             "poses make", origin="majority")
 

@@ -169,8 +169,8 @@ class PoseSizes(NamedTuple):
 
     @property
     def words(self) -> str:
-        return (f"{self.tilt:.1f} degrees in viewing direction, {self.turn:.1f} degrees in the plane, {self.shift:.1f} Å "
-                "in shift per axis")
+        return (f"{self.tilt:.1f} degrees in viewing direction, {self.turn:.1f} degrees in the plane, "
+                f"{self.shift:.1f} Å in shift per axis")
 
 
 def pose_errors(found: PoseSizes, detectable: PoseSizes | None, *, negligible_shift: bool, fitted: bool, refined: bool,
@@ -183,8 +183,8 @@ def pose_errors(found: PoseSizes, detectable: PoseSizes | None, *, negligible_sh
         refined: whether corrected poses are written.
     """
     if fitted:
-        words = ("The given poses were fitted to these images, so that the images cannot show all of their errors. What "
-                 f"an image leaves open of its pose (one standard deviation): {found.words}. ")
+        words = ("The given poses were fitted to these images, so that the images cannot show all of their errors. "
+                 f"What an image leaves open of its pose (one standard deviation): {found.words}. ")
     elif detectable is not None and all(a < b for a, b in zip(found, detectable, strict=True)):
         words = f"No errors of the given poses were detected. Errors above {detectable.words} would have been. "
     else:

@@ -46,8 +46,8 @@ class TestPull(unittest.TestCase):
         np.testing.assert_allclose(found.floor, 3.0 * found.deviation, rtol=1e-6)
 
     def test_poses_fitted_to_more_than_is_analysed_have_the_errors_that_this_leaves(self) -> None:
-        """The refinement knows three times as much: its error is noise of a third of the variance, of which a part is in
-        the frequencies of the analysis."""
+        """The refinement knows three times as much: its error has a third of the variance, and is in part noise of the
+        frequencies of the analysis."""
         here, elsewhere = self.noise(), self.noise() / np.sqrt(2)  # information 1 and 2
         given = (here + 2 * elsewhere) / 3
         found = self.measured(here - given)
