@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 KINDS = ("relion", "padded", "cryosparc", "dark", "tight", "postprocessed", "reconstructed")
 _BLUR = 0.3  # of the end of the signal: deviation of the envelope of the molecule's detail
 _OFFSET, _DARK = 0.15, 0.3  # of the density of protein
+_MASK_FROM = 0.25  # of the highest density but half a per cent
 _VIEWS = 600
 
 
@@ -61,11 +62,11 @@ def make_maps(kind: str, molecule: VoxelMolecule, pixel: float, signal: float, s
     if kind == "relion":
         corner = 1 / np.sinc(np.minimum(distance_from_origin(len(truth), pixel) / (len(truth) * pixel), 0.87)) ** 2
         halves = [h * corner for h in halves]
-    density = _postprocessed(halves, pixel, folder) if kind == "postprocessed" else _merged(halves, pixel)
-    made = RefinedMaps(DensityMap(density.astype(np.float32), pixel),
+    molecule, truth, halves = _cut(molecule, truth, halves) if kind == "tight" else (molecule, truth, halves)
+    density = _postprocessed(halves, truth, pixel, folder) if kind == "postprocessed" else _merged(halves, pixel)
+    return RefinedMaps(DensityMap(density.astype(np.float32), pixel),
                        HalfMaps(*(DensityMap(h.astype(np.float32), pixel) for h in halves)), truth, molecule.inside,
                        molecule.belt, signal)
-    return _cut(made) if kind == "tight" else made
 
 
 def _noise(molecule: VoxelMolecule, truth: Array, noise: Array, pixel: float, signal: float) -> float:
@@ -105,28 +106,26 @@ def _merged(halves: list[Array], pixel: float) -> Array:
     return filtered(0.5 * (halves[0] + halves[1]), pixel, lambda k: np.interp(k, shells, merit))
 
 
-def _cut(made: RefinedMaps) -> RefinedMaps:
+def _cut(molecule: VoxelMolecule, truth: Array, halves: list[Array]) -> tuple[VoxelMolecule, Array, list[Array]]:
     """The smallest even box that leaves three voxels around the molecule."""
-    box = made.density.box
-    reach = np.abs(np.argwhere(made.inside | made.belt) - box // 2).max() + 3
+    box = len(truth)
+    reach = np.abs(np.argwhere(molecule.inside | molecule.belt) - box // 2).max() + 3
     low, high = max(box // 2 - reach, 0), min(box // 2 + reach, box)
-    window = (slice(low, high),) * 3
-    density, first, second = (DensityMap(np.ascontiguousarray(m.data[window]), m.pixel_size)
-                              for m in (made.density, made.halves.first, made.halves.second))
-    return RefinedMaps(density, HalfMaps(first, second), made.truth[window], made.inside[window], made.belt[window],
-                       made.signal)
+    density, inside, belt, truth, *halves = (
+        m[low:high, low:high, low:high] for m in (molecule.density, molecule.inside, molecule.belt, truth, *halves))
+    return VoxelMolecule(density, inside, belt), truth, halves
 
 
-def _postprocessed(halves: list[Array], pixel: float, folder: Path) -> Array:
-    """By relion_mask_create and relion_postprocess: sharpened, filtered, within a mask at a quarter of the density."""
+def _postprocessed(halves: list[Array], truth: Array, pixel: float, folder: Path) -> Array:
+    """By relion_mask_create and relion_postprocess: sharpened, filtered, within a mask.
+
+    The mask is made of the truth, since people choose thresholds at which noise is gone.
+    """
     for number, half in enumerate(halves, 1):
         write_map(folder / f"half{number}.mrc", half.astype(np.float32), pixel)
-    mean = 0.5 * (halves[0] + halves[1])
-    smooth = ndimage.gaussian_filter(mean, 1.5)
-    level = float(np.median(smooth))
-    write_map(folder / "mean.mrc", mean.astype(np.float32), pixel)
-    _relion(folder, "relion_mask_create", "--i", "mean.mrc", "--o", "mask.mrc", "--lowpass", 20, "--ini_threshold",
-            level + 0.25 * (np.quantile(smooth, 0.995) - level), "--extend_inimask", 2, "--width_soft_edge", 3,
+    write_map(folder / "truth.mrc", truth.astype(np.float32), pixel)
+    _relion(folder, "relion_mask_create", "--i", "truth.mrc", "--o", "mask.mrc", "--ini_threshold",
+            _MASK_FROM * float(np.quantile(truth, 0.995)), "--extend_inimask", 2, "--width_soft_edge", 3,
             "--angpix", pixel)
     (folder / "post").mkdir()  # for its log
     _relion(folder, "relion_postprocess", "--i", "half1.mrc", "--i2", "half2.mrc", "--o", "post", "--mask", "mask.mrc",

@@ -1,6 +1,10 @@
 """What is said about the fit of Gaussians to a map."""
 
-__all__ = ["analysis_disagrees", "fit_line", "half_maps_line", "model_disagrees", "poor_fit"]
+__all__ = ["NO_SOLVENT_LEFT", "analysis_disagrees", "fit_line", "half_maps_line", "model_disagrees", "poor_fit"]
+
+#: a masked map without half maps
+NO_SOLVENT_LEFT = ("a mask has emptied the map around the molecule, so that the map alone does not tell where its "
+                   "signal ends; give --half-maps, or --resolution no finer than where they agree")
 
 
 def fit_line(number: int, at_resolution: float, resolution: float, correlation: float, inside: float) -> str:
