@@ -12,7 +12,7 @@ def fit_line(number: int, at_resolution: float, plain: float, resolution: float,
     """The fit in one line of the log."""
     return (f"{number} Gaussians, {inside:.0%} inside the molecule; correlation with the map at {resolution:.3g} A: "
             f"{at_resolution:.3f} within the molecule's mask, solvent level and spectrum taken off ({correlation:.3f} "
-            f"over all detail up to there); {plain:.3f} in the whole box, whose noise and solvent the Gaussians leave out")
+            f"over all detail up to there); {plain:.3f} in the whole box, whose noise and solvent they leave out")
 
 
 def poor_fit(name: str, correlation: float, resolution: float, least: float, *, signal: float, halves: bool,
