@@ -7,7 +7,8 @@
 Simulated as real, refined by RELION 3.1 from a low-passed map, analysed from RELION's run_data.star and map without any
 option, beside the same images at their true poses; a stretch of the motion is exported and reconstructed by RELION.
 Variances of noise count all pixels: a pixel of 6 A averages the noise of 2.25 pixels of 4 A, so that the default SNRs
-(0.225, structural 3.15) are those of 0.1 and 1.4 at 4 A. Nothing is asserted. Data and refinements are kept in --work and used again.
+(0.225, structural 3.15) are those of 0.1 and 1.4 at 4 A. Nothing is asserted. Data and refinements are kept in --work
+and used again.
 """
 
 import argparse

@@ -112,7 +112,14 @@ class ViewSettings:
         5.0, "degrees", "half the width of the great circle of views that show a direction of Fourier space",
         origin=_CHOSEN)
     poor: float = setting(
-        0.2, "of a uniform distribution", "directions of Fourier space seen less are named", origin=_CHOSEN)
+        0.2, "of a uniform distribution", "directions of Fourier space seen less and by few views are named",
+        origin=_CHOSEN)
+    few: int = setting(
+        200, "views", "of a direction, symmetric copies counted: with more, it is named only if it is seen rarely",
+        origin="chosen; real apoferritin, whose map is good in all directions, has 580 in the worst")
+    rare: float = setting(
+        0.1, "of a uniform distribution", "directions of Fourier space seen less are named, however many the views",
+        origin=_CHOSEN)
     false_warnings: float = setting(
         0.01, "sets of evenly distributed views", "in which the fewest particles that see a direction are that few by "
         "chance", origin="binomial distribution, over all directions")

@@ -25,7 +25,8 @@ class ViewCheck:
             smoothed, over an even spread.
         crowded: share of the particles in the most crowded 10 of 100 equal patches of the sphere.
         least: how often the worst direction of Fourier space is seen, over an even spread. poor: share of directions
-            that are seen less than a fifth as often as in an even spread, and by fewer particles than chance allows.
+            that are seen less than a fifth as often as in an even spread and by few views (or a tenth as often, however
+            many), and by fewer particles than chance allows.
         unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor count the
             views of all symmetric copies, and so does the even spread.
     """
@@ -69,7 +70,7 @@ def check_views(rotations: Array, symmetry: str | None = None) -> ViewCheck:
     tenth = np.sort(np.bincount(nearest, minlength=VIEWS.patches))[::-1][:VIEWS.patches // 10].sum() / len(views)
     unit = asymmetric_unit_of(rotations[:, 2]) if symmetry is None else symmetry
     seen, surely = _seen(views, unit or "C1")
-    return ViewCheck(share, float(tenth), float(seen.min()), float(((seen < VIEWS.poor) & surely).mean()),
+    return ViewCheck(share, float(tenth), float(seen.min()), float((_poor(seen, views, unit or "C1") & surely).mean()),
                      None if unit == "C1" else unit)
 
 
@@ -95,6 +96,12 @@ def _seen(views: Array, group: str) -> tuple[Array, NDArray[np.bool_]]:
         chance = stats.binom.cdf(int(hits.any(axis=1).sum()), len(views), even.any(axis=1).mean())
         surely[i] = chance < VIEWS.false_warnings / len(directions)
     return seen, surely
+
+
+def _poor(seen: Array, views: Array, group: str) -> NDArray[np.bool_]:
+    """[d] directions that are seen rarely, or less often than most and by few views, symmetric copies counted."""
+    even = len(views) * len(rotation_matrices(group)) * float(np.sin(np.deg2rad(VIEWS.belt)))
+    return (seen < VIEWS.rare) | ((seen < VIEWS.poor) & (seen * even < VIEWS.few))
 
 
 def _unit_directions(matrices: Array) -> Array:
