@@ -29,7 +29,7 @@ from gmmhet.engine.simulate.chain import grow_chain
 
 POSES = {"exact": (0.0, 0.0), "off": (2.0, 1.0)}  # errors: degrees, Angstrom
 #: domain that moves, a point of the axis that it turns about, and its direction; an axis far away makes a shift
-MOTIONS = {"swing": (3, (33.0, 3.0, 12.0), (0.0, 0.6, 0.8)), "tilt": (0, (-17.0, -10.0, 4.0), (0.1, 0.98, -0.17)),
+MOTIONS = {"tilt": (0, (-17.0, -10.0, 4.0), (0.1, 0.98, -0.17)), "swing": (3, (17.0, -4.0, 6.0), (0.0, 0.6, 0.8)),
            "shift": (2, (0.0, 45.0, 3000.0), (1.0, 0.0, 0.0))}
 _DOMAINS = ((-34.0, -12.0, 6.0), (0.0, -8.0, 0.0), (-4.0, 30.0, -6.0), (34.0, -2.0, 12.0))
 _RESIDUES, _AXES = 220, (24.0, 18.0, 17.0)
@@ -66,9 +66,9 @@ class Condition:
     snr: float
     poses: str
     particles: int
-    box: int = 36
-    pixel_size: float = 5.0
-    resolution: float = 18.0
+    box: int = 32
+    pixel_size: float = 5.6
+    resolution: float = 20.0
 
     def analysed(self, motion: str, size: float, seed: int, work: Path) -> dict:
         """summary.json of a set, with ``seconds``; kept."""
@@ -81,7 +81,8 @@ class Condition:
             fit(folder / "consensus.mrc", FitConfig(resolution=self.resolution), folder / "model.npz")
             started = time.process_time()
             analyze(folder / "particles.star", folder / "model.npz",
-                    AnalyzeConfig(seed=seed, detectable="no" if size else "auto"), folder / "out")
+                    AnalyzeConfig(seed=seed, poses="exact" if self.poses == "exact" else "auto",
+                                  detectable="no" if size else "auto"), folder / "out")
             found = json.loads((folder / "out" / "summary.json").read_text())
             kept.write_text(json.dumps(found | {"seconds": time.process_time() - started}))
             shutil.rmtree(folder)
@@ -115,7 +116,7 @@ def main() -> None:
     parser.add_argument("--snr", type=float, nargs="+", default=[0.1, 0.3])
     parser.add_argument("--poses", nargs="+", choices=POSES, default=list(POSES))
     parser.add_argument("--motions", nargs="+", choices=MOTIONS, default=list(MOTIONS))
-    parser.add_argument("--particles", type=int, default=800)
+    parser.add_argument("--particles", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="seed")
     parser.add_argument("--work", type=Path, default=Path("detectable-work"), help="folder for results")
@@ -136,7 +137,8 @@ def main() -> None:
                 told = statistics.median(sizes)
                 for motion in options.motions:
                     real = condition.smallest(motion, told, seeds, options.work)
-                    print(f"  {motion:6} told {told:.2f} A, found from {real:.2f} A; ratio {real / told:.2f}", flush=True)
+                    print(f"  {motion:6} told {told:.2f} A, found from {real:.2f} A; ratio {real / told:.2f}",
+                          flush=True)
 
 
 if __name__ == "__main__":

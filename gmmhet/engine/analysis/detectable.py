@@ -144,26 +144,33 @@ class _Planting:
 def next_size(trials: list[PlantedTrial], expected: ExpectedGain, reach: float) -> float | None:
     """The size to plant next, Angstrom; None where the smallest size that is found is known well enough.
 
-    Between a size that was found and one that was not, the mean of both (of the logarithms); beyond them, where the
-    last gain lets expect the limit, by steps that are neither short nor long.
+    Where the gain of the smallest size that was found, or of the largest that was not, lets expect the limit: between
+    both where there are both, else by steps that are neither short nor long.
     """
-    found, missed = [t.size for t in trials if t.found], [t.size for t in trials if not t.found]
-    if found and missed and max(missed) < min(found):
-        near = min(found) / max(missed) <= DETECTABLE.near
-        return None if near else math.sqrt(min(found) * max(missed))
-    last, step, leap = trials[-1], DETECTABLE.step, DETECTABLE.leap
-    limit = DETECTABLE.margin * expected.smallest(DETECTABLE.smallest, reach) / _visible(last, expected)
-    if found:
-        return float(np.clip(limit, min(found) / leap, min(found) / step))
-    at = max(missed)
-    return None if at >= reach else min(float(np.clip(limit, at * step, at * leap)), reach)
+    found = min((t for t in trials if t.found), key=lambda t: t.size, default=None)
+    missed = max((t for t in trials if not t.found), key=lambda t: t.size, default=None)
+    step, leap, near = DETECTABLE.step, DETECTABLE.leap, DETECTABLE.near
+    if found is not None:
+        limit = _limit(found, expected, reach)
+        if missed is None or missed.size >= found.size:
+            return float(np.clip(limit, found.size / leap, found.size / step))
+        if found.size / missed.size <= near:
+            return None
+        return float(np.clip(limit, missed.size * math.sqrt(near), found.size / math.sqrt(near)))
+    if missed is None or missed.size >= reach:
+        return None
+    return min(float(np.clip(_limit(missed, expected, reach), missed.size * step, missed.size * leap)), reach)
 
 
-def _visible(trial: PlantedTrial, expected: ExpectedGain) -> float:
-    """How many times larger a motion must be expected to be that gains what a trial gained, over its true size."""
+def _limit(trial: PlantedTrial, expected: ExpectedGain, reach: float) -> float:
+    """Somewhat more than the smallest size that is to be found, Angstrom, from what a trial gained.
+
+    The expected gains are taken for those of a motion so many times larger or smaller that it gains what the trial did.
+    """
     sizes = np.geomspace(trial.size / DETECTABLE.leap, trial.size * DETECTABLE.leap, 200)
     gains = np.array([expected.at(float(s))[0] for s in sizes])
-    return float(sizes[min(int(np.searchsorted(gains, trial.gain)), len(sizes) - 1)]) / trial.size
+    alike = float(sizes[min(int(np.searchsorted(gains, trial.gain)), len(sizes) - 1)])
+    return DETECTABLE.margin * expected.smallest(DETECTABLE.smallest, reach) * trial.size / alike
 
 
 def _little_visible(visible: list[VisibleMotion]) -> VisibleMotion:

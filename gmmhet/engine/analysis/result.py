@@ -166,8 +166,8 @@ class Detectable:
     """The smallest motion that a search which found none would have found.
 
     Attributes:
-        size: Angstrom, as of PlantedTrial; None where none was found. largest_tried: Angstrom. predicted: Angstrom, from
-            the information of the images alone. share, kilodalton: mass of the part; None where it is not known.
+        size: Angstrom, as of PlantedTrial; None where none was found. largest_tried: Angstrom. predicted: Angstrom,
+            from the information of the images alone. share, kilodalton: mass of the part; None where it is not known.
         trials: of the sizes that were planted.
     """
 
