@@ -66,9 +66,9 @@ class Condition:
     snr: float
     poses: str
     particles: int
-    box: int = 32
-    pixel_size: float = 5.6
-    resolution: float = 20.0
+    box: int = 28
+    pixel_size: float = 6.4
+    resolution: float = 22.0
 
     def analysed(self, motion: str, size: float, seed: int, work: Path) -> dict:
         """summary.json of a set, with ``seconds``; kept."""
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--snr", type=float, nargs="+", default=[0.1, 0.3])
     parser.add_argument("--poses", nargs="+", choices=POSES, default=list(POSES))
     parser.add_argument("--motions", nargs="+", choices=MOTIONS, default=list(MOTIONS))
-    parser.add_argument("--particles", type=int, default=600)
+    parser.add_argument("--particles", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="seed")
     parser.add_argument("--work", type=Path, default=Path("detectable-work"), help="folder for results")
