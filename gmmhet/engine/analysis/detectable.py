@@ -15,9 +15,8 @@ from gmmhet.engine.analysis.visible_motions import VisibleMotion, visible_motion
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.molecule.part_motions import PartMotion, compact_parts, motions_of_part
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import calibrate, infer
-from gmmhet.engine.subspace.mode_selection import FoundModes, SearchOptions, select_modes
-from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.em import calibrate
+from gmmhet.engine.subspace.mode_selection import FoundModes, SearchOptions, place_others, select_modes
 from gmmhet.engine.subspace.planted_motion import PlantedMotion, RestingMolecule, TrueParticles
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 from gmmhet.engine.subspace.subunits import SubunitModel
@@ -30,7 +29,7 @@ Array = NDArray[np.float64]
 
 def detectable_motion(prepared: Prepared, config: AnalyzeConfig, journal: Journal, found: FoundModes,
                       ) -> Detectable | None:
-    """The smallest motion of a part that the search would have found; None where that is not to be told.
+    """The smallest motion of a part that the search would have found; None where that is not sought.
 
     Compact parts of a given mass swing and shift in the rest; of all these motions one is taken of which the images
     tell little. It is added to the images, and sought as the analysis does, at sizes that enclose the smallest that is
@@ -127,18 +126,14 @@ class _Planting:
                          page=journal.page("calibration"))
         options = SearchOptions(1, self.config.seed, null=self.found.evidence.null)
         evidence = select_modes(estimator, rest, self.halves, options, journal)
-        correlation = self._correlation(estimator, evidence.models[0], coordinate)
+        second = np.flatnonzero(self.halves == 2)
+        z = evidence.models[0].coordinates(
+            place_others(estimator, evidence.models[0], rest.posteriors.at(second), label="").z)[:, 0]
+        correlation = abs(float(np.corrcoef(z, coordinate[second].ravel())[0, 1])) if z.std() > 0 else 0.0
         least = DETECTABLE.least_correlation * self.expected.correlation(size)
         return PlantedTrial(size=size, gain=float(evidence.gain[0]), gain_error=float(evidence.error[0]),
                             agreement=float(evidence.correlation[0]), correlation=correlation,
                             found=bool(evidence.significant and correlation >= least))
-
-    def _correlation(self, estimator: SubspaceEstimator, model: SubspaceModel, coordinate: Array) -> float:
-        """Of coordinates under the model of the first half-set with the planted ones, over the second one."""
-        rows = np.flatnonzero(self.halves == 2)
-        z = model.coordinates(infer(estimator, model, rows, label="").z)[:, 0]
-        true = coordinate[rows].ravel()
-        return abs(float(np.corrcoef(z, true)[0, 1])) if z.std() > 0 else 0.0
 
 
 def next_size(trials: list[PlantedTrial], expected: ExpectedGain, reach: float) -> float | None:

@@ -17,7 +17,7 @@ from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import MODE_SELECTION, SMOOTH_FIELDS
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
-__all__ = ["FoundModes", "HeldOutGains",
+__all__ = ["FoundModes", "HeldOutGains", "place_others",
     "ModeEvidence",
     "evidence_of",
     "fit_all_particles",

@@ -127,8 +127,8 @@ def detectable_motion(size: float | None, tried: float, share: float, kilodalton
     part = f"a part of {_percent(share)} of the molecule{mass}"
     of = "(root mean square displacement relative to the rest, one standard deviation)"
     if size is None:
-        return (f"Whether parts move cannot be told from these data: even a motion of {_rounded(tried)} Å {of} of "
-                f"{part} would not have been detected. More particles, or images of higher contrast, would tell.")
+        return (f"These data cannot show whether parts move: even a motion of {_rounded(tried)} Å {of} of {part} would "
+                "not have been detected. More particles, or images of higher contrast, would show it.")
     return (f"A motion of {_rounded(size)} Å {of} of {part} would have been detected: it was, when it was added to "
             "these images.")
 
