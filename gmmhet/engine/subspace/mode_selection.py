@@ -17,12 +17,15 @@ from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import MODE_SELECTION, SMOOTH_FIELDS
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
-__all__ = ["FoundModes", "HeldOutGains", "place_others",
+__all__ = [
+    "FoundModes",
+    "HeldOutGains",
     "ModeEvidence",
     "evidence_of",
     "fit_all_particles",
     "held_out_gain_of_nuisances",
     "held_out_gains",
+    "place_others",
     "select_modes",
     "significant",
     "watched",
