@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,6 +93,7 @@ class _Planting:
 
     def smallest(self) -> Detectable:
         """Plant and seek until the smallest size that is found is known well enough, or patience ends."""
+        started = time.monotonic()
         predicted = self.expected.smallest(DETECTABLE.smallest, self.reach)
         _LOG.info("a motion of %.1f A of a part of %.0f %% of the molecule should be detectable; planting it in these "
                   "images", predicted, 100 * self.mass.share)
@@ -104,9 +106,11 @@ class _Planting:
                       size, "found" if last.found else "not found", last.gain, last.gain_error, last.correlation)
             size = next_size(trials, self.expected, self.reach) if len(trials) < DETECTABLE.searches else None
         sizes = [t.size for t in trials if t.found]
+        seconds = time.monotonic() - started
+        _LOG.info("%d searches for planted motions: %.0f s", len(trials), seconds)
         return Detectable(size=min(sizes) if sizes else None, largest_tried=max(t.size for t in trials),
                           predicted=predicted, share=self.mass.share, kilodalton=self.mass.kilodalton,
-                          trials=tuple(trials))
+                          trials=tuple(trials), seconds=seconds)
 
     def _trial(self, size: float) -> PlantedTrial:
         section = self.journal.section(f"planted {size:.4f} A")

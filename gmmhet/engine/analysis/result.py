@@ -175,7 +175,7 @@ class Detectable:
     Attributes:
         size: Angstrom, as of PlantedTrial; None where none was found. largest_tried: Angstrom. predicted: Angstrom,
             from the information of the images alone. share, kilodalton: mass of the part; None where it is not known.
-        trials: of the sizes that were planted.
+        trials: of the sizes that were planted. seconds: that took.
     """
 
     size: float | None
@@ -184,6 +184,7 @@ class Detectable:
     share: float
     kilodalton: float | None
     trials: tuple[PlantedTrial, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,6 +136,7 @@ class DetectableEntry(TypedDict):
     part_share: float
     part_kilodalton: float | None
     planted: list[TrialEntry]
+    seconds: float
     words: str
 
 
@@ -301,7 +302,7 @@ def detectable_entry(result: AnalysisResult) -> DetectableEntry | None:
          "halfset_correlation": t.agreement, "correlation": t.correlation} for t in found.trials]
     return {"size_angstrom": found.size, "largest_tried_angstrom": found.largest_tried,
             "predicted_angstrom": found.predicted, "part_share": found.share, "part_kilodalton": found.kilodalton,
-            "planted": planted,
+            "planted": planted, "seconds": round(found.seconds, 2),
             "words": wording.detectable_motion(found.size, found.largest_tried, found.share, found.kilodalton)}
 
 
