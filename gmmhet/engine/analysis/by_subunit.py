@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.detectable import detectable_motion
 from gmmhet.engine.analysis.estimators import bases, first_model, first_spread, prior_sizes
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
@@ -71,7 +72,8 @@ def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> 
     found = search(estimator, start, prepared.cache.table.halves, config, journal)
     model = found.final.model
     assert isinstance(model, SubunitModel)
-    result = _result(found, model, config)
+    result = dataclasses.replace(_result(found, model, config),
+                                 detectable=detectable_motion(prepared, config, journal, found))
     return result, _subunits(model, found.final.posteriors, config.symmetry, result.significant)
 
 

@@ -20,6 +20,7 @@ from gmmhet.engine.analysis.summary import (
     FrameEntry,
     ModeEntry,
     Summary,
+    detectable_entry,
     followed_entry,
     leak_entries,
     local_pose_entry,
@@ -101,6 +102,7 @@ def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[M
         "followed": followed_entry(result),
         "halfset_angles": None if evidence is None or evidence.angles is None else evidence.angles.tolist(),
         "modes": modes, "population": population_entry(result),
+        "detectable": detectable_entry(result),
         "leakage": leak_entries(_leakage(prepared, result)),
     }
 

@@ -9,7 +9,8 @@ from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
 from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD
 from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread
 
-__all__ = ["AnalysisResult", "Evidence", "LargeMotion", "LocalMotion", "MeanModel", "Modes", "PoseErrors"]
+__all__ = ["AnalysisResult", "Detectable", "Evidence", "LargeMotion", "LocalMotion", "MeanModel", "Modes",
+           "PlantedTrial", "PoseErrors"]
 
 Array = NDArray[np.float64]
 
@@ -149,6 +150,44 @@ class LargeMotion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlantedTrial:
+    """A search for a planted motion.
+
+    Attributes:
+        size: root mean square displacement of the part relative to the rest, Angstrom, at a coordinate of one standard
+            deviation. gain, gain_error: of the mode that was found. agreement: correlation between the half-sets.
+        correlation: of the coordinates of held-out particles with the planted ones. found: whether the mode is
+            significant, and the planted motion.
+    """
+
+    size: float
+    gain: float
+    gain_error: float
+    agreement: float
+    correlation: float
+    found: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detectable:
+    """The smallest motion that a search which found none would have found.
+
+    Attributes:
+        size: Angstrom, as of PlantedTrial; None where none was found. largest_tried: Angstrom. predicted: Angstrom,
+            from the information of the images alone. share, kilodalton: mass of the part; None where it is not known.
+        trials: of the sizes that were planted. seconds: that took.
+    """
+
+    size: float | None
+    largest_tried: float
+    predicted: float
+    share: float
+    kilodalton: float | None
+    trials: tuple[PlantedTrial, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnalysisResult:
     """n particles, N Gaussians, K modes.
 
@@ -162,6 +201,7 @@ class AnalysisResult:
         evidence: of the modes; None where the method has no test. pose_errors: None where poses are taken as exact.
         local: of the part in focus, where it has a pose of its own. large_motion: where modes were linearised again.
         population: coordinates along the significant modes under the prior estimated from the data.
+        detectable: what would have been found, where no mode is significant.
     """
 
     coordinates: Array
@@ -179,6 +219,7 @@ class AnalysisResult:
     local: LocalMotion | None = None
     large_motion: LargeMotion | None = None
     population: EmpiricalPosterior | None = None
+    detectable: Detectable | None = None
 
     @property
     def n_modes(self) -> int:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from gmmhet.engine.settings import setting
 
 __all__ = [
-    "BREAKING", "DEPENDENCE", "EMPIRICAL_PRIOR", "FINER_FIELDS", "FIRST_MODEL", "FOCUS", "FOLLOWING",
-    "GRADIENT_METHOD", "INPUT", "OUTPUT", "SUBSPACE_METHOD", "Breaking", "DependenceTest", "EmpiricalPrior",
-    "FinerFields", "FirstModel", "Focus", "Following", "GradientMethod", "InputLooks", "Output", "SubspaceMethod",
+    "BREAKING", "DEPENDENCE", "DETECTABLE", "EMPIRICAL_PRIOR", "FINER_FIELDS", "FIRST_MODEL", "FOCUS", "FOLLOWING",
+    "GRADIENT_METHOD", "INPUT", "OUTPUT", "SUBSPACE_METHOD", "Breaking", "DependenceTest", "DetectableMotion",
+    "EmpiricalPrior", "FinerFields", "FirstModel", "Focus", "Following", "GradientMethod", "InputLooks", "Output",
+    "SubspaceMethod",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -179,8 +180,40 @@ class Following:
     tolerance: float = setting(0.003, "of what was gained", "a pass that gains less has settled", origin=_CHOSEN)
 
 
+@dataclass(frozen=True)
+class DetectableMotion:
+    """Motions that are planted where none was found, to tell which would have been."""
+
+    kilodalton: float = setting(100.0, "kDa", "mass of the part that moves, where that is less than share",
+                                origin=_CHOSEN)
+    share: float = setting(0.25, "of the molecule, its subunit or the part in focus", "mass of the part in small ones",
+                           origin=_CHOSEN)
+    density: float = setting(1 / 1210.0, "kDa/Å³", "of protein: 1.21 Å³ per Da", origin="density of proteins")
+    quantile: float = setting(0.1, "of the motions, least visible first", "the one that is planted: nine tenths are "
+                              "more visible", origin="benchmarks/detectable.py, seed 100: domains swing less "
+                              "visibly than the motion planted at 0.25")
+    sample: int = setting(192, "particles", "whose information on motions is averaged", origin=_CHOSEN)
+    at_once: int = setting(5, "motions", "looked at together: those of one part", origin="swings and shifts of a part")
+    least_information: float = setting(1e-9, "per Å²", "so that it can be divided by", origin="any small number")
+    searches: int = setting(3, "searches", "at most: each takes about half the time of the analysis", origin=_CHOSEN)
+    margin: float = setting(1.2, "times the size that is expected to be just detectable", "planted first",
+                            origin=_CHOSEN)
+    near: float = setting(1.25, "times", "a size that is found is close enough to one that is not",
+                          origin=_CHOSEN)
+    step: float = setting(1.5, "times", "sizes of successive searches differ by no less, until one is found and one is "
+                          "not", origin=_CHOSEN)
+    leap: float = setting(3.0, "times", "sizes of successive searches differ by no more", origin=_CHOSEN)
+    smallest: float = setting(0.05, "Å", "size that is planted", origin=_CHOSEN)
+    largest: float = setting(0.5, "of the radius of gyration", "size that is planted: larger ones are seen in the map",
+                             origin=_CHOSEN)
+    least_correlation: float = setting(0.5, "of what the information lets expect", "correlation of coordinates with "
+                                       "planted ones that counts as found", origin=_CHOSEN)
+    seed: int = setting(7, "", "beside the analysis' own seed, for coordinates and poses", origin="any number")
+
+
 OUTPUT = Output()
 DEPENDENCE = DependenceTest()
+DETECTABLE = DetectableMotion()
 BREAKING = Breaking()
 EMPIRICAL_PRIOR = EmpiricalPrior()
 FOCUS = Focus()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
+from gmmhet.engine.analysis.detectable import detectable_motion
 from gmmhet.engine.analysis.empirical_prior import empirical_posterior
 from gmmhet.engine.analysis.estimators import finer_length, prior_sizes, whole_estimator, with_first_model
 from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
@@ -55,7 +56,9 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -
             lambda: held_out_gain_of_nuisances(found.estimator, found.evidence.models, halves))
         body = _local_motion(found, part, gain, error)
     if large is None:
-        return _placed(_result(found, config, body), halves, config)
+        result = dataclasses.replace(_result(found, config, body),
+                                     detectable=detectable_motion(prepared, config, journal, found))
+        return _placed(result, halves, config)
     result = _result(large.found, config, body, as_given=True)
     motion = LargeMotion(stations=large.stations, before=large.before, gain=large.gain, error=large.error,
                          better=large.better, source=large.source)

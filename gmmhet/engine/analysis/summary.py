@@ -14,6 +14,7 @@ from gmmhet.engine.subspace.state import PoseSpread
 from gmmhet.engine.wording import analysis as wording
 
 __all__ = [
+    "DetectableEntry",
     "FollowedEntry",
     "FrameEntry",
     "LeakEntry",
@@ -22,6 +23,8 @@ __all__ = [
     "PopulationEntry",
     "PoseErrorsEntry",
     "PriorEntry", "Summary",
+    "TrialEntry",
+    "detectable_entry",
     "followed_entry",
     "leak_entries",
     "local_pose_entry",
@@ -113,6 +116,30 @@ class PopulationEntry(TypedDict):
     words: str
 
 
+class TrialEntry(TypedDict):
+    """One of ``detectable.planted``."""
+
+    size_angstrom: float
+    found: bool
+    heldout_gain: float
+    heldout_gain_error: float
+    halfset_correlation: float
+    correlation: float
+
+
+class DetectableEntry(TypedDict):
+    """``detectable``."""
+
+    size_angstrom: float | None
+    largest_tried_angstrom: float
+    predicted_angstrom: float
+    part_share: float
+    part_kilodalton: float | None
+    planted: list[TrialEntry]
+    seconds: float
+    words: str
+
+
 class LeakEntry(TypedDict):
     """One of ``leakage``."""
 
@@ -150,6 +177,7 @@ class Summary(TypedDict):
     halfset_angles: list[float] | None
     modes: list[ModeEntry]
     population: PopulationEntry | None
+    detectable: DetectableEntry | None
     leakage: list[LeakEntry]
 
 
@@ -199,6 +227,8 @@ def verdict(result: AnalysisResult, n_particles: int, *, inverted: bool, poses_f
         words.append(wording.no_test(result.n_modes))
     elif result.significant == 0:
         words.append(wording.no_motion(result.local is not None and result.local.significant))
+        detectable = detectable_entry(result)
+        words += [detectable["words"]] if detectable is not None else []
     else:
         words.append(wording.modes_found(result.significant, n_particles))
     followed, population = followed_entry(result), population_entry(result)
@@ -260,6 +290,20 @@ def population_entry(result: AnalysisResult) -> PopulationEntry | None:
         return None
     return {"better": found.better, "width": found.width, "heldout_gain": found.gain, "heldout_gain_error": found.error,
             "words": wording.population(found.better, found.gain, found.error)}
+
+
+def detectable_entry(result: AnalysisResult) -> DetectableEntry | None:
+    """Which motion would have been found, where none was."""
+    found = result.detectable
+    if found is None:
+        return None
+    planted: list[TrialEntry] = [
+        {"size_angstrom": t.size, "found": t.found, "heldout_gain": t.gain, "heldout_gain_error": t.gain_error,
+         "halfset_correlation": t.agreement, "correlation": t.correlation} for t in found.trials]
+    return {"size_angstrom": found.size, "largest_tried_angstrom": found.largest_tried,
+            "predicted_angstrom": found.predicted, "part_share": found.share, "part_kilodalton": found.kilodalton,
+            "planted": planted, "seconds": round(found.seconds, 2),
+            "words": wording.detectable_motion(found.size, found.largest_tried, found.share, found.kilodalton)}
 
 
 def leak_entries(leaks: Sequence[Leak]) -> list[LeakEntry]:

@@ -41,6 +41,11 @@ _FOLLOW = Choices([
            "the resolution"),
     Choice("yes", "always"), Choice("no", "never"),
 ])
+_DETECTABLE = Choices([
+    Choice("auto", "where no motion is found", "with the likelihood method and displacements, not with --local-pose; "
+           "up to twice the time of the analysis"),
+    Choice("no", "never"),
+])
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,9 @@ class AnalyzeConfig(Seeded, Resumable):
     follow: str = option(
         "auto", "large motions: linearise again along the path; a part that turns by any angle needs two modes",
         check=_FOLLOW, form=OnForm("Linearise large motions again", advanced=True))
+    detectable: str = option(
+        "auto", "where no mode is significant: plant motions of a part in the images, to tell the smallest that would "
+        "have been found", check=_DETECTABLE, form=OnForm("Tell the smallest detectable motion", advanced=True))
     scratch: Path | None = bookkeeping(
         None, "folder for the cropped images, on a fast disk; analyses of the same particles share them, and nothing "
         "in it is needed afterwards", otherwise="the output folder",

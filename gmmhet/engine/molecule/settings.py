@@ -11,6 +11,7 @@ __all__ = [
     "GAUSSIAN_MAP",
     "MASK",
     "MOLECULE",
+    "PART_MOTIONS",
     "RIGID_PARTS",
     "SIGNAL",
     "STILL_FRAME",
@@ -20,6 +21,7 @@ __all__ = [
     "GaussianMap",
     "MaskValues",
     "MoleculeSettings",
+    "PartMotions",
     "RigidPartsOf",
     "SignalSettings",
     "StillFrame",
@@ -194,12 +196,22 @@ class ContrastSettings:
                                  "they explain it to 0.8 or better", origin=_CHOSEN)
 
 
+@dataclass(frozen=True)
+class PartMotions:
+    """Compact parts of a molecule that could move as rigid bodies."""
+
+    parts: int = setting(8, "parts", "around places far apart; they may overlap", origin=_CHOSEN)
+    fewest: int = setting(4, "Gaussians", "of a part: three do not span a volume", origin=_CHOSEN)
+    reach: float = setting(0.95, "of a part's Gaussians", "lie on its side of the hinge", origin=_CHOSEN)
+
+
 MOLECULE = MoleculeSettings()
 SIGNAL = SignalSettings()
 FIELD = FieldOfView()
 MASK = MaskValues()
 GAUSSIAN_MAP = GaussianMap()
 STILL_FRAME = StillFrame()
+PART_MOTIONS = PartMotions()
 RIGID_PARTS = RigidPartsOf()
 ASYMMETRIC_UNIT = AsymmetricUnit()
 CONTRAST = ContrastSettings()

@@ -4,6 +4,7 @@ A journal is a folder with one file a page. A page is written under another name
 killed leaves the old page or the new one. Floats are kept exactly: what goes on from a page ends where it would have.
 """
 
+import copy
 import dataclasses
 import json
 import logging
@@ -38,6 +39,7 @@ class Journal:
     def __init__(self, folder: Path | None, inputs: Any = None, kinds: Sequence[type] = (), *, resume: bool = False,
                  ) -> None:
         self.folder = folder
+        self._section = ""
         self.kinds = {kind.__name__: kind for kind in kinds}
         if folder is None:
             return
@@ -53,7 +55,13 @@ class Journal:
 
     def page(self, name: str) -> "Page":
         """The page of a name, be it written or not."""
-        return Page(self, name)
+        return Page(self, f"{self._section}{name}")
+
+    def section(self, name: str) -> "Journal":
+        """The same journal for a part of the computation that repeats another: its pages have names of their own."""
+        other = copy.copy(self)
+        other._section = f"{self._section}{name}, "
+        return other
 
     def remove(self) -> None:
         """Forget everything."""

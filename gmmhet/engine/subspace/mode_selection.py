@@ -17,12 +17,15 @@ from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import MODE_SELECTION, SMOOTH_FIELDS
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
-__all__ = ["FoundModes", "HeldOutGains",
+__all__ = [
+    "FoundModes",
+    "HeldOutGains",
     "ModeEvidence",
     "evidence_of",
     "fit_all_particles",
     "held_out_gain_of_nuisances",
     "held_out_gains",
+    "place_others",
     "select_modes",
     "significant",
     "watched",
@@ -81,11 +84,12 @@ class FoundModes:
 @dataclass(frozen=True)
 class SearchOptions:
     """fixed: a number of modes to keep to; None: their number is found. most: modes that are tried then. seed: of the
-    null's random signs."""
+    null's random signs. null: gain of modes of noise, where it is known already."""
 
     fixed: int | None
     seed: int
     most: int = MOST_TRIED
+    null: float | None = None
 
 
 def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Posteriors, Posteriors], *,
@@ -178,8 +182,10 @@ def select_modes(estimator: SubspaceEstimator, rest: AtRest, halves: NDArray[np.
         rest: all particles without motion. halves: [n] 1 or 2. journal: for the fits and what is found with them.
     """
     rows = (np.flatnonzero(halves == 1), np.flatnonzero(halves == 2))
-    flipped = estimator.with_flips(options.seed, rest.model, rest.posteriors)
-    null = journal.page("null").once(lambda: _null_gain(flipped, rest, rows))
+    null = options.null
+    if null is None:
+        flipped = estimator.with_flips(options.seed, rest.model, rest.posteriors)
+        null = journal.page("null").once(lambda: _null_gain(flipped, rest, rows))
     directions = estimator.spec.directions.shape[1]
     levels: list[ModeEvidence] = []
     n_modes = options.fixed or min(MODE_SELECTION.first, directions)

@@ -44,7 +44,11 @@ class SubspaceEstimator(Replicated):
 
     def with_flips(self, seed: int, model: SubspaceModel, posteriors: Posteriors) -> "SubspaceEstimator":
         """The same estimator, with random signs of the residuals of particles without motion: see sign_flips."""
-        other = SubspaceEstimator(self.spec, SignFlips(self.spec, seed, model, posteriors))
+        return self.with_transform(SignFlips(self.spec, seed, model, posteriors))
+
+    def with_transform(self, transform: BatchTransform) -> "SubspaceEstimator":
+        """The same estimator, of images that are changed."""
+        other = SubspaceEstimator(self.spec, transform)
         other.batch_size = self.batch_size
         return other
 

@@ -1,5 +1,6 @@
 """Sentences about the results of gmmhet analyze."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +10,7 @@ __all__ = [
     "PoseSizes",
     "around_view",
     "dependence",
+    "detectable_motion",
     "ends_of_range",
     "input_warnings",
     "large_motion",
@@ -112,6 +114,29 @@ def no_motion(local_motion: bool) -> str:
     """
     beside = " other than that of the part in focus as a rigid body" if local_motion else ""
     return f"No motion{beside} was detected: no mode significantly raises the log-likelihood of held-out particles."
+
+
+def detectable_motion(size: float | None, tried: float, share: float, kilodalton: float | None) -> str:
+    """Which motion would have been detected.
+
+    Args:
+        size: root mean square displacement of the part relative to the rest, at one standard deviation, Angstrom; None
+            where none was found. tried: largest such size that was tried. share, kilodalton: mass of the part.
+    """
+    mass = "" if kilodalton is None else f" (about {_rounded(kilodalton)} kDa)"
+    part = f"a part of {_percent(share)} of the molecule{mass}"
+    of = "(root mean square displacement relative to the rest, one standard deviation)"
+    if size is None:
+        return (f"These data cannot show whether parts move: even a motion of {_rounded(tried)} Å {of} of {part} would "
+                "not have been detected. More particles, or images of higher contrast, would show it.")
+    return (f"A motion of {_rounded(size)} Å {of} of {part} would have been detected: it was, when it was added to "
+            "these images.")
+
+
+def _rounded(value: float) -> str:
+    """Two digits, without an exponent."""
+    digits = 1 - math.floor(math.log10(abs(value))) if value else 0
+    return f"{round(value, digits):.{max(digits, 0)}f}"
 
 
 def modes_found(significant: int, particles: int) -> str:

@@ -156,7 +156,7 @@ class TestNull(Shared):
         data = self.root / "null"
         if not data.is_dir():
             _made(data, "null")
-        analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(), self.root / "out")
+        analyze(data / "particles.star", data / "model.npz", AnalyzeConfig(detectable="no"), self.root / "out")
         summary = json.loads((self.root / "out" / "summary.json").read_text())
         self.assertEqual(summary["n_significant_modes"], 0)
         self.assertIn("No motion was detected", summary["verdict"])
@@ -171,7 +171,7 @@ class TestNull(Shared):
         lines = text.splitlines()
         rows = [line for line in lines if "@particles.mrcs" in line]
         (data / "twice.star").write_text("\n".join([*lines, *rows, ""]))
-        analyze(data / "twice.star", data / "model.npz", AnalyzeConfig(), self.root / "twice")
+        analyze(data / "twice.star", data / "model.npz", AnalyzeConfig(detectable="no"), self.root / "twice")
         summary = json.loads((self.root / "twice" / "summary.json").read_text())
         self.assertEqual((summary["n_particles"], summary["n_significant_modes"]), (2 * _PARTICLES, 0))
 

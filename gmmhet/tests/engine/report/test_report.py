@@ -215,6 +215,12 @@ class TestNoMotion(Folder):
         self.assertEqual(page.kinds(), ["molecule"])
         self.assertEqual((page.scene["modes"], set(page.scene["series"])), ([], {"consensus"}))
 
+    def test_the_first_box_says_which_motion_would_have_been_found(self) -> None:
+        write_run(self.run_folder, significant=0, modes=1)
+        words = "No motion was detected. A motion of 4.2 Å of a part of 25 % of the molecule would have been detected."
+        self.change("analysis/summary.json", verdict=words)
+        self.assertIn(words, self.page().text)
+
     def test_modes_that_are_not_significant_do_not_move(self) -> None:
         write_run(self.run_folder, significant=0, modes=2)
         page = self.page()

@@ -88,6 +88,15 @@ class TestPages(JournalCase):
             journal.page(name).write(name)
         self.assertEqual([journal.page(name).read() for name in names], names)
 
+    def test_pages_of_sections_are_apart(self) -> None:
+        journal = self.journal()
+        section = journal.section("again")
+        journal.page("half-set 1").write(1.0)
+        section.page("half-set 1").write(2.0)
+        section.section("once more").page("half-set 1").write(3.0)
+        self.assertEqual([j.page("half-set 1").read() for j in (
+            journal, section, journal.section("again").section("once more"))], [1.0, 2.0, 3.0])
+
     def test_without_a_folder_nothing_is_kept(self) -> None:
         NO_JOURNAL.page("a page").write([object()])
         self.assertIsNone(NO_JOURNAL.page("a page").read())

@@ -48,6 +48,16 @@ class TestModes(unittest.TestCase):
         self.assertNotIn("part in focus", wording.no_motion(False))
         self.assertIn("part in focus", wording.no_motion(True))
 
+    def test_the_smallest_detectable_motion_has_a_size_and_a_mass(self) -> None:
+        words = wording.detectable_motion(4.21, 6.0, 0.253, 24.4)
+        self.assertTrue(words.startswith("A motion of 4.2 Å (root mean square displacement relative to the rest, one "
+                                         "standard deviation) of a part of 25 % of the molecule (about 24 kDa) would"))
+        self.assertNotIn("kDa", wording.detectable_motion(0.87, 6.0, 0.253, None))
+        self.assertIn("of 0.87 Å", wording.detectable_motion(0.87, 6.0, 0.253, None))
+        nothing = wording.detectable_motion(None, 24.6, 0.04, 104.0)
+        self.assertIn("cannot show whether parts move: even a motion of 25 Å", nothing)
+        self.assertIn("4.0 % of the molecule (about 100 kDa) would not have been detected", nothing)
+
 
 class TestOtherFindings(unittest.TestCase):
     def test_gains_stand_with_their_errors(self) -> None:
