@@ -79,6 +79,7 @@ def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | N
     ends = [_last_shell(power)]
     if halves is None:
         around = content.mask(density.box, density.pixel_size, grow=2 * content.blur, width=content.blur) - inner
+        around *= radii(density.box) <= density.box // 2
         solvent = _solvent_like_molecule(clean, inner, around, content.blur / density.pixel_size)
         if solvent is None:
             _LOG.warning("%s", NO_SOLVENT_LEFT)
