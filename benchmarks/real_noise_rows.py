@@ -15,6 +15,7 @@ from gmmhet.tests.support.conformance import conformance_file
 __all__ = ["ROWS"]
 
 _SNR = 0.1
+_FIT = ("--resolution", "16")  # as gmmhet run's
 
 
 def _imagings() -> tuple[Imaging, Imaging]:
@@ -33,7 +34,7 @@ def _imagings() -> tuple[Imaging, Imaging]:
 
 def _both(work: Bench, name: str, seed: int) -> list[tuple[DataSet, Analysis]]:
     sets = [work.simulate(name, _SNR, seed, imaging=imaging) for imaging in _imagings()]
-    return [(data, work.analyze(data, "likelihood")) for data in sets]
+    return [(data, work.analyze(data, "likelihood", fit=_FIT)) for data in sets]
 
 
 def hinge(work: Bench, seed: int) -> list[Figure]:

@@ -21,6 +21,7 @@ __all__ = ["ROWS"]
 #: errors of a refinement: degrees per Euler angle, Angstrom per axis
 _OFF = {"angle_error": 2.0, "shift_error": 2.0}
 _SNR = 0.1
+_FIT = ("--resolution", "16")  # as gmmhet run's
 _PASS, _GOAL = 0.8, 0.95  # of the correlation with exact poses
 
 
@@ -72,7 +73,7 @@ def _three(work: Bench, name: str, seed: int) -> list[_Result]:
     for imaging, off in ((AS_REAL, _OFF), (AS_REAL, {}), (IDEAL, _OFF)):
         data = work.simulate(name, _SNR, seed, imaging=imaging, **off)
         mask = data.folder / "refinement" / "mask.mrc"
-        found = work.analyze(data, "likelihood", fit=("--mask", mask) if mask.is_file() else ())
+        found = work.analyze(data, "likelihood", fit=(*_FIT, *(("--mask", mask) if mask.is_file() else ())))
         results.append(_Result(data, found, _good(data)))
     return results
 

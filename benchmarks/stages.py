@@ -221,7 +221,8 @@ class Bench:
 
 def _named(stem: str, options: tuple[object, ...]) -> str:
     """A folder's name that tells the options."""
-    return "_".join([stem, *(str(o).lstrip("-").replace("/", "-") for o in options)])
+    words = (o.stem if isinstance(o, Path) else str(o) for o in options)
+    return "_".join([stem, *(word.lstrip("-").replace("/", "-") for word in words)])
 
 
 def _fresh(folder: Path) -> Path:
