@@ -2,7 +2,7 @@
 
 In the oracle's column stand the same images with exact poses, then the simulation of our own kind: ideal images at the
 same SNR with the same errors of the poses. Junk is in the images that are analysed, not in the figures. The fit gets
-the mask of the simulated refinement, where there is one.
+mask and half maps of the simulated refinement, where there is one, and chooses the resolution.
 """
 
 import csv
@@ -21,7 +21,6 @@ __all__ = ["ROWS"]
 #: errors of a refinement: degrees per Euler angle, Angstrom per axis
 _OFF = {"angle_error": 2.0, "shift_error": 2.0}
 _SNR = 0.1
-_FIT = ("--resolution", "16")  # as gmmhet run's
 _PASS, _GOAL = 0.8, 0.95  # of the correlation with exact poses
 
 
@@ -72,8 +71,10 @@ def _three(work: Bench, name: str, seed: int) -> list[_Result]:
     results = []
     for imaging, off in ((AS_REAL, _OFF), (AS_REAL, {}), (IDEAL, _OFF)):
         data = work.simulate(name, _SNR, seed, imaging=imaging, **off)
-        mask = data.folder / "refinement" / "mask.mrc"
-        found = work.analyze(data, "likelihood", fit=(*_FIT, *(("--mask", mask) if mask.is_file() else ())))
+        files = data.folder / "refinement"
+        halves = [files / f"run_half{i}_class001_unfil.mrc" for i in (1, 2)]
+        fit = ("--mask", files / "mask.mrc", "--half-maps", *halves) if files.is_dir() else ()
+        found = work.analyze(data, "likelihood", fit=fit)
         results.append(_Result(data, found, _good(data)))
     return results
 
