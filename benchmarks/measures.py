@@ -14,8 +14,8 @@ from gmmhet.engine.conventions import euler_to_matrix
 
 __all__ = [
     "RefinementErrors", "area_under_curve", "canonical_correlations", "coverage", "held_out_correlation",
-    "multiple_correlation", "neighbour_read_out", "peak_angle", "pose_errors", "rank_correlation", "refinement_errors",
-    "share_in_right_half", "turn_read_out",
+    "held_out_estimate", "multiple_correlation", "neighbour_read_out", "peak_angle", "pose_errors", "rank_correlation",
+    "refinement_errors", "share_in_right_half", "turn_read_out",
 ]
 
 Array = NDArray[np.float64]
@@ -164,14 +164,19 @@ def refinement_errors(true_angles: Array, given_angles: Array, true_origins: Arr
     return RefinementErrors(float(np.median(errors)), float((errors > 10).mean()), float(np.median(left)))
 
 
-def held_out_correlation(latents: Array, truth: Array, seed: int = 0) -> float:
-    """Correlation of a true coordinate [n] with its linear estimate from latents [n, K], fitted to the other half."""
+def held_out_estimate(latents: Array, truth: Array, seed: int = 0) -> Array:
+    """[n] linear estimate of a true coordinate [n] from latents [n, K], fitted to the other half of the particles."""
     order = np.random.default_rng(seed).permutation(len(latents))
     terms = np.column_stack([latents, np.ones(len(latents))])
     estimate = np.empty(len(latents))
     for some, others in ((order[::2], order[1::2]), (order[1::2], order[::2])):
         estimate[some] = terms[some] @ np.linalg.lstsq(terms[others], truth[others], rcond=None)[0]
-    return float(np.corrcoef(estimate, truth)[0, 1])
+    return estimate
+
+
+def held_out_correlation(latents: Array, truth: Array, seed: int = 0) -> float:
+    """Correlation of a true coordinate [n] with its held-out estimate from latents [n, K]."""
+    return float(np.corrcoef(held_out_estimate(latents, truth, seed), truth)[0, 1])
 
 
 def area_under_curve(values: Array, positive: NDArray[np.bool_]) -> float:

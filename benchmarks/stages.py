@@ -20,11 +20,22 @@ from gmmhet.engine.io import current_name, read_particles, read_star, write_part
 from gmmhet.engine.io.result_columns import COORDINATE
 from gmmhet.engine.simulate import Preset, preset
 
-__all__ = ["Analysis", "Bench", "DataSet", "StageError", "code_digest"]
+__all__ = ["AS_REAL", "IDEAL", "Analysis", "Bench", "DataSet", "Imaging", "StageError", "code_digest"]
 
 
 class StageError(RuntimeError):
     """A stage of the engine failed; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class Imaging:
+    """How the images of a data set are made: the start of its folder's name, and options of gmmhet simulate."""
+
+    name: str
+    options: tuple[object, ...]
+
+
+IDEAL, AS_REAL = Imaging("", ()), Imaging("real_", ("--as-real",))
 
 
 @dataclass(frozen=True)
@@ -117,17 +128,16 @@ class Bench:
         self._done: set[Path] = set()
 
     def simulate(self, preset_name: str, snr: float, seed: int, *, angle_error: float = 0.0, shift_error: float = 0.0,
-                 as_real: bool = False) -> DataSet:
+                 imaging: Imaging = IDEAL) -> DataSet:
         """A simulated data set, reused when the code that makes it is the same (particles.star is written last)."""
         what = preset(preset_name)
         particles = self.particles or what.particles
         off = f"_off{angle_error:g}deg{shift_error:g}A" if angle_error or shift_error else ""
-        kind = "real_" if as_real else ""
-        out = self.folder / f"{kind}{preset_name}_snr{snr:g}_n{particles}{off}_seed{seed}_{code_digest()}"
+        out = self.folder / f"{imaging.name}{preset_name}_snr{snr:g}_n{particles}{off}_seed{seed}_{code_digest()}"
         if not (out / "particles.star").is_file():
             self._command("simulate", "--preset", preset_name, "--particles", particles, "--snr", snr, "--seed", seed,
                           "--angle-error", angle_error, "--shift-error", shift_error,
-                          *(["--as-real"] if as_real else []), "-o", out)
+                          *imaging.options, "-o", out)
         return DataSet(out, what, seed)
 
     def analyze(self, data: DataSet, method: str, *options: object, fit: tuple[object, ...] = ()) -> Analysis:
@@ -211,7 +221,8 @@ class Bench:
 
 def _named(stem: str, options: tuple[object, ...]) -> str:
     """A folder's name that tells the options."""
-    return "_".join([stem, *(str(o).lstrip("-").replace("/", "-") for o in options)])
+    words = (o.stem if isinstance(o, Path) else str(o) for o in options)
+    return "_".join([stem, *(word.lstrip("-").replace("/", "-") for word in words)])
 
 
 def _fresh(folder: Path) -> Path:

@@ -29,6 +29,8 @@ class SimulateCommand(Command, Quick):
     noise_from: Path | None = option(None, "refined real particles (.star): their images, less fitted projections of "
                                      "--noise-map, are the noise", otherwise="noise is simulated")
     noise_map: Path | None = option(None, "refined map (.mrc) of the particles of --noise-from")
+    noise_gaussian: bool = option(False, "Gaussian noise with the power of those residuals in each shell instead of "
+                                  "them, for comparison")
     output: Path = required(Path, "folder of the data set", typed=Typed(short="-o"))
 
     def execute(self) -> None:
@@ -38,9 +40,12 @@ class SimulateCommand(Command, Quick):
             raise InputError(f"{changed} is given without --as-real; expected both")
         if (self.noise_from is None) != (self.noise_map is None) or (self.noise_from is not None and self.as_real):
             raise InputError("--noise-from, --noise-map: expected both or none, and not with --as-real")
+        if self.noise_gaussian and self.noise_from is None:
+            raise InputError("--noise-gaussian is given without --noise-from; expected both")
         noise = None
         if self.noise_from is not None and self.noise_map is not None:
             noise = RealNoise.read(self.noise_from, self.noise_map)
+            noise = noise.as_gaussian(self.config.seed) if self.noise_gaussian else noise
         simulate(self.config, self.output, realism=self.realism if self.as_real else None, noise=noise)
 
 

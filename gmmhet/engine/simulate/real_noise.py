@@ -2,11 +2,12 @@
 
 The residual of image Y at its pose is Y - s C P, P the projection of the refined map and s its least-squares contrast.
 What the map does not explain (errors of poses, other conformations) stays, as do background, neighbours and junk.
+For comparison the same signals can be planted in Gaussian noise of the residuals' power in each shell.
 """
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from gmmhet.engine.optics.ctf import ctf
 from gmmhet.engine.progress import progress
 from gmmhet.engine.simulate.atoms import atom_map, with_atoms
 from gmmhet.engine.simulate.direct_inversion import SliceSum
+from gmmhet.engine.simulate.gaussian_noise import ShellNoise
 from gmmhet.engine.simulate.imperfect_images import PARTICLE
 from gmmhet.engine.simulate.optical_field import OpticalField
 from gmmhet.engine.simulate.particles import Particles
@@ -72,10 +74,12 @@ class RealNoise:
 
     Attributes:
         table: particles, with images. density: [box] * 3 their refined map.
+        gaussian: noise that signals are planted in instead of the residuals; None: the residuals themselves.
     """
 
     table: ParticleTable
     density: NDArray[np.float32]
+    gaussian: ShellNoise | None = None
 
     @classmethod
     def read(cls, particles: Path, density: Path, root: Path | None = None) -> "RealNoise":
@@ -109,6 +113,17 @@ class RealNoise:
         contrast = (images * fitted).sum(axis=(1, 2)) / np.maximum((fitted**2).sum(axis=(1, 2)), 1e-30)
         return np.asarray(images - contrast[:, None, None] * fitted, np.float32)
 
+    def as_gaussian(self, seed: int) -> "RealNoise":
+        """The same, but for Gaussian noise with the mean power of all residuals in each shell in their place."""
+        starts = range(0, len(self.table), _IMAGES_AT_ONCE)
+        batches = (self.residuals(np.arange(start, min(start + _IMAGES_AT_ONCE, len(self.table))))
+                   for start in progress(starts, "measure the noise", len(starts)))
+        return replace(self, gaussian=ShellNoise.like(batches, self.table.box, seed))
+
+    def noise(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """[b, box, box] that signals are planted in."""
+        return self.residuals(rows) if self.gaussian is None else self.gaussian.images(rows)
+
     def plant(self, what: Preset, particles: Particles, given: Particles, snr: float, folder: Path) -> None:
         """Write images of a molecule in this noise, one a residual, and what belongs to them.
 
@@ -117,7 +132,8 @@ class RealNoise:
 
         Args:
             particles, given: as many as there are images or fewer, at true and at given poses.
-            snr: variance of the signal over that of the residuals, within an image, means over all images.
+            snr: variance of the signal over that of the residuals, within an image, means over the first
+                REFINED_MAP.images_for_scale images; signals are the same in Gaussian noise.
         """
         n, box, pixel_size = len(particles), self.table.box, self.table.pixel_size
         field = OpticalField.around(box, pixel_size, Realism().padding)
@@ -143,8 +159,8 @@ class RealNoise:
             columns = {"rlnImageName": [f"{i:06d}@{stack}" for i in range(1, n + 1)],
                        "rlnRandomSubset": [str(s) for s in sets]}
             write_selection(path, self.table, np.arange(n), columns=columns, poses=(poses.angles, poses.origins))
-        _LOG.info("%s: signals in %d residuals of real images, SNR %g, consensus %.1f A", folder, n, snr,
-                  maps.resolution)
+        _LOG.info("%s: signals in %d %s, SNR %g, consensus %.1f A", folder, n, "residuals of real images"
+                  if self.gaussian is None else "images of Gaussian noise", snr, maps.resolution)
 
     def _signal(self, specimen: Specimen, row: int) -> NDArray[np.float64]:
         """The image of a particle by the optics of the real image of the same row."""
@@ -161,7 +177,7 @@ class RealNoise:
         starts = range(0, n, _IMAGES_AT_ONCE)
         for start in progress(starts, "plant signals", len(starts)):
             rows = np.arange(start, min(start + _IMAGES_AT_ONCE, n))
-            batch = self.residuals(rows) + np.float32(scale) * np.stack(
+            batch = self.noise(rows) + np.float32(scale) * np.stack(
                 [self._signal(specimen, int(row)) for row in rows]).astype(np.float32)
             for number, half in enumerate(halves, 1):
                 mine = sets[rows] == number

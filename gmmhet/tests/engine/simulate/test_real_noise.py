@@ -1,4 +1,7 @@
-"""Signals planted in real noise: slices against sums over atoms, residuals against known noise, the planted ratio."""
+"""Signals planted in real noise: slices against sums over atoms, residuals against known noise, the planted ratio.
+
+Gaussian noise of the same power in each shell: its spectrum, its distribution, the same signals in it.
+"""
 
 import tempfile
 import unittest
@@ -13,6 +16,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import open_stack, read_particles, write_map
 from gmmhet.engine.simulate import RealNoise, simulate
 from gmmhet.engine.simulate.atoms import atom_map, atom_slices
+from gmmhet.engine.simulate.gaussian_noise import ShellNoise
 from gmmhet.engine.simulate.real_noise import central_slices
 from gmmhet.tests.support.conformance import conformance_file
 
@@ -34,6 +38,40 @@ class TestCentralSlices(unittest.TestCase):
             # linear interpolation on a grid twice as fine
             error = np.sqrt((np.abs(found - true)**2).sum() / (np.abs(true)**2).sum())
             self.assertLess(error, 0.06, box)
+
+
+def ring_power(images):
+    """[shells] mean square of Fourier coefficients in rings one wide, of all frequencies of the whole plane."""
+    box = images.shape[-1]
+    k = np.fft.fftfreq(box, 1 / box)
+    ring = np.rint(np.hypot(k, k[:, None])).astype(int).ravel()
+    return np.bincount(ring, (np.abs(np.fft.fft2(images))**2).mean(axis=0).ravel()) / np.bincount(ring)
+
+
+class TestShellNoise(unittest.TestCase):
+    def test_power_of_every_ring_is_that_of_the_given_noise_which_need_not_be_gaussian(self):
+        rng = np.random.default_rng(0)
+        for box in (24, 25):
+            # sparse spots, blurred: coloured and far from normal
+            spots = (rng.random((400, box, box)) < 0.02).astype(np.float32)
+            given = spots + np.roll(spots, 1, axis=1) + np.roll(spots, 1, axis=2)
+            given -= given.mean()
+            noise = ShellNoise.like(np.split(given, 4), box, seed=1)
+            found = noise.images(np.arange(400))
+            # rings hold 8 frequencies or more, 400 images: 2 to 3 % each of either set; the middle one alone, 7 %
+            ratio = ring_power(found)[1:] / ring_power(given)[1:]
+            np.testing.assert_allclose(ratio, 1, atol=0.12)
+            kurtosis = [(x**4).mean() / (x**2).mean()**2 for x in (given, found - found.mean())]
+            self.assertGreater(kurtosis[0], 8)
+            self.assertAlmostEqual(kurtosis[1], 3, delta=0.1)
+
+    def test_an_image_is_the_same_whichever_others_are_made_and_another_for_another_seed(self):
+        noise = ShellNoise(np.ones(18), 24, seed=3)
+        some, one = noise.images(np.arange(5)), noise.images(np.array([3]))
+        np.testing.assert_array_equal(some[3], one[0])
+        self.assertLess(abs(np.corrcoef(some[3].ravel(), some[4].ravel())[0, 1]), 0.15)
+        other = ShellNoise(np.ones(18), 24, seed=4).images(np.array([3]))
+        self.assertLess(abs(np.corrcoef(other.ravel(), one.ravel())[0, 1]), 0.15)
 
 
 class TestPlanted(unittest.TestCase):
@@ -80,6 +118,21 @@ class TestPlanted(unittest.TestCase):
         self.assertAlmostEqual((given.angles - true.angles).std(), 1, delta=0.1)
         self.assertEqual([p.name for p in given.stacks], ["particles.mrcs"])
         self.assertEqual(given.stacks[0].resolve().parent, (self.folder / "planted").resolve())
+
+    def test_gaussian_noise_bears_the_same_signals_at_the_same_poses(self):
+        out = self.folder / "gaussian"
+        self.assertEqual(0, main(["simulate", "--noise-from", str(self.noise.table.source), "--noise-map",
+                                  str(self.folder / "real" / "consensus.mrc"), "--noise-gaussian", "--preset",
+                                  "hinge11", "--snr", "0.2", "--angle-error", "1", "--seed", "5", "-o", str(out)]))
+        real, gaussian = (open_stack(f / "particles.mrcs") for f in (self.folder / "planted", out))
+        signal = real - self.noise.residuals(np.arange(N))
+        noise = gaussian - signal
+        # 150 images of at least 12 frequencies a ring: 2 to 3 % each
+        np.testing.assert_allclose(ring_power(noise)[2:], ring_power(real - signal)[2:], rtol=0.15)
+        self.assertLess(abs(np.corrcoef(noise.ravel(), (real - signal).ravel())[0, 1]), 0.02)
+        one, other = (read_particles(f / "particles.star") for f in (self.folder / "planted", out))
+        np.testing.assert_array_equal(one.angles, other.angles)
+        self.assertEqual(main(["simulate", "--noise-gaussian", "-o", str(self.folder / "none")]), 2)
 
     def test_a_map_on_another_grid_is_refused(self):
         write_map(self.folder / "small.mrc", np.zeros((16,) * 3), PIXEL)
