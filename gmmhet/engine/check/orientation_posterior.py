@@ -1,8 +1,8 @@
 """The posterior of the orientation of single images under a map, over all orientations.
 
 The image of a particle is X = a g C S + noise: S the central slice of the map, C the CTF, g the scale of the map in
-each ring, a the contrast of the image, normal about 1. Likelihood and evidence are over those of an image without molecule,
-integrated over the contrast in closed form, and over shifts around the given origin. As in Scheres 2012 (J. Struct.
+each ring, a the contrast of the image, normal about 1. Likelihoods are over that of an image without molecule, and
+integrated over the contrast (in closed form) and over shifts around the given origin. As in Scheres 2012 (J. Struct.
 Biol. 180, 519), with the contrast in addition.
 """
 

@@ -92,7 +92,7 @@ def check(particles: Path, map_path: Path | None = None, *, root: Path | None = 
         particles: any particle file that is read. map_path: map (.mrc) in the frame of the poses.
         root: project folder that image names are relative to. passthrough: further .cs files of the particles.
         json_path: where to write the result, too. symmetry: point group of the molecule; None: as the views tell.
-        refined_to: resolution (Angstrom) to which the poses were refined; None: that of RELION's model file beside them.
+        refined_to: resolution (Angstrom) of the refinement; None: that of RELION's model file beside the particles.
     Raises:
         InputError: unreadable input. What makes no sense is in the result's ``problem``.
     """

@@ -1,10 +1,10 @@
 """Do the images support their poses in a band of resolution that the refinement did not use?
 
 Poses that were fitted to noise, or to a wrong map, agree with each other within the band to which they were refined:
-half maps correlate there. Beyond that band nothing was fitted, and half maps agree only where poses are right. Each image is
-compared with the slice of a map made from the other half-set, and with one at the pose of another particle. What
-is to be expected beyond is extrapolated from the outer rings of the band (log of the signal against the squared
-frequency, Guinier); where that would not stand out from noise, the images cannot tell.
+half maps correlate there. Beyond that band nothing was fitted, and half maps agree only where poses are right. Each
+image is compared with the slice of a map made from the other half-set, and with one at the pose of another particle.
+What is to be expected beyond is extrapolated from the outer rings of the band (log of the signal against the squared
+frequency, Guinier); where that would not stand out from noise, the images cannot decide.
 """
 
 from dataclasses import dataclass

@@ -141,7 +141,7 @@ def _evidence(posterior: OrientationPosterior, views: Array, slices: Slices, sym
 
 
 def _shares(densities: Array, weights: Array) -> Array:
-    """[b, k] most likely shares of kinds of densities [n, k], particles weighted by [b, n] (expectation maximisation)."""
+    """[b, k] most likely shares of kinds of densities [n, k], particles weighted by [b, n] (EM)."""
     shares = np.full((len(weights), densities.shape[1]), 1 / densities.shape[1])
     total = weights.sum(axis=1, keepdims=True)
     for _ in range(_STEPS):
