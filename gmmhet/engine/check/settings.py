@@ -243,10 +243,10 @@ class UnusedBandSettings:
                                   origin=_CHOSEN)
     deviations: float = setting(5.0, "standard errors", "that signal beyond has to exceed to support the poses",
                                 origin=_CHOSEN)
-    expected: float = setting(4.0, "standard errors", "that the extrapolated signal has to exceed before its absence "
-                              "is named", origin=_CHOSEN)
-    absent: float = setting(0.5, "of the extrapolated signal", "that the signal is surely below (3 standard errors) when "
-                            "it is called absent: 1.4 to 3.9 at right poses, -0.6 to 0 at wrong ones",
+    expected: float = setting(4.0, "standard errors", "that the extrapolated signal has to exceed before its "
+                              "absence is named", origin=_CHOSEN)
+    absent: float = setting(0.5, "of the extrapolated signal", "that the signal is surely below (3 standard errors) "
+                            "when it is called absent: 1.4 to 3.9 at right poses, -0.6 to 0 at wrong ones",
                             origin="projection matching of noise and of another molecule, 1,000 simulated images")
     most_weight: float = setting(10.0, "standard errors", "a stronger ring counts no more in the extrapolation",
                                  origin=_CHOSEN)
