@@ -28,7 +28,8 @@ class Orientations:
         lines = []
         if self.wrong is not None:
             found = self.wrong
-            lines.append(("wrong poses", wording.wrong_line(len(found.rows), found.resolution, _triple(found.wrong))))
+            lines.append(("wrong poses", wording.wrong_line(len(found.rows), found.resolution, _triple(found.wrong),
+                                                         at_least=found.at_least)))
             if found.empty is not None:
                 lines.append(("", wording.empty_line(_shares(found.empty))))
         if self.band is not None:
@@ -46,7 +47,7 @@ class Orientations:
             if wrong is not None and wrong.low > WRONG_POSES.worth_a_word:
                 unresolved = self.wrong.unresolved
                 warnings.append(wording.wrong_poses(
-                    _shares(wrong), unresolved if unresolved > WRONG_POSES.much_unresolved else None))
+                    _shares(wrong), unresolved if self.wrong.at_least else None))
             if empty is not None and empty.low > WRONG_POSES.worth_a_word:
                 warnings.append(wording.empty_images(_shares(empty)))
         band = self.band
@@ -61,6 +62,7 @@ class Orientations:
             "n_particles": len(wrong.rows), "resolution": wrong.resolution,
             "share": None if wrong.wrong is None else asdict(wrong.wrong),
             "no_molecule": None if wrong.empty is None else asdict(wrong.empty),
+            "at_least": wrong.at_least,
             "likelihood_power": wrong.power, "unresolved": wrong.unresolved, "trial": list(wrong.trial),
             "ids": self.ids, "probability": [round(float(p), 4) for p in wrong.probability]},
             "unused_band": None if band is None else {**asdict(band), "supported": band.supported}}

@@ -3,8 +3,8 @@
 Poses that were fitted to noise, or to a wrong map, agree with each other within the band to which they were refined:
 half maps correlate there. Beyond that band nothing was fitted, and half maps agree only where poses are right. Each
 image is compared with the slice of a map made from the other half-set, and with one at the pose of another particle.
-What is to be expected beyond is extrapolated from the outer rings of the band (log of the signal against the squared
-frequency, Guinier); where that would not stand out from noise, the images cannot decide.
+What is to be expected beyond is extrapolated from the outer rings of the band, as an exponential of the frequency;
+where that would not stand out from noise, the images cannot decide.
 """
 
 from dataclasses import dataclass
@@ -96,15 +96,15 @@ def unused_band(table: ParticleTable, used: float, *, seed: int = 0) -> UnusedBa
 
 
 def _extrapolated(signal: Array, error: Array, last: int) -> Array | None:
-    """[rings] signal by a line through its logarithm over squared rings, from the outer part of the used band."""
+    """[rings] signal by a line through its logarithm over rings, from the outer part of the used band."""
     ring = np.arange(len(signal))
     outer = ring[max(2, round((1 - UNUSED_BAND.outer) * last)):last]
     outer = outer[signal[outer] > 3 * error[outer]]
     if len(outer) < UNUSED_BAND.fewest_rings:
         return None
-    slope, level = np.polyfit(outer.astype(float) ** 2, np.log(signal[outer]), 1,
+    slope, level = np.polyfit(outer.astype(float), np.log(signal[outer]), 1,
                               w=np.minimum(signal[outer] / error[outer], UNUSED_BAND.most_weight))
-    return np.asarray(np.exp(level + min(slope, 0.0) * ring**2.0))
+    return np.asarray(np.exp(level + min(slope, 0.0) * ring))
 
 
 def _signal(table: ParticleTable, halves: list[NDArray[np.int64]], grid: HalfPlane, rng: np.random.Generator,

@@ -1,13 +1,18 @@
 """The share of particles whose given orientation is off by more than 10 degrees.
 
-Every particle's posterior says how probable its given orientation is, within 10 degrees. Over the particles, given
-orientations are of three kinds, whose shares are those of the largest likelihood: right ones, as a draw from the
-posterior; ones at the maximum of the posterior because they were fitted to the same images, right with the posterior's
-probability; and ones that have nothing to do with the image, as a draw from all orientations. A power of the likelihood
-is estimated alike: motions and structural noise, which the model of the images leaves out, make it too sharp.
+Every particle's posterior says how probable its given orientation is, within 10 degrees. Where images determine their
+orientations, the mean probability of being off is the share that is looked for: also where wrong orientations are
+maxima of the likelihood, as refinements leave them.
 
-The procedure is first tried on projections of the map at the given poses, with noise of the estimated kind: where it
-fails there, the images cannot tell.
+Where they do not, given orientations are taken to be of three kinds, whose shares are those of the largest likelihood:
+right ones, as a draw from the posterior; ones at the maximum of the posterior because they were fitted to the same
+images, right with the posterior's probability; and ones that have nothing to do with the image, as a draw from all
+orientations. A power of the likelihood is estimated alike: motions and structural noise, which the model of the images
+leaves out, make it too sharp. Wrong orientations at other maxima may then pass for right ones, so that the share is a
+lower bound.
+
+The procedure is first tried on projections of the map at the given poses, with noise of the estimated kind, which also
+decides between the two; where it fails there, the images cannot decide.
 """
 
 from dataclasses import dataclass, replace
@@ -58,7 +63,7 @@ class GrossErrors:
         empty: share of images without any molecule; None where it cannot be told.
         power: of the likelihood. unresolved: share of projections with this noise whose orientation of the largest
             likelihood is off by more than 10 degrees. trial: shares told of projections of which none, and a fifth,
-            were given random orientations.
+            were given random orientations. at_least: whether wrong is a lower bound.
     """
 
     rows: NDArray[np.int64]
@@ -69,6 +74,7 @@ class GrossErrors:
     power: float
     unresolved: float
     trial: tuple[float, float]
+    at_least: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,15 +122,31 @@ def gross_errors(table: ParticleTable, rows: NDArray[np.int64], density: Density
     presence = np.exp(np.clip(posterior.evidence, -300, 300))
     empty = _share_of_empty(presence, np.ones((1, len(rows))))[0]
     shown = presence / (presence + empty / max(1 - empty, _TINY))
+    resampled = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), WRONG_POSES.resamples).astype(np.float64)
+    power, told, probability = _by_mass(evidence, shown, resampled) if trial.sharp else (
+        _by_kinds(evidence, shown, resampled))
+    blank = [empty, *_share_of_empty(presence, resampled)]
+    return GrossErrors(rows, resolution, probability, _interval(told) if trial.sure else None,
+                       _interval(blank) if trial.apart else None, power, trial.unresolved, trial.told, not trial.sharp)
+
+
+def _by_mass(evidence: _Evidence, shown: Array, resampled: Array) -> tuple[float, list[float], Array]:
+    """Share by the mean posterior probability of being off, where images determine their orientations.
+
+    Returns:
+        power of the likelihood; share of all particles and of resamples [b, n]; probability [n] of each.
+    """
+    wrong = 1 - evidence.within[:, 0]
+    return 1.0, [float(np.average(wrong, weights=w)) for w in (shown, *(resampled * shown))], wrong
+
+
+def _by_kinds(evidence: _Evidence, shown: Array, resampled: Array) -> tuple[float, list[float], Array]:
+    """The same by the shares of the kinds of orientations, where many images do not determine theirs."""
     power, densities = _densities(evidence, shown, len(WRONG_POSES.powers))
     right = evidence.within[:, power]
-    resampled = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), WRONG_POSES.resamples).astype(np.float64)
     shares = _shares(densities, np.concatenate([shown[None], resampled * shown]))
     told = [_told(densities, right, s, w) for s, w in zip(shares, [shown, *(resampled * shown)], strict=True)]
-    blank = [empty, *_share_of_empty(presence, resampled)]
-    return GrossErrors(rows, resolution, _probability_wrong(densities, right, shares[0]),
-                       _interval(told) if trial.sure else None, _interval(blank) if trial.apart else None,
-                       WRONG_POSES.powers[power], trial.unresolved, trial.told)
+    return WRONG_POSES.powers[power], told, _probability_wrong(densities, right, shares[0])
 
 
 def _evidence(posterior: OrientationPosterior, views: Array, slices: Slices, symmetry: str) -> _Evidence:
@@ -203,11 +225,18 @@ def _share_of_empty(presence: Array, weights: Array) -> list[float]:
 @dataclass(frozen=True)
 class _Trial:
     """told: shares of wrong orientations where none, and a fifth, are random. unresolved: share of wrong ones at the
-    maximum of the posterior. apart: whether projections are told from noise."""
+    maximum of the posterior. beyond: mean probability of right orientations to be off. apart: whether projections are
+    told from noise."""
 
     told: tuple[float, float]
+    beyond: float
     unresolved: float
     apart: bool
+
+    @property
+    def sharp(self) -> bool:
+        """Whether images like these determine their orientations."""
+        return self.beyond < WRONG_POSES.sharp
 
     @property
     def sure(self) -> bool:
@@ -231,15 +260,17 @@ def _trial(data: LowResolution, slices: Slices, model: ImageModel, signal: NDArr
     posterior = posterior_of(replace(data, images=shown), slices, model)
     few = np.arange(min(WRONG_POSES.blank, len(some)))
     blank = posterior_of(replace(data.of_rows(few), images=noise[few]), slices, model).evidence
-    told = []
+    told: list[float] = []
+    beyond: list[float] = []
     for share in (0.0, WRONG_POSES.planted):
         other = np.where((np.arange(len(some)) < round(share * len(some)))[:, None, None],
                          Rotation.random(len(some), rng).as_matrix(), views)
         evidence = _evidence(posterior, other, slices, symmetry)
         every = np.ones(len(some))
         densities = _densities(evidence, every, 1)[1]
+        beyond.append(1 - float(evidence.within[:, 0].mean()))
         told.append(_told(densities, evidence.within[:, 0], _shares(densities, every[None])[0], every))
     best = slices.grid.matrices[posterior.log_likelihood.argmax(axis=1)]
     unresolved = float((angles_between(views, best, symmetry) > WRONG_POSES.angle).mean())
     mistaken = max(float((posterior.evidence < 0).mean()), float((blank > 0).mean()))
-    return _Trial((told[0], told[1]), unresolved, mistaken < WRONG_POSES.told_apart)
+    return _Trial((told[0], told[1]), beyond[0], unresolved, mistaken < WRONG_POSES.told_apart)

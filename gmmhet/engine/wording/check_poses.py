@@ -12,12 +12,12 @@ def _range(shares: Shares) -> str:
     return f"{share:.0%} ({low:.0%} to {high:.0%})"
 
 
-def wrong_line(n_particles: int, resolution: float, shares: Shares | None) -> str:
+def wrong_line(n_particles: int, resolution: float, shares: Shares | None, *, at_least: bool = False) -> str:
     """Share of grossly wrong orientations; None: not known."""
     if shares is None:
         return f"{_UNKNOWN}, to {resolution:.0f} A: too noisy, or views of the map look too much alike"
-    return f"about {_range(shares)} of the orientations are off by more than 10 degrees, from {n_particles} images " \
-           f"to {resolution:.0f} A"
+    return f"{'at least' if at_least else 'about'} {_range(shares)} of the orientations are off by more than 10 " \
+           f"degrees, from {n_particles} images to {resolution:.0f} A"
 
 
 def empty_line(shares: Shares) -> str:
@@ -26,13 +26,17 @@ def empty_line(shares: Shares) -> str:
 
 
 def wrong_poses(shares: Shares, unresolved: float | None) -> str:
-    """Warning. unresolved: share of particles that images with this noise do not orient, where it is large."""
-    words = f"about {_range(shares)} of the poses appear to be off by more than 10 degrees: refine again with a " \
-            "global search of orientations from this map, or remove particles by 3D classification"
+    """Warning.
+
+    Args:
+        unresolved: where the share is a lower bound, that of particles that images with this noise do not orient.
+    """
+    words = f"{_range(shares)} of the poses appear to be off by more than 10 degrees: refine again with a global search " \
+            "of orientations from this map, or remove particles by 3D classification"
     if unresolved is None:
-        return words
-    return f"{words}; images as noisy as these, to the resolution compared, do not orient {unresolved:.0%} of the " \
-           "particles"
+        return f"about {words}"
+    return f"at least {words}; images as noisy as these do not orient {unresolved:.0%} of the particles to the " \
+           "resolution compared, so wrong poses that were fitted to the images are not all found"
 
 
 def empty_images(shares: Shares) -> str:

@@ -17,7 +17,7 @@ from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.io import DensityMap, ParticleTable, read_map, read_particles, write_stack
 from gmmhet.engine.simulate import simulate
 
-BOX, PIXEL, USED = 32, 6.0, 32.0
+BOX, PIXEL, USED, NUMBER = 48, 6.0, 32.0, 800
 
 
 def projection_matched(table: ParticleTable, density: DensityMap, resolution: float) -> ParticleTable:
@@ -38,7 +38,7 @@ class TestUnusedBand(unittest.TestCase):
         holder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(holder.cleanup)
         cls.folder = Path(holder.name)
-        simulate(SimulateConfig("hinge11", 600, BOX, PIXEL, 0.3, seed=2, angle_error=1.5), cls.folder)
+        simulate(SimulateConfig("hinge11", NUMBER, BOX, PIXEL, 0.3, seed=2, angle_error=1.5), cls.folder)
         cls.table, cls.map = read_particles(cls.folder / "particles.star"), read_map(cls.folder / "consensus.mrc")
 
     def test_right_poses_are_supported(self) -> None:
@@ -50,7 +50,7 @@ class TestUnusedBand(unittest.TestCase):
     def test_noise_aligned_to_a_map_is_not(self) -> None:
         """Half maps of it agree in the band to which it was aligned, as those of a molecule do."""
         path = self.folder / "noise.mrcs"
-        noise = np.random.default_rng(3).standard_normal((600, BOX, BOX)).astype(np.float32)
+        noise = np.random.default_rng(3).standard_normal((NUMBER, BOX, BOX)).astype(np.float32)
         write_stack(path, noise.shape, PIXEL, [noise])
         aligned = projection_matched(replace(self.table, stacks=(path,)), self.map, USED)
         found = unused_band(aligned, USED)
