@@ -31,8 +31,8 @@ def wrong_poses(shares: Shares, unresolved: float | None) -> str:
     Args:
         unresolved: where the share is a lower bound, that of particles that images with this noise do not orient.
     """
-    words = f"{_range(shares)} of the poses appear to be off by more than 10 degrees: refine again with a global search " \
-            "of orientations from this map, or remove particles by 3D classification"
+    words = f"{_range(shares)} of the poses appear to be off by more than 10 degrees: refine again with a global " \
+            "search of orientations from this map, or remove particles by 3D classification"
     if unresolved is None:
         return f"about {words}"
     return f"at least {words}; images as noisy as these do not orient {unresolved:.0%} of the particles to the " \
