@@ -21,7 +21,7 @@ from gmmhet.engine.molecule.map_content import find_molecule
 from gmmhet.engine.molecule.maps import coarser_map, field_of_view
 from gmmhet.engine.optics.ctf import ctf
 
-__all__ = ["Agreement", "SlicedMap", "band_limit"]
+__all__ = ["Agreement", "SlicedMap", "band_limit", "spectra"]
 
 Array = NDArray[np.float64]
 _BATCH_PIXELS = 1 << 22
@@ -91,7 +91,7 @@ class Agreement:
         grid = HalfPlane(table.box, table.pixel_size, resolution)
         used = np.broadcast_to((grid.weight > 0) & (grid.shell >= min(COMPARISON.first_ring, grid.h)), grid.kx.shape)
         kx, ky = grid.kx[used], grid.ky[used]
-        images = _spectra(table, rows, grid, used)
+        images = spectra(table, rows, grid, used)
         ring = np.broadcast_to(grid.shell, used.shape)[used]
         pairs = np.broadcast_to(grid.weight, used.shape)[used].astype(np.float32)
         power = np.bincount(ring, (np.abs(images) ** 2).mean(axis=0) * pairs) / np.maximum(np.bincount(ring, pairs), 1)
@@ -149,7 +149,7 @@ class Agreement:
         return np.asarray(self.images * np.exp(-2j * np.pi * turns), np.complex64)
 
 
-def _spectra(table: ParticleTable, rows: NDArray[np.int64], grid: HalfPlane, used: NDArray[np.bool_],
+def spectra(table: ParticleTable, rows: NDArray[np.int64], grid: HalfPlane, used: NDArray[np.bool_],
              ) -> NDArray[np.complex64]:
     out = np.empty((len(rows), int(used.sum())), np.complex64)
     opened: dict[Path, Any] = {}

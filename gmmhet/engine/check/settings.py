@@ -10,17 +10,23 @@ __all__ = [
     "IMAGES",
     "LIKELY",
     "MIXED_CONTRAST",
+    "ORIENTATION",
     "POSES",
     "UNIT",
+    "UNUSED_BAND",
     "VIEWS",
+    "WRONG_POSES",
     "Comparison",
     "FrameSettings",
     "ImageSettings",
     "LikelyValues",
     "MixedContrast",
+    "OrientationSettings",
     "PoseSettings",
     "UnitSettings",
+    "UnusedBandSettings",
     "ViewSettings",
+    "WrongPoses",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -182,11 +188,98 @@ class UnitSettings:
     covered: float = setting(0.95, "of the sphere", "that the copies of the views have to take", origin=_CHOSEN)
 
 
+@dataclass(frozen=True)
+class OrientationSettings:
+    """Posterior of the orientation of single images."""
+
+    step: float = setting(7.5, "degrees", "distance of the orientations", origin="usual for a global search, HEALPix "
+                          "order 3")
+    finest: float = setting(10.0, "Å", "of the comparison: finer rings of single images add little", origin=_CHOSEN)
+    pixels_per_resolution: float = setting(2.25, "pixels", "coarser images are compared to this many pixels only",
+                                           origin="Nyquist and a margin")
+    radii_per_resolution: float = setting(
+        0.17, "of the molecule's radius", "at the finest ring compared its rim moves by less than this resolution from "
+        "one orientation to the next (0.13 of the radius)", origin=_CHOSEN)
+    rings: float = setting(18.0, "rings", "most that are compared", origin="run time")
+    first_ring: int = setting(2, "periods in the box", "slower waves show ice, gradients and normalisation",
+                              origin=_CHOSEN)
+    shifts: float = setting(1.5, "steps", "radius around the given origin within which shifts are tried: nine of them",
+                            origin="run time")
+    shift_step: float = setting(1 / 3, "of the resolution", "of shifts", origin=_CHOSEN)
+    batch: int = setting(4, "images", "compared at once, which bounds the memory", origin="run time")
+    rounds: int = setting(2, "rounds", "in which noise, scale and contrast are estimated", origin="a third changed "
+                          "scale and noise by less than 2 % on four simulated sets")
+    sample: int = setting(40, "images", "that they are estimated from", origin="run time")
+    draws: int = setting(4, "orientations", "drawn from the posterior of each image", origin=_CHOSEN)
+    fewest_of_group: int = setting(10, "images", "of an optics group with a noise of its own", origin=_CHOSEN)
+    spread: tuple[float, float, float] = setting((0.1, 0.6, 0.3), "of the mean", "least, largest and first deviation "
+                                                 "of the contrast", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class WrongPoses:
+    """Share of particles whose orientation is grossly wrong."""
+
+    particles: int = setting(240, "particles", "looked at, at most", origin="run time")
+    fewest: int = setting(50, "particles", "fewer say nothing about a share", origin=_CHOSEN)
+    angle: float = setting(10.0, "degrees", "larger errors count as gross", origin="poses of other particles or of "
+                           "other maxima are off by more, errors of refined poses are smaller")
+    powers: tuple[float, ...] = setting((1.0, 0.7, 0.5, 0.35, 0.25), "of the likelihood", "that are tried: what the "
+                                        "model of the images leaves out makes their likelihood too sharp",
+                                        origin=_CHOSEN)
+    sharp: float = setting(0.05, "probability", "of right orientations to be off, up to which the mean posterior mass "
+                           "is the share: it errs by less", origin="RELION refinement of 2,000 simulated images: 0.18 "
+                           "found, 0.19 true; by kinds of orientations 0.04")
+    fitted: float = setting(3.0, "of log-likelihood", "by which orientations at the maximum of the posterior have to "
+                            "explain the given ones better: one chance in a hundred", origin=_CHOSEN)
+    trial: int = setting(80, "particles", "of projections with noise, on which the procedure is tried first",
+                         origin="run time")
+    blank: int = setting(30, "images", "of noise alone in the trial", origin="run time")
+    planted: float = setting(0.2, "of the trial", "given random orientations", origin=_CHOSEN)
+    trial_error: float = setting(0.07, "share", "by which the trial may miss what was planted, or find in nothing",
+                                 origin=_CHOSEN)
+    resamples: int = setting(200, "resamples", "of the particles for the interval", origin="bootstrap")
+    interval: float = setting(0.95, "probability", "of the interval", origin="convention")
+    worth_a_word: float = setting(0.05, "share", "that has to be exceeded surely before it is a warning",
+                                  origin=_CHOSEN)
+    told_apart: float = setting(0.2, "probability", "of mistaking projections for noise, or noise for projections, up "
+                                "to which images without a molecule are counted", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class UnusedBandSettings:
+    """Support of the poses beyond the band that the refinement used."""
+
+    reach: float = setting(1.4, "of the last ring used", "the end of the band beyond: farther out there is seldom "
+                           "signal", origin=_CHOSEN)
+    gap: int = setting(2, "rings", "left out beyond the last one used: interpolation and masks carry what was fitted "
+                       "into them", origin=_CHOSEN)
+    outer: float = setting(0.5, "of the used rings", "from which the signal is extrapolated", origin=_CHOSEN)
+    fewest_rings: int = setting(3, "rings", "of either band", origin="a line and its scatter")
+    points: float = setting(4e6, "coefficients", "of the images compared, which limits their number", origin="run time")
+    fewest: int = setting(200, "particles", "compared at least", origin=_CHOSEN)
+    least_weight: float = setting(0.1, "of the mean weight", "added to that of every coefficient of the maps",
+                                  origin=_CHOSEN)
+    deviations: float = setting(5.0, "standard errors", "that signal beyond has to exceed to support the poses",
+                                origin=_CHOSEN)
+    expected: float = setting(4.0, "standard errors", "that the extrapolated signal has to exceed before its "
+                              "absence is named", origin=_CHOSEN)
+    absent: float = setting(0.5, "of the extrapolated signal", "that the signal is surely below (3 standard errors) "
+                            "when it is called absent: 1.4 to 3.9 at right poses, -0.6 to 0 at wrong ones",
+                            origin="projection matching of noise and of another molecule, 1,000 simulated images")
+    most_weight: float = setting(10.0, "standard errors", "a stronger ring counts no more in the extrapolation",
+                                 origin=_CHOSEN)
+    coarsest: float = setting(100.0, "Å", "coarser resolutions in a model file mean that there is none", origin=_CHOSEN)
+
+
 COMPARISON = Comparison()
+ORIENTATION = OrientationSettings()
 POSES = PoseSettings()
 FRAME = FrameSettings()
 IMAGES = ImageSettings()
 VIEWS = ViewSettings()
+WRONG_POSES = WrongPoses()
 MIXED_CONTRAST = MixedContrast()
 LIKELY = LikelyValues()
 UNIT = UnitSettings()
+UNUSED_BAND = UnusedBandSettings()

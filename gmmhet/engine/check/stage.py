@@ -18,6 +18,7 @@ from gmmhet.engine.check.findings import (
     view_lines,
 )
 from gmmhet.engine.check.images import ImageCheck, check_images_of, particle_radius
+from gmmhet.engine.check.orientations import Orientations, look_at_orientations
 from gmmhet.engine.check.poses import PoseCheck, check_poses, sample_of
 from gmmhet.engine.check.settings import IMAGES
 from gmmhet.engine.check.views import ViewCheck, check_views
@@ -33,7 +34,7 @@ _LOG = logging.getLogger("gmmhet")
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was found. problem: one line on what makes no sense, or None. poses: None without a map."""
+    """What was found. problem: one line on what makes no sense, or None. poses, orientations: None without a map."""
 
     facts: Facts
     images: ImageCheck
@@ -41,12 +42,14 @@ class CheckResult:
     poses: PoseCheck | None
     map_path: str | None
     problem: str | None
+    orientations: Orientations | None = None
 
     @property
     def warnings(self) -> list[str]:
         """What is worth a second look."""
         poses = pose_warnings(self.poses) if self.poses is not None else []
-        return [*self.facts.warnings, *self.images.warnings, *self.views.warnings, *poses]
+        orientations = self.orientations.warnings if self.orientations is not None else []
+        return [*self.facts.warnings, *self.images.warnings, *self.views.warnings, *poses, *orientations]
 
     @property
     def verdict(self) -> str:
@@ -66,6 +69,8 @@ class CheckResult:
         lines = [self.facts.source, *facts_lines(self.facts), *image_lines(self.images), *view_lines(self.views)]
         if self.poses is not None:
             lines += pose_lines(self.poses, self.map_path or "")
+        if self.orientations is not None:
+            lines += [wording.screen_line(name, words) for name, words in self.orientations.lines()]
         lines += [wording.screen_line("warning", words) for words in self.warnings]
         return "\n".join([*lines, wording.screen_line("verdict", self.verdict)])
 
@@ -74,17 +79,20 @@ class CheckResult:
         views = {k: v for k, v in asdict(self.views).items() if k != "histogram"}
         return {"particles": asdict(self.facts), "images": asdict(self.images), "views": views,
                 "map": self.map_path, "poses": None if self.poses is None else _plain_poses(self.poses),
+                "orientations": None if self.orientations is None else self.orientations.plain(),
                 "warnings": self.warnings, "problem": self.problem, "verdict": self.verdict}
 
 
 def check(particles: Path, map_path: Path | None = None, *, root: Path | None = None, passthrough: Sequence[Path] = (),
-          json_path: Path | None = None, seed: int = 0, symmetry: str | None = None) -> CheckResult:
+          json_path: Path | None = None, seed: int = 0, symmetry: str | None = None, refined_to: float | None = None,
+          ) -> CheckResult:
     """Look at particles, and at how they fit a map.
 
     Args:
         particles: any particle file that is read. map_path: map (.mrc) in the frame of the poses.
         root: project folder that image names are relative to. passthrough: further .cs files of the particles.
         json_path: where to write the result, too. symmetry: point group of the molecule; None: as the views tell.
+        refined_to: resolution (Angstrom) of the refinement; None: that of RELION's model file beside the particles.
     Raises:
         InputError: unreadable input. What makes no sense is in the result's ``problem``.
     """
@@ -96,17 +104,23 @@ def check(particles: Path, map_path: Path | None = None, *, root: Path | None = 
     images = check_images_of(table, rows, particle_radius(density, table))
     poses = check_poses(table, density, seed=seed) if density is not None else None
     problem = pose_problem(poses, particles, map_path or "") if poses is not None else None
+    orientations = None
+    if density is not None and poses is not None and problem is None:
+        orientations = look_at_orientations(table, density, poses, symmetry=symmetry, used=refined_to, seed=seed)
     result = CheckResult(facts_of(table), images, check_views(table.rotations, symmetry), poses,
-                         None if map_path is None else str(map_path), problem)
+                         None if map_path is None else str(map_path), problem, orientations)
     if json_path is not None:
         with replacing(json_path) as temporary:
             temporary.write_text(json.dumps(result.plain(), indent=1) + "\n", encoding="utf-8")
     return result
 
 
-def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str | os.PathLike[str]) -> PoseCheck:
+def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str | os.PathLike[str],
+                       symmetry: str | None = None) -> PoseCheck:
     """Stop before any work where poses, sign of shifts, hand or pixel size make no sense; log what is worth a look.
 
+    Args:
+        symmetry: point group of the molecule; None: as the views show.
     Returns:
         What was found.
     Raises:
@@ -116,7 +130,8 @@ def require_sane_poses(table: ParticleTable, density: DensityMap, map_path: str 
     problem = pose_problem(found, table.source, Path(map_path))
     if problem is not None:
         raise InputError(problem)
-    for words in (*facts_of(table).unlikely_units, *pose_warnings(found)):
+    orientations = look_at_orientations(table, density, found, symmetry=symmetry)
+    for words in (*facts_of(table).unlikely_units, *pose_warnings(found), *orientations.warnings):
         _LOG.warning("%s", words)
     _LOG.info("poses checked: mean correlation %.3f with the map, %.3f at most when shuffled%s", abs(found.given),
               found.chance, "; inverted contrast" if found.sign < 0 else "")

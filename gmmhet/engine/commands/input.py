@@ -9,7 +9,7 @@ from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.config.realism import Realism
 from gmmhet.engine.config.shared import Seeded
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.options import OnForm, Typed, option, options_of, part, point_group, required
+from gmmhet.engine.options import POSITIVE, OnForm, Typed, option, options_of, part, point_group, required
 
 __all__ = ["CheckCommand", "ImportCommand", "SimulateCommand"]
 
@@ -83,13 +83,17 @@ class CheckCommand(Command, OfRefinement, Seeded, Quick):
     symmetry: str | None = option(
         None, "point group of the molecule, whose symmetry-related views count too", check=point_group,
         otherwise="C1, or the group in one asymmetric unit of which all views lie")
+    refined_to: float | None = option(
+        None, "resolution to which the poses were refined; beyond it the images are compared with maps of the other "
+              "half-set", unit="Å", check=POSITIVE, otherwise="that of RELION's run_model.star beside the particles; "
+              "without one this is not done")
     json: Path | None = option(None, "file for the results as JSON")
     plot: Path | None = option(None, "picture of views and correlations (.png, .svg, .pdf)")
 
     def execute(self) -> None:
         from gmmhet.engine.check import check
         found = check(self.particles, self.map, root=self.root, passthrough=self.passthrough, json_path=self.json,
-                      seed=self.seed, symmetry=self.symmetry)
+                      seed=self.seed, symmetry=self.symmetry, refined_to=self.refined_to)
         if self.plot is not None:
             from gmmhet.engine.check.plot import write_plot
             write_plot(self.plot, found.views, found.poses)

@@ -76,7 +76,7 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
         read_mask(options.analyze.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
     consensus = consensus_for(map_path, table.box, table.pixel_size, options.fit)
     passed = options.resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
-    judged = _judged(table, consensus, map_path) if check and not passed else None
+    judged = _judged(table, consensus, map_path, options.fit.symmetry) if check and not passed else None
     folder = output_folder(output)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
                   "root": root and str(root), **_stage_parameters(map_path, options)}
@@ -96,9 +96,9 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     job.finish(verdict)
 
 
-def _judged(table: ParticleTable, consensus: Consensus, map_path: Path) -> Contrast | None:
+def _judged(table: ParticleTable, consensus: Consensus, map_path: Path, symmetry: str) -> Contrast | None:
     """Contrast by the check; None where its sign is mixed, since the mean over images then says nothing."""
-    found = require_sane_poses(table, consensus.density, map_path)
+    found = require_sane_poses(table, consensus.density, map_path, None if symmetry == "C1" else symmetry)
     return None if found.inverted else found.contrast
 
 
