@@ -1,4 +1,4 @@
-"""Settings of gmmhet check: comparison of particles with a map, frame of the map, images, views, units and contrast."""
+"""Settings of gmmhet check: comparison of particles with a map, frame of the map, images, views and units."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,6 @@ __all__ = [
     "FRAME",
     "IMAGES",
     "LIKELY",
-    "MIXED_CONTRAST",
     "POSES",
     "UNIT",
     "VIEWS",
@@ -17,7 +16,6 @@ __all__ = [
     "FrameSettings",
     "ImageSettings",
     "LikelyValues",
-    "MixedContrast",
     "PoseSettings",
     "UnitSettings",
     "ViewSettings",
@@ -116,19 +114,6 @@ class ViewSettings:
 
 
 @dataclass(frozen=True)
-class MixedContrast:
-    """Sets in which some images have inverted contrast."""
-
-    smallest_share: float = setting(0.03, "of the images", "fewer of the other sign are not named: noise makes single "
-                                    "correlations negative", origin=_CHOSEN)
-    fewest: int = setting(3, "images", "the same in small sets", origin=_CHOSEN)
-    evidence: float = setting(10.0, "of log-likelihood", "by which two signs have to explain the correlations better "
-                              "than one sign does, with or without images of noise", origin=_CHOSEN)
-    deviations: float = setting(5.0, "standard errors", "by which the sizes of correlations have to be larger at own "
-                                "poses than at others', where noise hides the two signs", origin=_CHOSEN)
-
-
-@dataclass(frozen=True)
 class LikelyValues:
     """Values of the metadata that are possible, but seldom meant: a warning names them."""
 
@@ -169,6 +154,5 @@ POSES = PoseSettings()
 FRAME = FrameSettings()
 IMAGES = ImageSettings()
 VIEWS = ViewSettings()
-MIXED_CONTRAST = MixedContrast()
 LIKELY = LikelyValues()
 UNIT = UnitSettings()
