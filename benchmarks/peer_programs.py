@@ -96,7 +96,8 @@ def relion_multibody() -> Program:
 
     def coordinates(folder: Path) -> Array:
         (found,) = folder.glob("analyse*projections_along_eigenvectors_all_particles.txt")
-        return np.atleast_2d(np.loadtxt(found))
+        lines = found.read_text(encoding="utf-8").splitlines()  # the name of the image, and its projections
+        return np.array([line.split()[1:] for line in lines if line.strip()], np.float64)
 
     return Program("multi-body", version[0] if version else "", commands, coordinates)
 
