@@ -8,12 +8,12 @@ from collections.abc import Sequence
 __all__ = [
     "NO_CTF", "NO_HALVES", "NO_MAP", "PLOT", "READINGS", "acquisition", "agreement_lines", "background_lines",
     "best_map_frame", "brightness", "contrast", "defocus_range", "direction_lines", "few_particles",
-    "half_set_notes", "halves", "large_shifts", "low_correlation", "map_displaced", "map_size", "mirrored_map",
-    "mixed_contrast", "negative_amplitude_contrast", "next_readings", "optics_group", "optics_lines",
-    "other_pixel_size", "other_reading", "particle_count", "phase_shift", "plot_title", "poor_directions",
-    "repeated_rows", "screen_line", "shift_errors", "shift_factor", "shift_lengths", "size_mismatch",
-    "small_aberration", "small_angles", "small_defocus", "small_phase_shifts", "unequal_halves", "uneven_greyscale",
-    "unlikely_defocus", "unlikely_poses", "verdict_of_fit", "weak_agreement",
+    "flat_backgrounds", "half_set_notes", "halves", "large_shifts", "low_correlation", "map_displaced", "map_size",
+    "mirrored_map", "mixed_contrast", "negative_amplitude_contrast", "next_readings", "optics_group",
+    "optics_lines", "other_pixel_size", "other_reading", "particle_count", "phase_shift", "plot_title",
+    "poor_directions", "repeated_rows", "screen_line", "shift_errors", "shift_factor", "shift_lengths",
+    "size_mismatch", "small_aberration", "small_angles", "small_defocus", "small_phase_shifts", "unequal_halves",
+    "uneven_greyscale", "unlikely_defocus", "unlikely_poses", "verdict_of_fit", "weak_agreement",
 ]
 
 Triple = tuple[float, float, float]
@@ -253,6 +253,11 @@ def half_set_notes(first: int, second: int, *, in_both: int, by_turns: bool) -> 
         notes.append(f"half-sets of {first:,} and {second:,} particles cannot be compared: odd and even images are "
                      "taken as the two halves")
     return notes
+
+
+def flat_backgrounds(number: int, n_images: int) -> str:
+    """Images without noise around the particle."""
+    return f"{number:,} of {n_images:,} images have a single value outside the particle: they are blank, or were masked"
 
 
 def uneven_greyscale(low: float, high: float) -> str:

@@ -310,6 +310,12 @@ class TestParts(SimulatedCase):
         write_stack(path, images.shape, PIXEL, [images])
         (warning,) = check_images_of(self.changed(stacks=(path,)), np.arange(40), 80.0).warnings
         self.assertIn("not on one greyscale", warning)
+        images[:20] /= images[:20].std()
+        images[20:] /= images[20:].std()
+        images[7] = 0.0
+        write_stack(path, images.shape, PIXEL, [images])
+        (warning,) = check_images_of(self.changed(stacks=(path,)), np.arange(40), 80.0).warnings
+        self.assertIn("1 of 40 images have a single value outside the particle", warning)
 
     def test_radius_of_the_particle(self) -> None:
         axis = (np.arange(BOX) - BOX // 2) * PIXEL
