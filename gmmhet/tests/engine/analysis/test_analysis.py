@@ -120,29 +120,6 @@ class TestHinge(Shared):
         correlation = np.corrcoef(result["coordinates"][:, 0], self.result["coordinates"][:, 0])[0, 1]
         self.assertGreater(abs(correlation), 0.999)
 
-    def test_images_of_either_contrast_give_the_same_coordinates(self) -> None:
-        """Half of the images are inverted: the mean over all says nothing, each of them does."""
-        other = self.root / "mixed"
-        other.mkdir()
-        signs = np.where(np.random.default_rng(0).permutation(_PARTICLES) < _PARTICLES // 2, -1, 1)
-        with mrcfile.open(self.data / "particles.mrcs") as source, mrcfile.new(other / "particles.mrcs") as target:
-            target.set_data(source.data * signs[:, None, None].astype(np.float32))
-        (other / "particles.star").write_text((self.data / "particles.star").read_text())
-        with self.assertLogs("gmmhet", "WARNING") as log:
-            analyze(other / "particles.star", self.data / "model.npz", AnalyzeConfig(), other / "out")
-        table = read_star(other / "out" / "latents.star")["particles"]
-        found = table.integers("gmmhetImageSign")
-        self.assertGreater((found == signs).mean(), 0.99)
-        words = f"The contrast is mixed: {(found < 0).sum()} of {_PARTICLES} images are inverted"
-        self.assertIn(words, "".join(log.output))
-        summary = json.loads((other / "out" / "summary.json").read_text())
-        self.assertIn(words, summary["verdict"])
-        self.assertNotIn("no better with the map", summary["verdict"])
-        result = np.load(other / "out" / "analysis.npz")
-        self.assertGreater(float(result["contrast"].min()), 0.0)
-        correlation = np.corrcoef(result["coordinates"][:, 0], self.result["coordinates"][:, 0])[0, 1]
-        self.assertGreater(abs(correlation), 0.99)
-
     def test_movements_and_changes_of_amplitude_can_be_left_out(self) -> None:
         there = _made(self.root / "there", "twostate")
         for data, options, silent, heard in (
