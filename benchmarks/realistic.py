@@ -1,13 +1,14 @@
 """From images as microscopes make them through RELION's own refinement to motions: everything a first run meets.
 
-    python benchmarks/realistic.py                                       1,000 particles of 48 px (minutes)
-    python benchmarks/realistic.py --particles 4000 --box 96 --pixel-size 4 --snr 0.1 --structural-snr 1.4 --order 2
+    python benchmarks/realistic.py                                       2,000 particles of 64 px, 6 A
+    python benchmarks/realistic.py --particles 4000 --box 96 --pixel-size 4 --snr 0.1 --structural-snr 1.4
     python benchmarks/realistic.py --molecule rigid                      nothing moves
 
 Simulated as real, refined by RELION 3.1 from a low-passed map, analysed from RELION's run_data.star and map without any
 option, beside the same images at their true poses; a stretch of the motion is exported and reconstructed by RELION.
-Variances of noise count all pixels: a pixel of 8 A averages the noise of 30 pixels of 1.5 A, so an SNR of 0.5 at 8 A is
-one of about 0.02 at 1.5 A. Nothing is asserted. Data and refinements are kept in --work and used again.
+Variances of noise count all pixels: a pixel of 6 A averages the noise of 2.25 pixels of 4 A, so that the default SNRs
+(0.225, structural 3.15) are those of 0.1 and 1.4 at 4 A. Nothing is asserted. Data and refinements are kept in --work
+and used again.
 """
 
 import argparse
@@ -84,14 +85,14 @@ def say(name: str, value: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--molecule", choices=MOLECULES, default="bending")
-    parser.add_argument("--particles", type=int, default=1000)
-    parser.add_argument("--box", type=int, default=48)
-    parser.add_argument("--pixel-size", type=float, default=8.0)
-    parser.add_argument("--snr", type=float, default=0.5, help="of the simulation (default 0.5, for pixels of 8 A)")
-    parser.add_argument("--structural-snr", type=float, default=5.0, help="the same (default 5)")
+    parser.add_argument("--particles", type=int, default=2000)
+    parser.add_argument("--box", type=int, default=64)
+    parser.add_argument("--pixel-size", type=float, default=6.0)
+    parser.add_argument("--snr", type=float, default=0.225, help="of the simulation (default 0.225, for pixels of 6 A)")
+    parser.add_argument("--structural-snr", type=float, default=3.15, help="the same (default 3.15)")
     parser.add_argument("--diameter", type=float, default=320.0, help="of RELION's mask, Angstrom")
     parser.add_argument("--low-pass", type=float, default=50.0, help="of the initial model, Angstrom")
-    parser.add_argument("--order", type=int, default=1, help="HEALPix order of the coarse search (1: 15 degrees)")
+    parser.add_argument("--order", type=int, default=2, help="HEALPix order of the coarse search (2: 7.5 degrees)")
     parser.add_argument("--with-mask", action="store_true", help="give gmmhet a mask of the molecule")
     parser.add_argument("--mask", type=Path, help="that mask (default: of the simulated consensus)")
     parser.add_argument("--work", type=Path, default=Path("realistic-work"))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
 from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD
-from gmmhet.engine.subspace.state import PoseSpread
+from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread
 
 __all__ = ["AnalysisResult", "Evidence", "LargeMotion", "LocalMotion", "MeanModel", "Modes", "PoseErrors"]
 
@@ -85,13 +85,20 @@ class PoseErrors:
     """Errors of the given poses.
 
     Attributes:
-        spread: their standard deviations. corrections: [n, 5] of each particle, Angstrom and radians
-            (imaging.image_model.POSE). deviations: [n, 5] posterior standard deviations of the corrections.
+        corrections: [n, 5] of each particle, Angstrom and radians (imaging.image_model.POSE). deviations: [n, 5]
+            posterior standard deviations of the corrections.
+        evidence: whether the poses were fitted to these images; None: not measured.
     """
 
-    spread: PoseSpread
     corrections: Array
     deviations: Array
+    evidence: PoseEvidence | None = None
+
+    @property
+    def spread(self) -> PoseSpread:
+        """Standard deviations of the errors: root mean squares of the corrections, their uncertainty included."""
+        squares = (self.corrections.astype(np.float64) ** 2 + self.deviations**2).mean(0)
+        return PoseSpread(*(float(np.sqrt(squares[axes].mean())) for axes in ([0, 1], [2, 3], [4])))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -192,6 +192,6 @@ def evidence_for(found: ModeEvidence, k: int) -> Evidence:
 
 def pose_errors_of(final: Fit) -> PoseErrors | None:
     """Of a fit; None where poses are taken as exact."""
-    spread, found = final.model.spread, final.posteriors
-    return None if spread is None else PoseErrors(spread=spread, corrections=found.pose,
-                                                  deviations=np.sqrt(found.pose_variance))
+    model, found = final.model, final.posteriors
+    return None if model.spread is None else PoseErrors(
+        corrections=found.pose, deviations=np.sqrt(found.pose_variance), evidence=model.pose_evidence)

@@ -11,6 +11,7 @@ from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.subspace.state import PoseSpread
 from gmmhet.engine.wording import analysis as wording
 
 __all__ = [
@@ -73,6 +74,10 @@ class PoseErrorsEntry(TypedDict):
     out_of_plane_degrees: float
     shift_angstrom: float
     refined: bool
+    fitted_to_images: bool | None
+    in_plane_detectable_degrees: float | None
+    out_of_plane_detectable_degrees: float | None
+    shift_detectable_angstrom: float | None
     words: str
 
 
@@ -211,12 +216,20 @@ def pose_errors_entry(result: AnalysisResult, resolution: float, refined: bool) 
     """Errors of the given poses; None where they are taken as exact."""
     if result.pose_errors is None:
         return None
-    spread = result.pose_errors.spread
-    turn, tilt, shift = float(np.rad2deg(spread.turn)), float(np.rad2deg(spread.tilt)), float(spread.shift)
-    words = wording.pose_errors(tilt, turn, shift, negligible_shift=shift < OUTPUT.negligible_shift * resolution,
-                                refined=refined)
-    return {"in_plane_degrees": turn, "out_of_plane_degrees": tilt, "shift_angstrom": shift, "refined": refined,
-            "words": words}
+    evidence, found = result.pose_errors.evidence, _pose_sizes(result.pose_errors.spread)
+    detectable = None if evidence is None else _pose_sizes(evidence.detectable(len(result.coordinates)))
+    words = wording.pose_errors(found, detectable, negligible_shift=found.shift < OUTPUT.negligible_shift * resolution,
+                                fitted=evidence is not None and evidence.fitted, refined=refined)
+    smallest = (None, None, None) if detectable is None else (detectable.turn, detectable.tilt, detectable.shift)
+    return {"in_plane_degrees": found.turn, "out_of_plane_degrees": found.tilt, "shift_angstrom": found.shift,
+            "refined": refined, "fitted_to_images": None if evidence is None else evidence.fitted,
+            "in_plane_detectable_degrees": smallest[0], "out_of_plane_detectable_degrees": smallest[1],
+            "shift_detectable_angstrom": smallest[2], "words": words}
+
+
+def _pose_sizes(spread: PoseSpread) -> wording.PoseSizes:
+    """In Angstrom and degrees."""
+    return wording.PoseSizes(float(np.rad2deg(spread.tilt)), float(np.rad2deg(spread.turn)), float(spread.shift))
 
 
 def local_pose_entry(result: AnalysisResult) -> LocalPoseEntry | None:

@@ -110,7 +110,23 @@ class ViewSettings:
         5.0, "degrees", "half the width of the great circle of views that show a direction of Fourier space",
         origin=_CHOSEN)
     poor: float = setting(
-        0.2, "of a uniform distribution", "directions of Fourier space seen less are named", origin=_CHOSEN)
+        0.2, "of a uniform distribution", "directions of Fourier space seen less and by few views are named",
+        origin=_CHOSEN)
+    few: int = setting(
+        200, "views", "of a direction, symmetric copies counted: with more, it is named only if it is seen rarely",
+        origin="chosen; real apoferritin, whose map is good in all directions, has 580 in the worst")
+    rare: float = setting(
+        0.1, "of a uniform distribution", "directions of Fourier space seen less are named, however many the views",
+        origin=_CHOSEN)
+    false_warnings: float = setting(
+        0.01, "sets of evenly distributed views", "in which the fewest particles that see a direction are that few by "
+        "chance", origin="binomial distribution, over all directions")
+    directions: int = setting(500, "directions", "of Fourier space; a belt of views is 10 degrees wide, and neighbours "
+                              "among so many are 6 degrees apart", origin="area of half a sphere")
+    directions_of_unit: int = setting(60, "directions", "in an asymmetric unit, at least", origin=_CHOSEN)
+    unit_towards: tuple[float, float, float] = setting(
+        (0.8386, 0.2121, 0.5017), "", "vector on no axis of a point group: of symmetric directions the nearest counts",
+        origin=_CHOSEN)
 
 
 @dataclass(frozen=True)
@@ -146,6 +162,8 @@ class UnitSettings:
     held: int = setting(2, "views", "near a place that is taken: a single one may be a wrong pose", origin=_CHOSEN)
     share_of_unit: tuple[float, float] = setting((0.7, 1.05), "of a unit and its rim", "share of the sphere that the "
                                                  "views take", origin=_CHOSEN)
+    highest_cyclic: int = setting(17, "fold", "cyclic groups up to this are recognised", origin=_CHOSEN)
+    highest_dihedral: int = setting(14, "fold", "the same of dihedral groups", origin=_CHOSEN)
     covered: float = setting(0.95, "of the sphere", "that the copies of the views have to take", origin=_CHOSEN)
 
 

@@ -7,10 +7,11 @@ from scipy.spatial import cKDTree
 from gmmhet.engine.check.settings import UNIT
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 
-__all__ = ["asymmetric_unit_of", "spread_over_group"]
+__all__ = ["asymmetric_unit_of", "even_places", "spread_over_group"]
 
 Array = NDArray[np.float64]
-_GROUPS = ("I", "O", "T", *(f"D{n}" for n in range(12, 1, -1)), *(f"C{n}" for n in range(12, 1, -1)))
+_GROUPS = ("I", "O", "T", *(f"D{n}" for n in range(UNIT.highest_dihedral, 1, -1)),
+           *(f"C{n}" for n in range(UNIT.highest_cyclic, 1, -1)))
 
 
 def asymmetric_unit_of(views: Array) -> str | None:
@@ -48,11 +49,11 @@ def spread_over_group(views: Array, group: str) -> Array:
 
 def _taken(views: Array, reach: float) -> float:
     """Share of the sphere that views take."""
-    near = cKDTree(views).query_ball_point(_even_places(UNIT.places), reach, return_length=True)
+    near = cKDTree(views).query_ball_point(even_places(UNIT.places), reach, return_length=True)
     return float((near >= UNIT.held).mean())
 
 
-def _even_places(n: int) -> Array:
+def even_places(n: int) -> Array:
     """[n, 3] spread evenly over the sphere (Fibonacci's spiral)."""
     z = 1 - 2 * (np.arange(n) + 0.5) / n
     turn = np.pi * (1 + np.sqrt(5)) * np.arange(n)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, stats
 
-from gmmhet.engine.check.settings import VIEWS
-from gmmhet.engine.check.unit import asymmetric_unit_of, spread_over_group
+from gmmhet.engine.check.settings import UNIT, VIEWS
+from gmmhet.engine.check.unit import asymmetric_unit_of, even_places
+from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["ViewCheck", "check_views"]
@@ -24,9 +25,10 @@ class ViewCheck:
             smoothed, over an even spread.
         crowded: share of the particles in the most crowded 10 of 100 equal patches of the sphere.
         least: how often the worst direction of Fourier space is seen, over an even spread. poor: share of directions
-            that are seen less than a fifth as often as in an even spread.
-        unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor then
-            count the views of all copies, and the even spread of poor is that of the particles without their copies.
+            that are seen less than a fifth as often as in an even spread and by few views (or a tenth as often, however
+            many), and by fewer particles than chance allows.
+        unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor count the
+            views of all symmetric copies, and so does the even spread.
     """
 
     histogram: Array
@@ -66,14 +68,49 @@ def check_views(rotations: Array, symmetry: str | None = None) -> ViewCheck:
     half = _even_directions(VIEWS.patches // 2)
     nearest = np.argmax(views @ np.concatenate([half, -half]).T, axis=1)
     tenth = np.sort(np.bincount(nearest, minlength=VIEWS.patches))[::-1][:VIEWS.patches // 10].sum() / len(views)
-    width = np.sin(np.deg2rad(VIEWS.belt))
     unit = asymmetric_unit_of(rotations[:, 2]) if symmetry is None else symmetry
-    given = len(views)
-    if unit is not None:
-        views = spread_over_group(views, unit)
-    seen = np.array([(np.abs(views @ d) < width).mean() for d in _even_directions(500)]) / width
-    return ViewCheck(share, float(tenth), float(seen.min()), float((seen * len(views) / given < VIEWS.poor).mean()),
+    seen, surely = _seen(views, unit or "C1")
+    return ViewCheck(share, float(tenth), float(seen.min()), float((_poor(seen, views, unit or "C1") & surely).mean()),
                      None if unit == "C1" else unit)
+
+
+def _seen(views: Array, group: str) -> tuple[Array, NDArray[np.bool_]]:
+    """How often directions of Fourier space are seen, over an even spread, and whether some are seen surely too seldom.
+
+    A direction is seen by a particle when a symmetric copy of its view lies within the belt around it. Were the views
+    spread evenly, the number of particles that see it would be binomial; copies of one particle are not independent, so
+    particles count and not copies. Surely: fewer than happens once in so many sets, over all directions.
+
+    Returns:
+        two arrays [d] for directions of one asymmetric unit, which stand for all.
+    """
+    width = float(np.sin(np.deg2rad(VIEWS.belt)))
+    matrices = rotation_matrices(group)
+    directions = _unit_directions(matrices)
+    places = even_places(UNIT.places)
+    seen, surely = np.empty(len(directions)), np.empty(len(directions), bool)
+    for i, direction in enumerate(directions):
+        copies = matrices @ direction  # the group holds the inverse of each: copies of directions do for those of views
+        hits, even = (np.abs(v @ copies.T) < width for v in (views, places))
+        seen[i] = hits.mean() / width
+        chance = stats.binom.cdf(int(hits.any(axis=1).sum()), len(views), even.any(axis=1).mean())
+        surely[i] = chance < VIEWS.false_warnings / len(directions)
+    return seen, surely
+
+
+def _poor(seen: Array, views: Array, group: str) -> NDArray[np.bool_]:
+    """[d] directions that are seen rarely, or less often than most and by few views, symmetric copies counted."""
+    even = len(views) * len(rotation_matrices(group)) * float(np.sin(np.deg2rad(VIEWS.belt)))
+    return (seen < VIEWS.rare) | ((seen < VIEWS.poor) & (seen * even < VIEWS.few))
+
+
+def _unit_directions(matrices: Array) -> Array:
+    """[d, 3] even directions d and -d of one asymmetric unit: of symmetric copies the one nearest to a fixed vector."""
+    number = max(VIEWS.directions, VIEWS.directions_of_unit * len(matrices))
+    every = _even_directions(number)
+    towards = np.array(VIEWS.unit_towards)
+    nearest = np.abs(np.einsum("gij,nj,i->gn", matrices, every, towards)).max(axis=0)
+    return every[np.abs(every @ towards) >= nearest * (1 - 1e-9)]
 
 
 def _even_directions(n: int) -> Array:

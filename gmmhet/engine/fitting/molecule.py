@@ -24,7 +24,7 @@ from gmmhet.engine.molecule.settings import SIGNAL
 from gmmhet.engine.molecule.signal import HalfMaps, signal_of_map
 from gmmhet.engine.molecule.symmetry import asymmetric_unit, compact_direction, rotation_matrices
 
-__all__ = ["MapToFit", "fit_map", "fit_molecule"]
+__all__ = ["MapToFit", "fit_molecule"]
 
 _LOG = logging.getLogger("gmmhet")
 
@@ -71,12 +71,6 @@ class _Piece:
     target: NDArray[np.float32]
     spectrum: Spectrum
     middle: NDArray[np.float64]
-
-
-def fit_map(density: DensityMap, config: FitConfig, mask: NDArray[np.float32] | None = None, name: str = "map",
-            finest: float = CHOICES.finest) -> GaussianModel:
-    """Fit Gaussians to a map; arguments as in :class:`MapToFit`, errors as of :func:`fit_molecule`."""
-    return fit_molecule(MapToFit(density, name, mask, None, finest), config)[0]
 
 
 def fit_molecule(given: MapToFit, config: FitConfig) -> tuple[GaussianModel, MapContent]:

@@ -25,6 +25,8 @@ class FitQuality:
     Attributes:
         frequency, curve: [box // 2] 1/Angstrom, and the Fourier shell correlation there.
         at_resolution: that at the resolution of the fit. resolution_half: Angstrom, where it falls to 0.5.
+        plain: Fourier shell correlation at the resolution of the fit of the whole boxes, as they are: lower where the
+            map has noise, an uneven solvent or other density around the molecule, which the Gaussians do not have.
         correlation: of the densities, both blurred to the resolution of the fit.
         inside: share of the Gaussians that lie in the molecule.
     """
@@ -32,6 +34,7 @@ class FitQuality:
     frequency: Array
     curve: Array
     at_resolution: float
+    plain: float
     resolution_half: float
     correlation: float
     inside: float
@@ -45,9 +48,11 @@ def quality_of(model: GaussianModel, fitted: DensityMap, density: DensityMap, co
     spectrum = Spectrum.of(wanted, d)
     flat = [spectrum.flattened(one).data * mask for one in (wanted, fitted)]
     frequency, curve = fourier_shell_correlation(flat[0], flat[1], density.pixel_size)
+    whole = fourier_shell_correlation(density.data, fitted.data, density.pixel_size)[1]
     first, second = (low_pass(one, d).data[mask > 0.5].astype(np.float64) for one in (wanted, fitted))
     norm = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return FitQuality(frequency, curve, float(np.interp(1 / d, frequency, curve)), resolution_at(frequency, curve, 0.5),
+    at, plain = (float(np.interp(1 / d, frequency, values)) for values in (curve, whole))
+    return FitQuality(frequency, curve, at, plain, resolution_at(frequency, curve, 0.5),
                       float((first * second).sum()) / norm if norm > 0 else 0.0, share_inside(model, content))
 
 

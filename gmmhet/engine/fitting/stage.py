@@ -62,8 +62,9 @@ def fit_density(given: MapToFit, config: FitConfig, output: Path, notes: dict[st
     model.about.update({"source": given.name, **notes})
     fitted = gaussian_density(model)
     quality = quality_of(model, fitted, density, content)
-    _LOG.info("%s; 0.5 at %.3g A; %.1f s", fit_line(len(model), quality.at_resolution, model.resolution,
-              quality.correlation, quality.inside), quality.resolution_half, time.monotonic() - started)
+    line = fit_line(len(model), quality.at_resolution, quality.plain, model.resolution, quality.correlation,
+                    quality.inside)
+    _LOG.info("%s; 0.5 at %.3g A; %.1f s", line, quality.resolution_half, time.monotonic() - started)
     _require_explained(given, quality, model, few=config.n_gaussians is not None)
     summary = _summary(model, quality, config, time.monotonic() - started)
     write_map(folder / "fitted.mrc", fitted.data, fitted.pixel_size)
@@ -110,7 +111,8 @@ def _summary(model: GaussianModel, quality: FitQuality, config: FitConfig, secon
     return {
         "n_gaussians": len(model), "resolution": model.resolution, "symmetry": model.symmetry,
         "box": model.box, "pixel_size": model.pixel_size,
-        "fsc_at_resolution": quality.at_resolution, "resolution_fsc500": quality.resolution_half,
+        "fsc_at_resolution": quality.at_resolution, "plain_fsc_at_resolution": quality.plain,
+        "resolution_fsc500": quality.resolution_half,
         "correlation": quality.correlation, "share_inside": quality.inside,
         "widths": [float(v) for v in np.quantile(model.sigmas, (0, 0.5, 1))],
         **model.about, "parameters": asked, "timing": {"total": seconds},

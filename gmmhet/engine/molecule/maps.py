@@ -18,7 +18,7 @@ from gmmhet.engine.molecule.settings import MOLECULE
 
 __all__ = [
     "coarser_map", "dense_region", "face_level", "field_of_view", "fourier_shell_correlation", "low_pass",
-    "molecular_volume", "radial_power", "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
+    "radial_power", "resample_map", "resolution_at", "soft_edge", "soft_mask", "solvent_level",
 ]
 
 _GAUSSIAN_PER_RESOLUTION = 0.225  # sigma / d of the blur that is usual for showing a molecule at d
@@ -186,16 +186,6 @@ def _large_pieces(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     sizes[0] = 0
     keep = sizes >= max(1.0, MOLECULE.smallest_piece * sizes.max())
     return np.asarray(keep[labels])
-
-
-def molecular_volume(density: DensityMap, inside: NDArray[np.bool_]) -> float:
-    """Volume of the molecule, Angstrom^3: (sum of density)^2 / sum of density^2 over the dense region.
-
-    Equal to the region's volume when the density is uniform; a weak blurred rim counts for less.
-    """
-    values = np.maximum(density.data[inside].astype(np.float64) - solvent_level(density), 0)
-    power = float((values**2).sum())
-    return float(values.sum()) ** 2 / power * density.pixel_size**3 if power > 0 else 0.0
 
 
 def soft_edge(inside: NDArray[np.bool_], grow: float, width: float) -> NDArray[np.float32]:

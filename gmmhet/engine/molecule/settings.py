@@ -94,6 +94,14 @@ class SignalSettings:
     over_solvent: float = setting(
         2.0, "times the power of as much solvent", "signal and noise are equal there, as at a correlation of half maps "
         "of 1/3", origin="signal + noise = 2 noise")
+    emptied: float = setting(
+        0.01, "of the power of fine detail in the molecule", "where there is less, a mask has emptied the map or no "
+        "particle reaches", origin=_CHOSEN)
+    least_solvent: float = setting(
+        0.1, "of the volume of the molecule", "less solvent does not tell the power of the noise in a shell: at 12 "
+        "waves in the box and a molecule of a tenth of it, 10 coefficients", origin="2 pi 12^2 x 0.1 x 0.1")
+    least_in_shell: float = setting(
+        0.01, "of the solvent", "spherical shells with less take the noise of their neighbours", origin=_CHOSEN)
     empty_shell: float = setting(
         1e-6, "of the power of the strongest shell", "beyond it a map holds nothing", origin="chosen, not measured")
     cliff: float = setting(

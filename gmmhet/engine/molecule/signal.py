@@ -1,18 +1,22 @@
 """Where the signal of a map ends: by its half maps, or by the map itself."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.molecule.map_content import MapContent, radii
 from gmmhet.engine.molecule.maps import field_of_view, fourier_shell_correlation, radial_power, resolution_at
-from gmmhet.engine.molecule.settings import SIGNAL
+from gmmhet.engine.molecule.settings import MOLECULE, SIGNAL
+from gmmhet.engine.wording.fitting import NO_SOLVENT_LEFT
 
 __all__ = ["HalfMaps", "signal_of_halves", "signal_of_map"]
 
+_LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 _FIRST_SHELLS = 3  # fewer waves than that fit into the box: they tell of backgrounds
 
@@ -66,6 +70,7 @@ def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | N
 
     That is where a low-pass filter has cut it, and before that where its half maps correlate to ``fsc`` or, without
     half maps, the first shell where the power of the molecule is less than twice that of as much solvent around it.
+    Where a mask has left no solvent the map alone does not tell, which is said.
     """
     length, nyquist = field_of_view(density), 2 * density.pixel_size
     inner = content.mask(density.box, density.pixel_size, grow=content.blur, width=content.blur)
@@ -74,11 +79,44 @@ def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | N
     ends = [_last_shell(power)]
     if halves is None:
         around = content.mask(density.box, density.pixel_size, grow=2 * content.blur, width=content.blur) - inner
-        around *= radii(density.box) <= density.box // 2
-        share = float((inner**2).sum()) / max(float((around**2).sum()), 1.0)
-        ends.append(_first(_swamped(power, share * radial_power(clean * around)), len(power)))
+        solvent = _solvent_like_molecule(clean, inner, around, content.blur / density.pixel_size)
+        if solvent is None:
+            _LOG.warning("%s", NO_SOLVENT_LEFT)
+        else:
+            ends.append(_first(_swamped(power, radial_power(solvent)), len(power)))
     found = max(length / max(min(ends), 1), nyquist)
     return float(found if halves is None else max(found, signal_of_halves(halves, content, fsc)))
+
+
+def _solvent_like_molecule(clean: NDArray[np.float32], inner: NDArray[np.float32], around: NDArray[np.float32],
+                           blur: float) -> NDArray[np.float32] | None:
+    """Solvent around the molecule with the power that noise has where the molecule is.
+
+    Noise of real maps differs with the radius: it ends with the sphere that particles were masked to, and rises where
+    maps were not padded. So the solvent is scaled, shell by shell, to the noise at the radii of the molecule; what a
+    mask or that sphere has emptied is left out.
+
+    Args:
+        clean: [box] * 3, solvent level taken off. inner, around: soft masks of the molecule and of the solvent around
+            it. blur: voxels, at which the molecule was found; what is finer counts as noise.
+    Returns:
+        [box] * 3; None where too little solvent is left.
+    """
+    box = len(clean)
+    smooth = 0.225 * blur  # as low_pass() does
+    fine = np.square(clean - ndimage.gaussian_filter(clean, smooth, mode="nearest"))
+    local = ndimage.gaussian_filter(fine, blur, mode="nearest")
+    held = (around > 0.5) & (local > SIGNAL.emptied * np.average(local, weights=inner))
+    around = around * held
+    if (around**2).sum() < SIGNAL.least_solvent * (inner**2).sum():
+        return None
+    shell = (radii(box) * (2 * MOLECULE.solvent_shells / box)).astype(np.int64)
+    count, noise = (np.bincount(shell[held], weights, int(shell.max()) + 1) for weights in (None, fine[held]))
+    usable = np.flatnonzero(count >= max(1, SIGNAL.least_in_shell * count.sum()))
+    profile = np.interp(np.arange(len(count)), usable, noise[usable] / count[usable])
+    wanted = float(np.average(profile[shell], weights=inner))
+    scaled = clean * around * np.sqrt(wanted / np.maximum(profile, 1e-30))[shell].astype(np.float32)
+    return np.asarray(scaled * np.sqrt((inner**2).sum() / (around**2).sum()), np.float32)
 
 
 def _first(ended: NDArray[np.bool_], default: int) -> int:

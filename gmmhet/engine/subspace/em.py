@@ -13,8 +13,9 @@ from gmmhet.engine.subspace.first_modes import first_modes
 from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_noise
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_evidence import with_pose_evidence
 from gmmhet.engine.subspace.settings import PASSES
-from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread, Posteriors, SubspaceModel, Sums
 from gmmhet.engine.wording.analysis import pose_errors_in_brief
 
 __all__ = ["PIECES", "AtRest", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer"]
@@ -151,8 +152,8 @@ class _Inference:
 
 
 #: what the pages of a fit hold (gmmhet.engine.runtime.checkpoint)
-PIECES: tuple[type, ...] = (PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, Climb, _Kept, _Passes,
-                             _Inference)
+PIECES: tuple[type, ...] = (PoseEvidence, PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, Climb, _Kept,
+                             _Passes, _Inference)
 
 
 def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, passes: int = 3,
@@ -190,7 +191,8 @@ def _calibrated_once(estimator: SubspaceEstimator, model: SubspaceModel, rows: N
     current = model.without_modes(estimator.spec.basis)
     posteriors, sums = estimator.pass_over(current, Posteriors.blank(rows, current), gradient=False,
                                            label="calibrating")
-    return update_contrast(update_noise(current, sums, estimator.spec.observer.grid), posteriors), posteriors
+    current = update_contrast(update_noise(current, sums, estimator.spec.observer.grid), posteriors)
+    return with_pose_evidence(estimator, current, posteriors), posteriors
 
 
 def spread_words(model: SubspaceModel) -> str:

@@ -220,7 +220,8 @@ def update_contrast(model: SubspaceModel, posteriors: Posteriors) -> SubspaceMod
 
 def update_spread(model: SubspaceModel, posteriors: Posteriors, *, damping: float = 0.0) -> SubspaceModel:
     """Spread of the errors of the poses: the fixed point of s^2 = <t^2> / <1 - M / s^2> (MacKay 1992), which has the
-    maximum of the marginal likelihood of expectation-maximisation but reaches it in few steps.
+    maximum of the marginal likelihood of expectation-maximisation but reaches it in few steps; no less than what the
+    images say of poses that were fitted to them.
 
     Args:
         damping: shortens the step (of the logarithm) by 1 + damping.
@@ -235,4 +236,5 @@ def update_spread(model: SubspaceModel, posteriors: Posteriors, *, damping: floa
     parts = ([0, 1], [2, 3], [4])
     new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in parts])
     new = old * np.clip(new / old, 1 / M_STEP.pose_change, M_STEP.pose_change) ** (1 / (1 + damping))
-    return replace(model, spread=PoseSpread(*(float(v) for v in np.maximum(new, floor))))
+    spread = PoseSpread(*(float(v) for v in np.maximum(new, floor)))
+    return replace(model, spread=spread if model.pose_evidence is None else model.pose_evidence.at_least(spread))

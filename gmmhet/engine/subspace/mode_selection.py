@@ -31,6 +31,7 @@ __all__ = ["FoundModes", "HeldOutGains",
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
+_NOWHERE = NO_JOURNAL.page("")
 
 
 @dataclass(frozen=True)
@@ -101,29 +102,63 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: t
     n_modes = fits[0].model.n_modes
     gains: list[list[Array]] = [[] for _ in range(n_modes)]
     for fit, others in zip(fits, found, strict=True):
-        above = others.log_likelihood
+        model, above = fit.model, others
         for number in reversed(range(first, n_modes)):
             coefficients = fit.model.coefficients.copy()
             coefficients[number:] = 0.0
-            below = _smaller(estimator, fit.model, others, coefficients, number)
+            smaller = replace(fit.model, coefficients=coefficients)
+            below = _inferred(estimator, smaller, others, number)
+            reached = _rescued(estimator, model, above, below)
             rigid = _rigid_coefficients(estimator, fit.model, number)
+            least = below.log_likelihood
             if rigid is not None:
+                coefficients = coefficients.copy()
                 coefficients[number] = rigid
-                pose_like = _smaller(estimator, fit.model, others, coefficients, number + 1)
-                gains[number].append(above - (pose_like if pose_like.mean() > below.mean() else below))
-            else:
-                gains[number].append(above - below)
-            above = below
+                pose_like = _inferred(estimator, replace(fit.model, coefficients=coefficients), others, number + 1)
+                least = max(least, pose_like.log_likelihood, key=np.mean)
+            gains[number].append(reached - least)
+            model, above = smaller, below
     all_gains = np.array([np.concatenate(parts) for parts in gains[first:]])
     return HeldOutGains(all_gains.mean(1), all_gains.std(1) / np.sqrt(all_gains.shape[1]))
 
 
-def _smaller(estimator: SubspaceEstimator, model: SubspaceModel, found: Posteriors, coefficients: Array, modes: int,
-             ) -> Array:
-    """Log-likelihood [n] under other coefficients, of which the first ``modes`` are not zero."""
+def _inferred(estimator: SubspaceEstimator, model: SubspaceModel, found: Posteriors, modes: int) -> Posteriors:
+    """Particles under a model of which the first ``modes`` modes are not zero, from where a larger one has them."""
     start = replace(found, z=found.z * model.every(1.0 * (np.arange(model.n_modes) < modes), others=1.0))
-    changed = replace(model, coefficients=coefficients)
-    return infer(estimator, changed, found.rows, steps=MODE_SELECTION.steps, start=start).log_likelihood
+    return infer(estimator, model, found.rows, steps=MODE_SELECTION.steps, start=start)
+
+
+def _rescued(estimator: SubspaceEstimator, model: SubspaceModel, above: Posteriors, below: Posteriors) -> Array:
+    """Log-likelihood [n] of particles under a model, of those that have less of it than under a smaller one the larger
+    of what they have and of what they reach from there.
+
+    A mode costs a particle no more than the narrowing of one coordinate if its best place is found: what loses more has
+    ended in a place that is not its best.
+    """
+    reached = above.log_likelihood.copy()
+    lost = np.flatnonzero(below.log_likelihood - reached > MODE_SELECTION.lost)
+    if len(lost):
+        again = infer(estimator, model, above.rows[lost], start=below.at(lost), label="")
+        reached[lost] = np.maximum(reached[lost], again.log_likelihood)
+    return reached
+
+
+def place_others(estimator: SubspaceEstimator, model: SubspaceModel, still: Posteriors, *, page: Page = _NOWHERE,
+                 label: str = "coordinates") -> Posteriors:
+    """Particles under a model that was not fitted to them, each from the likeliest of several places.
+
+    Args:
+        still: their poses and contrasts without motion. page: what every step leaves.
+    """
+    start = still.with_modes_of(model)
+    if model.n_latent == model.n_modes + model.n_nuisances:  # of one copy
+        tried = np.zeros((1 + 2 * model.n_modes, model.n_latent))
+        for mode in range(model.n_modes):
+            tried[1 + 2 * mode:3 + 2 * mode, mode] = MODE_SELECTION.start, -MODE_SELECTION.start
+        nuisances = start.z[:, model.n_modes:]
+        start.z[:] = tried[estimator.best_coordinates(model, start, tried)]
+        start.z[:, model.n_modes:] = nuisances
+    return infer(estimator, model, start.rows, start=start, page=page, label=label)
 
 
 def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, number: int) -> Array | None:
@@ -199,7 +234,8 @@ class _HalfSets:
 
     def _others(self, fit: Fit, i: int) -> Posteriors:
         page = self.journal.page(f"half-set {2 - i} by {i + 1}, {fit.model.n_modes} modes")
-        return infer(self.estimator, fit.model, self.rows[1 - i], page=page).without_covariance()
+        still = self.rest.posteriors.at(self.rows[1 - i])
+        return place_others(self.estimator, fit.model, still, page=page).without_covariance()
 
 
 def evidence_of(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: tuple[Posteriors, Posteriors],
@@ -271,7 +307,8 @@ def _null_gain(estimator: SubspaceEstimator, rest: AtRest, rows: Halves) -> floa
         return fit_subspace(estimator, rest.model, still.at(few[i]), n_modes, options)
 
     first, second = fitted(0), fitted(1)
-    found = infer(estimator, first.model, few[1]), infer(estimator, second.model, few[0])
+    found = (place_others(estimator, first.model, still.at(few[1])),
+             place_others(estimator, second.model, still.at(few[0])))
     return float(np.quantile(held_out_gains(estimator, (first, second), found).gain, MODE_SELECTION.null_quantile))
 
 

@@ -6,8 +6,8 @@ from gmmhet.engine.settings import setting
 
 __all__ = [
     "AGREEMENT", "CURVATURE", "E_STEP", "FIRST_MODES", "LARGE_MOVEMENTS", "LOCAL_POSES", "MODE_SELECTION", "M_STEP",
-    "PASSES", "SMOOTH_FIELDS", "SUBUNITS", "Agreement", "Curvature", "EStep", "FirstModes", "LargeMovements",
-    "LocalPoses", "MStep", "ModeSelection", "Passes", "SmoothFields", "Subunits",
+    "PASSES", "POSE_EVIDENCE", "SMOOTH_FIELDS", "SUBUNITS", "Agreement", "Curvature", "EStep", "FirstModes",
+    "LargeMovements", "LocalPoses", "MStep", "ModeSelection", "Passes", "PoseEvidences", "SmoothFields", "Subunits",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -96,6 +96,26 @@ class MStep:
 
 
 @dataclass(frozen=True)
+class PoseEvidences:
+    """How it is measured whether the given poses were fitted to these images."""
+
+    particles: int = setting(1000, "particles", "the pull of the images on their poses is then known to 3 % (in the "
+                             "plane: 4 %)", origin="the variance of a mean square is 2 / n")
+    steps: int = setting(3, "steps", "of every image towards its likeliest pose", origin=_CHOSEN)
+    wide: float = setting(3.0, "standard deviations of one image's pose", "prior while the pull is measured",
+                          origin="a tenth of the information")
+    least: float = setting(1e-3, "of the information", "an image tells at least so much, so that ratios stay finite",
+                           origin=_CHOSEN)
+    widest: float = setting(3.0, "standard deviations of one image's pose", "prior of poses that were fitted to just "
+                            "what is analysed: as good as none", origin="a tenth of the information")
+    beyond: float = setting(4.0, "standard errors", "by which the pull is below that of noise where poses are said to "
+                            "be fitted", origin=_CHOSEN)
+    detected: float = setting(2.0, "standard errors", "of the pull: errors of poses that add more are detected",
+                              origin=_CHOSEN)
+    slack: float = setting(0.05, "of the pull of noise", "the noise of the images is not known better", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
 class Passes:
     """When passes of expectation-maximisation go on, and how their steps are damped."""
 
@@ -145,6 +165,11 @@ class ModeSelection:
     first: int = setting(2, "modes", "tried first, and under random signs", origin=_CHOSEN)
     more: int = setting(2, "modes", "tried beside, while the last one is significant", origin=_CHOSEN)
     steps: int = setting(2, "steps", "of coordinates where a mode is taken off", origin=_CHOSEN)
+    start: float = setting(1.5, "standard deviations of the prior", "to both sides of the mean, along every mode: "
+                           "places that particles start from beside it", origin=_CHOSEN)
+    lost: float = setting(3.0, "log-likelihood", "of a particle under a mode less than without it: more than a "
+                          "coordinate that is known to a twentieth of its deviation costs",
+                          origin="the logarithm of 20")
     mostly: float = setting(0.5, "of a mode's displacement", "a larger share of rigid movement is what errors of the "
                             "poses make", origin="majority")
 
@@ -213,6 +238,7 @@ E_STEP = EStep()
 CURVATURE = Curvature()
 M_STEP = MStep()
 PASSES = Passes()
+POSE_EVIDENCE = PoseEvidences()
 FIRST_MODES = FirstModes()
 MODE_SELECTION = ModeSelection()
 AGREEMENT = Agreement()

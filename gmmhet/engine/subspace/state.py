@@ -12,9 +12,10 @@ from gmmhet.engine.imaging.image_model import POSE
 from gmmhet.engine.runtime.tensors import Floats
 from gmmhet.engine.subspace.curvature import CurvatureRule, MomentCurvature
 from gmmhet.engine.subspace.decoder import Decoder, LinearModes
+from gmmhet.engine.subspace.settings import POSE_EVIDENCE
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 
-__all__ = ["LocalPose", "PoseSpread", "Posteriors", "SubspaceModel", "Sums"]
+__all__ = ["LocalPose", "PoseEvidence", "PoseSpread", "Posteriors", "SubspaceModel", "Sums"]
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,45 @@ class PoseSpread:
     def precision(self) -> Array:
         """[5], in the order of imaging.image_model.POSE."""
         return np.repeat([self.shift, self.tilt, self.turn], [2, 2, 1]) ** -2.0
+
+
+@dataclass(frozen=True)
+class PoseEvidence:
+    """What images say of their given poses, see subspace.pose_evidence; in the order of PoseSpread.
+
+    Attributes:
+        pull: [3] squared step from the given to the likeliest pose over what the noise of an image alone would make:
+            1 for exact poses, more where they are off, less where they were fitted to these images.
+        deviation: [3] standard deviation of a pose that is known from one image alone, Angstrom and radians.
+        particles: in which this was measured.
+    """
+
+    pull: Array
+    deviation: Array
+    particles: int
+
+    @property
+    def floor(self) -> Array:
+        """[3] standard deviations below which the prior of the errors is not to fall."""
+        pull = np.clip(self.pull, 1 / (1 + POSE_EVIDENCE.widest**2), 1.0)
+        return np.asarray(self.deviation * np.sqrt((1 - pull) / pull))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the poses were fitted to these images: they pull less than noise would, beyond chance."""
+        chance = np.sqrt(2 / (self.particles * np.array([2, 2, 1])))
+        return bool((self.pull < 1 - POSE_EVIDENCE.beyond * chance - POSE_EVIDENCE.slack).any())
+
+    def detectable(self, particles: int) -> PoseSpread:
+        """Independent errors of the poses of so many particles that would be detected: the pull they add is beyond
+        chance."""
+        chance = np.sqrt(2 / (particles * np.array([2, 2, 1])))
+        return PoseSpread(*(float(v) for v in self.deviation * np.sqrt(POSE_EVIDENCE.detected * chance)))
+
+    def at_least(self, spread: PoseSpread) -> PoseSpread:
+        """A spread, widened where it is below the floor."""
+        given = (spread.shift, spread.tilt, spread.turn)
+        return PoseSpread(*(float(max(a, b)) for a, b in zip(given, self.floor, strict=True)))
 
 
 class LocalPose(NamedTuple):
@@ -65,6 +105,7 @@ class SubspaceModel:
         noise: [G, shells] variance of the real part, by optics group.
         contrast_mean, contrast_deviation: prior of the contrast.
         spread: prior of the errors of the poses; None: they are exact.
+        pose_evidence: what the images say of their given poses; None: not measured.
         relevance: [M, 2] prior variance of each field's coefficients, of those that displace Gaussians and of those
             that change their weights; None: 1.
     """
@@ -78,6 +119,7 @@ class SubspaceModel:
     contrast_deviation: float
     spread: PoseSpread | None = None
     relevance: Array | None = None
+    pose_evidence: PoseEvidence | None = None
 
     @property
     def n_fields(self) -> int:

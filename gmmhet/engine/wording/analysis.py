@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "ModeFigures",
+    "PoseSizes",
     "around_view",
     "dependence",
     "ends_of_range",
@@ -170,16 +172,37 @@ def population(better: bool, gain: float, error: float) -> str:
             "columns gmmhetCoordinate of latents.star.")
 
 
-def pose_errors(tilt: float, turn: float, shift: float, *, negligible_shift: bool, refined: bool) -> str:
-    """Estimated standard deviations of the errors of the given poses.
+class PoseSizes(NamedTuple):
+    """Errors of poses, one standard deviation: of the viewing direction and in the plane of the image, degrees; of the
+    shift, Angstrom per axis."""
+
+    tilt: float
+    turn: float
+    shift: float
+
+    @property
+    def words(self) -> str:
+        return (f"{self.tilt:.1f} degrees in viewing direction, {self.turn:.1f} degrees in the plane, "
+                f"{self.shift:.1f} Å in shift per axis")
+
+
+def pose_errors(found: PoseSizes, detectable: PoseSizes | None, *, negligible_shift: bool, fitted: bool, refined: bool,
+                ) -> str:
+    """Estimated errors of the given poses.
 
     Args:
-        tilt: of the viewing direction, turn: in the plane of the image, degrees. shift: Angstrom per axis.
-        negligible_shift: beside the resolution. refined: whether corrected poses are written.
+        found: estimated. detectable: the smallest that would be seen in poses that do not come from these images; None:
+            not known. negligible_shift: beside the resolution. fitted: whether the poses were fitted to these images.
+        refined: whether corrected poses are written.
     """
-    words = (f"Estimated errors of the given poses (one standard deviation): {tilt:.1f} degrees in viewing direction, "
-             f"{turn:.1f} degrees in the plane, {shift:.1f} Å in shift per axis")
-    words += (", the latter negligible at this resolution. " if negligible_shift else ". ")
+    if fitted:
+        words = ("The given poses were fitted to these images, so that the images cannot show all of their errors. "
+                 f"What an image leaves open of its pose (one standard deviation): {found.words}. ")
+    elif detectable is not None and all(a < b for a, b in zip(found, detectable, strict=True)):
+        words = f"No errors of the given poses were detected. Errors above {detectable.words} would have been. "
+    else:
+        words = f"Estimated errors of the given poses (one standard deviation): {found.words}"
+        words += ", the latter negligible at this resolution. " if negligible_shift else ". "
     words += "They are estimated together with the modes, so that they are not taken for motion."
     return words + (" Corrected poses are in the columns gmmhetRefined of latents.star." if refined else "")
 

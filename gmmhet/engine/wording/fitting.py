@@ -1,13 +1,18 @@
 """What is said about the fit of Gaussians to a map."""
 
-__all__ = ["analysis_disagrees", "fit_line", "half_maps_line", "model_disagrees", "poor_fit"]
+__all__ = ["NO_SOLVENT_LEFT", "analysis_disagrees", "fit_line", "half_maps_line", "model_disagrees", "poor_fit"]
+
+#: a masked map without half maps
+NO_SOLVENT_LEFT = ("a mask has emptied the map around the molecule, so that the map alone does not tell where its "
+                   "signal ends; give --half-maps, or --resolution no finer than where they agree")
 
 
-def fit_line(number: int, at_resolution: float, resolution: float, correlation: float, inside: float) -> str:
+def fit_line(number: int, at_resolution: float, plain: float, resolution: float, correlation: float, inside: float,
+             ) -> str:
     """The fit in one line of the log."""
-    return (f"{number} Gaussians; correlation with the map {at_resolution:.3f} at {resolution:.3g} A, "
-            f"{correlation:.3f} over all up to there (within the molecule); {inside:.0%} of the Gaussians "
-            "inside it")
+    return (f"{number} Gaussians, {inside:.0%} inside the molecule; correlation with the map at {resolution:.3g} A: "
+            f"{at_resolution:.3f} within the molecule's mask, solvent level and spectrum taken off ({correlation:.3f} "
+            f"over all detail up to there); {plain:.3f} in the whole box, whose noise and solvent they leave out")
 
 
 def poor_fit(name: str, correlation: float, resolution: float, least: float, *, signal: float, halves: bool,

@@ -369,6 +369,28 @@ class TestParts(SimulatedCase):
         belt[:, 1] = 90
         self.assertEqual(check_views(euler_to_matrix(belt)).poor, 0)
 
+    def test_even_views_of_any_symmetry_are_enough_and_preferred_ones_are_named(self) -> None:
+        """Even in an asymmetric unit: no warning, by chance in one set of 100 at most. Within 6 degrees of an axis of
+        four or fewer copies of a great circle: directions near the axis are missing."""
+        for group in ("C1", "C3", "C17", "D2", "D14", "T", "O", "I"):
+            for count in (200, 2000):
+                angles = random_angles(count)
+                preferred = angles.copy()
+                preferred[:, 1] = 6 * np.sqrt(np.random.default_rng(count).uniform(0, 1, count))
+                rotations = euler_to_matrix(angles)
+                unit = asymmetric_unit(rotations[:, 2], group)
+                with self.subTest(group, count=count):
+                    self.assertEqual(check_views(rotations, group).warnings, [])
+                    self.assertEqual(check_views(rotations[unit], group).warnings, [])
+                    if group != "I":  # 15 great circles of 22 degrees leave no direction out
+                        self.assertIn("few views", check_views(euler_to_matrix(preferred), group).warnings[0])
+
+    def test_few_even_views_are_not_called_uneven(self) -> None:
+        """Of 300 directions some are seen by few of 60 particles by chance alone."""
+        for seed in range(10):
+            views = np.random.default_rng(seed).normal(size=(60, 3, 3))
+            self.assertEqual(check_views(np.linalg.qr(views)[0], "C1").warnings, [])
+
     def test_place_of_a_view_on_the_map_of_views(self) -> None:
         """rot 116, tilt 20: first row of tilt (0 to 34 degrees), column (116 + 180) / 7.5 = 39.5."""
         angles = np.tile([116.0, 20.0, 33.0], (10, 1))

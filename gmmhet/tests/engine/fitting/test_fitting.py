@@ -21,8 +21,9 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit
 from gmmhet.engine.fitting.atoms import Atoms, atomic_density, read_atoms
 from gmmhet.engine.fitting.choices import choose_number, resolution_of_number
-from gmmhet.engine.fitting.molecule import fit_map
+from gmmhet.engine.fitting.molecule import MapToFit, fit_molecule
 from gmmhet.engine.fitting.seeding import seed_points
+from gmmhet.engine.fitting.settings import CHOICES
 from gmmhet.engine.io import DensityMap, read_map, write_map
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
@@ -57,6 +58,11 @@ def correlation_at(model: GaussianModel, density: DensityMap) -> float:
 def summary_of(output: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((output.parent / "summary.json").read_text())
     return found
+
+
+def fit_map(density: DensityMap, config: FitConfig, mask: np.ndarray | None = None, finest: float = CHOICES.finest,
+            ) -> GaussianModel:
+    return fit_molecule(MapToFit(density, mask=mask, finest=finest), config)[0]
 
 
 class TestPlanted(unittest.TestCase):
@@ -211,6 +217,7 @@ class TestStage(unittest.TestCase):
         summary = json.loads((output.parent / "summary.json").read_text())
         self.assertEqual((summary["n_gaussians"], summary["resolution"]), (120, 14.0))
         self.assertGreater(summary["fsc_at_resolution"], 0.9)
+        self.assertAlmostEqual(summary["plain_fsc_at_resolution"], np.interp(1 / 14, frequency, curve), 4)
         self.assertLess(summary["resolution_fsc500"], 14.0)
         self.assertEqual(summary["parameters"]["n_gaussians"], 120)
         self.assertGreater(summary["timing"]["total"], 0)

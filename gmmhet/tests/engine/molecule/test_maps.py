@@ -5,10 +5,10 @@ import unittest
 import numpy as np
 
 from gmmhet.engine.io import DensityMap
+from gmmhet.engine.molecule.map_content import find_molecule
 from gmmhet.engine.molecule.maps import (
     dense_region,
     fourier_shell_correlation,
-    molecular_volume,
     radial_power,
     resample_map,
     resolution_at,
@@ -122,7 +122,7 @@ class TestMolecule(unittest.TestCase):
         """A sphere of 12 voxels radius, 3 A a voxel: 4/3 pi 36^3 = 195,432 A^3."""
         density = DensityMap(self.sphere(12), 3.0)
         inside = dense_region(density, 10.0)
-        self.assertAlmostEqual(molecular_volume(density, inside) / 195432, 1, delta=0.02)
+        self.assertAlmostEqual(find_molecule(density, 10.0).extent / 195432, 1, delta=0.03)
         self.assertTrue(inside[self.sphere(11) > 0].all())
         self.assertFalse(inside[self.sphere(14) == 0].any())
 

@@ -65,11 +65,29 @@ class TestOtherFindings(unittest.TestCase):
         self.assertIn("does not significantly raise", not_better)
 
     def test_errors_of_the_poses(self) -> None:
-        words = wording.pose_errors(1.94, 2.06, 1.31, negligible_shift=False, refined=False)
+        sizes, smaller = wording.PoseSizes(1.94, 2.06, 1.31), wording.PoseSizes(1.5, 1.0, 0.5)
+        words = self.poses(sizes, smaller)
         self.assertIn("1.9 degrees in viewing direction, 2.1 degrees in the plane, 1.3 Å in shift per axis. ", words)
         self.assertNotIn("gmmhetRefined", words)
-        self.assertIn("negligible", wording.pose_errors(1, 1, 0.1, negligible_shift=True, refined=False))
-        self.assertIn("gmmhetRefined", wording.pose_errors(1, 1, 0.1, negligible_shift=True, refined=True))
+        self.assertIn("negligible", self.poses(sizes, smaller, negligible_shift=True))
+        self.assertIn("gmmhetRefined", self.poses(sizes, smaller, refined=True))
+        self.assertIn("negligible", self.poses(sizes, None, negligible_shift=True))
+
+    def test_errors_of_poses_too_small_to_be_seen(self) -> None:
+        words = self.poses(wording.PoseSizes(0.1, 0.2, 0.1), wording.PoseSizes(0.5, 0.4, 0.3))
+        self.assertIn("No errors of the given poses were detected. Errors above 0.5 degrees in viewing", words)
+        self.assertIn("Estimated", self.poses(wording.PoseSizes(0.1, 0.5, 0.1), wording.PoseSizes(0.5, 0.4, 0.3)))
+
+    def test_errors_of_poses_that_were_fitted_to_the_images(self) -> None:
+        sizes = wording.PoseSizes(2.6, 1.9, 0.95)
+        words = self.poses(sizes, wording.PoseSizes(3.0, 3.0, 3.0), fitted=True)
+        self.assertIn("fitted to these images", words)
+        self.assertIn("2.6 degrees in viewing direction, 1.9 degrees in the plane, 0.9 Å", words)
+        self.assertNotIn("detected", words)
+
+    def poses(self, found: wording.PoseSizes, smallest: wording.PoseSizes | None, *, fitted: bool = False,
+              refined: bool = False, negligible_shift: bool = False) -> str:
+        return wording.pose_errors(found, smallest, fitted=fitted, refined=refined, negligible_shift=negligible_shift)
 
     def test_a_part_in_focus(self) -> None:
         words = wording.local_motion((3.12, 4.04), (1.21, 2.02), (0.5, 0.1), True)
