@@ -4,7 +4,7 @@ from gmmhet.convert.alignment import matrices_to_poses, poses_to_matrices
 from gmmhet.convert.companions import Companions, find_companions
 from gmmhet.convert.from_star import check_particles, fill_set_of_particles
 from gmmhet.convert.latents import check_points, fill_flexible_set, read_classes, read_latents
-from gmmhet.convert.maps import check_map, link_map, map_file, read_fsc_curves, read_volume
+from gmmhet.convert.maps import check_map, half_map_files, link_map, map_file, read_fsc_curves, read_volume
 from gmmhet.convert.selection import class_members, fill_selection, write_row_numbers
 from gmmhet.convert.sets import (
     UNMASKED,
@@ -30,7 +30,8 @@ __all__ = [
     "UNMASKED", "AnalysisSummary", "Companions", "FrameRecord", "MapRecord", "MapsSummary", "ModeRecord",
     "check_map", "check_particles", "check_points", "check_set", "class_members", "count_modes", "fill_classes",
     "fill_curve_set", "fill_flexible_map_set", "fill_flexible_set", "fill_map_set", "fill_motion_sets",
-    "fill_selection", "fill_set_of_particles", "find_companions", "link_map", "map_file", "matrices_to_poses",
-    "poses_to_matrices", "read_analysis_summary", "read_classes", "read_fsc_curves", "read_latents",
-    "read_maps_summary", "read_model_summary", "read_volume", "write_row_numbers", "write_set_of_particles",
+    "fill_selection", "fill_set_of_particles", "find_companions", "half_map_files", "link_map", "map_file",
+    "matrices_to_poses", "poses_to_matrices", "read_analysis_summary", "read_classes", "read_fsc_curves",
+    "read_latents", "read_maps_summary", "read_model_summary", "read_volume", "write_row_numbers",
+    "write_set_of_particles",
 ]

@@ -11,7 +11,7 @@ from pwem.objects import FSC, Transform, Volume
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_map, write_map
 
-__all__ = ["check_map", "link_map", "map_file", "read_fsc_curves", "read_volume"]
+__all__ = ["check_map", "half_map_files", "link_map", "map_file", "read_fsc_curves", "read_volume"]
 
 
 def map_file(volume: Volume, folder: str | os.PathLike[str]) -> str:
@@ -35,6 +35,28 @@ def map_file(volume: Volume, folder: str | os.PathLike[str]) -> str:
     copy = Path(folder) / f"{Path(name).stem}_{pixel_size:.4f}A.mrc"
     write_map(copy, data, pixel_size)
     return str(copy)
+
+
+def half_map_files(volume: Volume, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Files of the volume's half-maps that the engine can read, as :func:`map_file`: two, or none.
+
+    None also where a file is gone, or has another size than the volume: other programs keep the half-maps of a map that
+    they have cropped or resampled.
+    """
+    names = str(volume.getHalfMaps() or "").split(",")
+    if len(names) != 2:
+        return ()
+    found = []
+    for name in names:
+        half = Volume(location=name)
+        half.setSamplingRate(volume.getSamplingRate())
+        try:
+            found.append(Path(map_file(half, folder)))
+        except InputError:
+            return ()
+        if half.getDim() != volume.getDim():
+            return ()
+    return tuple(found)
 
 
 def check_map(path: str | os.PathLike[str], pixel_size: float | None) -> None:

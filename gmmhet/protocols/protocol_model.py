@@ -1,5 +1,6 @@
 """Gaussian model of a map."""
 
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import MODEL_DIR, MODEL_FILE
-from gmmhet.convert import map_file, read_fsc_curves, read_model_summary, read_volume
+from gmmhet.convert import half_map_files, map_file, read_fsc_curves, read_model_summary, read_volume
 from gmmhet.engine.commands.stages import FitCommand
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.options import words
@@ -59,19 +60,24 @@ class ProtGmmHetModel(ProtAnalysis3D, EngineSteps):
     def _config(self) -> FitConfig:
         return options_from_form(self, FitConfig)
 
-    def _fitArguments(self, source: str) -> list[str]:
-        particles = self.inputParticles.get()
+    def _fitArguments(self, source: str, halves: tuple[Path, ...] = ()) -> list[str]:
+        particles, config = self.inputParticles.get(), self._config()
         grid = {} if particles is None else {"box": particles.getXDim(), "pixel_size": particles.getSamplingRate()}
-        return words(FitCommand(map=Path(source), config=self._config(), output=Path(self._modelPath(MODEL_FILE)),
-                                **grid))
+        if halves and not config.half_maps:
+            config = replace(config, half_maps=halves)
+        return words(FitCommand(map=Path(source), config=config, output=Path(self._modelPath(MODEL_FILE)), **grid))
 
     def _modelPath(self, name: str) -> str:
         return self._getExtraPath(MODEL_DIR, name)
 
     def fitStep(self, arguments, inputs):
         given = self.inputVolume.get()
-        source = given.getFileName() if isinstance(given, AtomStruct) else map_file(given, self._getExtraPath())
-        self._runResumable("fit", self._fitArguments(source), inputs, Path(self._getExtraPath(MODEL_DIR)))
+        if isinstance(given, AtomStruct):
+            arguments = self._fitArguments(given.getFileName())
+        else:
+            folder = self._getExtraPath()
+            arguments = self._fitArguments(map_file(given, folder), half_map_files(given, folder))
+        self._runResumable("fit", arguments, inputs, Path(self._getExtraPath(MODEL_DIR)))
         return [self._modelPath(MODEL_FILE)]
 
     def createOutputStep(self, arguments, inputs):

@@ -92,7 +92,7 @@ def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[M
     return {
         "n_particles": len(prepared.cache), "n_gaussians": len(prepared.model), "resolution": resolution,
         "method": run.config.method, "n_modes": result.n_modes, "n_significant_modes": result.significant,
-        "verdict": verdict(result, len(prepared.cache), inverted=prepared.sign < 0, poses_fit=prepared.poses_fit),
+        "verdict": verdict(result, prepared),
         "contrast_sign": int(prepared.sign),
         "score_given": prepared.score_given, "score_shuffled": float(np.mean(prepared.score_shuffled)),
         "score_shuffled_max": float(np.abs(prepared.score_shuffled).max()),

@@ -1,6 +1,7 @@
 """From files to what both methods start from: checked input, cropped images, scale, noise, sign of contrast."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,19 @@ from gmmhet.engine.analysis.focus import gaussians_in_focus
 from gmmhet.engine.analysis.settings import INPUT
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.gradient.frc_pass import Compared, pose_scores
+from gmmhet.engine.gradient.frc_pass import Compared, own_scores, pose_scores
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.image_model import POSE, Batch, Observer, batches
 from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache, cache_folder
-from gmmhet.engine.io import ParticleTable, output_folder
-from gmmhet.engine.molecule.contrast import contrast_of
+from gmmhet.engine.io import ParticleTable, output_folder, with_image_signs
+from gmmhet.engine.molecule.contrast import contrast_of, mixed_signs
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_smaller_batches
 from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.local_pose import LOCAL_POSE
+from gmmhet.engine.wording.analysis import mixed_contrast
 
 __all__ = ["Prepared", "first_noise", "prepare"]
 
@@ -37,6 +39,8 @@ class Prepared:
         cache: cropped images. model: the whole molecule. in_focus: [N] Gaussians that may move. observer: projections.
         score_given, score_shuffled: mean FRC at the poses, and at shuffled ones. sign: of the contrast.
         poses_fit: whether the given poses score beyond all shuffled ones.
+        inverted: images that were multiplied by -1 where the contrast of the set is mixed, else 0; scores are then of
+            images that were given one sign.
     """
 
     cache: ParticleCache
@@ -48,6 +52,7 @@ class Prepared:
     score_shuffled: list[float]
     sign: float
     poses_fit: bool
+    inverted: int = 0
 
     @property
     def compared(self) -> Compared:
@@ -77,20 +82,50 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     grid = HalfPlane(table.box, table.pixel_size, resolution)
     _LOG.info("%d particles, %d Gaussians, %.1f A: %d px after Fourier cropping", len(table), len(whole), resolution,
               2 * grid.h)
-    cache = build_cache(table, grid, cache_folder(table, grid, folder, config.scratch))
     observer = Observer(grid, whole.sigmas, table.pixel_size**3)
     copies = len(whole) // len(model)
     columns = (config.modes or MOST_TRIED) * copies + POSE + 1 + LOCAL_POSE * config.local_pose
     batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory(), communicator().size)
-    given, shuffled = pose_scores(Compared(cache, observer, whole.centers, whole.weights), batch_size=batch,
-                                  seed=config.seed)
-    contrast = contrast_of(given, shuffled)
+    def compared(particles: ParticleTable) -> Compared:
+        cache = build_cache(particles, grid, cache_folder(particles, grid, folder, config.scratch))
+        return Compared(cache, observer, whole.centers, whole.weights)
+
+    scored = _scored(compared, table, batch, config.seed)
+    contrast = contrast_of(scored.given, scored.shuffled)
     sign, fits = float(contrast.sign), contrast.given * contrast.sign > contrast.chance
-    _LOG.info("FRC at the given poses %.3f, at shuffled poses %.3f at most%s", given, contrast.chance,
+    _LOG.info("FRC at the given poses %.3f, at shuffled poses %.3f at most%s", contrast.given, contrast.chance,
               ": contrast is inverted, which is taken into account" if sign < 0 else "")
+    if scored.inverted:
+        _LOG.warning("%s", mixed_contrast(scored.inverted, len(table)))
     if not fits:
         _LOG.warning("particles do not fit the map better at their own poses than at shuffled ones")
-    return Prepared(cache, whole, inside, observer, batch, given, shuffled, sign, bool(fits))
+    return Prepared(scored.cache, whole, inside, observer, batch, scored.given, scored.shuffled, sign, bool(fits),
+                    scored.inverted)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Images of one sign of contrast, how many of them were multiplied by -1, and mean scores as in Prepared."""
+
+    cache: ParticleCache
+    given: float
+    shuffled: list[float]
+    inverted: int = 0
+
+
+def _scored(compared: Callable[[ParticleTable], Compared], table: ParticleTable, batch_size: int, seed: int,
+            ) -> _Scored:
+    """Score the particles; where their contrast is mixed, as :func:`mixed_signs` judges a sample, each gets the sign
+    that fits its own pose, and the same is then allowed at other poses."""
+    plain = compared(table)
+    scores = pose_scores(plain, batch_size=batch_size, seed=seed)
+    if mixed_signs(scores.own, scores.shuffled[0]) is None:
+        return _Scored(plain.cache, scores.given, scores.chance)
+    own = own_scores(plain, batch_size=batch_size)
+    signs = np.where(own >= 0, 1, -1).astype(np.int64)
+    cache = compared(with_image_signs(table, signs)).cache
+    return _Scored(cache, float(np.abs(own).mean()), [float(np.abs(s).mean()) for s in scores.shuffled],
+                   int((signs < 0).sum()))
 
 
 def _refuse_blank(table: ParticleTable) -> None:

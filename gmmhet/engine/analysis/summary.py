@@ -7,6 +7,7 @@ from typing import TypedDict
 import numpy as np
 
 from gmmhet.engine.analysis.leakage import Leak, RangeEnds, ViewExtreme
+from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.config import FEWEST_PARTICLES
@@ -218,9 +219,11 @@ def _figures(result: AnalysisResult, k: int) -> wording.ModeFigures:
                    agreement=float(evidence.agreement[k]))
 
 
-def verdict(result: AnalysisResult, n_particles: int, *, inverted: bool, poses_fit: bool) -> str:
+def verdict(result: AnalysisResult, prepared: Prepared) -> str:
     """The analysis in one to four sentences."""
-    words = wording.input_warnings(poses_fit, inverted)
+    n_particles = len(prepared.cache)
+    words = wording.input_warnings(prepared.poses_fit, prepared.sign < 0,
+                                   (prepared.inverted, n_particles) if prepared.inverted else None)
     if not result.sought:
         words.append(wording.too_few(n_particles, FEWEST_PARTICLES))
     elif result.evidence is None:

@@ -30,6 +30,8 @@ class Facts:
         largest_angle: of all Euler angles, degrees. spherical_aberration: smallest above 0, mm; 0: none.
         header_pixel_size: of the first stack, Angstrom; None where it has none.
         inverted: images that the file says to be of inverted contrast where others are not.
+        repeated: rows with the image and the pose of another row.
+        amplitude_contrast: lowest.
     """
 
     source: str
@@ -50,6 +52,8 @@ class Facts:
     spherical_aberration: float = 0.0
     header_pixel_size: float | None = None
     inverted: int = 0
+    repeated: int = 0
+    amplitude_contrast: float = 0.1
 
     @property
     def warnings(self) -> list[str]:
@@ -57,6 +61,8 @@ class Facts:
         found = self.unlikely_units
         if self.shift[1] > self.box * self.pixel_size / 4:
             found.append(wording.large_shifts(self.shift[1]))
+        if self.repeated:
+            found.append(wording.repeated_rows(self.repeated))
         found += self.half_set_notes
         if not any(self.halves):
             found.append(wording.NO_HALVES)
@@ -77,6 +83,8 @@ class Facts:
             found.append(wording.small_defocus(self.defocus[1]))
         if self.defocus is not None and 0 < max(map(abs, self.phase_shift)) < LIKELY.radians:
             found.append(wording.small_phase_shifts(*self.phase_shift))
+        if self.defocus is not None and self.amplitude_contrast < 0:
+            found.append(wording.negative_amplitude_contrast(self.amplitude_contrast))
         if self.n_particles >= _FEWEST_ANGLES and 0 < self.largest_angle < LIKELY.radians:
             found.append(wording.small_angles(self.largest_angle))
         if self.defocus is not None and (
@@ -106,8 +114,17 @@ def facts_of(table: ParticleTable) -> Facts:
         largest_angle=float(np.abs(table.angles).max()),
         spherical_aberration=min((o.spherical_aberration for o in used if o.spherical_aberration > 0), default=0.0),
         header_pixel_size=header_pixel_size(table.stacks[int(table.stack_index[0])]) if table.located else None,
-        inverted=0 if table.signs is None else int((table.signs < 0).sum()),
+        inverted=0 if table.signs is None else int((table.signs < 0).sum()), repeated=_repeated(table),
+        amplitude_contrast=min(o.amplitude_contrast for o in used),
     )
+
+
+def _repeated(table: ParticleTable) -> int:
+    """Rows with image and pose of an earlier row; those of a symmetry expansion have poses of their own."""
+    image = table.image_index
+    several = np.flatnonzero(np.bincount(image)[image] > 1)
+    keys = np.column_stack([image[several], np.round(table.angles[several], 3), np.round(table.origins[several], 3)])
+    return len(several) - len(np.unique(keys, axis=0))
 
 
 def _range(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -24,6 +24,7 @@ class ImageCheck:
         mean, deviation: [3] 5th, 50th and 95th percentile over the images of the background's mean and standard
             deviation.
         contrast: mean of the core minus the background, over its standard error; positive: bright particles.
+        flat: images whose background has a single value.
     """
 
     n_images: int
@@ -31,6 +32,7 @@ class ImageCheck:
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
     contrast: float
+    flat: int = 0
 
     @property
     def normalised(self) -> bool:
@@ -46,9 +48,10 @@ class ImageCheck:
     @property
     def warnings(self) -> list[str]:
         low, _, high = self.deviation
-        if low > 0 and high / low < IMAGES.spread:
-            return []
-        return [wording.uneven_greyscale(low, high)]
+        found = [wording.flat_backgrounds(self.flat, self.n_images)] if self.flat else []
+        if low > 0 and high / low >= IMAGES.spread:
+            found.append(wording.uneven_greyscale(low, high))
+        return found
 
 
 def particle_radius(density: DensityMap | None, table: ParticleTable) -> float:
@@ -84,7 +87,8 @@ def check_images_of(table: ParticleTable, rows: NDArray[np.int64], radius: float
         differences[some] = images[:, core].mean(axis=1, dtype=np.float64) - means[some]
     error = float(differences.std()) / np.sqrt(len(rows))
     contrast = float(differences.mean()) / error if error > 0 else 0.0
-    return ImageCheck(len(rows), radius, _percentiles(means), _percentiles(deviations), contrast)
+    return ImageCheck(len(rows), radius, _percentiles(means), _percentiles(deviations), contrast,
+                      int((deviations == 0).sum()))
 
 
 def _percentiles(values: NDArray[np.float64]) -> tuple[float, float, float]:

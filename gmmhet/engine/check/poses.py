@@ -8,12 +8,11 @@ from scipy import stats
 
 from gmmhet.engine.check.agreement import Agreement
 from gmmhet.engine.check.alternatives import Alternative, alternatives, scaled
-from gmmhet.engine.check.contrast import mixed_signs
 from gmmhet.engine.check.frame import FrameOffset, frame_offset
 from gmmhet.engine.check.settings import POSES
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import DensityMap, ParticleTable
-from gmmhet.engine.molecule.contrast import Contrast, contrast_of
+from gmmhet.engine.molecule.contrast import Contrast, contrast_of, mixed_signs
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["PoseCheck", "check_poses", "contrast_with", "sample_of"]

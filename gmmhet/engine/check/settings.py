@@ -1,4 +1,4 @@
-"""Settings of gmmhet check: comparison of particles with a map, frame of the map, images, views, units and contrast."""
+"""Settings of gmmhet check: comparison of particles with a map, frame of the map, images, views and units."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,6 @@ __all__ = [
     "FRAME",
     "IMAGES",
     "LIKELY",
-    "MIXED_CONTRAST",
     "ORIENTATION",
     "POSES",
     "UNIT",
@@ -20,7 +19,6 @@ __all__ = [
     "FrameSettings",
     "ImageSettings",
     "LikelyValues",
-    "MixedContrast",
     "OrientationSettings",
     "PoseSettings",
     "UnitSettings",
@@ -135,19 +133,6 @@ class ViewSettings:
     unit_towards: tuple[float, float, float] = setting(
         (0.8386, 0.2121, 0.5017), "", "vector on no axis of a point group: of symmetric directions the nearest counts",
         origin=_CHOSEN)
-
-
-@dataclass(frozen=True)
-class MixedContrast:
-    """Sets in which some images have inverted contrast."""
-
-    smallest_share: float = setting(0.03, "of the images", "fewer of the other sign are not named: noise makes single "
-                                    "correlations negative", origin=_CHOSEN)
-    fewest: int = setting(3, "images", "the same in small sets", origin=_CHOSEN)
-    evidence: float = setting(10.0, "of log-likelihood", "by which two signs have to explain the correlations better "
-                              "than one sign does, with or without images of noise", origin=_CHOSEN)
-    deviations: float = setting(5.0, "standard errors", "by which the sizes of correlations have to be larger at own "
-                                "poses than at others', where noise hides the two signs", origin=_CHOSEN)
 
 
 @dataclass(frozen=True)
@@ -279,7 +264,6 @@ FRAME = FrameSettings()
 IMAGES = ImageSettings()
 VIEWS = ViewSettings()
 WRONG_POSES = WrongPoses()
-MIXED_CONTRAST = MixedContrast()
 LIKELY = LikelyValues()
 UNIT = UnitSettings()
 UNUSED_BAND = UnusedBandSettings()

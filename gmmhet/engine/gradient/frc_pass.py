@@ -1,6 +1,7 @@
 """One pass of scores and gradients over all particles: fit at the given poses, flexibility, gradient covariance."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from gmmhet.engine.runtime.batching import in_smaller_batches
 from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.runtime.tensors import Tensor
 
-__all__ = ["Compared", "ScorePass", "pose_scores", "score_pass"]
+__all__ = ["Compared", "PoseScores", "ScorePass", "own_scores", "pose_scores", "score_pass"]
 
 Array = NDArray[np.float64]
 
@@ -107,28 +108,61 @@ def _sums(compared: Compared, batch_size: int, covariance: bool, part: slice) ->
     return _Sums(score, *sums)
 
 
-def pose_scores(compared: Compared, *, batch_size: int, seed: int) -> tuple[float, list[float]]:
-    """Mean FRC of (a sample of) the particles at their own poses, and at poses shuffled among them.
+@dataclass(frozen=True)
+class PoseScores:
+    """Mean FRC of (a sample of) the particles at poses.
+
+    Attributes:
+        own: [n] at their own poses. shuffled: [S, n] at poses shuffled among them.
+    """
+
+    own: Array
+    shuffled: Array
+
+    @property
+    def given(self) -> float:
+        """Mean at the particles' own poses."""
+        return float(self.own.mean())
+
+    @property
+    def chance(self) -> list[float]:
+        """Mean of every shuffling."""
+        return [float(mean) for mean in self.shuffled.mean(axis=1)]
+
+
+def pose_scores(compared: Compared, *, batch_size: int, seed: int) -> PoseScores:
+    """Scores of (a sample of) the particles at their own poses, and at poses shuffled among them.
 
     With few particles there are more shuffles, so that the spread of their mean is known as well.
     """
-    cache, observer, constants = compared.cache, compared.observer, compared.gaussians
     rng = np.random.default_rng(seed)
-    n = len(cache)
+    n = len(compared.cache)
     rows = np.sort(rng.choice(n, min(n, POSE_SCORES.most_particles), replace=False))
     shuffles = max(POSE_SCORES.shuffles, min(POSE_SCORES.most_shuffles, POSE_SCORES.shuffled_images // len(rows)))
+    scores = _scorer(compared, rows, batch_size)
+    own, *shuffled = (scores(order) for order in (rows, *(rng.permutation(rows) for _ in range(shuffles))))
+    return PoseScores(own, np.array(shuffled))
+
+
+def own_scores(compared: Compared, *, batch_size: int) -> Array:
+    """[n] mean FRC of every particle at its own pose."""
+    rows = np.arange(len(compared.cache))
+    return _scorer(compared, rows, batch_size)(rows)
+
+
+def _scorer(compared: Compared, rows: NDArray[np.int64], batch_size: int) -> Callable[[NDArray[np.int64]], Array]:
+    """Scores of particles at the orientations of others, whose rows are given."""
+    cache, observer, constants = compared.cache, compared.observer, compared.gaussians
     step = tf.function(lambda batch: frc_score(observer, batch, *constants), autograph=False)
 
-    def mean_score(order: NDArray[np.int64], size: int) -> float:
-        total, done = 0.0, 0
+    def scores(order: NDArray[np.int64], size: int) -> Array:
+        found: list[Array] = []
+        done = 0
         for chosen, batch in batches(cache, rows, size):
             other = np.resize(order[done:done + len(chosen)], size)
             turned = batch._replace(rotations=tf.constant(cache.table.views[other], tf.float32))
-            total += float(np.sum(step(turned).numpy()[:len(chosen)]))
+            found.append(step(turned).numpy()[:len(chosen)].astype(np.float64))
             done += len(chosen)
-        return total / len(rows)
+        return np.concatenate(found)
 
-    orders = [rows, *(rng.permutation(rows) for _ in range(shuffles))]
-    given, *shuffled = (in_smaller_batches(functools.partial(mean_score, order), min(batch_size, len(rows)))
-                        for order in orders)
-    return given, shuffled
+    return lambda order: in_smaller_batches(functools.partial(scores, order), min(batch_size, len(rows)))

@@ -2,6 +2,7 @@
 
 from gmmhet.engine.io.arrays import write_arrays
 from gmmhet.engine.io.folders import made_by, remove_files
+from gmmhet.engine.io.image_signs import with_image_signs
 from gmmhet.engine.io.layout import optics_table
 from gmmhet.engine.io.mapped import rows_of
 from gmmhet.engine.io.mrc import DensityMap, read_map, write_map, write_stack
@@ -19,5 +20,6 @@ __all__ = [
     "DensityMap", "Optics", "ParticleTable", "StarTable", "check_images", "current_name", "file_beside",
     "folders_above", "locked", "made_by", "number_texts", "open_stack", "optics_groups", "optics_table",
     "output_folder", "read_map", "read_particles", "read_star", "remove_files", "replacing", "rows_of", "table_from",
-    "without_results", "write_arrays", "write_map", "write_particles", "write_selection", "write_stack", "write_star",
+    "with_image_signs", "without_results", "write_arrays", "write_map", "write_particles", "write_selection",
+    "write_stack", "write_star",
 ]

@@ -1,6 +1,7 @@
 """Image stacks of any format, and where they are."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from gmmhet.engine.io.mrc import open_mrc_stack
 __all__ = ["file_beside", "folders_above", "located_stacks", "open_stack", "resolve_stack"]
 
 _SPIDER_STACK = 2.0
+_FORMAT = re.compile(r":mrcs?$", re.IGNORECASE)
 
 
 def open_stack(path: str | os.PathLike[str]) -> Any:
@@ -87,11 +89,8 @@ def resolve_stack(name: str, source: Path, root: str | os.PathLike[str] | None =
     Raises:
         InputError: none of them exists.
     """
-    given = Path(name)
     folders = folders_above(source)
-    tried = [given] if given.is_absolute() else [
-        *([Path(root) / given] if root is not None else []), *(p / given for p in folders), given]
-    for path in tried:
+    for path in (p for given in _readings(name) for p in _candidates(given, folders, root)):
         try:
             if path.is_file():
                 return path
@@ -99,3 +98,16 @@ def resolve_stack(name: str, source: Path, root: str | os.PathLike[str] | None =
             continue
     raise InputError(f"{source}: image stack {name} not found; expected it relative to the file, to a folder above it, "
                      "or to --root")
+
+
+def _readings(name: str) -> list[Path]:
+    """A name as it is; without the format that RELION and Scipion put after it (a.st:mrcs); with slashes for the
+    backslashes of Windows."""
+    plain = _FORMAT.sub("", name)
+    return [Path(n) for n in dict.fromkeys((name, plain, plain.replace("\\", "/")))]
+
+
+def _candidates(given: Path, folders: Sequence[Path], root: str | os.PathLike[str] | None) -> list[Path]:
+    if given.is_absolute():
+        return [given]
+    return [*([Path(root) / given] if root is not None else []), *(p / given for p in folders), given]

@@ -10,6 +10,7 @@ __all__ = [
     "FIELD",
     "GAUSSIAN_MAP",
     "MASK",
+    "MIXED_CONTRAST",
     "MOLECULE",
     "PART_MOTIONS",
     "RIGID_PARTS",
@@ -20,6 +21,7 @@ __all__ = [
     "FieldOfView",
     "GaussianMap",
     "MaskValues",
+    "MixedContrast",
     "MoleculeSettings",
     "PartMotions",
     "RigidPartsOf",
@@ -205,6 +207,19 @@ class PartMotions:
     reach: float = setting(0.95, "of a part's Gaussians", "lie on its side of the hinge", origin=_CHOSEN)
 
 
+@dataclass(frozen=True)
+class MixedContrast:
+    """Sets in which some images have inverted contrast."""
+
+    smallest_share: float = setting(0.03, "of the images", "fewer of the other sign are not named: noise makes single "
+                                    "correlations negative", origin=_CHOSEN)
+    fewest: int = setting(3, "images", "the same in small sets", origin=_CHOSEN)
+    evidence: float = setting(10.0, "of log-likelihood", "by which two signs have to explain the correlations better "
+                              "than one sign does, with or without images of noise", origin=_CHOSEN)
+    deviations: float = setting(5.0, "standard errors", "by which the sizes of correlations have to be larger at own "
+                                "poses than at others', where noise hides the two signs", origin=_CHOSEN)
+
+
 MOLECULE = MoleculeSettings()
 SIGNAL = SignalSettings()
 FIELD = FieldOfView()
@@ -215,3 +230,4 @@ PART_MOTIONS = PartMotions()
 RIGID_PARTS = RigidPartsOf()
 ASYMMETRIC_UNIT = AsymmetricUnit()
 CONTRAST = ContrastSettings()
+MIXED_CONTRAST = MixedContrast()

@@ -15,6 +15,7 @@ __all__ = [
     "input_warnings",
     "large_motion",
     "local_motion",
+    "mixed_contrast",
     "mode_verdict",
     "modes_found",
     "no_motion",
@@ -144,12 +145,24 @@ def modes_found(significant: int, particles: int) -> str:
     return f"{significant} mode{'s are' if significant != 1 else ' is'} significant ({particles} particles)."
 
 
-def input_warnings(poses_fit: bool, inverted: bool) -> list[str]:
-    """What is unusual about the input."""
+def mixed_contrast(inverted: int, n_images: int) -> str:
+    """Images that were multiplied by -1 because the others have the other sign of contrast."""
+    return (f"The contrast is mixed: {inverted:,} of {n_images:,} images are inverted and were multiplied by -1 "
+            "(column gmmhetImageSign).")
+
+
+def input_warnings(poses_fit: bool, inverted: bool, mixed: tuple[int, int] | None = None) -> list[str]:
+    """What is unusual about the input.
+
+    Args:
+        inverted: whether all images have inverted contrast. mixed: where some have, their number, and images in all.
+    """
     found = []
     if not poses_fit:
         found.append("The particles correlate no better with the map at their own poses than at shuffled ones: check "
                      "poses, pixel size and map before using these results.")
+    if mixed is not None:
+        found.append(mixed_contrast(*mixed))
     if inverted:
         found.append("The images have inverted contrast (dark particles); this was detected and corrected for.")
     return found

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 __all__ = [
     "NO_CTF", "NO_HALVES", "NO_MAP", "PLOT", "READINGS", "acquisition", "agreement_lines", "background_lines",
-    "best_map_frame", "brightness", "contrast", "defocus_range", "direction_lines", "few_particles", "half_set_notes",
-    "halves", "large_shifts", "low_correlation", "map_displaced", "map_size", "mirrored_map", "mixed_contrast",
-    "next_readings", "optics_group", "optics_lines", "other_pixel_size", "other_reading", "particle_count",
-    "phase_shift", "plot_title", "poor_directions", "screen_line", "shift_errors", "shift_factor", "shift_lengths",
+    "best_map_frame", "brightness", "contrast", "defocus_range", "direction_lines", "few_particles",
+    "flat_backgrounds", "half_set_notes", "halves", "large_shifts", "low_correlation", "map_displaced", "map_size",
+    "mirrored_map", "mixed_contrast", "negative_amplitude_contrast", "next_readings", "optics_group",
+    "optics_lines", "other_pixel_size", "other_reading", "particle_count", "phase_shift", "plot_title",
+    "poor_directions", "repeated_rows", "screen_line", "shift_errors", "shift_factor", "shift_lengths",
     "size_mismatch", "small_aberration", "small_angles", "small_defocus", "small_phase_shifts", "unequal_halves",
     "uneven_greyscale", "unlikely_defocus", "unlikely_poses", "verdict_of_fit", "weak_agreement",
 ]
@@ -190,6 +191,17 @@ def small_defocus(middle: float) -> str:
     return f"median defocus {middle:,.0f} A, close to focus: is it in Angstrom, not in nanometre?"
 
 
+def negative_amplitude_contrast(value: float) -> str:
+    """The lowest of the optics groups."""
+    return f"amplitude contrast {value:g} is negative: expected about 0.07 to 0.1"
+
+
+def repeated_rows(number: int) -> str:
+    """Rows that add nothing to the file."""
+    return f"{number:,} row{'s repeat' if number != 1 else ' repeats'} the image and the pose of another row: these " \
+           "particles count more than once"
+
+
 def small_phase_shifts(low: float, high: float) -> str:
     """Range of phase shifts."""
     return f"phase shifts from {low:.2f} to {high:.2f}: are they in degrees, not in radians?"
@@ -241,6 +253,11 @@ def half_set_notes(first: int, second: int, *, in_both: int, by_turns: bool) -> 
         notes.append(f"half-sets of {first:,} and {second:,} particles cannot be compared: odd and even images are "
                      "taken as the two halves")
     return notes
+
+
+def flat_backgrounds(number: int, n_images: int) -> str:
+    """Images without noise around the particle."""
+    return f"{number:,} of {n_images:,} images have a single value outside the particle: they are blank, or were masked"
 
 
 def uneven_greyscale(low: float, high: float) -> str:

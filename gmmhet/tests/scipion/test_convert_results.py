@@ -13,6 +13,7 @@ from gmmhet.convert import (
     fill_flexible_map_set,
     fill_flexible_set,
     fill_map_set,
+    half_map_files,
     map_file,
     read_fsc_curves,
     read_volume,
@@ -128,6 +129,23 @@ class TestMaps(ConvertCase):
         volume = Volume(location=str(self.map("right.mrc")) + ":mrc")
         volume.setSamplingRate(PIXEL)
         self.assertEqual(map_file(volume, self.folder), str(self.folder / "right.mrc"))
+
+    def test_half_maps_of_a_volume(self):
+        """Those of the volume's size, wherever they lie; with its sampling rate, where their header has another."""
+        volume = Volume(location=str(self.map("right.mrc")))
+        volume.setSamplingRate(PIXEL)
+        self.assertEqual(half_map_files(volume, self.folder), ())
+        (self.folder / "elsewhere").mkdir()
+        halves = [self.map("elsewhere/one.mrc"), self.map("elsewhere/other.mrc", pixel_size=1.0)]
+        volume.setHalfMaps([str(half) for half in halves])
+        first, second = half_map_files(volume, self.folder)
+        self.assertEqual(first, halves[0])
+        with mrcfile.open(second) as handle:
+            self.assertAlmostEqual(float(handle.voxel_size.x), PIXEL, places=5)
+        volume.setHalfMaps([str(halves[0]), str(self.map("cropped.mrc", box=BOX - 2))])
+        self.assertEqual(half_map_files(volume, self.folder), ())
+        volume.setHalfMaps([str(halves[0]), str(self.folder / "gone.mrc")])
+        self.assertEqual(half_map_files(volume, self.folder), ())
 
     def test_other_formats_are_converted(self):
         spider = Volume(location=str(self.folder / "map.vol"))

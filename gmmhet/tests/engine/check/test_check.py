@@ -310,6 +310,12 @@ class TestParts(SimulatedCase):
         write_stack(path, images.shape, PIXEL, [images])
         (warning,) = check_images_of(self.changed(stacks=(path,)), np.arange(40), 80.0).warnings
         self.assertIn("not on one greyscale", warning)
+        images[:20] /= images[:20].std()
+        images[20:] /= images[20:].std()
+        images[7] = 0.0
+        write_stack(path, images.shape, PIXEL, [images])
+        (warning,) = check_images_of(self.changed(stacks=(path,)), np.arange(40), 80.0).warnings
+        self.assertIn("1 of 40 images have a single value outside the particle", warning)
 
     def test_radius_of_the_particle(self) -> None:
         axis = (np.arange(BOX) - BOX // 2) * PIXEL
@@ -400,6 +406,22 @@ class TestParts(SimulatedCase):
         self.assertIn("half-sets of 120 and 30", facts_of(self.changed(half_set=uneven)).warnings[0])
         for words in ("is it in Angstrom, underfocus positive", "more than a quarter of the box", "no half-sets"):
             self.assertIn(words, told)
+
+    def test_amplitude_contrast_of_the_other_sign(self) -> None:
+        optics = tuple(dataclasses.replace(o, amplitude_contrast=-0.1) for o in self.table.optics)
+        self.assertIn("amplitude contrast -0.1 is negative", facts_of(self.changed(optics=optics)).warnings[0])
+
+    def test_rows_that_repeat_others(self) -> None:
+        """One image twice at one pose is told; at two poses, as after a symmetry expansion, it is not."""
+        self.assertEqual(facts_of(self.table).repeated, 0)
+        image = self.table.slice_index.copy()
+        image[:10] = image[10]
+        twice = self.changed(slice_index=image)
+        self.assertEqual(facts_of(twice).repeated, 0)
+        angles, origins = twice.angles.copy(), twice.origins.copy()
+        angles[:4], origins[:4] = angles[10], origins[10]
+        found = facts_of(dataclasses.replace(twice, angles=angles, origins=origins))
+        self.assertIn("4 rows repeat the image and the pose of another row", "".join(found.warnings))
 
 
 class TestRealImages(unittest.TestCase):

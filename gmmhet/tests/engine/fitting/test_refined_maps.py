@@ -152,6 +152,9 @@ class TestFit(unittest.TestCase):
             fit(self.folder / "other.mrc", FitConfig(half_maps=(halves[0], halves[1])), output)
         with self.assertRaisesRegex(InputError, "hold the same map"):
             fit(source, FitConfig(half_maps=(halves[0], halves[0])), output)
+        write_map(self.folder / "blank.mrc", np.zeros_like(other.density.data), PIXEL)
+        with self.assertRaisesRegex(InputError, "blank.mrc: 0 in every voxel; expected a half map"):
+            fit(source, FitConfig(half_maps=(halves[0], self.folder / "blank.mrc")), output)
 
     def test_half_maps_on_the_grid_of_particles(self) -> None:
         """The end of the signal stays, also where pixel sizes of header and particles differ in the last digits."""

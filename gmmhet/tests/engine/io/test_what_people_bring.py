@@ -221,6 +221,20 @@ class TestLinks(BroughtCase):
         os.symlink(target.parent, self.link.parent)
         self.assertEqual(self.found(self.link), (self.project / "Extract/job1/a.mrcs").resolve())
 
+    def test_names_of_other_systems(self) -> None:
+        """The format that RELION and Scipion put after a name, and the backslashes of Windows; what is written of it
+        is found as well."""
+        write_images(self.project / "Extract/job1/b.st", self.n)
+        for name in ("Extract/job1/a.mrcs:mrcs", "Extract/job1/a.mrcs:mrc", "Extract\\job1\\a.mrcs",
+                     "Extract/job1/b.st:mrcs"):
+            self.columns["rlnImageName"] = [f"{i}@{name}" for i in range(1, self.n + 1)]
+            with self.subTest(name):
+                expected = self.project / "Extract/job1" / ("b.st" if "b.st" in name else "a.mrcs")
+                self.assertEqual(self.found(write_particle_star(self.link, self.columns)), expected.resolve())
+                out = self.folder / "out.star"
+                write_particles(out, read_particles(self.link))
+                self.assertEqual(self.found(out), expected.resolve())
+
     def test_what_is_written_is_found_from_where_it_is(self) -> None:
         target = write_particle_star(self.folder / "archive/run_data.star", self.columns)
         os.symlink(target, self.link)
