@@ -101,7 +101,7 @@ def _seen(views: Array, group: str) -> tuple[Array, NDArray[np.bool_]]:
 def _poor(seen: Array, views: Array, group: str) -> NDArray[np.bool_]:
     """[d] directions that are seen rarely, or less often than most and by few views, symmetric copies counted."""
     even = len(views) * len(rotation_matrices(group)) * float(np.sin(np.deg2rad(VIEWS.belt)))
-    return (seen < VIEWS.rare) | ((seen < VIEWS.poor) & (seen * even < VIEWS.few))
+    return np.asarray((seen < VIEWS.rare) | ((seen < VIEWS.poor) & (seen * even < VIEWS.few)))
 
 
 def _unit_directions(matrices: Array) -> Array:

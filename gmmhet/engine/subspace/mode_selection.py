@@ -276,7 +276,10 @@ def fit_all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, stil
     start = half.with_coefficients(half.coefficients[:n_modes])
     options = FitOptions(reference, passes=MODE_SELECTION.passes_of_all, label="all particles",
                          warm=still.with_modes_of(start))
-    return fit_subspace(estimator, start, still, n_modes, options, page)
+    fit = fit_subspace(estimator, start, still, n_modes, options, page)
+    # passes keep a particle where it is: some are left in a place that is not their best
+    elsewhere = place_others(estimator, fit.model, still, label="coordinates")
+    return replace(fit, posteriors=fit.posteriors.better_of(elsewhere, MODE_SELECTION.elsewhere))
 
 
 def significant(gain: Array | float, error: Array | float, null: float) -> NDArray[np.bool_]:

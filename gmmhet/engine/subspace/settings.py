@@ -167,6 +167,8 @@ class ModeSelection:
     steps: int = setting(2, "steps", "of coordinates where a mode is taken off", origin=_CHOSEN)
     start: float = setting(1.5, "standard deviations of the prior", "to both sides of the mean, along every mode: "
                            "places that particles start from beside it", origin=_CHOSEN)
+    elsewhere: float = setting(0.5, "log-likelihood", "that a particle must gain to be moved to where it comes from "
+                               "another start", origin=_CHOSEN)
     lost: float = setting(3.0, "log-likelihood", "of a particle under a mode less than without it: more than a "
                           "coordinate that is known to a twentieth of its deviation costs",
                           origin="the logarithm of 20")

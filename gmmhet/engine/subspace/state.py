@@ -281,6 +281,19 @@ class Posteriors:
         """The state (alone) of some of the particles, by their index."""
         return Posteriors(self.rows[chosen], self.z[chosen], self.pose[chosen], self.contrast[chosen])
 
+    def better_of(self, other: "Posteriors", margin: float) -> "Posteriors":
+        """The same with the particles that have more log-likelihood in another one, by more than a margin, as in that.
+
+        Means over all particles (information, mean_covariance, contrast_variance) stay.
+        """
+        better = other.log_likelihood > self.log_likelihood + margin
+        found = replace(self)
+        for name in ("z", "pose", "contrast", "covariance", "pose_variance", "log_likelihood"):
+            values = np.array(getattr(self, name))
+            values[better] = getattr(other, name)[better]
+            setattr(found, name, values)
+        return found
+
     def without_covariance(self) -> "Posteriors":
         """The same without covariance and pose_variance, which take most of the memory."""
         return replace(self, covariance=np.zeros((0, 0, 0), np.float32), pose_variance=np.zeros((0, 0), np.float32))
