@@ -29,7 +29,7 @@ class Orientations:
         if self.wrong is not None:
             found = self.wrong
             lines.append(("wrong poses", wording.wrong_line(len(found.rows), found.resolution, _triple(found.wrong),
-                                                         at_least=found.at_least)))
+                                                         _triple(found.if_fitted))))
             if found.empty is not None:
                 lines.append(("", wording.empty_line(_shares(found.empty))))
         if self.band is not None:
@@ -45,14 +45,10 @@ class Orientations:
         if self.wrong is not None:
             wrong, empty = self.wrong.wrong, self.wrong.empty
             if wrong is not None and wrong.low > WRONG_POSES.worth_a_word:
-                unresolved = self.wrong.unresolved
-                warnings.append(wording.wrong_poses(
-                    _shares(wrong), unresolved if self.wrong.at_least else None))
+                warnings.append(wording.wrong_poses(_shares(wrong), _triple(self.wrong.if_fitted),
+                                                    self.wrong.unresolved))
             if empty is not None and empty.low > WRONG_POSES.worth_a_word:
                 warnings.append(wording.empty_images(_shares(empty)))
-        band = self.band
-        if band is not None and band.supported is False and band.share is not None and band.error is not None:
-            warnings.append(wording.unsupported(band.refined_to, band.resolution, band.share, band.error))
         return warnings
 
     def plain(self) -> dict[str, Any]:
@@ -62,7 +58,7 @@ class Orientations:
             "n_particles": len(wrong.rows), "resolution": wrong.resolution,
             "share": None if wrong.wrong is None else asdict(wrong.wrong),
             "no_molecule": None if wrong.empty is None else asdict(wrong.empty),
-            "at_least": wrong.at_least,
+            "share_if_fitted": None if wrong.if_fitted is None else asdict(wrong.if_fitted),
             "likelihood_power": wrong.power, "unresolved": wrong.unresolved, "trial": list(wrong.trial),
             "ids": self.ids, "probability": [round(float(p), 4) for p in wrong.probability]},
             "unused_band": None if band is None else {**asdict(band), "supported": band.supported}}

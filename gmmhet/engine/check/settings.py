@@ -223,6 +223,8 @@ class WrongPoses:
     planted: float = setting(0.2, "of the trial", "given random orientations", origin=_CHOSEN)
     trial_error: float = setting(0.07, "share", "by which the trial may miss what was planted, or find in nothing",
                                  origin=_CHOSEN)
+    unresolved: float = setting(0.2, "of the trial", "that images of this noise may orient wrongly: of more, nothing "
+                                "is said", origin=_CHOSEN)
     resamples: int = setting(200, "resamples", "of the particles for the interval", origin="bootstrap")
     interval: float = setting(0.95, "probability", "of the interval", origin="convention")
     worth_a_word: float = setting(0.05, "share", "that has to be exceeded surely before it is a warning",

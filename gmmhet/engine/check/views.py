@@ -110,7 +110,7 @@ def _unit_directions(matrices: Array) -> Array:
     every = _even_directions(number)
     towards = np.array(VIEWS.unit_towards)
     nearest = np.abs(np.einsum("gij,nj,i->gn", matrices, every, towards)).max(axis=0)
-    return every[np.abs(every @ towards) >= nearest * (1 - 1e-9)]
+    return np.asarray(every[np.abs(every @ towards) >= nearest * (1 - 1e-9)])
 
 
 def _even_directions(n: int) -> Array:

@@ -9,7 +9,8 @@ right ones, as a draw from the posterior; ones at the maximum of the posterior b
 images, right with the posterior's probability; and ones that have nothing to do with the image, as a draw from all
 orientations. A power of the likelihood is estimated alike: motions and structural noise, which the model of the images
 leaves out, make it too sharp. Wrong orientations at other maxima may then pass for right ones, so that the share is a
-lower bound.
+lower bound; the mean probability is the share if all orientations were fitted to these images, and too large where they
+are right for other reasons.
 
 The procedure is first tried on projections of the map at the given poses, with noise of the estimated kind, which also
 decides between the two; where it fails there, the images cannot decide.
@@ -63,7 +64,8 @@ class GrossErrors:
         empty: share of images without any molecule; None where it cannot be told.
         power: of the likelihood. unresolved: share of projections with this noise whose orientation of the largest
             likelihood is off by more than 10 degrees. trial: shares told of projections of which none, and a fifth,
-            were given random orientations. at_least: whether wrong is a lower bound.
+            were given random orientations. if_fitted: where images do not determine all orientations, wrong is a lower
+            bound, and this is the share if a refinement fitted the given orientations to these images; else None.
     """
 
     rows: NDArray[np.int64]
@@ -74,7 +76,7 @@ class GrossErrors:
     power: float
     unresolved: float
     trial: tuple[float, float]
-    at_least: bool = False
+    if_fitted: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,12 @@ def gross_errors(table: ParticleTable, rows: NDArray[np.int64], density: Density
     empty = _share_of_empty(presence, np.ones((1, len(rows))))[0]
     shown = presence / (presence + empty / max(1 - empty, _TINY))
     resampled = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), WRONG_POSES.resamples).astype(np.float64)
-    power, told, probability = _by_mass(evidence, shown, resampled) if trial.sharp else (
-        _by_kinds(evidence, shown, resampled))
+    mass = _by_mass(evidence, shown, resampled)
+    power, told, probability = mass if trial.sharp else _by_kinds(evidence, shown, resampled)
     blank = [empty, *_share_of_empty(presence, resampled)]
     return GrossErrors(rows, resolution, probability, _interval(told) if trial.sure else None,
-                       _interval(blank) if trial.apart else None, power, trial.unresolved, trial.told, not trial.sharp)
+                       _interval(blank) if trial.apart else None, power, trial.unresolved, trial.told,
+                       None if trial.sharp or not trial.sure else _interval(mass[1]))
 
 
 def _by_mass(evidence: _Evidence, shown: Array, resampled: Array) -> tuple[float, list[float], Array]:
@@ -242,7 +245,8 @@ class _Trial:
     def sure(self) -> bool:
         """Whether the shares that are told are right."""
         planted = (0.0, WRONG_POSES.planted)
-        return all(abs(t - p) < WRONG_POSES.trial_error for t, p in zip(self.told, planted, strict=True))
+        right = all(abs(t - p) < WRONG_POSES.trial_error for t, p in zip(self.told, planted, strict=True))
+        return right and self.unresolved < WRONG_POSES.unresolved
 
 
 def _trial(data: LowResolution, slices: Slices, model: ImageModel, signal: NDArray[np.complex64],

@@ -2,10 +2,10 @@
 
 A refinement has already climbed the likelihood of the image, so that the image pulls its pose less than its own noise
 would pull an independent one. Let H be the information of an image on its pose, t the step from the given pose to the
-likeliest one, and rho = <t^2> / <1 / H>. Exact poses have rho = 1, poses with independent errors of variance s^2 have
-rho = 1 + s^2 H. A pose that is the likeliest under information H' > H, of which the frequencies of the analysis are a
-part, has rho = 1 - H / H' and an error of variance 1 / H' = (1 - rho) / H. The prior of variance s^2 around the given
-pose with which the posterior has that variance is
+likeliest one, and rho = <t^2 H>, estimated by the median. Exact poses have rho = 1, poses with independent errors of
+variance s^2 have rho = 1 + s^2 H. A pose that is the likeliest under information H' > H, of which the frequencies of
+the analysis are a part, has rho = 1 - H / H' and an error of variance 1 / H' = (1 - rho) / H. The prior of variance s^2
+around the given pose with which the posterior has that variance is
 
     1 / s^2 + H = H / (1 - rho),    s^2 = (1 - rho) / (rho H):
 
@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from gmmhet.engine.runtime.tensors import Floats
 from gmmhet.engine.sampling import evenly_spread
@@ -27,6 +28,7 @@ from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread, Posteriors, S
 __all__ = ["pull_on_poses", "with_pose_evidence"]
 
 Array = NDArray[np.float64]
+_MEDIAN = float(chi2.median(1))  # of the square of a normal variable; particles off by far, and junk, do not move it
 _AXES = ([0, 1], [2, 3], [4])  # of imaging.image_model.POSE: shift, tilt, turn
 
 
@@ -60,7 +62,8 @@ def pull_on_poses(steps: Floats, variances: Floats, prior: Array) -> PoseEvidenc
     """
     variance = np.minimum(variances.astype(np.float64), prior * (1 - POSE_EVIDENCE.least))
     free = 1 - variance / prior
-    pull = [(steps[:, a].astype(np.float64) ** 2).sum() / (variance * free)[:, a].sum() for a in _AXES]
+    squares = steps.astype(np.float64) ** 2 / (variance * free)
+    pull = [float(np.median(squares[:, a])) / _MEDIAN for a in _AXES]
     alone = [1 / np.sqrt((free / variance)[:, a].mean()) for a in _AXES]
     return PoseEvidence(np.array(pull), np.array(alone), len(steps))
 

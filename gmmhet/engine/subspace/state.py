@@ -62,14 +62,19 @@ class PoseEvidence:
     @property
     def fitted(self) -> bool:
         """Whether the poses were fitted to these images: they pull less than noise would, beyond chance."""
-        chance = np.sqrt(2 / (self.particles * np.array([2, 2, 1])))
+        chance = self._chance(self.particles)
         return bool((self.pull < 1 - POSE_EVIDENCE.beyond * chance - POSE_EVIDENCE.slack).any())
 
     def detectable(self, particles: int) -> PoseSpread:
         """Independent errors of the poses of so many particles that would be detected: the pull they add is beyond
         chance."""
-        chance = np.sqrt(2 / (particles * np.array([2, 2, 1])))
-        return PoseSpread(*(float(v) for v in self.deviation * np.sqrt(POSE_EVIDENCE.detected * chance)))
+        smallest = self.deviation * np.sqrt(POSE_EVIDENCE.detected * self._chance(particles))
+        return PoseSpread(*(float(v) for v in smallest))
+
+    @staticmethod
+    def _chance(particles: int) -> Array:
+        """[3] standard error of the pull of so many exact poses: of a mean square, over the efficiency of a median."""
+        return np.asarray(np.sqrt(2 / (POSE_EVIDENCE.efficiency * particles * np.array([2, 2, 1]))))
 
     def at_least(self, spread: PoseSpread) -> PoseSpread:
         """A spread, widened where it is below the floor."""
