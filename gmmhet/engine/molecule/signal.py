@@ -79,10 +79,11 @@ def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | N
     ends = [_last_shell(power)]
     if halves is None:
         around = content.mask(density.box, density.pixel_size, grow=2 * content.blur, width=content.blur) - inner
-        around *= radii(density.box) <= density.box // 2
+        around *= (radii(density.box) <= density.box // 2) & (density.data != 0)  # a mask leaves zeros
         solvent = _solvent_like_molecule(clean, inner, around, content.blur / density.pixel_size)
         if solvent is None:
-            _LOG.warning("%s", NO_SOLVENT_LEFT)
+            if ends[0] >= len(power):  # no low-pass filter tells it
+                _LOG.warning("%s", NO_SOLVENT_LEFT)
         else:
             ends.append(_first(_swamped(power, radial_power(solvent)), len(power)))
     found = max(length / max(min(ends), 1), nyquist)
