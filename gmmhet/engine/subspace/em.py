@@ -66,12 +66,14 @@ class Fit:
         model: modes, consensus, noise, contrast, poses. posteriors: the particles it was fitted to, with coordinates.
         eigenvalues: of the debiased gradient covariance it was started from.
         history: one entry a pass: log_likelihood per particle, gradient (remaining, 1 = noise).
+        tried_elsewhere: whether the particles were tried from several places when the passes had ended.
     """
 
     model: SubspaceModel
     posteriors: Posteriors
     eigenvalues: Array
     history: list[dict[str, float]] = field(default_factory=list)
+    tried_elsewhere: bool = False
 
 
 @dataclass(frozen=True)

@@ -277,9 +277,12 @@ def fit_all_particles(estimator: SubspaceEstimator, evidence: ModeEvidence, stil
     options = FitOptions(reference, passes=MODE_SELECTION.passes_of_all, label="all particles",
                          warm=still.with_modes_of(start))
     fit = fit_subspace(estimator, start, still, n_modes, options, page)
-    # passes keep a particle where it is: some are left in a place that is not their best
-    elsewhere = place_others(estimator, fit.model, still, label="coordinates")
-    return replace(fit, posteriors=fit.posteriors.better_of(elsewhere, MODE_SELECTION.elsewhere))
+    if not fit.tried_elsewhere:  # passes keep a particle where it is: some are left in a place that is not their best
+        elsewhere = place_others(estimator, fit.model, still)
+        fit = replace(fit, posteriors=fit.posteriors.better_of(elsewhere, MODE_SELECTION.elsewhere),
+                      tried_elsewhere=True)
+        page.write(fit)
+    return fit
 
 
 def significant(gain: Array | float, error: Array | float, null: float) -> NDArray[np.bool_]:
