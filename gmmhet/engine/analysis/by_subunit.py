@@ -30,7 +30,7 @@ from gmmhet.engine.subspace.mode_selection import FoundModes
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import Posteriors
 from gmmhet.engine.subspace.subunits import SubunitModel, symmetric_fields
-from gmmhet.engine.wording import analysis as wording
+from gmmhet.engine.wording import subunits as wording
 
 __all__ = ["Subunits", "by_subunits", "write_subunits"]
 

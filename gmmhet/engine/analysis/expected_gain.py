@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.subspace.mode_selection import significant
 from gmmhet.engine.subspace.settings import MODE_SELECTION
 
 __all__ = ["ExpectedGain", "SearchSize"]
@@ -70,7 +71,6 @@ class ExpectedGain:
         """The smallest size between two (Angstrom) that is expected to be significant; high where none is."""
         for size in np.geomspace(low, high, 400):
             gain, error, agreement = self.at(float(size))
-            least = max(max(self.search.null, 0.0) + MODE_SELECTION.deviations * error, MODE_SELECTION.smallest_gain)
-            if gain > least and agreement >= MODE_SELECTION.least_agreement:
+            if significant(gain, error, self.search.null) and agreement >= MODE_SELECTION.least_agreement:
                 return float(size)
         return high

@@ -104,12 +104,9 @@ class _Way:
 
         def again() -> Posteriors:
             there = infer(self.fine, model, here.rows, start=self._seated(model, here, self._places(fit)))
-            better = there.log_likelihood > here.log_likelihood + FOLLOWING.better
-            chosen = replace(here.at(slice(None)), z=np.where(better[:, None], there.z, here.z),
-                             pose=np.where(better[:, None], there.pose, here.pose),
-                             contrast=np.where(better, there.contrast, here.contrast))
+            chosen = here.better_of(there, FOLLOWING.better)
             _LOG.info("%.1f %% of the particles are explained better by another conformation of the path",
-                      100 * better.mean())
+                      100 * np.mean(chosen.log_likelihood > here.log_likelihood))
             return infer(self.fine, model, here.rows, steps=1, start=chosen)
 
         return replace(fit, posteriors=self.page("seated", name).once(again))

@@ -86,6 +86,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     copies = len(whole) // len(model)
     columns = (config.modes or MOST_TRIED) * copies + POSE + 1 + LOCAL_POSE * config.local_pose
     batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory(), communicator().size)
+
     def compared(particles: ParticleTable) -> Compared:
         cache = build_cache(particles, grid, cache_folder(particles, grid, folder, config.scratch))
         return Compared(cache, observer, whole.centers, whole.weights)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
 from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD
-from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread
+from gmmhet.engine.subspace.state import POSE_AXES, PoseEvidence, PoseSpread
 
 __all__ = ["AnalysisResult", "Detectable", "Evidence", "LargeMotion", "LocalMotion", "MeanModel", "Modes",
            "PlantedTrial", "PoseErrors"]
@@ -99,7 +99,7 @@ class PoseErrors:
     def spread(self) -> PoseSpread:
         """Standard deviations of the errors: root mean squares of the corrections, their uncertainty included."""
         squares = (self.corrections.astype(np.float64) ** 2 + self.deviations**2).mean(0)
-        return PoseSpread(*(float(np.sqrt(squares[axes].mean())) for axes in ([0, 1], [2, 3], [4])))
+        return PoseSpread.of([float(np.sqrt(squares[axes].mean())) for axes in POSE_AXES])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,6 @@ from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
 __all__ = ["by_likelihood", "evidence_for", "pose_errors_of", "search", "settings_found"]
 
 
-
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
     """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
     estimator, start = with_first_model(prepared, config)

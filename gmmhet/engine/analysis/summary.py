@@ -13,6 +13,7 @@ from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.subspace.state import PoseSpread
 from gmmhet.engine.wording import analysis as wording
+from gmmhet.engine.wording.pose_errors import PoseSizes, pose_errors
 
 __all__ = [
     "DetectableEntry",
@@ -248,7 +249,7 @@ def pose_errors_entry(result: AnalysisResult, resolution: float, refined: bool) 
         return None
     evidence, found = result.pose_errors.evidence, _pose_sizes(result.pose_errors.spread)
     detectable = None if evidence is None else _pose_sizes(evidence.detectable(len(result.coordinates)))
-    words = wording.pose_errors(found, detectable, negligible_shift=found.shift < OUTPUT.negligible_shift * resolution,
+    words = pose_errors(found, detectable, negligible_shift=found.shift < OUTPUT.negligible_shift * resolution,
                                 fitted=evidence is not None and evidence.fitted, refined=refined)
     smallest = (None, None, None) if detectable is None else (detectable.turn, detectable.tilt, detectable.shift)
     return {"in_plane_degrees": found.turn, "out_of_plane_degrees": found.tilt, "shift_angstrom": found.shift,
@@ -257,9 +258,9 @@ def pose_errors_entry(result: AnalysisResult, resolution: float, refined: bool) 
             "shift_detectable_angstrom": smallest[2], "words": words}
 
 
-def _pose_sizes(spread: PoseSpread) -> wording.PoseSizes:
+def _pose_sizes(spread: PoseSpread) -> PoseSizes:
     """In Angstrom and degrees."""
-    return wording.PoseSizes(float(np.rad2deg(spread.tilt)), float(np.rad2deg(spread.turn)), float(spread.shift))
+    return PoseSizes(float(np.rad2deg(spread.tilt)), float(np.rad2deg(spread.turn)), float(spread.shift))
 
 
 def local_pose_entry(result: AnalysisResult) -> LocalPoseEntry | None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
 from gmmhet.engine.analysis.settings import BREAKING
-from gmmhet.engine.wording import analysis as wording
+from gmmhet.engine.wording import subunits as wording
 
 __all__ = ["Asymmetry", "asymmetry"]
 

@@ -9,7 +9,8 @@ from gmmhet.engine.check.settings import LIKELY
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.io.mrc import header_pixel_size
-from gmmhet.engine.wording import check as wording
+from gmmhet.engine.wording import check_input as wording
+from gmmhet.engine.wording.check import optics_group
 
 __all__ = ["Facts", "facts_of"]
 
@@ -133,5 +134,5 @@ def _range(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _optics(table: ParticleTable) -> tuple[str, ...]:
     counts = np.bincount(table.optics_index, minlength=len(table.optics))
-    return tuple(wording.optics_group(o.name, o.voltage, o.spherical_aberration, o.amplitude_contrast, int(n))
+    return tuple(optics_group(o.name, o.voltage, o.spherical_aberration, o.amplitude_contrast, int(n))
                  for o, n in zip(table.optics, counts, strict=True) if n)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.check.settings import IMAGES
 from gmmhet.engine.io import DensityMap, ParticleTable
 from gmmhet.engine.molecule.map_content import find_molecule, radii
-from gmmhet.engine.wording import check as wording
+from gmmhet.engine.wording import check_input as wording
 
 __all__ = ["ImageCheck", "check_images_of", "particle_radius"]
 

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from gmmhet.engine.io.settings import HALF_SETS
-from gmmhet.engine.wording.check import half_set_notes
+from gmmhet.engine.wording.check_input import half_set_notes
 
 __all__ = ["HalfSets", "distinct_images", "half_sets"]
 

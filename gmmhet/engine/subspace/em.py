@@ -16,7 +16,7 @@ from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.pose_evidence import with_pose_evidence
 from gmmhet.engine.subspace.settings import PASSES
 from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread, Posteriors, SubspaceModel, Sums
-from gmmhet.engine.wording.analysis import pose_errors_in_brief
+from gmmhet.engine.wording.pose_errors import pose_errors_in_brief
 
 __all__ = ["PIECES", "AtRest", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer"]
 

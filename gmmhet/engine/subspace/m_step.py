@@ -13,7 +13,7 @@ from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import M_STEP
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
-from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import POSE_AXES, PoseSpread, Posteriors, SubspaceModel, Sums
 
 __all__ = ["ModeStep", "bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise",
            "update_spread", "updated_relevance"]
@@ -232,9 +232,8 @@ def update_spread(model: SubspaceModel, posteriors: Posteriors, *, damping: floa
     determined = (1 - posteriors.pose_variance / prior).sum(0)
     determined = np.maximum(determined, M_STEP.pose_determined * len(posteriors.rows))
     squares = (posteriors.pose**2).sum(0, dtype=np.float64)
-    old, floor = (np.array([s.shift, s.tilt, s.turn]) for s in (model.spread, _SMALLEST_SPREAD))
-    parts = ([0, 1], [2, 3], [4])
-    new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in parts])
+    old, floor = model.spread.values, _SMALLEST_SPREAD.values
+    new = np.array([np.sqrt(squares[p].sum() / determined[p].sum()) for p in POSE_AXES])
     new = old * np.clip(new / old, 1 / M_STEP.pose_change, M_STEP.pose_change) ** (1 / (1 + damping))
-    spread = PoseSpread(*(float(v) for v in np.maximum(new, floor)))
+    spread = PoseSpread.of(np.maximum(new, floor))
     return replace(model, spread=spread if model.pose_evidence is None else model.pose_evidence.at_least(spread))

@@ -23,13 +23,12 @@ from gmmhet.engine.runtime.tensors import Floats
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import POSE_EVIDENCE
-from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread, Posteriors, SubspaceModel
+from gmmhet.engine.subspace.state import POSE_AXES, PoseEvidence, PoseSpread, Posteriors, SubspaceModel
 
 __all__ = ["pull_on_poses", "with_pose_evidence"]
 
 Array = NDArray[np.float64]
 _MEDIAN = float(chi2.median(1))  # of the square of a normal variable; particles off by far, and junk, do not move it
-_AXES = ([0, 1], [2, 3], [4])  # of imaging.image_model.POSE: shift, tilt, turn
 
 
 def with_pose_evidence(estimator: SubspaceEstimator, model: SubspaceModel, posteriors: Posteriors) -> SubspaceModel:
@@ -42,7 +41,7 @@ def with_pose_evidence(estimator: SubspaceEstimator, model: SubspaceModel, poste
         return model
     some = posteriors.at(evenly_spread(len(posteriors.rows), POSE_EVIDENCE.particles))
     evidence = _measured(estimator, model, some)
-    wide = _measured(estimator, replace(model, spread=_times(evidence.deviation, POSE_EVIDENCE.wide)), some)
+    wide = _measured(estimator, replace(model, spread=PoseSpread.of(POSE_EVIDENCE.wide * evidence.deviation)), some)
     return replace(model, pose_evidence=wide, spread=wide.at_least(model.spread))
 
 
@@ -63,10 +62,6 @@ def pull_on_poses(steps: Floats, variances: Floats, prior: Array) -> PoseEvidenc
     variance = np.minimum(variances.astype(np.float64), prior * (1 - POSE_EVIDENCE.least))
     free = 1 - variance / prior
     squares = steps.astype(np.float64) ** 2 / (variance * free)
-    pull = [float(np.median(squares[:, a])) / _MEDIAN for a in _AXES]
-    alone = [1 / np.sqrt((free / variance)[:, a].mean()) for a in _AXES]
+    pull = [float(np.median(squares[:, a])) / _MEDIAN for a in POSE_AXES]
+    alone = [1 / np.sqrt((free / variance)[:, a].mean()) for a in POSE_AXES]
     return PoseEvidence(np.array(pull), np.array(alone), len(steps))
-
-
-def _times(deviation: Array, factor: float) -> PoseSpread:
-    return PoseSpread(*(float(factor * d) for d in deviation))

@@ -15,9 +15,11 @@ from gmmhet.engine.subspace.decoder import Decoder, LinearModes
 from gmmhet.engine.subspace.settings import POSE_EVIDENCE
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 
-__all__ = ["LocalPose", "PoseEvidence", "PoseSpread", "Posteriors", "SubspaceModel", "Sums"]
+__all__ = ["POSE_AXES", "LocalPose", "PoseEvidence", "PoseSpread", "Posteriors", "SubspaceModel", "Sums"]
 
 Array = NDArray[np.float64]
+#: which of the five corrections of a pose (imaging.image_model.POSE) are its shift, tilt and turn, as in PoseSpread
+POSE_AXES = ([0, 1], [2, 3], [4])
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,16 @@ class PoseSpread:
     shift: float
     tilt: float
     turn: float
+
+    @classmethod
+    def of(cls, values: Sequence[float] | Array) -> Self:
+        """From [3]: shift, tilt, turn."""
+        return cls(*(float(v) for v in values))
+
+    @property
+    def values(self) -> Array:
+        """[3] shift, tilt, turn."""
+        return np.array([self.shift, self.tilt, self.turn])
 
     @property
     def precision(self) -> Array:
@@ -69,17 +81,17 @@ class PoseEvidence:
         """Independent errors of the poses of so many particles that would be detected: the pull they add is beyond
         chance."""
         smallest = self.deviation * np.sqrt(POSE_EVIDENCE.detected * self._chance(particles))
-        return PoseSpread(*(float(v) for v in smallest))
+        return PoseSpread.of(smallest)
 
     @staticmethod
     def _chance(particles: int) -> Array:
         """[3] standard error of the pull of so many exact poses: of a mean square, over the efficiency of a median."""
-        return np.asarray(np.sqrt(2 / (POSE_EVIDENCE.efficiency * particles * np.array([2, 2, 1]))))
+        numbers = particles * np.array([len(axes) for axes in POSE_AXES])
+        return np.asarray(np.sqrt(2 / (POSE_EVIDENCE.efficiency * numbers)))
 
     def at_least(self, spread: PoseSpread) -> PoseSpread:
         """A spread, widened where it is below the floor."""
-        given = (spread.shift, spread.tilt, spread.turn)
-        return PoseSpread(*(float(max(a, b)) for a, b in zip(given, self.floor, strict=True)))
+        return PoseSpread.of(np.maximum(spread.values, self.floor))
 
 
 class LocalPose(NamedTuple):

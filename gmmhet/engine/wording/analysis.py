@@ -1,13 +1,10 @@
 """Sentences about the results of gmmhet analyze."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 __all__ = [
     "ModeFigures",
-    "PoseSizes",
     "around_view",
     "dependence",
     "detectable_motion",
@@ -22,12 +19,6 @@ __all__ = [
     "no_test",
     "not_sought",
     "population",
-    "pose_errors", "pose_errors_in_brief",
-    "subunit_correlation",
-    "subunit_difference",
-    "subunits_alike",
-    "subunits_differ_little",
-    "subunits_untested",
     "too_few",
 ]
 
@@ -197,41 +188,6 @@ def population(better: bool, gain: float, error: float) -> str:
             "columns gmmhetCoordinate of latents.star.")
 
 
-class PoseSizes(NamedTuple):
-    """Errors of poses, one standard deviation: of the viewing direction and in the plane of the image, degrees; of the
-    shift, Angstrom per axis."""
-
-    tilt: float
-    turn: float
-    shift: float
-
-    @property
-    def words(self) -> str:
-        return (f"{self.tilt:.1f} degrees in viewing direction, {self.turn:.1f} degrees in the plane, "
-                f"{self.shift:.1f} Å in shift per axis")
-
-
-def pose_errors(found: PoseSizes, detectable: PoseSizes | None, *, negligible_shift: bool, fitted: bool, refined: bool,
-                ) -> str:
-    """Estimated errors of the given poses.
-
-    Args:
-        found: estimated. detectable: the smallest that would be seen in poses that do not come from these images; None:
-            not known. negligible_shift: beside the resolution. fitted: whether the poses were fitted to these images.
-        refined: whether corrected poses are written.
-    """
-    if fitted:
-        words = ("The given poses were fitted to these images, so that the images cannot show all of their errors. "
-                 f"What an image leaves open of its pose (one standard deviation): {found.words}. ")
-    elif detectable is not None and all(a < b for a, b in zip(found, detectable, strict=True)):
-        words = f"No errors of the given poses were detected. Errors above {detectable.words} would have been. "
-    else:
-        words = f"Estimated errors of the given poses (one standard deviation): {found.words}"
-        words += ", the latter negligible at this resolution. " if negligible_shift else ". "
-    words += "They are estimated together with the modes, so that they are not taken for motion."
-    return words + (" Corrected poses are in the columns gmmhetRefined of latents.star." if refined else "")
-
-
 def local_motion(sizes: tuple[float, float], precision: tuple[float, float], gain: tuple[float, float],
                  significant: bool) -> str:
     """A part in focus that moves as a rigid body.
@@ -292,71 +248,3 @@ def ends_of_range(low: tuple[float, float], high: tuple[float, float], unit: str
 def _percent(share: float) -> str:
     digits = 2 if share < 0.00095 else 1 if share < 0.0995 else 0
     return f"{100 * share:.{digits}f} %"
-
-
-_CORRELATED = 0.15  # weaker correlations are called none
-
-
-def subunit_correlation(group: str, subunits: int, correlations: Sequence[float]) -> str:
-    """How the subunits of one particle move together.
-
-    Args:
-        correlations: of the coordinates along mode 1 between pairs of subunits; empty where there is no such mode.
-    """
-    words = f"Each of the {subunits} subunits ({group}) of a particle has coordinates of its own."
-    if not correlations:
-        return words
-    low, high = min(correlations), max(correlations)
-    span = f"by {low:.2f}" if high - low < 0.01 else f"by {low:.2f} to {high:.2f}"
-    return (f"{words} Along mode 1 the coordinates of two subunits of one particle correlate {span}, corrected for "
-            f"noise: {_together(low, high)}.")
-
-
-def _together(low: float, high: float) -> str:
-    if max(-low, high) < _CORRELATED:
-        return "subunits move independently"
-    if low > _CORRELATED:
-        return "subunits move together"
-    if high < -_CORRELATED:
-        return "subunits move in opposite directions"
-    if high <= _CORRELATED:
-        return "some pairs move in opposite directions, others independently"
-    return "some pairs move together, others " + (
-        "in opposite directions" if low < -_CORRELATED else "independently")
-
-
-def subunits_untested(modes: int) -> str:
-    """Why differences between subunits were not tested."""
-    if not modes:
-        return "No mode of the subunits is significant; differences between subunits were not tested."
-    return "There are too few particles to test whether the subunits differ."
-
-
-def subunits_alike(chance: str) -> str:
-    """Chance: p value, as subunits_differ_little."""
-    return (f"No difference between the subunits was detected ({chance}): their coordinates have the same mean and "
-            "spread, as the symmetry requires.")
-
-
-def subunits_differ_little(chance: str, largest: float) -> str:
-    """Chance: "p = 0.2" or "p < 0.001". largest: difference that is still negligible, in standard deviations."""
-    return (f"The subunits differ significantly ({chance}), but by less than {largest:g} standard deviations of a "
-            "coordinate: the symmetry holds for most purposes.")
-
-
-def subunit_difference(chance: str, place: tuple[int, int], mean: float, spread: float) -> str:
-    """The symmetry is broken.
-
-    Args:
-        place: subunit and mode, from 1, that differ most. mean: distance of its mean from that of all, in standard
-            deviations of a coordinate. spread: its standard deviation over that of all. The larger difference is named.
-    """
-    what = (f"its mean differs from that of all by {mean:.2f} standard deviations" if mean >= abs(spread - 1) else
-            f"its standard deviation is {spread:.2f} times that of all")
-    return (f"The symmetry is broken: the subunits differ ({chance}), most of all subunit {place[0]} along mode "
-            f"{place[1]} ({what}). A refinement without symmetry, or of selected particles, would show it.")
-
-
-def pose_errors_in_brief(tilt: float, in_plane: float, shift: float) -> str:
-    """Standard deviations for a line of the log; degrees, and Angstrom per axis."""
-    return f"pose errors {tilt:.2f} (tilt) and {in_plane:.2f} (in plane) degrees and {shift:.2f} A"

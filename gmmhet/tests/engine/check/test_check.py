@@ -13,20 +13,14 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from gmmhet.engine.check import check, check_poses, contrast_with, require_sane_poses
-from gmmhet.engine.check.agreement import SlicedMap
-from gmmhet.engine.check.facts import facts_of
-from gmmhet.engine.check.findings import pose_problem, pose_warnings, view_lines
-from gmmhet.engine.check.images import check_images_of, particle_radius
-from gmmhet.engine.check.unit import asymmetric_unit_of
-from gmmhet.engine.check.views import check_views
+from gmmhet.engine.check import check, check_poses, require_sane_poses
+from gmmhet.engine.check.findings import pose_problem, pose_warnings
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.config import SimulateConfig
-from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler
+from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import (
     DensityMap,
-    ParticleTable,
     read_map,
     read_particles,
     read_star,
@@ -34,42 +28,12 @@ from gmmhet.engine.io import (
     write_stack,
     write_star,
 )
-from gmmhet.engine.molecule.contrast import Contrast, disagree
-from gmmhet.engine.molecule.symmetry import asymmetric_unit
 from gmmhet.engine.simulate import simulate
+from gmmhet.tests.support.checked_set import BOX, PIXEL, CheckedSet
 from gmmhet.tests.support.conformance import conformance_file
 
-BOX, PIXEL = 32, 8.0
 
-
-def random_angles(n: int, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return np.stack([rng.uniform(-180, 180, n), np.rad2deg(np.arccos(rng.uniform(-1, 1, n))),
-                     rng.uniform(-180, 180, n)], axis=1)
-
-
-class SimulatedCase(unittest.TestCase):
-    """One hinge, noisy, on a grid of 32 px of 8 A."""
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        holder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(holder.cleanup)
-        cls.folder = Path(holder.name)
-        simulate(SimulateConfig("hinge11", 150, BOX, PIXEL, 0.2), cls.folder)
-        cls.table = read_particles(cls.folder / "particles.star")
-        cls.map = read_map(cls.folder / "consensus.mrc")
-
-    def named(self, table: ParticleTable | None = None, density: DensityMap | None = None) -> str | None:
-        """The name of the reading that the check finds to be better."""
-        found = check_poses(table or self.table, density or self.map)
-        return found.better and found.better[0].name
-
-    def changed(self, **values: np.ndarray) -> ParticleTable:
-        return dataclasses.replace(self.table, **values)
-
-
-class TestPlantedFaults(SimulatedCase):
+class TestPlantedFaults(CheckedSet):
     def test_sane_data_pass(self) -> None:
         found = check_poses(self.table, self.map)
         self.assertTrue(found.fit)
@@ -188,7 +152,7 @@ class TestPlantedFaults(SimulatedCase):
             self.assertIsNone(found.better)
 
 
-class TestCommand(SimulatedCase):
+class TestCommand(CheckedSet):
     def run_check(self, *arguments: object) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -270,158 +234,6 @@ class TestCommand(SimulatedCase):
         with self.assertLogs("gmmhet", "WARNING") as log:
             require_sane_poses(few, self.map, "m.mrc")
         self.assertIn("too few particles to be sure (10); their poses do not fit", log.output[0])
-
-
-class TestParts(SimulatedCase):
-    def test_slices_of_a_map_are_its_plain_sum_of_waves(self) -> None:
-        """Against the sum over voxels written out, for an odd and an even box."""
-        for box in (8, 9):
-            data = np.random.default_rng(box).normal(size=(box, box, box)).astype(np.float32)
-            data[0] = data[-1] = data[:, 0] = data[:, -1] = data[:, :, 0] = data[:, :, -1] = 0  # solvent level 0
-            rotations = euler_to_matrix([[20.0, 50.0, -70.0], [100.0, 10.0, 5.0]])
-            kx, ky = np.array([0.0, 0.03, -0.05]), np.array([0.04, 0.01, 0.02])
-            found = SlicedMap(DensityMap(data, 3.0), 6.0).at(rotations, kx, ky)
-            axis = (np.arange(box) - box // 2) * 3.0
-            level = SlicedMap(DensityMap(data, 3.0), 6.0)._data.real - data  # what was taken off everywhere
-            z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
-            for i, rotation in enumerate(rotations):
-                for j in range(3):
-                    k = rotation.T @ [kx[j], ky[j], 0]
-                    expected = ((data + level) * np.exp(-2j * np.pi * (k[0] * x + k[1] * y + k[2] * z))).sum()
-                    self.assertAlmostEqual(found[i, j], expected, delta=2e-3 * np.abs(data).sum() / box)
-
-    def test_normalisation_and_brightness(self) -> None:
-        """Flat images of known background; the middle is brighter or darker."""
-        rng = np.random.default_rng(1)
-        axis = np.arange(BOX) - BOX // 2
-        disc = (np.hypot(axis[:, None], axis) < 7).astype(np.float32)
-        for mean, deviation, bright in ((0.0, 1.0, 1), (3.0, 2.0, -1), (0.0, 1.0, 0)):
-            images = (mean + deviation * rng.normal(size=(40, BOX, BOX)) + 0.3 * bright * disc).astype(np.float32)
-            path = self.folder / "flat.mrcs"
-            write_stack(path, images.shape, PIXEL, [images])
-            table = self.changed(stacks=(path,))
-            found = check_images_of(table, np.arange(40), 80.0)
-            self.assertAlmostEqual(found.mean[1], mean, delta=0.1)
-            self.assertAlmostEqual(found.deviation[1], deviation, delta=0.1)
-            self.assertEqual(found.normalised, mean == 0)
-            self.assertEqual(found.brightness, bright)
-        scales = np.repeat([1.0, 2.0], 20)[:, None, None]
-        images = (scales * rng.normal(size=(40, BOX, BOX))).astype(np.float32)
-        write_stack(path, images.shape, PIXEL, [images])
-        (warning,) = check_images_of(self.changed(stacks=(path,)), np.arange(40), 80.0).warnings
-        self.assertIn("not on one greyscale", warning)
-        images[:20] /= images[:20].std()
-        images[20:] /= images[20:].std()
-        images[7] = 0.0
-        write_stack(path, images.shape, PIXEL, [images])
-        (warning,) = check_images_of(self.changed(stacks=(path,)), np.arange(40), 80.0).warnings
-        self.assertIn("1 of 40 images have a single value outside the particle", warning)
-
-    def test_radius_of_the_particle(self) -> None:
-        axis = (np.arange(BOX) - BOX // 2) * PIXEL
-        ball = (axis[:, None, None]**2 + axis[:, None]**2 + axis**2 < 60**2).astype(np.float32)
-        self.assertAlmostEqual(particle_radius(DensityMap(ball, PIXEL), self.table), 66, delta=2 * PIXEL)
-        self.assertEqual(particle_radius(None, self.table), BOX // 2 * PIXEL)
-
-    def test_views_in_one_asymmetric_unit(self) -> None:
-        """Even views cut to a unit: the group is named, and none of their copies are missing; a cap is no unit."""
-        views = np.random.default_rng(3).normal(size=(24000, 3))
-        views /= np.linalg.norm(views, axis=1)[:, None]
-        for group in ("C2", "C4", "D2", "T", "O"):
-            some = views[asymmetric_unit(views, group)][:3000]
-            with self.subTest(group):
-                self.assertEqual(asymmetric_unit_of(some), group)
-        tilted = random_angles(24000)
-        held = asymmetric_unit(euler_to_matrix(tilted)[:, 2], "O")
-        found = check_views(euler_to_matrix(tilted[held]))
-        self.assertEqual((found.unit, found.warnings), ("O", []))
-        self.assertGreater(found.least, 0.5)
-        self.assertTrue(any("asymmetric unit of O" in line for line in view_lines(found)))
-        self.assertIn("few views", check_views(euler_to_matrix(tilted[held]), "C1").warnings[0])
-        self.assertIsNone(asymmetric_unit_of(views[views[:, 2] > 0.95]))
-        self.assertIsNone(asymmetric_unit_of(views[:3000]))
-
-    def test_contrast_is_judged_alike(self) -> None:
-        """Gaussians that lose the agreement, or turn its sign, contradict the map; chance contradicts nothing."""
-        given = Contrast(0.16, 0.01)
-        self.assertTrue(disagree(given, Contrast(-0.03, 0.01), same_score=False))
-        self.assertTrue(disagree(given, Contrast(0.05, 0.01), same_score=True))
-        self.assertFalse(disagree(given, Contrast(0.05, 0.01), same_score=False))
-        self.assertFalse(disagree(given, Contrast(-0.03, 0.04), same_score=False))
-        self.assertFalse(disagree(Contrast(0.005, 0.01), Contrast(-0.2, 0.01), same_score=True))
-        self.assertEqual(Contrast(-0.2, 0.1).sign, -1)
-        found = contrast_with(self.table, self.map)
-        self.assertAlmostEqual(found.given, check_poses(self.table, self.map).given, 6)
-
-    def test_views(self) -> None:
-        """Even ones; all from one side; and a belt of side views, which sees every direction."""
-        even = check_views(euler_to_matrix(random_angles(5000)))
-        self.assertLess(even.crowded, 0.16)
-        self.assertGreater(even.least, 0.75)
-        self.assertEqual(even.warnings, [])
-        one_side = random_angles(500)
-        one_side[:, 1] = np.random.default_rng(2).uniform(0, 10, 500)
-        found = check_views(euler_to_matrix(one_side))
-        self.assertEqual(found.crowded, 1.0)
-        self.assertGreater(found.poor, 0.5)
-        self.assertIn("few views", found.warnings[0])
-        belt = random_angles(2000)
-        belt[:, 1] = 90
-        self.assertEqual(check_views(euler_to_matrix(belt)).poor, 0)
-
-    def test_even_views_of_any_symmetry_are_enough_and_preferred_ones_are_named(self) -> None:
-        """Even in an asymmetric unit: no warning, by chance in one set of 100 at most. Within 6 degrees of an axis of
-        four or fewer copies of a great circle: directions near the axis are missing."""
-        for group in ("C1", "C3", "C17", "D2", "D14", "T", "O", "I"):
-            for count in (200, 2000):
-                angles = random_angles(count)
-                preferred = angles.copy()
-                preferred[:, 1] = 6 * np.sqrt(np.random.default_rng(count).uniform(0, 1, count))
-                rotations = euler_to_matrix(angles)
-                unit = asymmetric_unit(rotations[:, 2], group)
-                with self.subTest(group, count=count):
-                    self.assertEqual(check_views(rotations, group).warnings, [])
-                    self.assertEqual(check_views(rotations[unit], group).warnings, [])
-                    if group != "I":  # 15 great circles of 22 degrees leave no direction out
-                        self.assertIn("few views", check_views(euler_to_matrix(preferred), group).warnings[0])
-
-    def test_few_even_views_are_not_called_uneven(self) -> None:
-        """Of 300 directions some are seen by few of 60 particles by chance alone."""
-        for seed in range(10):
-            views = np.random.default_rng(seed).normal(size=(60, 3, 3))
-            self.assertEqual(check_views(np.linalg.qr(views)[0], "C1").warnings, [])
-
-    def test_place_of_a_view_on_the_map_of_views(self) -> None:
-        """rot 116, tilt 20: first row of tilt (0 to 34 degrees), column (116 + 180) / 7.5 = 39.5."""
-        angles = np.tile([116.0, 20.0, 33.0], (10, 1))
-        histogram = check_views(euler_to_matrix(angles)).histogram
-        row, column = np.unravel_index(histogram.argmax(), histogram.shape)
-        self.assertEqual((int(row), int(column)), (0, 39))
-
-    def test_values_of_another_unit_are_told(self) -> None:
-        table = self.changed(origins=20 * self.table.origins, defocus=self.table.defocus / 1e4,
-                             half_set=np.zeros_like(self.table.half_set))
-        told = " ".join(facts_of(table).warnings)
-        uneven = np.where(np.arange(len(table)) < 120, 1, 2)
-        self.assertIn("half-sets of 120 and 30", facts_of(self.changed(half_set=uneven)).warnings[0])
-        for words in ("is it in Angstrom, underfocus positive", "more than a quarter of the box", "no half-sets"):
-            self.assertIn(words, told)
-
-    def test_amplitude_contrast_of_the_other_sign(self) -> None:
-        optics = tuple(dataclasses.replace(o, amplitude_contrast=-0.1) for o in self.table.optics)
-        self.assertIn("amplitude contrast -0.1 is negative", facts_of(self.changed(optics=optics)).warnings[0])
-
-    def test_rows_that_repeat_others(self) -> None:
-        """One image twice at one pose is told; at two poses, as after a symmetry expansion, it is not."""
-        self.assertEqual(facts_of(self.table).repeated, 0)
-        image = self.table.slice_index.copy()
-        image[:10] = image[10]
-        twice = self.changed(slice_index=image)
-        self.assertEqual(facts_of(twice).repeated, 0)
-        angles, origins = twice.angles.copy(), twice.origins.copy()
-        angles[:4], origins[:4] = angles[10], origins[10]
-        found = facts_of(dataclasses.replace(twice, angles=angles, origins=origins))
-        self.assertIn("4 rows repeat the image and the pose of another row", "".join(found.warnings))
 
 
 class TestRealImages(unittest.TestCase):

@@ -6,7 +6,8 @@ import unittest
 from dataclasses import replace
 
 from gmmhet.engine.wording import analysis as wording
-from gmmhet.engine.wording import export, landscape
+from gmmhet.engine.wording import export, landscape, subunits
+from gmmhet.engine.wording.pose_errors import PoseSizes, pose_errors
 
 _MODE = wording.ModeFigures(number=2, displacement=6.24, weight_change=0.853, mass_change=0.0612,
                             changes_amounts=False, gain=1.234, gain_error=0.051, null=0.031, agreement=0.972,
@@ -75,7 +76,7 @@ class TestOtherFindings(unittest.TestCase):
         self.assertIn("does not significantly raise", not_better)
 
     def test_errors_of_the_poses(self) -> None:
-        sizes, smaller = wording.PoseSizes(1.94, 2.06, 1.31), wording.PoseSizes(1.5, 1.0, 0.5)
+        sizes, smaller = PoseSizes(1.94, 2.06, 1.31), PoseSizes(1.5, 1.0, 0.5)
         words = self.poses(sizes, smaller)
         self.assertIn("1.9 degrees in viewing direction, 2.1 degrees in the plane, 1.3 Å in shift per axis. ", words)
         self.assertNotIn("gmmhetRefined", words)
@@ -84,20 +85,20 @@ class TestOtherFindings(unittest.TestCase):
         self.assertIn("negligible", self.poses(sizes, None, negligible_shift=True))
 
     def test_errors_of_poses_too_small_to_be_seen(self) -> None:
-        words = self.poses(wording.PoseSizes(0.1, 0.2, 0.1), wording.PoseSizes(0.5, 0.4, 0.3))
+        words = self.poses(PoseSizes(0.1, 0.2, 0.1), PoseSizes(0.5, 0.4, 0.3))
         self.assertIn("No errors of the given poses were detected. Errors above 0.5 degrees in viewing", words)
-        self.assertIn("Estimated", self.poses(wording.PoseSizes(0.1, 0.5, 0.1), wording.PoseSizes(0.5, 0.4, 0.3)))
+        self.assertIn("Estimated", self.poses(PoseSizes(0.1, 0.5, 0.1), PoseSizes(0.5, 0.4, 0.3)))
 
     def test_errors_of_poses_that_were_fitted_to_the_images(self) -> None:
-        sizes = wording.PoseSizes(2.6, 1.9, 0.95)
-        words = self.poses(sizes, wording.PoseSizes(3.0, 3.0, 3.0), fitted=True)
+        sizes = PoseSizes(2.6, 1.9, 0.95)
+        words = self.poses(sizes, PoseSizes(3.0, 3.0, 3.0), fitted=True)
         self.assertIn("fitted to these images", words)
         self.assertIn("2.6 degrees in viewing direction, 1.9 degrees in the plane, 0.9 Å", words)
         self.assertNotIn("detected", words)
 
-    def poses(self, found: wording.PoseSizes, smallest: wording.PoseSizes | None, *, fitted: bool = False,
+    def poses(self, found: PoseSizes, smallest: PoseSizes | None, *, fitted: bool = False,
               refined: bool = False, negligible_shift: bool = False) -> str:
-        return wording.pose_errors(found, smallest, fitted=fitted, refined=refined, negligible_shift=negligible_shift)
+        return pose_errors(found, smallest, fitted=fitted, refined=refined, negligible_shift=negligible_shift)
 
     def test_a_part_in_focus(self) -> None:
         words = wording.local_motion((3.12, 4.04), (1.21, 2.02), (0.5, 0.1), True)
@@ -124,10 +125,10 @@ class TestOtherFindings(unittest.TestCase):
                               ((-0.4, 0.0), "some pairs move in opposite directions, others independently"),
                               ((0.5, 0.0), "some pairs move together, others independently"),
                               ((0.5, -0.5), "by -0.50 to 0.50, corrected for noise: some pairs move together, others")):
-            self.assertIn(words, wording.subunit_correlation("C7", 7, values))
-        self.assertEqual(wording.subunit_correlation("C7", 7, ()),
+            self.assertIn(words, subunits.subunit_correlation("C7", 7, values))
+        self.assertEqual(subunits.subunit_correlation("C7", 7, ()),
                          "Each of the 7 subunits (C7) of a particle has coordinates of its own.")
-        shifted, narrow = (wording.subunit_difference("p < 0.001", (3, 1), 0.45, spread) for spread in (1.1, 0.4))
+        shifted, narrow = (subunits.subunit_difference("p < 0.001", (3, 1), 0.45, spread) for spread in (1.1, 0.4))
         self.assertIn("subunit 3 along mode 1 (its mean differs from that of all by 0.45", shifted)
         self.assertIn("standard deviation is 0.40 times", narrow)
 
