@@ -18,6 +18,7 @@ __all__ = ["MpiCommunicator"]
 _LOG = logging.getLogger("gmmhet")
 _T = TypeVar("_T")
 _CALL, _STOP = 1, 2
+_UNTIL_FORWARDED = 2.0  # seconds that a launcher has to pass on the last line of a rank, before all is ended
 _SHORTEST_NAP, _LONGEST_NAP = 1e-5, 2e-3  # seconds between two looks: ranks that wait leave their core to others
 
 
@@ -113,6 +114,7 @@ class MpiCommunicator(Communicator):
             self._serve()
         except BaseException as error:  # outside of work that rank 0 hears of, which would wait for ever
             _LOG.error("%s", self._failure(error).error)
+            time.sleep(_UNTIL_FORWARDED)
             self._world.Abort(1)
 
     def _serve(self) -> None:

@@ -91,7 +91,7 @@ class _Passes:
     Attributes:
         left: passes that may still be made. made: their number so far. settled: of the last ones, how many changed
         little. at_rest, held_out, highest: log-likelihood of particles that are only watched, without modes, now and in
-        the best pass for them; top: that pass, where it is not the climb's best.
+        the best pass for them; top: that pass, where it is not the climb's best. others: these particles, now.
         eigenvalues, history: of Fit.
     """
 
@@ -102,6 +102,7 @@ class _Passes:
     at_rest: float | None = None
     held_out: float = 0.0
     highest: float = -math.inf
+    others: Posteriors | None = None
     top: _Kept | None = None
     eigenvalues: Array = field(default_factory=lambda: np.zeros(0))
     history: list[dict[str, float]] = field(default_factory=list)
@@ -131,11 +132,16 @@ class _Passes:
         Args:
             last: the best pass before this one.
         """
-        model, before = self.climb.reached.model, self.held_out
+        now, before = self.climb.reached, self.held_out
         if self.at_rest is None:
-            resting = model.without_modes(estimator.spec.basis)
-            before, self.at_rest = -math.inf, _held_out(estimator, resting, watched)
-        self.held_out = _held_out(estimator, model, watched)
+            resting = now.model.without_modes(estimator.spec.basis)
+            start = watched.with_modes_of(resting)
+            before, self.at_rest = -math.inf, _held_out(estimator, resting, start, PASSES.inference)[1]
+        if self.others is None or last is None:
+            start, steps = watched.with_modes_of(now.model), PASSES.inference
+        else:
+            start, steps = _moved_alike(self.others, last.posteriors.z, now.posteriors.z), PASSES.watching
+        self.others, self.held_out = _held_out(estimator, now.model, start, steps)
         if self.held_out > self.highest:
             self.highest, self.top = self.held_out, None
         elif self.top is None and last is not None:
@@ -259,10 +265,23 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
     return fit
 
 
-def _held_out(estimator: SubspaceEstimator, model: SubspaceModel, watched: Posteriors) -> float:
-    """Mean log-likelihood of particles that the model was not fitted to."""
-    found = infer(estimator, model, watched.rows, steps=PASSES.inference, start=watched.with_modes_of(model), label="")
-    return log_likelihood_total(estimator, model, found)
+def _held_out(estimator: SubspaceEstimator, model: SubspaceModel, start: Posteriors, steps: int,
+              ) -> tuple[Posteriors, float]:
+    """Particles that the model was not fitted to, and their mean log-likelihood."""
+    found = infer(estimator, model, start.rows, steps=steps, start=start, label="")
+    return found.without_covariance(), log_likelihood_total(estimator, model, found)
+
+
+def _moved_alike(others: Posteriors, before: Array, after: Array) -> Posteriors:
+    """Particles with coordinates changed as those of the fitted particles did in a pass, by least squares: the axes of
+    a model turn from pass to pass.
+
+    Args:
+        before, after: [n, D] coordinates of the fitted particles.
+    """
+    change, *_ = np.linalg.lstsq(np.pad(before, [(0, 0), (0, 1)], constant_values=1.0), after)
+    moved = np.pad(others.z, [(0, 0), (0, 1)], constant_values=1.0) @ change
+    return Posteriors(others.rows, moved, others.pose, others.contrast)
 
 
 def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Posteriors, n_modes: int, warm: Posteriors | None,
