@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Page
-from gmmhet.engine.subspace.climb import BestPass, Climb
+from gmmhet.engine.subspace.climb import BestPass, Climb, KnownCurvature
 from gmmhet.engine.subspace.first_modes import first_modes
 from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_noise
@@ -160,8 +160,8 @@ class _Inference:
 
 
 #: what the pages of a fit hold (gmmhet.engine.runtime.checkpoint)
-PIECES: tuple[type, ...] = (PoseEvidence, PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, Climb, _Kept,
-                             _Passes, _Inference)
+PIECES: tuple[type, ...] = (PoseEvidence, PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, KnownCurvature,
+                             Climb, _Kept, _Passes, _Inference)
 
 
 def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, passes: int = 3,
@@ -279,7 +279,7 @@ def _moved_alike(others: Posteriors, before: Array, after: Array) -> Posteriors:
     Args:
         before, after: [n, D] coordinates of the fitted particles.
     """
-    change, *_ = np.linalg.lstsq(np.pad(before, [(0, 0), (0, 1)], constant_values=1.0), after)
+    change, *_ = np.linalg.lstsq(np.pad(before, [(0, 0), (0, 1)], constant_values=1.0), after, rcond=None)
     moved = np.pad(others.z, [(0, 0), (0, 1)], constant_values=1.0) @ change
     return Posteriors(others.rows, moved, others.pose, others.contrast)
 

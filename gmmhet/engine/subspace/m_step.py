@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
-from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import M_STEP
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 from gmmhet.engine.subspace.state import POSE_AXES, PoseSpread, Posteriors, SubspaceModel, Sums
@@ -37,7 +36,7 @@ class ModeStep(NamedTuple):
     of_prior: float
 
 
-def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, posteriors: Posteriors, sums: Sums, *,
+def update_modes(spec: EstimatorSpec, model: SubspaceModel, count: int, sums: Sums, curvature: Array, *,
                  damping: float = 0.0, modes: bool = True) -> ModeStep:
     """Gauss-Newton step on the modes and on the smooth part of the consensus, together.
 
@@ -48,15 +47,15 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, posteriors:
     its fields.
 
     Args:
+        count: n, of particles. curvature: <t t^T> (x) B^T J^T Q J B, see SubspaceEstimator.curvature.
         modes: False: the consensus alone.
     """
-    n, spec = len(posteriors.rows), estimator.spec
     kinds = spec.basis.changes_weights.astype(np.int64)
     variances = model.relevances[:, kinds]
     own = spec.basis.adjoint(sums.gradient[:model.n_fields]) - model.coefficients / variances
     right = np.concatenate([own.ravel(), spec.consensus_basis.adjoint(sums.gradient[model.n_fields])])
     precision = np.diag(np.append(1 / variances, np.ones(spec.consensus_basis.size)))
-    curvature = n * estimator.curvature(model, posteriors)
+    curvature = count * curvature
     hessian = (1 + damping) * curvature + precision
     step = np.zeros_like(right)
     start = 0 if modes else own.size
@@ -66,14 +65,14 @@ def update_modes(estimator: SubspaceEstimator, model: SubspaceModel, posteriors:
                                 largest / shorter, relative / shorter)
     of_modes, change = step[:own.size].reshape(own.shape), spec.consensus_basis.fields(step[own.size:])
     remaining = float(np.sqrt(np.sum(right * step) / len(right[start:])))
-    promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / n)
+    promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / count)
     changed = moved(model, change, spec.observer.grid)
     coefficients, relevance = model.coefficients + of_modes, model.relevance
     if modes:
         inverse, _ = scipy.linalg.lapack.dtrtri(np.linalg.cholesky(curvature + precision), lower=True)
         posterior = (inverse**2).sum(0)[:own.size].reshape(own.shape)
         relevance = updated_relevance(model.relevances, coefficients, posterior, kinds)
-    prior = float(np.sum((model.coefficients**2 - coefficients**2) / variances)) / (2 * n)
+    prior = float(np.sum((model.coefficients**2 - coefficients**2) / variances)) / (2 * count)
     return ModeStep(replace(changed, coefficients=coefficients, relevance=relevance), remaining, promised, prior)
 
 

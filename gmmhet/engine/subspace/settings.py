@@ -135,6 +135,8 @@ class Passes:
     fall: float = setting(1 / 3, "times", "damping falls by no more after one step", origin="Nielsen 1999")
     shortest: float = setting(8.0, "times shorter", "a step after one that lost, at most", origin=_CHOSEN)
     inference: int = setting(10, "steps", "of coordinates under a fixed model", origin=_CHOSEN)
+    curvature_kept: int = setting(1, "steps", "after one that kept its promise are made with the same curvature, "
+                                  "its axes turned", origin=_CHOSEN)
     watching: int = setting(2, "steps", "of particles that are watched, from where they were in the pass before",
                             origin=_CHOSEN)
 

@@ -77,7 +77,8 @@ class TestStep(unittest.TestCase):
         gradient = 0.4 * rng.normal(size=(3, scene.gaussians, 5)) * np.array([1, 1, 1, 10, 10])
         sums = Sums(gradient, np.zeros(noise.shape), np.array([3.0, 2.0]))
         estimator = SubspaceEstimator(EstimatorSpec(scene.cache, scene.observer, basis, consensus, batch_size=8))
-        new, remaining, promised, of_prior = update_modes(estimator, model, posteriors, sums, damping=0.5)
+        curvature = estimator.curvature(model, posteriors)
+        new, remaining, promised, of_prior = update_modes(estimator.spec, model, 5, sums, curvature, damping=0.5)
 
         dense = Dense(scene, noise, poses=5, precision=np.eye(2), pose_precision=_SPREAD.precision, mean=1.0,
                       deviation=0.2)
@@ -119,7 +120,7 @@ class TestStep(unittest.TestCase):
             told = relevance[k, kind] * np.clip(
                 np.sum(new.coefficients[k, at] ** 2) / max(determined, 0.02 * at.sum()) / relevance[k, kind], 0.1, 10)
             self.assertAlmostEqual(new.relevance[k, kind] / told, 1.0, delta=0.03)
-        alone, *_ = update_modes(estimator, model, posteriors, sums, damping=0.5, modes=False)
+        alone, *_ = update_modes(estimator.spec, model, 5, sums, curvature, damping=0.5, modes=False)
         np.testing.assert_array_equal(alone.coefficients, coefficients)
         np.testing.assert_array_equal(alone.relevance, relevance)
         self.assertGreater(np.abs(alone.centers - scene.centers).max(), 1e-4)

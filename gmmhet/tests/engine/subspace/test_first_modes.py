@@ -118,9 +118,9 @@ class TestPlantedMotion(unittest.TestCase):
         """With what they gain given: rest, then pass by pass; a hundredth of what was gained over rest is little."""
         told, seen = [-10.0, 0.0, 5.0, 4.9, 6.0, 6.02, 5.99], []
 
-        def held_out(_: object, model: SubspaceModel, __: object) -> float:
+        def held_out(_: object, model: SubspaceModel, start: Posteriors, __: int) -> tuple[Posteriors, float]:
             seen.append(model)
-            return told[len(seen) - 1]
+            return start, told[len(seen) - 1]
 
         reference = log_likelihood_total(self.estimator, self.model, self.still)
         with mock.patch.object(em, "_held_out", held_out):
