@@ -57,7 +57,7 @@ class ProtGmmHetExport(EMProtocol, ProtFlexBase, EngineSteps):
         form.addParam("classNumbers", NumericRangeParam, default="1", label="Class numbers",
                       condition="inputClasses is not None", help="For instance 1,3-4.")
         add_params(form, ExportCommand, ["ids"])
-        add_params(form, Criteria, ["keep", "fraction", "half", "one_an_image"])
+        add_params(form, Criteria, ["keep", "fraction", "half", "no_junk", "one_an_image"])
         add_params(form, ExportCommand, ["refined_poses"])
         form.addSection(label="Original file")
         add_params(form, ExportCommand, ["particles", "passthrough", "root"])

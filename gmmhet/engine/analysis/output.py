@@ -22,6 +22,7 @@ from gmmhet.engine.analysis.summary import (
     Summary,
     detectable_entry,
     followed_entry,
+    junk_entry,
     leak_entries,
     local_pose_entry,
     mode_entry,
@@ -39,6 +40,7 @@ from gmmhet.engine.io import (
     write_map,
     write_particles,
 )
+from gmmhet.engine.io.result_columns import JUNK
 from gmmhet.engine.latent_space.movie_points import along_axis, through_particles
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
@@ -102,7 +104,7 @@ def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[M
         "followed": followed_entry(result),
         "halfset_angles": None if evidence is None or evidence.angles is None else evidence.angles.tolist(),
         "modes": modes, "population": population_entry(result),
-        "detectable": detectable_entry(result),
+        "detectable": detectable_entry(result), "junk": junk_entry(result),
         "leakage": leak_entries(_leakage(prepared, result)),
     }
 
@@ -158,6 +160,8 @@ def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[np.float64] | 
         found["noise_by_group"] = result.model.noise_by_group
     if result.pose_errors is not None:
         found |= {"pose": result.pose_errors.corrections, "pose_deviations": result.pose_errors.deviations}
+    if result.junk is not None:
+        found["junk"] = result.junk.probability
     if result.modes.given is not None:
         found["modes_given"] = result.modes.given
     if result.local is not None:
@@ -181,6 +185,8 @@ def _write_latents(path: Path, prepared: Prepared, result: AnalysisResult, refin
     extra: dict[str, Sequence[str]] = {}
     for name, columns in result.columns.items():
         extra |= {f"{name}{k + 1}": number_texts(values, "%.6f") for k, values in enumerate(columns.T)}
+    if result.junk is not None:
+        extra[JUNK] = number_texts(result.junk.probability, "%.4f")
     extra["gmmhetContrast"] = number_texts(result.contrast, "%.6g")
     finite = np.nan_to_num(result.log_likelihood, posinf=0.0, neginf=0.0)
     extra["gmmhetLogLikelihood"] = number_texts(finite, "%.4f")

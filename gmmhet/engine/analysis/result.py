@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
-from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD
+from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD, MORE_PROBABLY
 from gmmhet.engine.subspace.state import POSE_AXES, PoseEvidence, PoseSpread
 
-__all__ = ["AnalysisResult", "Detectable", "Evidence", "LargeMotion", "LocalMotion", "MeanModel", "Modes",
+__all__ = ["AnalysisResult", "Detectable", "Evidence", "Junk", "LargeMotion", "LocalMotion", "MeanModel", "Modes",
            "PlantedTrial", "PoseErrors"]
 
 Array = NDArray[np.float64]
@@ -188,6 +188,24 @@ class Detectable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Junk:
+    """Particles that hardly show the molecule at their given pose.
+
+    Attributes:
+        probability: [n] of every particle to be one. share, error: of all particles, and its standard error.
+    """
+
+    probability: Array
+    share: float
+    error: float
+
+    @property
+    def left_out(self) -> int:
+        """Particles that the modes do without: those that are more probably junk than not."""
+        return int(np.count_nonzero(self.probability > MORE_PROBABLY))
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnalysisResult:
     """n particles, N Gaussians, K modes.
 
@@ -202,6 +220,7 @@ class AnalysisResult:
         local: of the part in focus, where it has a pose of its own. large_motion: where modes were linearised again.
         population: coordinates along the significant modes under the prior estimated from the data.
         detectable: what would have been found, where no mode is significant.
+        junk: particles that the modes were found without; None: none were told.
     """
 
     coordinates: Array
@@ -220,6 +239,7 @@ class AnalysisResult:
     large_motion: LargeMotion | None = None
     population: EmpiricalPosterior | None = None
     detectable: Detectable | None = None
+    junk: Junk | None = None
 
     @property
     def n_modes(self) -> int:

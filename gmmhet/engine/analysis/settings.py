@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from gmmhet.engine.io.result_columns import MORE_PROBABLY
 from gmmhet.engine.settings import setting
 
 __all__ = [
     "BREAKING", "DEPENDENCE", "DETECTABLE", "EMPIRICAL_PRIOR", "FINER_FIELDS", "FIRST_MODEL", "FOCUS", "FOLLOWING",
-    "GRADIENT_METHOD", "INPUT", "OUTPUT", "SUBSPACE_METHOD", "Breaking", "DependenceTest", "DetectableMotion",
-    "EmpiricalPrior", "FinerFields", "FirstModel", "Focus", "Following", "GradientMethod", "InputLooks", "Output",
-    "SubspaceMethod",
+    "GRADIENT_METHOD", "INPUT", "JUNK", "OUTPUT", "SUBSPACE_METHOD", "Breaking", "DependenceTest",
+    "DetectableMotion", "EmpiricalPrior", "FinerFields", "FirstModel", "Focus", "Following", "GradientMethod",
+    "InputLooks", "JunkByContrast", "Output", "SubspaceMethod",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -33,6 +34,26 @@ class Output:
                             "movement, is what the mode mostly is", origin="majority")
     negligible_shift: float = setting(0.02, "of the resolution", "smaller errors of the shifts are called negligible",
                                       origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class JunkByContrast:
+    """Particles that hardly show the molecule."""
+
+    junk: float = setting(MORE_PROBABLY, "", "probability above which a particle has no part in the modes",
+                          origin="majority")
+    most: float = setting(0.5, "of the particles", "must be left; where more seem junk, the molecule or the poses are "
+                          "what is wrong", origin="majority")
+    largest_contrast: float = setting(0.25, "of the particles' mean contrast", "junk's mean and width are no larger",
+                                      origin=_CHOSEN)
+    valley: float = setting(0.8, "of the density at junk's mean", "between junk and particles there are fewer of both: "
+                            "one broad distribution is no mixture", origin=_CHOSEN)
+    at_bound: float = setting(0.95, "of the largest contrast", "junk whose mean is larger is the end of a broad "
+                              "distribution", origin=_CHOSEN)
+    places: int = setting(200, "contrasts", "between both means, at which densities are compared", origin=_CHOSEN)
+    sample: int = setting(20_000, "particles", "that both distributions are fitted to", origin=_CHOSEN)
+    starts: tuple[float, ...] = setting((0.05, 0.2, 0.4), "of the particles", "shares of junk that fits start from",
+                                        origin=_CHOSEN)
 
 
 @dataclass(frozen=True)
@@ -212,6 +233,7 @@ class DetectableMotion:
 
 
 OUTPUT = Output()
+JUNK = JunkByContrast()
 DEPENDENCE = DependenceTest()
 DETECTABLE = DetectableMotion()
 BREAKING = Breaking()

@@ -9,6 +9,7 @@ from pathlib import Path
 from gmmhet import __version__
 from gmmhet.engine.analysis.by_subunit import by_subunits, write_subunits
 from gmmhet.engine.analysis.gradient_method import by_gradient_pca, without_motion
+from gmmhet.engine.analysis.junk import sorted_out
 from gmmhet.engine.analysis.output import Run, write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult, PlantedTrial
@@ -60,7 +61,11 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
         result, more["symmetry"] = _of_subunits(prepared, config, journal, output)
     else:
-        result = _result(prepared, scores, config, journal)
+        some = sorted_out(prepared, config, journal) if config.method == "likelihood" else None
+        if some is None:
+            result = _result(prepared, scores, config, journal)
+        else:
+            result = some.with_all(_result(some.prepared, scores, config, some.journal))
     lap("modes")
     write_results(output, prepared, scores, result,
                   Run(config=config, parameters=parameters, timing=timing, more=more))

@@ -13,12 +13,14 @@ from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.subspace.state import PoseSpread
 from gmmhet.engine.wording import analysis as wording
+from gmmhet.engine.wording.junk import junk_found
 from gmmhet.engine.wording.pose_errors import PoseSizes, pose_errors
 
 __all__ = [
     "DetectableEntry",
     "FollowedEntry",
     "FrameEntry",
+    "JunkEntry",
     "LeakEntry",
     "LocalPoseEntry",
     "ModeEntry",
@@ -28,6 +30,7 @@ __all__ = [
     "TrialEntry",
     "detectable_entry",
     "followed_entry",
+    "junk_entry",
     "leak_entries",
     "local_pose_entry",
     "mode_entry",
@@ -142,6 +145,15 @@ class DetectableEntry(TypedDict):
     words: str
 
 
+class JunkEntry(TypedDict):
+    """``junk``."""
+
+    share: float
+    share_error: float
+    left_out: int
+    words: str
+
+
 class LeakEntry(TypedDict):
     """One of ``leakage``."""
 
@@ -180,6 +192,7 @@ class Summary(TypedDict):
     modes: list[ModeEntry]
     population: PopulationEntry | None
     detectable: DetectableEntry | None
+    junk: JunkEntry | None
     leakage: list[LeakEntry]
 
 
@@ -235,6 +248,8 @@ def verdict(result: AnalysisResult, prepared: Prepared) -> str:
         words += [detectable["words"]] if detectable is not None else []
     else:
         words.append(wording.modes_found(result.significant, n_particles))
+    junk = junk_entry(result)
+    words += [] if junk is None else [junk["words"]]
     followed, population = followed_entry(result), population_entry(result)
     if followed is not None and result.significant:
         words.append(followed["words"])
@@ -308,6 +323,13 @@ def detectable_entry(result: AnalysisResult) -> DetectableEntry | None:
             "predicted_angstrom": found.predicted, "part_share": found.share, "part_kilodalton": found.kilodalton,
             "planted": planted, "seconds": round(found.seconds, 2),
             "words": wording.detectable_motion(found.size, found.largest_tried, found.share, found.kilodalton)}
+
+
+def junk_entry(result: AnalysisResult) -> JunkEntry | None:
+    """Particles that the modes were found without."""
+    junk = result.junk
+    return None if junk is None else {"share": junk.share, "share_error": junk.error, "left_out": junk.left_out,
+                                      "words": junk_found(junk.share, junk.error, junk.left_out)}
 
 
 def leak_entries(leaks: Sequence[Leak]) -> list[LeakEntry]:

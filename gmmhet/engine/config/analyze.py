@@ -41,6 +41,10 @@ _FOLLOW = Choices([
            "the resolution"),
     Choice("yes", "always"), Choice("no", "never"),
 ])
+_JUNK = Choices([
+    Choice("auto", "where their contrasts show that there are such", "not with --symmetry or --local-pose"),
+    Choice("keep", "never: all particles take part"),
+])
 _DETECTABLE = Choices([
     Choice("auto", "where no motion is found", "with the likelihood method and displacements, not with --local-pose; "
            "up to twice the time of the analysis"),
@@ -83,6 +87,9 @@ class AnalyzeConfig(Seeded, Resumable):
     detectable: str = option(
         "auto", "where no mode is significant: plant motions of a part in the images, to tell the smallest that would "
         "have been found", check=_DETECTABLE, form=OnForm("Tell the smallest detectable motion", advanced=True))
+    junk: str = option(
+        "auto", "find the modes without particles that hardly show the molecule at their pose: junk, and poses that "
+        "are grossly wrong", check=_JUNK, form=OnForm("Leave junk out", advanced=True))
     scratch: Path | None = bookkeeping(
         None, "folder for the cropped images, on a fast disk; analyses of the same particles share them, and nothing "
         "in it is needed afterwards", otherwise="the output folder",

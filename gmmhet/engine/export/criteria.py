@@ -64,13 +64,16 @@ class Criteria:
     classes: tuple[int, ...] = option((), "classes of gmmhet reconstruct",
                                       typed=Typed(flag="--class", metavar="N[,M]", spelling=NUMBERS))
     ids: NDArray[np.int64] | None = None
-    keep: str | None = option(None, "best or worst of all particles by log-likelihood, and which fraction of them",
-                              otherwise="all", check=_KEEP, form=OnForm("By likelihood", nothing="all"))
+    keep: str | None = option(None, "best or worst of all particles by log-likelihood, junk last, and which fraction of "
+                              "them", otherwise="all", check=_KEEP, form=OnForm("By likelihood", nothing="all"))
     fraction: float = option(
         0.5, "fraction of all particles", form=OnForm("Fraction", where=Where("keep", ("best", "worst"))),
         typed=Typed(second_of="keep", metavar="FRACTION", spelling=Spelling(_read_fraction, str)))
     half: int | None = option(None, "half-set", otherwise="both", check=_HALVES,
                               form=OnForm("Half-set", nothing="both"))
+    no_junk: bool = option(
+        False, "leave out what the analysis took for junk (gmmhetJunk above 0.5)", form=OnForm("Leave junk out?"),
+        typed=Typed(flag="--no-junk", off="--with-junk"))
     one_an_image: bool = option(
         False, "of chosen rows that share an image (symmetry expansion), only the first",
         form=OnForm("One row an image?", name="onePerImage", advanced=True),
@@ -106,6 +109,8 @@ class Criteria:
             found.append(wording.best_or_worst(self.keep, self.fraction))
         if self.half is not None:
             found.append(wording.half_set(self.half))
+        if self.no_junk:
+            found.append(wording.no_junk())
         return found + ([wording.one_an_image()] if self.one_an_image else [])
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.io import ParticleTable, StarTable
+from gmmhet.engine.io.result_columns import JUNK, MORE_PROBABLY
 from gmmhet.engine.wording import export as wording
 
 __all__ = ["chosen_rows", "latents_file", "refined_poses"]
@@ -96,6 +97,11 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
         for line in table.half_sets.notes:
             _LOG.warning("%s: %s", table.source, line)
         found.append((wording.half_set(criteria.half), table.halves == criteria.half))
+    if criteria.no_junk:
+        if JUNK not in star:
+            raise InputError(f"{table.source}: no column {JUNK}; the analysis told no junk, so that --no-junk leaves "
+                             "nothing out")
+        found.append((wording.no_junk(), star.floats(JUNK) <= MORE_PROBABLY))
     return found
 
 
@@ -116,12 +122,14 @@ def _mode_column(table: ParticleTable, star: StarTable, prefix: str, mode: int) 
 
 
 def _likely(table: ParticleTable, star: StarTable, keep: str, fraction: float) -> NDArray[np.bool_]:
-    """The best or worst fraction of all particles; those of equal likelihood in the order of the file."""
+    """The best or worst fraction of all particles, junk being the worst; those of equal likelihood in the order of the
+    file."""
     values = star.floats("gmmhetLogLikelihood")
     if not np.any(values != values[0]) and len(values) > 1:
         raise InputError(f"{table.source}: gmmhetLogLikelihood is {values[0]:g} for every particle; expected that of "
                          "the likelihood method")
-    order = np.argsort(-values if keep == "best" else values, kind="stable")
+    junk = star.floats(JUNK) > MORE_PROBABLY if JUNK in star else np.zeros(len(values), bool)
+    order = np.lexsort((-values, junk) if keep == "best" else (values, ~junk))
     mask = np.zeros(len(values), bool)
     mask[order[:max(1, round(fraction * len(values)))]] = True
     return mask

@@ -51,18 +51,20 @@ class ParticleCache:
         records: [n] memory-mapped, fields ``planes`` [2, 2, h + 1, h + 1] (see :mod:`imaging.half_plane`) and
             ``exponent``: the values are planes * 2^exponent.
         grid: their frequencies. table: the particles, in the same order.
+        chosen: the records that belong to the table, where it holds some of the particles; None: all.
     """
 
     records: NDArray[Any]
     grid: HalfPlane
     table: ParticleTable
+    chosen: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.table)
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """[b, 2, 2, h + 1, h + 1] values of some rows (from 0)."""
-        records = rows_of(self.records, rows)
+        records = rows_of(self.records, rows if self.chosen is None else self.chosen[rows])
         scale = np.exp2(records["exponent"].astype(np.float32))
         return np.asarray(records["planes"].astype(np.float32) * scale[:, None, None, None, None])
 

@@ -96,6 +96,14 @@ class ParticleTable:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def some(self, rows: NDArray[np.int64]) -> "ParticleTable":
+        """Some of the particles, to compute with; tables and records stay those of all, so that they cannot be written
+        from it."""
+        each = ("ids", "stack_index", "slice_index", "angles", "origins", "defocus", "optics_index", "half_set",
+                "micrograph", "coordinates", "signs")
+        chosen = {name: getattr(self, name)[rows] for name in each if getattr(self, name) is not None}
+        return replace(self, **chosen)
+
     @property
     def box(self) -> int:
         return self._first_optics.box

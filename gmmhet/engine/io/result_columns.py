@@ -1,9 +1,11 @@
 """Names of the columns that analyses add to tables of particles, now and in earlier versions."""
 
-__all__ = ["COORDINATE", "COORDINATE_SD", "current_name"]
+__all__ = ["COORDINATE", "COORDINATE_SD", "JUNK", "MORE_PROBABLY", "current_name"]
 
 #: coordinates under the prior that is estimated from the data, and their posterior standard deviations; mode appended
 COORDINATE, COORDINATE_SD = "gmmhetCoordinate", "gmmhetCoordinateSd"
+#: probability of a particle to show next to nothing of the molecule; above the second it is taken as junk
+JUNK, MORE_PROBABLY = "gmmhetJunk", 0.5
 _EARLIER = {"gmmhetPlacedSd": COORDINATE_SD, "gmmhetPlaced": COORDINATE}  # of version 0.3
 
 

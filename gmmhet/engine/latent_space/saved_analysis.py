@@ -45,6 +45,8 @@ ANALYSIS_FILE = ArraySchema("the results of gmmhet analyze", (
     ArrayField("noise_variance", "S", "float64", "", "of the real part of the noise, the mean over the optics groups"),
     ArrayField("spectrum", "E", "float64", "", "variance explained by each eigenvector, longest first; E is K or more"),
     ArrayField("followed", "", "bool", "", "whether large motions were linearised again (summary.json, followed)"),
+    ArrayField("junk", "n", "float64", "", "probability to show next to nothing of the molecule at the given pose",
+               "where junk was left out"),
     ArrayField("noise_by_group", "GS", "float64", "", "of each optics group", "likelihood method"),
     ArrayField("pose", "n5", "float32", "Å, Å, radians", "corrections of rlnOriginX/YAngst, and a rotation vector in "
                "the frame of the view, whose third component is in the plane", "where poses are not taken as exact"),

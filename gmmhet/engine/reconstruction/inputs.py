@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, StarTable, file_beside, read_particles
+from gmmhet.engine.io.result_columns import JUNK, MORE_PROBABLY
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
 from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import reconstruction as wording
+from gmmhet.engine.wording.junk import junk_left_out
 
 __all__ = ["Placed", "read_deforming", "read_placed"]
 
@@ -44,7 +46,8 @@ class Placed:
 
 def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
     """Read and join both files. Rows of latents.star that particles.star does not have are left out; poses that the
-    analysis refined (gmmhetRefined... in latents.star) take the place of those of particles.star.
+    analysis refined (gmmhetRefined... in latents.star) take the place of those of particles.star. Particles that the
+    analysis took for junk are left out.
 
     Raises:
         InputError: a particle has no row in latents.star, or what the files themselves lack.
@@ -74,7 +77,20 @@ def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:
     contrast = star.floats("gmmhetContrast")[rows] if "gmmhetContrast" in star else np.ones(len(table))
     if not np.any(contrast != 0):
         raise InputError(f"{latents}: gmmhetContrast is 0 for every particle; expected the contrast of the images")
-    return Placed(_with_refined_poses(table, star, rows), placed, rows, contrast, coordinates, deviations)
+    every = Placed(_with_refined_poses(table, star, rows), placed, rows, contrast, coordinates, deviations)
+    return _without_junk(every, star.floats(JUNK)[rows]) if JUNK in star else every
+
+
+def _without_junk(placed: Placed, probability: NDArray[np.float64]) -> Placed:
+    """The particles that are more probably particles than junk; all, where none is."""
+    kept = np.flatnonzero(probability <= MORE_PROBABLY)
+    table = placed.particles
+    if len(kept) in (0, len(table)):
+        return placed
+    _LOG.warning("%s", junk_left_out(len(table) - len(kept), len(table)))
+    some = replace(table.some(kept), half_set=table.halves[kept])
+    return Placed(some, placed.latents, placed.row[kept], placed.contrast[kept], placed.coordinates[kept],
+                  placed.deviations[kept])
 
 
 def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np.float64]]:

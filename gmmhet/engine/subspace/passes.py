@@ -120,6 +120,28 @@ class SubspaceEstimator(Replicated):
             found[span] = np.argmin(np.array(misfits) + penalty[:, np.newaxis], axis=0)[:span.stop - span.start]
         return found
 
+    def least_squares_contrast(self, model: SubspaceModel, posteriors: Posteriors) -> tuple[Array, Array]:
+        """[n] contrast of every image by least squares at its place and pose, [n] its standard error; both in units of
+        the mean contrast."""
+        ranks = communicator()
+        shares = [(posteriors.at(part),) for part in ranks.parts(len(posteriors.rows), self.batch_size)]
+        found = ranks.distribute(self._contrast_of_some, (model,), shares)
+        nothing, once, twice = np.concatenate(found, axis=1)
+        power = np.maximum((twice - 2 * once + nothing) / 2, np.finfo(np.float32).tiny)  # of the projection
+        return (nothing - once + power) / (2 * power), 1 / np.sqrt(power)
+
+    @smaller_batches
+    def _contrast_of_some(self, model: SubspaceModel, posteriors: Posteriors) -> Array:
+        """[3, n] misfits at contrasts of 0, 1 and 2 times the mean one, which are a parabola; in units of that mean."""
+        tensors, found = self.spec.tensors(model), np.zeros((3, len(posteriors.rows)))
+        for span, batch in self._batches(posteriors.rows, "contrast"):
+            state, count = self._state(posteriors, span), span.stop - span.start
+            for times in range(3):
+                scale = self._filled(np.full(count, times * model.contrast_mean))
+                found[times, span] = self.spec.compiled.misfit(batch, tensors, state._replace(contrast=scale)
+                                                               ).numpy()[:count]
+        return found
+
     def _counts(self, rows: NDArray[np.int64]) -> Array:
         return np.bincount(self.spec.cache.table.optics_index[rows], minlength=self.spec.n_groups).astype(np.float64)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-__all__ = ["best_or_worst", "half_set", "in_classes", "in_range", "listed_rows", "nothing_left", "one_an_image",
+__all__ = ["best_or_worst", "half_set", "in_classes", "in_range", "listed_rows", "no_junk",
+           "nothing_left", "one_an_image",
            "precise_enough", "range_of", "written"]
 
 
@@ -39,6 +40,11 @@ def best_or_worst(keep: str, fraction: float) -> str:
 def half_set(number: int) -> str:
     """One half-set."""
     return f"half-set {number}"
+
+
+def no_junk() -> str:
+    """What the analysis did not take for junk."""
+    return "no junk"
 
 
 def one_an_image() -> str:

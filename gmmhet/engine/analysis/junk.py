@@ -1,0 +1,183 @@
+"""Particles that hardly show the molecule at their given pose: junk, and particles whose pose is grossly wrong.
+
+What tells them is the contrast, the factor between an image and the projection of the molecule. Particles have
+contrasts about one, in units of the mean: a normal distribution with sides of two widths, since amounts of ice,
+defocus and dose make it skew. Junk has contrasts about zero. An image's contrast by least squares has a known error, which widens both. Shares, means and widths
+are those of the largest likelihood; that there is junk is said where it beats the skew distribution alone by the
+Bayesian information criterion (Schwarz 1978), and where there is a valley between both: a broad distribution that ends
+near zero is none of two kinds. The probability of every particle to be junk then follows by Bayes' theorem.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.optimize
+import scipy.special
+from numpy.typing import NDArray
+
+from gmmhet.engine.analysis.estimators import with_first_model
+from gmmhet.engine.analysis.preparation import Prepared
+from gmmhet.engine.analysis.result import AnalysisResult, Junk, PoseErrors
+from gmmhet.engine.analysis.settings import JUNK, SUBSPACE_METHOD
+from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
+from gmmhet.engine.imaging.particle_cache import ParticleCache
+from gmmhet.engine.runtime.checkpoint import Journal
+from gmmhet.engine.sampling import evenly_spread
+from gmmhet.engine.subspace.em import AtRest, calibrate
+from gmmhet.engine.wording.junk import junk_found
+
+__all__ = ["Sorted", "junk_by_contrast", "sorted_out"]
+
+_LOG = logging.getLogger("gmmhet")
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Particles without junk.
+
+    Attributes:
+        prepared: of those that are kept. journal: for what is found with them. kept: their rows.
+        junk: what was found; None: nothing. rest: all particles without motion; None where nothing was found.
+    """
+
+    prepared: Prepared
+    journal: Journal
+    kept: NDArray[np.int64]
+    junk: Junk | None = None
+    rest: AtRest | None = None
+
+    def with_all(self, result: AnalysisResult) -> AnalysisResult:
+        """The result of all particles: of those that were left out nothing is known but the prior."""
+        if self.junk is None or self.rest is None:
+            return result
+        still, n = self.rest.posteriors, len(self.junk.probability)
+
+        def filled(nothing: Array, known: NDArray[np.floating]) -> Array:
+            every = np.array(np.broadcast_to(nothing, (n, *np.shape(known)[1:])), known.dtype)
+            every[self.kept] = known
+            return every
+
+        modes, errors, population = result.n_modes, result.pose_errors, result.population
+        if errors is not None:
+            spread = np.sqrt(np.mean(errors.corrections.astype(float)**2 + errors.deviations**2, axis=0))
+            errors = PoseErrors(corrections=filled(np.zeros(1), errors.corrections),
+                                deviations=filled(spread, errors.deviations), evidence=errors.evidence)
+        if population is not None:
+            middle, width = population.mean.mean(0), np.hypot(population.mean.std(0), population.deviation.mean(0))
+            population = dataclasses.replace(population, mean=filled(middle, population.mean),
+                                             deviation=filled(width, population.deviation))
+        return dataclasses.replace(
+            result, coordinates=filled(np.zeros(1), result.coordinates),
+            covariance=filled(np.eye(modes), result.covariance), contrast=filled(still.contrast, result.contrast),
+            log_likelihood=filled(still.log_likelihood, result.log_likelihood), pose_errors=errors,
+            population=population, junk=self.junk)
+
+
+def sorted_out(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> Sorted:
+    """Tell junk by the contrasts that the molecule without motion leaves, and keep the others, each in its half-set.
+
+    Where nothing is found, the calibration is not made again: the journal has it.
+    """
+    table = prepared.cache.table
+    every = Sorted(prepared, journal, np.arange(len(table)))
+    if config.junk == "keep" or config.symmetry != "C1" or config.local_pose or len(table) < FEWEST_PARTICLES:
+        return every
+    estimator, start = with_first_model(prepared, config)
+    passes = SUBSPACE_METHOD.calibration_exact if config.poses == "exact" else SUBSPACE_METHOD.calibration
+    rest = calibrate(estimator, start, every.kept, passes=passes, page=journal.page("calibration"))
+    contrast, error = estimator.least_squares_contrast(rest.model, rest.posteriors)
+    junk = junk_by_contrast(contrast, error)
+    if junk is None:
+        return every
+    kept = np.flatnonzero(junk.probability <= JUNK.junk)
+    if len(kept) < max(FEWEST_PARTICLES, JUNK.most * len(table)):
+        return every
+    _LOG.info("%s", junk_found(junk.share, junk.error, len(table) - len(kept)))
+    some = dataclasses.replace(table.some(kept), half_set=table.halves[kept])
+    cache = ParticleCache(prepared.cache.records, prepared.cache.grid, some, kept)
+    return Sorted(dataclasses.replace(prepared, cache=cache), journal.section("without junk"), kept, junk, rest)
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """Particles of a mean contrast and two widths, below and above; a share of junk of a mean and a width."""
+
+    mean: float
+    below: float
+    above: float
+    share: float = 0.0
+    junk_mean: float = 0.0
+    junk_width: float = 1.0
+
+    def densities(self, contrast: Array, error: Array) -> tuple[Array, Array]:
+        """[n] logarithms of the densities of particles and of junk, with their shares."""
+        low, high = np.hypot(self.below, error), np.hypot(self.above, error)
+        width = np.where(contrast < self.mean, low, high)
+        particles = -0.5 * ((contrast - self.mean) / width) ** 2 - np.log((low + high) / 2)
+        width = np.hypot(self.junk_width, error)
+        junk = -0.5 * ((contrast - self.junk_mean) / width) ** 2 - np.log(width)
+        with np.errstate(divide="ignore"):
+            return particles + np.log1p(-self.share), junk + np.log(self.share)
+
+    def has_valley(self, error: float) -> bool:
+        """Whether fewer contrasts are between junk and particles than at junk's mean, which is not at its bound."""
+        if self.junk_mean > JUNK.at_bound * JUNK.largest_contrast * self.mean:
+            return False
+        places = np.linspace(self.junk_mean, self.mean, JUNK.places)
+        density = np.logaddexp(*self.densities(places, np.full(len(places), error)))
+        return bool(density.min() < density[0] + np.log(JUNK.valley))
+
+    def log_likelihood(self, contrast: Array, error: Array) -> float:
+        """Of all, but for a constant."""
+        return float(np.logaddexp(*self.densities(contrast, error)).sum())
+
+
+def junk_by_contrast(contrast: Array, error: Array) -> Junk | None:
+    """Junk among particles; None where their contrasts need none.
+
+    Args:
+        contrast: [n] by least squares, in units of their mean. error: [n] standard errors.
+    """
+    some = evenly_spread(len(contrast), JUNK.sample)
+    few, errors = contrast[some], error[some]
+    alone = _fitted(few, errors, _alone, [np.median(few), *[np.log(np.std(few))] * 2])
+    best: _Mixture | None = None
+    for share in JUNK.starts:
+        begin = [alone.mean * (1 + share), *np.log([alone.below, alone.above]), scipy.special.logit(share), -1.0, -2.0]
+        found = _fitted(few, errors, _with_junk, begin)
+        if best is None or found.log_likelihood(few, errors) > best.log_likelihood(few, errors):
+            best = found
+    assert best is not None
+    gain = best.log_likelihood(few, errors) - alone.log_likelihood(few, errors)
+    if 2 * gain < 3 * np.log(len(few)) or not best.has_valley(float(np.median(error))):  # three unknowns more
+        return None
+    particles, junk = best.densities(contrast, error)
+    probability = scipy.special.expit(junk - particles)
+    share = float(probability.mean())
+    # of a share: which are junk, and how many of such there are
+    spread = np.sqrt((np.mean(probability * (1 - probability)) + share * (1 - share)) / len(probability))
+    return Junk(probability=probability, share=share, error=float(spread))
+
+
+def _alone(unknowns: Array) -> _Mixture:
+    mean, below, above = unknowns
+    return _Mixture(float(mean), float(np.exp(below)), float(np.exp(above)))
+
+
+def _with_junk(unknowns: Array) -> _Mixture:
+    """Junk's mean is between nothing and a share of the particles', its width no larger than that."""
+    mean, below, above, share, middle, width = unknowns
+    most = JUNK.largest_contrast * mean
+    return _Mixture(float(mean), float(np.exp(below)), float(np.exp(above)), float(scipy.special.expit(share)),
+                    float(most * scipy.special.expit(middle)), float(most * scipy.special.expit(width)))
+
+
+def _fitted(contrast: Array, error: Array, make: Callable[[Array], _Mixture], begin: list[float]) -> _Mixture:
+    """The mixture of the largest likelihood."""
+    found = scipy.optimize.minimize(lambda u: -make(u).log_likelihood(contrast, error), begin, method="Nelder-Mead",
+                                    options={"maxiter": 4000, "maxfev": 4000, "xatol": 1e-4, "fatol": 1e-4})
+    return make(found.x)

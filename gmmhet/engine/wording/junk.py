@@ -1,0 +1,19 @@
+"""Sentences about junk."""
+
+__all__ = ["junk_found", "junk_left_out"]
+
+
+def junk_found(share: float, error: float, left_out: int) -> str:
+    """How many particles hardly show the molecule.
+
+    Args:
+        share, error: of all particles, and its standard error. left_out: particles that the modes do without.
+    """
+    return (f"About {100 * share:.0f} % of the particles (± {max(100 * error, 0.5):.0f} %) hardly show the molecule "
+            f"at their given pose: junk, or poses that are grossly wrong. The {left_out} that are most probably so have no "
+            "part in the modes. The probability of each particle is in the column gmmhetJunk of latents.star.")
+
+
+def junk_left_out(count: int, total: int) -> str:
+    """Particles that a map does without."""
+    return (f"{count} of {total} particles are left out: they are probably junk (gmmhetJunk above 0.5 in latents.star)")
