@@ -2,10 +2,11 @@
 
 What tells them is the contrast, the factor between an image and the projection of the molecule. Particles have
 contrasts about one, in units of the mean: a normal distribution with sides of two widths, since amounts of ice,
-defocus and dose make it skew. Junk has contrasts about zero. An image's contrast by least squares has a known error, which widens both. Shares, means and widths
-are those of the largest likelihood; that there is junk is said where it beats the skew distribution alone by the
-Bayesian information criterion (Schwarz 1978), and where there is a valley between both: a broad distribution that ends
-near zero is none of two kinds. The probability of every particle to be junk then follows by Bayes' theorem.
+defocus and dose make it skew. Junk has contrasts about zero. An image's contrast by least squares has a known error,
+which widens both. Shares, means and widths are those of the largest likelihood; that there is junk is said where it
+beats the skew distribution alone by the Bayesian information criterion (Schwarz 1978), and where there is a valley
+between both: a broad distribution that ends near zero is none of two kinds. The probability of every particle to be
+junk then follows by Bayes' theorem.
 """
 
 import dataclasses

@@ -64,8 +64,8 @@ class Criteria:
     classes: tuple[int, ...] = option((), "classes of gmmhet reconstruct",
                                       typed=Typed(flag="--class", metavar="N[,M]", spelling=NUMBERS))
     ids: NDArray[np.int64] | None = None
-    keep: str | None = option(None, "best or worst of all particles by log-likelihood, junk last, and which fraction of "
-                              "them", otherwise="all", check=_KEEP, form=OnForm("By likelihood", nothing="all"))
+    keep: str | None = option(None, "best or worst of all particles by log-likelihood, junk last, and which fraction "
+                              "of them", otherwise="all", check=_KEEP, form=OnForm("By likelihood", nothing="all"))
     fraction: float = option(
         0.5, "fraction of all particles", form=OnForm("Fraction", where=Where("keep", ("best", "worst"))),
         typed=Typed(second_of="keep", metavar="FRACTION", spelling=Spelling(_read_fraction, str)))
