@@ -11,7 +11,8 @@ def junk_found(share: float, error: float, left_out: int) -> str:
     """
     return (f"About {100 * share:.0f} % of the particles (± {max(100 * error, 0.5):.0f} %) hardly show the "
             "molecule at their given pose: junk, or poses that are grossly wrong. "
-            f"The {left_out} that are most probably so have no part in the modes. The probability of each particle is in the column gmmhetJunk of latents.star.")
+            f"The {left_out} that are most probably so have no part in the modes. "
+            "The probability of each particle is in the column gmmhetJunk of latents.star.")
 
 
 def junk_left_out(count: int, total: int) -> str:
