@@ -55,8 +55,8 @@ class Position:
     """Where a run is.
 
     Attributes:
-        number: of the stage, from 1. count: of stages. stage: its name. label: of the loop within it, or "".
-        done, total: items of that loop. share: of the whole, 0 to 1. left: seconds to the end of the whole.
+        number: of the stage, from 1. count: of stages. stage: its name. label: of the loop within it; between two
+            that of the last. done, total: items of that loop, 0 between two. share: of the whole, 0 to 1. left: seconds to the end of the whole.
             Both are None where it is not known what is to come.
     """
 
@@ -81,12 +81,14 @@ class Course:
         self.stage = next(iter(self.expected))
         self.begun = self.entered = time.monotonic()
         self._loop: Loop | None = None
+        self._label = ""
         self._shown = 0.0
         self._rules: dict[str, Callable[[float], None]] = {}
 
     def enter(self, stage: str) -> None:
         """Begin a stage; those before it are over."""
         self.stage, self.entered, self._loop = stage, time.monotonic(), None
+        self._label = ""
 
     def expect(self, stage: str, seconds: float) -> None:
         """What a stage is expected to take in all."""
@@ -100,6 +102,7 @@ class Course:
     def loop(self, label: str, total: int) -> Iterator[Loop]:
         """A loop of the present stage; it may stand within another one, which then goes on."""
         outer, self._loop = self._loop, Loop(label, total, time.monotonic())
+        self._label = label
         try:
             yield (loop := self._loop)
             if (rule := self._rules.pop(label, None)) is not None:
@@ -111,7 +114,7 @@ class Course:
         """Where the run is now; the share never falls."""
         now, names, loop = time.monotonic(), list(self.expected), self._loop
         number = names.index(self.stage)
-        place = Position(number + 1, len(names), self.stage)
+        place = Position(number + 1, len(names), self.stage, self._label)
         if loop is not None:
             place = Position(number + 1, len(names), self.stage, loop.label, loop.done, loop.total)
         following = [self.expected[name] for name in names[number:]]
