@@ -55,9 +55,10 @@ class Position:
     """Where a run is.
 
     Attributes:
-        number: of the stage, from 1. count: of stages. stage: its name. label: of the loop within it; between two
-            that of the last. done, total: items of that loop, 0 between two. share: of the whole, 0 to 1. left: seconds to the end of the whole.
-            Both are None where it is not known what is to come.
+        number: of the stage, from 1. count: of stages. stage: its name.
+        label: of the loop within it; between two that of the last. done, total: items of that loop, 0 between two.
+        share: of the whole, 0 to 1. left: seconds to the end of the whole. Both are None where it is not known what is
+            to come.
     """
 
     number: int

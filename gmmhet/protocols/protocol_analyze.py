@@ -3,7 +3,7 @@
 from enum import Enum
 from pathlib import Path
 
-from pwem.objects import AtomStruct, EMSet, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
+from pwem.objects import EMSet, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 from pwem.protocols import ProtAnalysis3D, ProtFlexBase
 from pyworkflow.constants import BETA
 from pyworkflow.protocol.params import PointerParam
@@ -24,6 +24,7 @@ from gmmhet.engine.commands.input import CheckCommand
 from gmmhet.engine.commands.stages import AnalyzeCommand, RunCommand
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.options import words
+from gmmhet.objects import GmmHetFlexibility
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 from gmmhet.protocols.forms import add_params, options_from_form
@@ -35,7 +36,7 @@ class AnalyzeOutputs(Enum):
     """What the protocol gives; a motion for every further mode comes as motion2, motionFlex2 and so on."""
 
     outputParticles = SetOfParticlesFlex
-    flexibility = AtomStruct
+    flexibility = GmmHetFlexibility
     flexibilityMap = Volume
     motion1 = SetOfVolumes
     motionFlex1 = SetOfVolumesFlex
@@ -105,7 +106,7 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         self._defineOutputs(**{AnalyzeOutputs.outputParticles.name: self._flexibleParticles()})
         self._defineSourceRelation(self.inputParticles, self.outputParticles)
         self._defineOutputs(**{
-            AnalyzeOutputs.flexibility.name: AtomStruct(self._analysisPath("flexibility.cif"), pseudoatoms=True),
+            AnalyzeOutputs.flexibility.name: GmmHetFlexibility(self._analysisPath("flexibility.cif")),
             AnalyzeOutputs.flexibilityMap.name: read_volume(self._analysisPath("flexibility.mrc"))})
         for number, mode in enumerate(self.getFound()["modes"], 1):
             if mode["frames"]:

@@ -15,6 +15,7 @@ from gmmhet.viewers.windows import (
     has_chimera,
     plotter,
     slices_plotter,
+    surface_window,
 )
 
 __all__ = ["GmmHetReconstructViewer"]
@@ -34,6 +35,8 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         form.addSection(label="Results")
         form.addParam("showReport", LabelParam, important=True, label="Page about the whole analysis",
                       help="Opens in the browser.")
+        form.addParam("showSurface", LabelParam, important=True, label="Maps as surfaces",
+                      help="Play them, drag to turn them.")
         form.addParam("showMaps", LabelParam, label="Maps in sections",
                       help="Sections through every map, and its difference from the mean map.")
         form.addParam("showChimera", LabelParam, label="Maps in ChimeraX", condition=str(has_chimera()))
@@ -46,9 +49,9 @@ class GmmHetReconstructViewer(EmProtocolViewer):
                       help="Maps coloured by local resolution; show the next one in the Models panel.")
 
     def _getVisualizeDict(self):
-        return {"showReport": self._showReport, "showMaps": self._showMaps, "showChimera": self._showChimera,
-                "showCurves": self._showCurves, "showLocal": self._showLocal,
-                "showLocalChimera": self._showLocalChimera}
+        return {"showReport": self._showReport, "showSurface": self._showSurface, "showMaps": self._showMaps,
+                "showChimera": self._showChimera, "showCurves": self._showCurves,
+                "showLocal": self._showLocal, "showLocalChimera": self._showLocalChimera}
 
     def _showReport(self, paramName=None):
         return [BrowserView(self.protocol.getReport())]
@@ -60,6 +63,10 @@ class GmmHetReconstructViewer(EmProtocolViewer):
     def _showMaps(self, paramName=None):
         files, labels = zip(*self._maps(), strict=True)
         return [slices_plotter("Maps along the motion", files, labels, self.protocol.outputVolumes.getSamplingRate())]
+
+    def _showSurface(self, paramName=None):
+        files, labels = zip(*self._maps(), strict=True)
+        return [surface_window("Maps along the motion", files, labels, self.protocol.outputVolumes.getSamplingRate())]
 
     def _showChimera(self, paramName=None):
         return [chimera_series([f for f, _ in self._maps()], self._getTmpPath("maps.cxc"))]

@@ -6,6 +6,7 @@ said to :data:`TOLD`; all else goes to its own log file.
 
 import contextlib
 import logging
+import os
 import sys
 import textwrap
 import threading
@@ -26,6 +27,8 @@ __all__ = ["TOLD", "Details", "shown"]
 
 #: of lines that a brief command shows too
 TOLD = logging.getLogger("gmmhet.told")
+#: "stdout": where the log goes, instead of standard error
+_VARIABLE = "GMMHET_LOG"
 _WIDTH = 120  # columns of a line, off a terminal
 _FORMAT = logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S")
 _INDENT = " " * len("00:00:00 ")
@@ -34,12 +37,12 @@ _REFRESH = 4.0  # times a second
 
 @contextlib.contextmanager
 def shown(course: Course, *, verbose: bool, brief: bool) -> Iterator[None]:
-    """Show the log and the progress of what runs within, on standard error.
+    """Show the log and the progress of what runs within, on standard error (or as GMMHET_LOG says).
 
     Args:
         course: that loops report to. verbose: every line of the log. brief: few lines.
     """
-    root, stream = logging.getLogger(), sys.stderr
+    root, stream = logging.getLogger(), sys.stdout if os.environ.get(_VARIABLE) == "stdout" else sys.stderr
     level = logging.DEBUG if verbose else logging.INFO
     with contextlib.ExitStack() as held:
         held.enter_context(watched_by(course))

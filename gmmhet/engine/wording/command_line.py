@@ -2,8 +2,8 @@
 
 from gmmhet.engine.wording.numbers import counted
 
-__all__ = ["COMPLETION", "HELP_OF_COMMANDS", "did_you_mean", "more_help", "more_options", "next_step", "unknown_command",
-           "unknown_option", "written"]
+__all__ = ["COMPLETION", "HELP_OF_COMMANDS", "did_you_mean", "more_help", "more_options", "next_step",
+           "unknown_command", "unknown_option", "written"]
 
 COMPLETION = "print the script that completes commands and options in a shell"
 HELP_OF_COMMANDS = "gmmhet COMMAND --help lists what is needed most, gmmhet COMMAND --help-all every option."

@@ -69,7 +69,7 @@ class TestWorkflow(ProjectCase):
     @unittest.skipIf(RANKS == 1, "mpi4py and mpirun are not there: pip install mpi4py mpich")
     def test_the_mpi_box_starts_ranks(self):
         for protocol in (self.motion, self.maps):
-            self.assertIn(f"{RANKS} ranks: ", Path(protocol.getStderrLog()).read_text(encoding="utf-8"))
+            self.assertIn(f"{RANKS} ranks: ", Path(protocol.getStdoutLog()).read_text(encoding="utf-8"))
 
     def test_the_model_represents_the_map(self):
         model = GaussianModel.load(self.model.outputModel.getModelFile())

@@ -34,7 +34,8 @@ class TestHelp(unittest.TestCase):
         self.assertEqual(said("--help")[1], text)
         for command in COMMANDS.values():
             self.assertIn(command.GROUP, GROUPS)
-            self.assertEqual(len(re.findall(rf"^  {command.NAME} +{re.escape(command.SUMMARY)}$", text, re.MULTILINE)), 1)
+            line = rf"^  {command.NAME} +{re.escape(command.SUMMARY)}$"
+            self.assertEqual(len(re.findall(line, text, re.MULTILINE)), 1)
         self.assertEqual(overview() + "\n", text)
 
     def test_short_help_has_the_basic_options_and_long_help_all(self) -> None:
@@ -71,7 +72,7 @@ class TestWhatWasMeant(unittest.TestCase):
         for words, message in (
             (("analyse",), "there is no command 'analyse'; did you mean analyze?"),
             (("qwertz",), "there is no command 'qwertz'\n"),
-            (("run", "a", "b", "-o", "c", "--resolutoin", "3"), "run has no option --resolutoin; did you mean --resolution"),
+            (("run", "a", "b", "-o", "c", "--resolutoin", "3"), "no option --resolutoin; did you mean --resolution?"),
             (("run", "a", "b", "-o", "c", "--no-chek"), "run has no option --no-chek; did you mean --no-check?"),
             (("run", "a", "b", "-o", "c", "--qqq=3"), "run has no option --qqq=3\n"),
             (("fit", "a", "b", "-o", "c"), "fit does not expect 'b'\n"),

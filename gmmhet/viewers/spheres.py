@@ -1,0 +1,37 @@
+"""Gaussians as spheres, which can be turned with the mouse; drawing only."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = ["draw_spheres"]
+
+_SIZE = 0.35  # of the drawing's points for a squared Angstrom, in a molecule of 100 Angstrom
+
+
+def draw_spheres(figure: Figure, centers: NDArray[np.float64], sigmas: NDArray[np.float64],
+                 values: NDArray[np.float64], title: str, scale: str) -> None:
+    """Draw Gaussians.
+
+    Args:
+        centers: [N, 3] Angstrom. sigmas: [N] Angstrom, that give the sizes. values: [N], that give the colours.
+        title: of the drawing. scale: what the colours are, with the unit.
+    """
+    axes = figure.add_axes((0.0, 0.02, 0.86, 0.88), projection="3d")
+    reach = float(np.abs(centers - centers.mean(axis=0)).max())
+    low, high = np.percentile(values, (2, 98))
+    size = _SIZE * 200 * (sigmas / max(reach, 1e-6) * 50) ** 2 / 50
+    drawn = axes.scatter(*centers.T, s=size, c=values, cmap="viridis", vmin=low, vmax=max(high, low + 1e-12),
+                         alpha=0.85, edgecolors="#20262e", linewidths=0.2)
+    middle = centers.mean(axis=0)
+    axes.set_xlim(middle[0] - reach, middle[0] + reach)
+    axes.set_ylim(middle[1] - reach, middle[1] + reach)
+    axes.set_zlim(middle[2] - reach, middle[2] + reach)
+    axes.set_box_aspect((1, 1, 1))
+    for name in "xyz":
+        getattr(axes, f"set_{name}label")(f"{name} (Å)", fontsize=8)
+    axes.tick_params(labelsize=7)
+    bar = figure.colorbar(drawn, cax=figure.add_axes((0.88, 0.2, 0.025, 0.55)))
+    bar.set_label(scale, fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    figure.suptitle(title, fontsize=11)
