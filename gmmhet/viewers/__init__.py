@@ -3,8 +3,9 @@
 from gmmhet.viewers.viewer_analyze import GmmHetAnalyzeViewer
 from gmmhet.viewers.viewer_import import GmmHetImportViewer, GmmHetViewsViewer
 from gmmhet.viewers.viewer_model import GmmHetAtomsViewer, GmmHetModelViewer
+from gmmhet.viewers.viewer_motion import GmmHetMotionViewer
 from gmmhet.viewers.viewer_reconstruct import GmmHetReconstructViewer
 from gmmhet.viewers.viewer_slices import GmmHetSlicesViewer
 
 __all__ = ["GmmHetAnalyzeViewer", "GmmHetAtomsViewer", "GmmHetImportViewer", "GmmHetModelViewer",
-           "GmmHetReconstructViewer", "GmmHetSlicesViewer", "GmmHetViewsViewer"]
+           "GmmHetMotionViewer",           "GmmHetReconstructViewer", "GmmHetSlicesViewer", "GmmHetViewsViewer"]

@@ -1,5 +1,6 @@
 """Viewer of a motion analysis."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from pwem.viewers import EmProtocolViewer
 from pyworkflow.protocol.params import IntParam, LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER
 
-from gmmhet.constants import ANALYSIS_DIR, LATENT_SD
+from gmmhet.constants import LATENT_SD
 from gmmhet.engine.io import read_map
 from gmmhet.engine.landscape import Chart, read_analysis
 from gmmhet.plugin import Plugin
@@ -75,7 +76,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
 
     def _frames(self):
         frames = self._modes()[self.mode.get() - 1]["frames"]
-        return ([self.protocol._getExtraPath(ANALYSIS_DIR, f["file"]) for f in frames],
+        return ([os.path.join(self.protocol.getAnalysisFolder(), f["file"]) for f in frames],
                 [f"mode {self.mode.get()}, coordinate {f['coordinate']:+.2f}" for f in frames])
 
     def _pixelSize(self):
@@ -91,12 +92,12 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
         return [surface_window(f"Mode {self.mode.get()}", files, labels, self._pixelSize(), save)]
 
     def _showFlexibility(self, paramName=None):
-        return [spheres_plotter(self.protocol._getExtraPath(ANALYSIS_DIR, "flexibility.cif"), "Flexibility",
+        return [spheres_plotter(os.path.join(self.protocol.getAnalysisFolder(), "flexibility.cif"), "Flexibility",
                                 "root mean square displacement (Å)")]
 
     def _showFlexibilityMap(self, paramName=None):
         files = self._frames()[0]
-        values = self.protocol._getExtraPath(ANALYSIS_DIR, "flexibility.mrc")
+        values = os.path.join(self.protocol.getAnalysisFolder(), "flexibility.mrc")
         low, high = (float(v) for v in np.percentile(read_map(values).data, (1, 99.9)))
         return [slices_plotter("Flexibility", [files[len(files) // 2]], ["the molecule, and how far its parts move"],
                                self._pixelSize(), ("displacement (Å)", [values], max(low, 0.0), high))]
@@ -126,7 +127,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
 
     def _showPoint(self, paramName=None):
         modes = [m - 1 for m in dict.fromkeys((self.first.get(), self.second.get() or None)) if m]
-        chart = Chart(read_analysis(Path(self.protocol._getExtraPath(ANALYSIS_DIR))), modes)
+        chart = Chart(read_analysis(Path(self.protocol.getAnalysisFolder())), modes)
         window = plotter("Map at a point", (11.5, 6.2))
         window.tightLayoutOn = False
         window.getFigure().gmmhet_picker = PointPicker(window.getFigure(), chart, self._savePoint(chart))
@@ -141,7 +142,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
         return save
 
     def _showLandscape(self, paramName=None):
-        Plugin.startView(self.protocol._getExtraPath(ANALYSIS_DIR))
+        Plugin.startView(self.protocol.getAnalysisFolder())
         return []
 
     def _showCheck(self, paramName=None):

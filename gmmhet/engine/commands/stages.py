@@ -136,7 +136,11 @@ class RunCommand(Command, OfProject):
     check: bool = option(True, "stop before any work if the poses do not fit the map",
                          form=OnForm(
             "Check poses first?", advanced=True, when="to no where the check stops at poses that are right"))
-    per_subunit: bool = option(False, "analyse every asymmetric unit of every particle, with --symmetry")
+    per_subunit: bool = option(
+        False, "analyse every asymmetric unit of every particle, with --symmetry", form=OnForm(
+            "Each subunit by itself?", advanced=True, when="to yes for rings and other assemblies whose subunits move "
+            "independently", help="analyse every asymmetric unit of every particle; needs a symmetry"),
+        typed=Typed(basic=True))
     output: Path = required(Path, "folder of all results", typed=Typed(short="-o"))
 
     def execute(self) -> None:
