@@ -8,4 +8,4 @@ from gmmhet.viewers.viewer_reconstruct import GmmHetReconstructViewer
 from gmmhet.viewers.viewer_slices import GmmHetSlicesViewer
 
 __all__ = ["GmmHetAnalyzeViewer", "GmmHetAtomsViewer", "GmmHetImportViewer", "GmmHetModelViewer",
-           "GmmHetMotionViewer",           "GmmHetReconstructViewer", "GmmHetSlicesViewer", "GmmHetViewsViewer"]
+           "GmmHetMotionViewer", "GmmHetReconstructViewer", "GmmHetSlicesViewer", "GmmHetViewsViewer"]

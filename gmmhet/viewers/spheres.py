@@ -6,21 +6,22 @@ from numpy.typing import NDArray
 
 __all__ = ["draw_spheres"]
 
-_SIZE = 0.35  # of the drawing's points for a squared Angstrom, in a molecule of 100 Angstrom
+_POINTS = 230.0  # from the middle of the drawing to its edge
+_WIDTH = 1.1  # diameter of a sphere, in the given sizes
 
 
-def draw_spheres(figure: Figure, centers: NDArray[np.float64], sigmas: NDArray[np.float64],
+def draw_spheres(figure: Figure, centers: NDArray[np.float64], sizes: NDArray[np.float64],
                  values: NDArray[np.float64], title: str, scale: str) -> None:
     """Draw Gaussians.
 
     Args:
-        centers: [N, 3] Angstrom. sigmas: [N] Angstrom, that give the sizes. values: [N], that give the colours.
+        centers: [N, 3] Angstrom. sizes: [N] diameters, Angstrom. values: [N], that give the colours.
         title: of the drawing. scale: what the colours are, with the unit.
     """
     axes = figure.add_axes((0.0, 0.02, 0.86, 0.88), projection="3d")
     reach = float(np.abs(centers - centers.mean(axis=0)).max())
     low, high = np.percentile(values, (2, 98))
-    size = _SIZE * 200 * (sigmas / max(reach, 1e-6) * 50) ** 2 / 50
+    size = (_WIDTH * _POINTS * sizes / max(reach, 1e-6)) ** 2
     drawn = axes.scatter(*centers.T, s=size, c=values, cmap="viridis", vmin=low, vmax=max(high, low + 1e-12),
                          alpha=0.85, edgecolors="#20262e", linewidths=0.2)
     middle = centers.mean(axis=0)
