@@ -29,7 +29,7 @@ ALLOWED = {
                 "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors", "gmmhet.engine.io",
                 "gmmhet.engine.view_cells", "gmmhet.engine.landscape"),
     "wizards": ("gmmhet.constants", "gmmhet.objects", "gmmhet.protocols", "gmmhet.convert", "gmmhet.engine.errors",
-                "gmmhet.engine.io"),
+                "gmmhet.engine.io", "gmmhet.engine.landscape"),
     "headless": (),
     "demo": ("gmmhet.headless", "gmmhet.protocols"),
 }

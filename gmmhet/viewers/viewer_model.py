@@ -68,7 +68,7 @@ class GmmHetModelViewer(EmProtocolViewer):
         fitted, source = self.protocol.outputVolume, self.protocol.inputVolume.get()
         files, labels = [fitted.getFileName()], [f"model, to {self.protocol.outputModel.getResolution():.1f} Å"]
         if isinstance(source, Volume):
-            path = map_file(source, self._getTmpPath())
+            path = map_file(source, self.protocol._getExtraPath())
             mine, other = (read_map(p) for p in (files[0], path))
             if mine.box == other.box and abs(mine.pixel_size / other.pixel_size - 1) < 1e-3:
                 files, labels = [path, *files], ["map", *labels]

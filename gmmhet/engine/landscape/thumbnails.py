@@ -9,9 +9,9 @@ from scipy import ndimage
 
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.landscape.series import contour_level
-from gmmhet.engine.molecule.maps import dense_region, field_of_view
+from gmmhet.engine.molecule.maps import dense_region, field_of_view, fourier_shell_correlation
 
-__all__ = ["Thumbnails", "inside_molecule", "thumbnails"]
+__all__ = ["Thumbnails", "inside_molecule", "shell_correlation", "thumbnails"]
 
 Volume = NDArray[np.float32]
 _SIDE = 72  # voxels
@@ -54,3 +54,8 @@ def inside_molecule(data: Volume, pixel_size: float) -> NDArray[np.bool_]:
     density = DensityMap(data, pixel_size)
     inside = dense_region(density, max(3 * pixel_size, field_of_view(density) / 24))
     return np.asarray(ndimage.binary_dilation(inside, iterations=2) if inside.any() else np.ones_like(inside))
+
+
+def shell_correlation(first: DensityMap, second: DensityMap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Frequency (1/Angstrom) and Fourier shell correlation of two maps of one grid."""
+    return fourier_shell_correlation(first.data, second.data, first.pixel_size)
