@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-PAGES = ("tutorial.rst", "howto.rst")
+PAGES = ("tutorial.rst", "howto.rst", "cases.rst")
 EXAMPLES = (("find_a_motion.py", "example", "--particles", "300"),
             ("explore_an_analysis.py", "example/analysis", "example/more"))
 #: added to the commands of the pages; the last of options that are given twice counts

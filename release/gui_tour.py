@@ -123,8 +123,8 @@ class Tour:
         player._saved(None)
         self.picture(f"{protocol.getClassName()}_saved")
         again = self.project.getProtocol(protocol.getObjId(), fromRuns=False)
-        names = [n for n, o in again.iterOutputAttributes() if n.startswith("savedMap") and o.getClassName() == "Volume"]
-        if not names:
+        if not any(name.startswith("savedMap") and output.getClassName() == "Volume"
+                   for name, output in again.iterOutputAttributes()):
             self.failures.append(f"{protocol.getClassName()}: the saved map is no volume of the project")
 
 

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 __all__ = ["SECONDS_BETWEEN_LINES", "Course", "Loop", "Position", "progress", "watched_by", "watching"]
@@ -58,7 +58,7 @@ class Position:
         number: of the stage, from 1. count: of stages. stage: its name.
         label: of the loop within it; between two that of the last. done, total: items of that loop, 0 between two.
         share: of the whole, 0 to 1. left: seconds to the end of the whole. Both are None where it is not known what is
-            to come.
+            to come. spent: seconds since the stage began.
     """
 
     number: int
@@ -69,6 +69,7 @@ class Position:
     total: int = 0
     share: float | None = None
     left: float | None = None
+    spent: float = 0.0
 
 
 class Course:
@@ -115,18 +116,17 @@ class Course:
         """Where the run is now; the share never falls."""
         now, names, loop = time.monotonic(), list(self.expected), self._loop
         number = names.index(self.stage)
-        place = Position(number + 1, len(names), self.stage, self._label)
-        if loop is not None:
-            place = Position(number + 1, len(names), self.stage, loop.label, loop.done, loop.total)
+        spent = now - self.entered
+        done, total = (0, 0) if loop is None else (loop.done, loop.total)
+        place = Position(number + 1, len(names), self.stage, self._label, done, total, spent=spent)
         following = [self.expected[name] for name in names[number:]]
         if None in following:
             return place
-        spent = now - self.entered
         present, *later = (float(seconds or 0.0) for seconds in following)
         left = max(present - spent, 0.0 if loop is None else loop.left(now), _LEAST_LEFT * spent) + sum(later)
         elapsed = now - self.begun
         self._shown = max(self._shown, min(elapsed / max(elapsed + left, 1e-9), 0.99))
-        return Position(place.number, place.count, place.stage, place.label, place.done, place.total, self._shown, left)
+        return replace(place, share=self._shown, left=left)
 
 
 _course: Course | None = None

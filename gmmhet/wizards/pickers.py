@@ -119,7 +119,7 @@ def draw_mask(figure: Figure, density: NDArray[np.float32], mask: NDArray[np.flo
     half = len(density) // 2
     edge = half * pixel_size
     low, high = np.percentile(density[::3, ::3, ::3], (1, 99.9))
-    middle = [int(round(v)) for v in np.argwhere(mask > 0.5).mean(axis=0)] if (mask > 0.5).any() else [half] * 3
+    middle = [round(float(v)) for v in np.argwhere(mask > 0.5).mean(axis=0)] if (mask > 0.5).any() else [half] * 3
     for axis, name in enumerate("zyx"):
         axes = figure.add_subplot(1, 3, axis + 1)
         extent = (-edge, edge, -edge, edge)

@@ -58,6 +58,8 @@ def progress_line(at: Position, width: int) -> str:
         last = f" · {100 * at.share:.0f} % · about {duration(at.left)} left"
     elif at.total > 1:
         last = f" · {at.done} of {at.total}"
+    elif at.spent >= 1:
+        last = f" · {duration(at.spent)} so far"
     middle = f" · {at.label}" if at.label and at.label != at.stage else ""
     room = max(width - len(first) - len(last), 0)
     if len(middle) > room:
