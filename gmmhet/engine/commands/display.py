@@ -43,6 +43,8 @@ def shown(course: Course, *, verbose: bool, brief: bool) -> Iterator[None]:
         course: that loops report to. verbose: every line of the log. brief: few lines.
     """
     root, stream = logging.getLogger(), sys.stdout if os.environ.get(_VARIABLE) == "stdout" else sys.stderr
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")  # a terminal may not have every letter
     level = logging.DEBUG if verbose else logging.INFO
     with contextlib.ExitStack() as held:
         held.enter_context(watched_by(course))
@@ -66,8 +68,10 @@ class _Lines(logging.Handler):
     """Lines on a stream; raises BrokenPipeError where nobody reads them.
 
     Attributes:
-        last: when the last one was written (monotonic seconds).
+        last: when the last one was written (monotonic seconds). breaks: long words are cut at the width.
     """
+
+    breaks = True
 
     def __init__(self, stream: TextIO, width: int | None) -> None:
         super().__init__()
@@ -79,7 +83,8 @@ class _Lines(logging.Handler):
         self.last = time.monotonic()
         text = self.format(record)
         if self.width is not None:
-            text = "\n".join(textwrap.wrap(text, self.width, subsequent_indent=_INDENT, break_on_hyphens=False) or [""])
+            text = "\n".join(textwrap.wrap(text, self.width, subsequent_indent=_INDENT, break_on_hyphens=False,
+                                           break_long_words=self.breaks) or [""])
         self.put(text)
 
     def put(self, text: str) -> None:
@@ -89,7 +94,9 @@ class _Lines(logging.Handler):
 
 
 class _Above(_Lines):
-    """Lines above the rewritten one of a terminal."""
+    """Lines above the rewritten one of a terminal, which wraps long paths itself, so that they can be copied."""
+
+    breaks = False
 
     def __init__(self, stream: TextIO, console: "Console") -> None:
         super().__init__(stream, console.width)

@@ -14,6 +14,7 @@ from gmmhet.engine.commands.settings import FORECAST
 from gmmhet.engine.config import AnalyzeConfig, FitConfig
 from gmmhet.engine.fitting.choices import choose_number
 from gmmhet.engine.fitting.consensus import Consensus
+from gmmhet.engine.fitting.settings import CHOICES
 from gmmhet.engine.gradient.frc import frc_gradient
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.imaging.image_model import Batch, Observer
@@ -46,8 +47,9 @@ class Work:
         """With the number of Gaussians and the resolution that the fit would choose for a map without noise; it takes
         fewer, and coarser ones, for others."""
         resolution = fit.resolution or consensus.finest
-        content = find_molecule(consensus.density, max(resolution, 2.5 * table.pixel_size), consensus.mask)
-        number = fit.n_gaussians or choose_number(content.extent, resolution)
+        blur = max(resolution, CHOICES.pixels_per_blur * table.pixel_size)
+        content = find_molecule(consensus.density, blur, consensus.mask)
+        number = fit.n_gaussians or choose_number(content.extent if content.found else 0.0, resolution)
         return cls(len(table), table.box, HalfPlane(table.box, table.pixel_size, resolution), number, maps)
 
 
