@@ -85,7 +85,8 @@ class TestForms(unittest.TestCase):
         definition = self.protocols[ProtGmmHetAnalyze].getDefinition()
         self.assertEqual(definition.getParam("resolution").help.get().splitlines()[1:], [
             "Empty (default): that of the model.", "Unit: Å.",
-            "Change it for small motions of a sharp map, which need finer detail; the time grows with its fifth power."])
+            "Change it for small motions of a sharp map, which need finer detail; the time grows with its fifth "
+            "power."])
         self.assertIn("Default: integrate out.", definition.getParam("poses").help.get())
         self.assertIn("Default: yes.", definition.getParam("motion").help.get())
         maps = self.protocols[ProtGmmHetReconstruct].getDefinition()
