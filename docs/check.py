@@ -3,8 +3,8 @@
     python docs/check.py [--keep FOLDER]
 
 The blocks of commands are run by bash in one folder, those of the tutorial in their order, those of the other pages
-after them in any order. A comment ".. not run: reason" before a block leaves it out. ``gmmhet`` is this source tree with
-options that keep the run short: few particles, one mode.
+after them in any order. A comment ".. not run: reason" before a block leaves it out. ``gmmhet`` is this source tree
+with options that keep the run short: few particles, one mode.
 """
 
 import argparse

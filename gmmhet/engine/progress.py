@@ -103,10 +103,10 @@ class Course:
     @contextlib.contextmanager
     def loop(self, label: str, total: int) -> Iterator[Loop]:
         """A loop of the present stage; it may stand within another one, which then goes on."""
-        outer, self._loop = self._loop, Loop(label, total, time.monotonic())
-        self._label = label
+        outer, loop = self._loop, Loop(label, total, time.monotonic())
+        self._loop, self._label = loop, label
         try:
-            yield (loop := self._loop)
+            yield loop
             if (rule := self._rules.pop(label, None)) is not None:
                 rule(loop.whole(time.monotonic()))
         finally:

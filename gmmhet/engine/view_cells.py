@@ -63,7 +63,7 @@ def draw_cells(axes: Any, share: Array) -> Any:
         drawn_at = np.linspace(-np.pi, np.pi, 73) if number < 12 else edges  # curved outlines need points
         values = share[cells.first[row]:cells.first[row] + number]
         shown = values[np.minimum(((drawn_at[:-1] + 1e-9 + np.pi) / (2 * np.pi) * number).astype(int), number - 1)]
-        latitude = np.arcsin(np.clip(np.linspace(*cells.heights[row:row + 2], 4), -1, 1))
+        latitude = np.arcsin(np.clip(np.linspace(cells.heights[row], cells.heights[row + 1], 4), -1, 1))
         drawn = axes.pcolormesh(drawn_at, latitude, np.tile(shown, (3, 1)), cmap="viridis", vmin=0, vmax=high,
                                 rasterized=True)
     return drawn

@@ -3,6 +3,7 @@
 import os
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from pwem.objects import (
     AtomStruct,
@@ -96,7 +97,7 @@ class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs)
         self._insertFunctionStep(self.createOutputStep, arguments, inputs, needsGPU=False)
 
     def _command(self, source: Path, halves: tuple[Path, ...] = ()) -> RunCommand:
-        given = values_on_form(self, RunCommand, ["per_subunit", "check"])
+        given: dict[str, Any] = values_on_form(self, RunCommand, ["per_subunit", "check"])
         fit = options_from_form(self, FitConfig, _OF_FIT, half_maps=halves)
         analyze = options_from_form(self, AnalyzeConfig, _OF_ANALYSIS, resolution=fit.resolution)
         return RunCommand(particles=Path(self._getExtraPath("particles.star")), map=source, fit=fit, analyze=analyze,

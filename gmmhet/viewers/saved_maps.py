@@ -2,6 +2,7 @@
 
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from gmmhet.convert import read_volume
 
@@ -10,6 +11,10 @@ __all__ = ["SavesMaps"]
 
 class SavesMaps:
     """Mixed into viewers of protocols."""
+
+    # Of the viewer that this is mixed into.
+    protocol: Any
+    getProject: Any
 
     def _newMap(self) -> Path:
         """A name for a map that is not taken."""

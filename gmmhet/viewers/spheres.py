@@ -1,5 +1,7 @@
 """Gaussians as spheres, which can be turned with the mouse; drawing only."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ def draw_spheres(figure: Figure, centers: NDArray[np.float64], sizes: NDArray[np
         centers: [N, 3] Angstrom. sizes: [N] diameters, Angstrom. values: [N], that give the colours.
         title: of the drawing. scale: what the colours are, with the unit.
     """
-    axes = figure.add_axes((0.0, 0.02, 0.86, 0.88), projection="3d")
+    axes: Any = figure.add_axes((0.0, 0.02, 0.86, 0.88), projection="3d")
     reach = float(np.abs(centers - centers.mean(axis=0)).max())
     low, high = np.percentile(values, (2, 98))
     size = (_WIDTH * _POINTS * sizes / max(reach, 1e-6)) ** 2

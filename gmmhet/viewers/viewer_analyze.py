@@ -34,7 +34,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
     """Which modes count, where the particles are on them, and what moves."""
 
     _label = "motion"
-    _targets = (ProtGmmHetAnalyze,)
+    _targets: tuple[type, ...] = (ProtGmmHetAnalyze,)
     _environments = (DESKTOP_TKINTER,)
 
     def _defineParams(self, form):

@@ -13,7 +13,7 @@ class GmmHetMotionViewer(GmmHetAnalyzeViewer, GmmHetReconstructViewer):
     """What the viewers of a motion analysis and of its maps show."""
 
     _label = "motion and maps"
-    _targets = (ProtGmmHetMotion,)
+    _targets: tuple[type, ...] = (ProtGmmHetMotion,)
     _environments = (DESKTOP_TKINTER,)
 
     def _defineParams(self, form):

@@ -29,7 +29,7 @@ class GmmHetReconstructViewer(EmProtocolViewer):
     """The page about the analysis, the maps and their resolution."""
 
     _label = "maps along a motion"
-    _targets = (ProtGmmHetReconstruct,)
+    _targets: tuple[type, ...] = (ProtGmmHetReconstruct,)
     _environments = (DESKTOP_TKINTER,)
 
     def _defineParams(self, form):

@@ -106,7 +106,7 @@ class ModePicker:
         self._figure.canvas.draw_idle()
 
     def _clicked(self, event: Event) -> None:
-        if isinstance(event, MouseEvent) and event.inaxes in self._panels:
+        if isinstance(event, MouseEvent) and event.inaxes is not None and event.inaxes in self._panels:
             self.choose(self._panels.index(event.inaxes) + 1)
 
 

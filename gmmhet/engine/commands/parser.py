@@ -77,7 +77,8 @@ class _Shows(argparse.Action):
         super().__init__(*args, nargs=0, **kwargs)
         self.text = text
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: str | Sequence[Any] | None, option_string: str | None = None) -> None:
         print(self.text())
         parser.exit()
 
