@@ -18,12 +18,19 @@ ROOT = Path(__file__).resolve().parents[4]
 COLUMNS, WIDEST = 80, 120
 #: five stages with two hundred loops, a line of detail for each, a long warning, and a long verdict
 MANY_LOOPS = """
-import logging, sys
+import logging, sys, time
 from gmmhet.engine.commands import display
 from gmmhet.engine.progress import Course, progress
 display.SECONDS_BETWEEN_LINES = float(sys.argv[1])
 course = Course(dict.fromkeys("abcde", 0.2))
 log = logging.getLogger("gmmhet")
+told, put = [], display._Lines.put
+
+def counted(self, text):
+    told.append(text)
+    put(self, text)
+
+display._Lines.put = counted
 with display.shown(course, verbose=len(sys.argv) > 2, brief=True):
     for stage in "abcde":
         course.enter(stage)
@@ -70,12 +77,14 @@ class TestManyLoops(unittest.TestCase):
         self.assertLessEqual(max(map(len, lines)), WIDEST)
 
     def test_elsewhere_a_line_tells_of_progress_when_none_came_for_long(self) -> None:
-        waiting = "import time; time.sleep(0.6)"
-        command = [sys.executable, "-c", MANY_LOOPS.replace("                pass", f"                {waiting}; break")
-                   .replace("range(40)", "range(1)"), "0.2"]
-        told = [line for line in off_terminal(command) if re.search(r"\d of 5 · . · .*% · about \d+ s left", line)]
-        self.assertGreaterEqual(len(told), 5)
-        self.assertLessEqual(max(map(len, told)), WIDEST)
+        """Every stage goes on until there is such a line."""
+        waiting = "before = len(told)\n                while len(told) == before: time.sleep(0.01)\n                break"
+        command = [sys.executable, "-c", MANY_LOOPS.replace("                pass", f"                {waiting}")
+                   .replace("range(40)", "range(1)"), "0.1"]
+        lines = [line for line in off_terminal(command) if re.search(r"\d of 5 · . · .*% · about \d+ s left", line)]
+        self.assertGreaterEqual(len(lines), 5)
+        self.assertEqual({line[9] for line in lines}, set("12345"))
+        self.assertLessEqual(max(map(len, lines)), WIDEST)
 
     def test_verbose_shows_all(self) -> None:
         self.assertEqual(sum("detail" in line for line in off_terminal(program("30", "verbose"))), 200)

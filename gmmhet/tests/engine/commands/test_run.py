@@ -14,6 +14,7 @@ from unittest import mock
 import gemmi
 import numpy as np
 
+from gmmhet.engine.commands import forecast
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.commands.run import StageOptions, run
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
@@ -24,6 +25,7 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.maps import fourier_shell_correlation, resample_map
 from gmmhet.engine.simulate import simulate
 
+assert forecast  # loaded before stand-ins take the place of what it imports
 BOX, PIXEL = 32, 8.0
 FIT = FitConfig(n_gaussians=40, resolution=24.0)
 
