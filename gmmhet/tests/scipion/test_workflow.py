@@ -338,7 +338,7 @@ class TestWorkflow(ProjectCase):
         self.assertEqual(len(window.getFigure().axes[0].collections[0].get_offsets()),
                          self.model.outputModel.getGaussians())
         (window,) = shown["showMaps"]()
-        self.assertEqual(len([a for a in window.getFigure().axes if a.images]), 6)  # the map, and the model's difference
+        self.assertEqual(len([a for a in window.getFigure().axes if a.images]), 6)
         (window,) = shown["showSurface"]()
         self.assertEqual(len(window.getFigure().gmmhet_player._labels), 2)
         (window,) = shown["showCurve"]()

@@ -78,7 +78,8 @@ class TestManyLoops(unittest.TestCase):
 
     def test_elsewhere_a_line_tells_of_progress_when_none_came_for_long(self) -> None:
         """Every stage goes on until there is such a line."""
-        waiting = "before = len(told)\n                while len(told) == before: time.sleep(0.01)\n                break"
+        indent = "\n" + " " * 16
+        waiting = f"before = len(told){indent}while len(told) == before: time.sleep(0.01){indent}break"
         command = [sys.executable, "-c", MANY_LOOPS.replace("                pass", f"                {waiting}")
                    .replace("range(40)", "range(1)"), "0.1"]
         lines = [line for line in off_terminal(command) if re.search(r"\d of 5 · . · .*% · about \d+ s left", line)]

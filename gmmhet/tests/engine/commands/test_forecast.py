@@ -55,7 +55,8 @@ class TestArithmetic(unittest.TestCase):
         with watched_by(course):
             list(progress(range(3), "scores and gradients", 3))  # which takes no time here
         after = course.expected["motion"]
-        assert before is not None and after is not None
+        assert before is not None
+        assert after is not None
         self.assertAlmostEqual(after, FORECAST.traces * RATES.first + 1.0, delta=5.0)
         self.assertGreater(before, 10 * after)
 
