@@ -170,12 +170,12 @@ class Plugin(pwem.Plugin):
             tensorflow = fitting
         engine = f"{ENV_NAME}/bin/python -m gmmhet.engine"
         install = f"{ENV_NAME}/bin/python -m pip install {shlex.quote(source)}"
+        # It counts as installed when the engine has run there, and not before.
         trial = (f"{engine} {_TRIAL[0]} -o trial && {engine} {_TRIAL[1]} trial/consensus.mrc -o trial/model.npz && "
                  "rm -r trial && touch installed")
         commands = [
             (f"{shlex.quote(sys.executable)} -m venv {ENV_NAME}", [f"{ENV_NAME}/bin/python"]),
-            (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install}", []),
-            (trial, ["installed"]),  # only now: the engine has run there
+            (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && {trial}", ["installed"]),
         ]
         env.addPackage(ENGINE_PACKAGE, version=__version__, tar="void.tgz", commands=commands,
                        default=not _has_tensorflow())

@@ -25,12 +25,13 @@ from gmmhet.convert.summaries import (
     read_maps_summary,
     read_model_summary,
 )
-from gmmhet.convert.to_star import check_set, count_modes, write_set_of_particles
+from gmmhet.convert.to_star import check_set, coordinates_of, count_modes, write_set_of_particles
 
 __all__ = [
     "UNMASKED", "AnalysisSummary", "Companions", "FrameRecord", "MapRecord", "MapsSummary", "ModeRecord",
     "PseudoAtoms",
-    "check_map", "check_particles", "check_points", "check_set", "class_members", "count_modes", "fill_classes",
+    "check_map", "check_particles", "check_points", "check_set", "class_members", "coordinates_of", "count_modes",
+    "fill_classes",
     "fill_curve_set", "fill_flexible_map_set", "fill_flexible_set", "fill_map_set", "fill_motion_sets",
     "fill_selection", "fill_set_of_particles", "find_companions", "half_map_files", "link_map", "map_file",
     "matrices_to_poses", "poses_to_matrices", "read_analysis_summary", "read_classes", "read_fsc_curves",

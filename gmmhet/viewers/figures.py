@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from gmmhet.convert import ModeRecord
 from gmmhet.engine.view_cells import draw_cells
 
-__all__ = ["Shades", "draw_coordinates", "draw_curves", "draw_defocus", "draw_modes", "draw_slices", "draw_views"]
+__all__ = ["Shades", "draw_chosen", "draw_coordinates", "draw_curves", "draw_defocus", "draw_modes", "draw_slices",
+           "draw_views"]
 
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#e07b26", "#777777"
 # (title, horizontal axis, vertical axis, axis of the array (z, y, x) that is cut across)
@@ -146,6 +147,17 @@ def draw_coordinates(figure: Figure, coordinates: NDArray[np.float64], deviation
         axes.errorbar([x.min()], [y.max()], xerr=np.median(deviations[:, first - 1]),
                       yerr=np.median(deviations[:, second - 1]), color=_ORANGE, capsize=3)
     axes.set_title(f"{len(x)} particles; the orange bar is the median uncertainty of one", fontsize=10)
+
+
+def draw_chosen(figure: Figure, every: NDArray[np.float64], chosen: NDArray[np.float64], mode: int) -> None:
+    """Histograms of one coordinate [n] of all particles and [m] of some of them. mode: from 1."""
+    axes = figure.add_subplot(111)
+    bins = np.linspace(every.min(), every.max(), min(80, max(10, len(every) // 25)) + 1)
+    axes.hist(every, bins, color=_GREY, alpha=0.45, label=f"all {len(every):,}")
+    axes.hist(chosen, bins, color=_BLUE, label=f"{len(chosen):,} chosen")
+    axes.set_xlabel(f"coordinate along mode {mode} (standard deviations of the motion)")
+    axes.set_ylabel("particles")
+    axes.legend(fontsize=8)
 
 
 def draw_modes(figure: Figure, modes: Sequence[ModeRecord]) -> None:

@@ -6,8 +6,7 @@ import numpy as np
 from pyworkflow.gui.dialog import showError
 from pyworkflow.wizard import Wizard
 
-from gmmhet.constants import LATENT
-from gmmhet.convert import half_map_files, map_file, read_analysis_summary
+from gmmhet.convert import coordinates_of, half_map_files, map_file, read_analysis_summary
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_map
 from gmmhet.engine.landscape import shell_correlation
@@ -26,13 +25,6 @@ __all__ = ["GmmHetMaskWizard", "GmmHetModeWizard", "GmmHetResolutionWizard", "Gm
 _NO_HALVES = "The map has no half-maps; there is no curve to choose a resolution on."
 
 
-def _coordinates(particles):
-    """[n, K] of particles with coordinates."""
-    first = particles.getFirstItem()
-    count = next(k for k in range(99) if not first.hasAttribute(f"_{LATENT}{k + 1}"))
-    return np.array([[p.getAttributeValue(f"_{LATENT}{k + 1}") for k in range(count)] for p in particles.iterItems()])
-
-
 class GmmHetModeWizard(Wizard):
     """A mode, chosen among the particles' distributions along all of them."""
 
@@ -47,7 +39,7 @@ class GmmHetModeWizard(Wizard):
         modes = read_analysis_summary(folder)["modes"]
         words = [f"mode {k}" + ("" if m["significant"] else " (not significant)") for k, m in enumerate(modes, 1)]
         found = FigureDialog(form.root, "Mode", lambda figure: ModePicker(
-            figure, _coordinates(particles), words, form.protocol.mode.get() or 1), (9, 3.2))
+            figure, coordinates_of(particles), words, form.protocol.mode.get() or 1), (9, 3.2))
         if found.resultYes():
             form.setVar("mode", found.drawn.value)
 
@@ -66,7 +58,7 @@ class GmmHetStretchWizard(Wizard):
         start = None if protocol.low.get() is None or protocol.high.get() is None else (
             protocol.low.get(), protocol.high.get())
         found = FigureDialog(form.root, "Coordinates", lambda figure: StretchPicker(
-            figure, _coordinates(particles)[:, mode - 1], mode, start))
+            figure, coordinates_of(particles)[:, mode - 1], mode, start))
         if found.resultYes():
             for name, value in zip(("mode", "low", "high"), (mode, *found.drawn.value), strict=True):
                 form.setVar(name, value)
