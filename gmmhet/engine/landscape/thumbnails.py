@@ -15,6 +15,7 @@ __all__ = ["Thumbnails", "inside_molecule", "shell_correlation", "thumbnails"]
 
 Volume = NDArray[np.float32]
 _SIDE = 72  # voxels
+_FINEST = 3.0  # voxels for one of the map
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,16 @@ def thumbnails(maps: Sequence[Volume], pixel_size: float) -> Thumbnails:
     reach = np.sqrt((dense**2).sum(axis=1)).max() if len(dense) else middle
     half = int(np.clip(np.ceil(reach) + 2, 4, middle))
     window = (slice(middle - half, middle + half),) * 3
-    zoom = min(_SIDE / (2 * half), 3.0)
-    small = [np.asarray(ndimage.zoom(m[window], zoom, order=1), np.float32) for m in maps]
+    zoom = min(_SIDE / (2 * half), _FINEST)
+    side = 2 * round(half * zoom)
+    small = [_resampled(m[window], zoom, side) for m in maps]
     return Thumbnails(tuple(small), np.asarray(np.mean(small, axis=0), np.float32), level, pixel_size / zoom)
+
+
+def _resampled(part: Volume, zoom: float, side: int) -> Volume:
+    """[side] * 3 of a map, ``zoom`` voxels for one; middle voxels (n // 2) fall on each other."""
+    offset = len(part) // 2 - side // 2 / zoom
+    return np.asarray(ndimage.affine_transform(part, np.full(3, 1 / zoom), offset, (side,) * 3, order=1), np.float32)
 
 
 def inside_molecule(data: Volume, pixel_size: float) -> NDArray[np.bool_]:
