@@ -87,7 +87,7 @@ def _help(declared: Declared) -> str:
     if declared.option.otherwise and not declared.form.nothing and not declared.form.help:
         empty = "auto" if declared.option.typed.spelling is not None else "Empty"
         lines.append(f"{empty} (default): {declared.option.otherwise}.")
-    elif default := _default(declared):
+    elif (declared.kind is bool or not declared.form.help) and (default := _default(declared)):
         lines.append(f"Default: {default}.")
     if declared.option.unit:
         lines.append(f"Unit: {declared.option.unit}.")

@@ -95,7 +95,7 @@ class TestForms(unittest.TestCase):
             for options in classes:
                 for declared in options_on_form(options):
                     text = self.protocols[kind].getDefinition().getParam(declared.parameter).help.get()
-                    if declared.default is not REQUIRED and not declared.form.help:
+                    if declared.default not in (REQUIRED, None, ()) and not declared.form.help:
                         self.assertRegex(text, r"[Dd]efault|Empty", f"{kind.__name__}.{declared.name}")
 
     def test_defaults_agree(self):
