@@ -31,7 +31,7 @@ __all__ = ["Plugin"]
 
 _PACKAGE = Path(__file__).resolve().parent
 #: commands of a few seconds that need all that an analysis needs
-_TRIAL = ("simulate --preset null --particles 2 --box 24 --pixel-size 10", "fit --n-gaussians 8 --resolution 40")
+_TRIAL = ("simulate --preset null --particles 2 --box 24 --pixel-size 10", "fit --resolution 40")
 
 
 class Plugin(pwem.Plugin):

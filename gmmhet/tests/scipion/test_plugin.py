@@ -146,7 +146,7 @@ class TestInterpreter(PluginCase):
         steps = env.addPackage.call_args.kwargs["commands"][1][0].split(" && ")
         simulate, fit = (shlex.split(command)[3:] for command in steps[1:3])
         self.assertEqual(parser.parse_args(simulate).particles, 2)
-        self.assertEqual(parser.parse_args(fit).n_gaussians, "8")
+        self.assertEqual(parser.parse_args(fit).resolution, 40.0)
 
     def test_the_log_of_the_engine_is_in_the_output_of_the_protocol(self):
         self.assertEqual(Plugin.getEnviron()["GMMHET_LOG"], "stdout")
