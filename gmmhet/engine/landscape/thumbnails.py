@@ -54,7 +54,7 @@ def thumbnails(maps: Sequence[Volume], pixel_size: float) -> Thumbnails:
 def _resampled(part: Volume, zoom: float, side: int) -> Volume:
     """[side] * 3 of a map, ``zoom`` voxels for one; middle voxels (n // 2) fall on each other."""
     offset = len(part) // 2 - side // 2 / zoom
-    return np.asarray(ndimage.affine_transform(part, np.full(3, 1 / zoom), offset, (side,) * 3, order=1), np.float32)
+    return np.asarray(ndimage.affine_transform(part, np.eye(3) / zoom, offset, (side,) * 3, order=1), np.float32)
 
 
 def inside_molecule(data: Volume, pixel_size: float) -> NDArray[np.bool_]:
