@@ -25,7 +25,9 @@ ENGINE = [
     "h5py>=3.10,<4",
     "matplotlib>=3.8,<3.11",
     "pillow>=10.1,<11",
+    "rich>=13,<16",
     "scikit-learn>=1.5,<1.10",
+    "shtab>=1.7,<2",
     "threadpoolctl>=3.1,<4",
 ]
 SCIPION = ["scipion-em>=3.11.1,<3.12", "scipion-pyworkflow>=3.11.7,<3.12"]

@@ -1,10 +1,10 @@
-"""Run the shell commands of the tutorial and the how-to, and the examples, on a small simulated set.
+"""Run the shell commands of the tutorial, the how-to and the cases, and the examples, on a small simulated set.
 
     python docs/check.py [--keep FOLDER]
 
-The blocks of commands are run by bash in one folder, those of the tutorial in their order, those of the how-to after
-them in any order. A comment ".. not run: reason" before a block leaves it out. ``gmmhet`` is this source tree with
-options that keep the run short: few particles, one mode.
+The blocks of commands are run by bash in one folder, those of the tutorial in their order, those of the other pages
+after them in any order. A comment ".. not run: reason" before a block leaves it out. ``gmmhet`` is this source tree
+with options that keep the run short: few particles, one mode.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-PAGES = ("tutorial.rst", "howto.rst")
+PAGES = ("tutorial.rst", "howto.rst", "cases.rst")
 EXAMPLES = (("find_a_motion.py", "example", "--particles", "300"),
             ("explore_an_analysis.py", "example/analysis", "example/more"))
 #: added to the commands of the pages; the last of options that are given twice counts
@@ -125,10 +125,11 @@ def page_steps(page: str) -> list[Step]:
 def check(folder: Path) -> bool:
     """Run all blocks and examples in a folder, two at a time; whether all went well.
 
-    The blocks of the tutorial follow each other; those of the how-to need only the tutorial's results.
+    The blocks of the tutorial follow each other; those of the other pages need only the tutorial's results.
     """
     environment = _program(folder / "bin")
-    tutorial, howto = (page_steps(page) for page in PAGES)
+    tutorial, *others = (page_steps(page) for page in PAGES)
+    howto = [step for steps in others for step in steps]
     examples = [Step(f"examples/{script}", [sys.executable, str(ROOT / "examples" / script), *arguments])
                 for script, *arguments in EXAMPLES]
     with ThreadPoolExecutor(2) as pool:

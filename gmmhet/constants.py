@@ -2,12 +2,15 @@
 
 __all__ = [
     "ANALYSIS_DIR", "CONTRAST", "COORDINATE", "COORDINATE_SD", "ENGINE_PACKAGE", "ENV_ACTIVATION_VAR", "ENV_NAME",
-    "ENV_TENSORFLOW", "LATENT", "LATENT_SD", "LOG_LIKELIHOOD", "MAPS_DIR", "MODEL_DIR", "MODEL_FILE",
+    "ENV_TENSORFLOW", "LATENT", "LATENT_SD", "LOG_LIKELIHOOD", "LOG_TO_OUTPUT", "LOG_VAR", "MAPS_DIR", "MODEL_DIR",
+    "MODEL_FILE",
     "OLD_COORDINATE", "OLD_COORDINATE_SD", "PARTICLE_ID", "PROGRAM_NAME", "PYTHON_VAR", "REPORT_FILE",
 ]
 
 PYTHON_VAR = "GMMHET_PYTHON"
 ENV_ACTIVATION_VAR = "GMMHET_ENV_ACTIVATION"
+# Where the engine writes its log: on the stream of the protocol's output, which Scipion shows while it runs.
+LOG_VAR, LOG_TO_OUTPUT = "GMMHET_LOG", "stdout"
 # As the plugin manager lists it; the package's own name it would take for installed wherever the plugin is.
 ENGINE_PACKAGE = "gmmhet_engine"
 ENV_NAME = "env"

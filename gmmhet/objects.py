@@ -3,7 +3,14 @@
 from pwem.objects import AtomStruct
 from pyworkflow.object import Float, Integer, String
 
-__all__ = ["GmmHetModel"]
+__all__ = ["GmmHetFlexibility", "GmmHetModel"]
+
+
+class GmmHetFlexibility(AtomStruct):
+    """Pseudo-atoms with how far each moves over the particles (Angstrom) in place of the B factor."""
+
+    def __init__(self, filename=None, **kwargs):
+        super().__init__(filename=filename, pseudoatoms=True, **kwargs)
 
 
 class GmmHetModel(AtomStruct):

@@ -7,20 +7,31 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
-from subprocess import CalledProcessError
+from subprocess import CalledProcessError, Popen
 
 import pwem
 from pyworkflow.exceptions import PyworkflowException
 from pyworkflow.utils import Environ
 
 from gmmhet import __version__
-from gmmhet.constants import ENGINE_PACKAGE, ENV_ACTIVATION_VAR, ENV_NAME, ENV_TENSORFLOW, PROGRAM_NAME, PYTHON_VAR
+from gmmhet.constants import (
+    ENGINE_PACKAGE,
+    ENV_ACTIVATION_VAR,
+    ENV_NAME,
+    ENV_TENSORFLOW,
+    LOG_TO_OUTPUT,
+    LOG_VAR,
+    PROGRAM_NAME,
+    PYTHON_VAR,
+)
 from gmmhet.engine.commands.command import Process
 from gmmhet.engine.options import flag_of, words
 
 __all__ = ["Plugin"]
 
 _PACKAGE = Path(__file__).resolve().parent
+#: commands of a few seconds that need all that an analysis needs
+_TRIAL = ("simulate --preset null --particles 2 --box 24 --pixel-size 10", "fit --resolution 40")
 
 
 class Plugin(pwem.Plugin):
@@ -42,6 +53,7 @@ class Plugin(pwem.Plugin):
     @classmethod
     def getEnviron(cls):
         environ = Environ(os.environ)
+        environ[LOG_VAR] = LOG_TO_OUTPUT
         if not cls._usesOwnInterpreter():
             for name in ("PYTHONPATH", "PYTHONHOME"):  # they would lead another interpreter to Scipion's packages
                 environ.pop(name, None)
@@ -134,20 +146,36 @@ class Plugin(pwem.Plugin):
         except CalledProcessError as error:
             if not error_file.exists():
                 raise PyworkflowException(f"gmmhet {command} failed (exit status {error.returncode}); the last lines "
-                                          f"of {protocol.getStderrLog()} say why") from error
+                                          f"of {protocol.getStdoutLog()} say why") from error
         if error_file.exists():  # a queue gives no exit status back
             raise PyworkflowException(error_file.read_text(encoding="utf-8").strip())
+
+    @classmethod
+    def canView(cls) -> bool:
+        """Whether the engine can show an analysis in the browser."""
+        return find_spec("gmmhet.engine.view") is not None
+
+    @classmethod
+    def startView(cls, folder: str) -> None:
+        """Show an analysis in the browser, as long as Scipion runs."""
+        Popen(f"exec {cls.getEngineProgram()} view {shlex.quote(folder)}", shell=True, env=cls.getEnviron())
 
     @classmethod
     def defineBinaries(cls, env):
         """The environment of its own: needed only where Scipion's interpreter has no TensorFlow."""
         source = str(_PACKAGE.parent) if (_PACKAGE.parent / "setup.py").exists() else f"{PROGRAM_NAME}=={__version__}"
         fitting = "tensorflow[and-cuda]" if which("nvidia-smi") else "tensorflow-cpu"
-        tensorflow = os.environ.get(ENV_TENSORFLOW, fitting)
+        tensorflow = os.environ.get(ENV_TENSORFLOW, "none").strip()
+        if tensorflow == "none":  # of Scipion's own interpreter: this one is there to have it
+            tensorflow = fitting
+        engine = f"{ENV_NAME}/bin/python -m gmmhet.engine"
         install = f"{ENV_NAME}/bin/python -m pip install {shlex.quote(source)}"
+        # It counts as installed when the engine has run there, and not before.
+        trial = (f"{engine} {_TRIAL[0]} -o trial && {engine} {_TRIAL[1]} trial/consensus.mrc -o trial/model.npz && "
+                 "rm -r trial && touch installed")
         commands = [
             (f"{shlex.quote(sys.executable)} -m venv {ENV_NAME}", [f"{ENV_NAME}/bin/python"]),
-            (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && touch installed", ["installed"]),
+            (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && {trial}", ["installed"]),
         ]
         env.addPackage(ENGINE_PACKAGE, version=__version__, tar="void.tgz", commands=commands,
                        default=not _has_tensorflow())

@@ -40,9 +40,9 @@ prepare(Path("scipion"))
 import pwem
 plugin = pwem.Domain.getPlugins()["gmmhet"]
 names = sorted(n for n in pwem.Domain.getProtocols() if n.startswith("ProtGmmHet"))
-assert len(names) == 5, names
+assert len(names) == 6, names
 assert [t.getObjId() for t in plugin._pluginInstance.getTemplates()] == ["gmmhet-motion"], "template"
-assert sum(n in Path(plugin.__file__).with_name("protocols.conf").read_text() for n in names) == 5, "protocols.conf"
+assert sum(n in Path(plugin.__file__).with_name("protocols.conf").read_text() for n in names) == 6, "protocols.conf"
 print(*names)
 """
 IN_PYTHON = """

@@ -1,6 +1,7 @@
 """Objects of the framework and files of the engine, joined by particle id."""
 
-from gmmhet.convert.alignment import matrices_to_poses, poses_to_matrices
+from gmmhet.convert.alignment import matrices_to_poses, poses_to_matrices, viewing_directions
+from gmmhet.convert.atoms import PseudoAtoms, read_pseudo_atoms
 from gmmhet.convert.companions import Companions, find_companions
 from gmmhet.convert.from_star import check_particles, fill_set_of_particles
 from gmmhet.convert.latents import check_points, fill_flexible_set, read_classes, read_latents
@@ -24,14 +25,17 @@ from gmmhet.convert.summaries import (
     read_maps_summary,
     read_model_summary,
 )
-from gmmhet.convert.to_star import check_set, count_modes, write_set_of_particles
+from gmmhet.convert.to_star import check_set, coordinates_of, count_modes, write_set_of_particles
 
 __all__ = [
     "UNMASKED", "AnalysisSummary", "Companions", "FrameRecord", "MapRecord", "MapsSummary", "ModeRecord",
-    "check_map", "check_particles", "check_points", "check_set", "class_members", "count_modes", "fill_classes",
+    "PseudoAtoms",
+    "check_map", "check_particles", "check_points", "check_set", "class_members", "coordinates_of", "count_modes",
+    "fill_classes",
     "fill_curve_set", "fill_flexible_map_set", "fill_flexible_set", "fill_map_set", "fill_motion_sets",
     "fill_selection", "fill_set_of_particles", "find_companions", "half_map_files", "link_map", "map_file",
     "matrices_to_poses", "poses_to_matrices", "read_analysis_summary", "read_classes", "read_fsc_curves",
-    "read_latents", "read_maps_summary", "read_model_summary", "read_volume", "write_row_numbers",
+    "read_latents", "read_maps_summary", "read_model_summary", "read_pseudo_atoms", "read_volume", "viewing_directions",
+    "write_row_numbers",
     "write_set_of_particles",
 ]

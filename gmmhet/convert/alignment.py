@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler
 from gmmhet.engine.errors import InputError
 
-__all__ = ["matrices_to_poses", "poses_to_matrices"]
+__all__ = ["matrices_to_poses", "poses_to_matrices", "viewing_directions"]
 
 
 def matrices_to_poses(
@@ -43,3 +43,9 @@ def poses_to_matrices(angles: ArrayLike, origins: ArrayLike, pixel_size: float) 
     inverse[:, :3, :3] = euler_to_matrix(angles)
     inverse[:, :2, 3] = -np.asarray(origins, dtype=np.float64) / pixel_size
     return np.linalg.inv(inverse)
+
+
+def viewing_directions(particles) -> NDArray[np.float64]:
+    """[n, 3] directions from which the particles of a set with orientations are seen: the last row of A."""
+    matrices = np.array([p.getTransform().getMatrix() for p in particles.iterItems()], np.float64)
+    return np.asarray(np.linalg.inv(matrices)[:, 2, :3])

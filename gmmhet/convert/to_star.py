@@ -22,7 +22,7 @@ from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import current_name, optics_table, table_from, write_star
 
-__all__ = ["HALF_SET", "check_set", "count_modes", "latent_columns", "write_set_of_particles"]
+__all__ = ["HALF_SET", "check_set", "coordinates_of", "count_modes", "latent_columns", "write_set_of_particles"]
 
 HALF_SET = "rlnRandomSubset"
 _MICROGRAPH = "rlnMicrographName"
@@ -83,6 +83,12 @@ def count_modes(particle: Particle) -> int:
     while particle.hasAttribute(f"_{LATENT}{number + 1}"):
         number += 1
     return number
+
+
+def coordinates_of(particles: SetOfParticles) -> NDArray[np.float64]:
+    """[n, K] coordinates of the particles of a set, in its order."""
+    names = [f"_{LATENT}{k + 1}" for k in range(count_modes(particles.getFirstItem()))]
+    return np.array([[p.getAttributeValue(name) for name in names] for p in particles.iterItems()], np.float64)
 
 
 def latent_columns(particle: Particle) -> list[str]:

@@ -81,13 +81,28 @@ def _condition(options: type[OptionsClass], declared: Declared) -> str:
 
 
 def _help(declared: Declared) -> str:
-    """The words of the command line as sentences, a line for each choice, and what an empty field means."""
+    """The words of the command line as sentences, a line for each choice, default, unit, and when to change it."""
     lines = [sentence(declared.form.help or declared.option.help)]
     lines += [f"{c.entry}: {c.help}." for c in declared.choices if c.help]
     if declared.option.otherwise and not declared.form.nothing and not declared.form.help:
         empty = "auto" if declared.option.typed.spelling is not None else "Empty"
-        lines.append(f"{empty}: {declared.option.otherwise}.")
+        lines.append(f"{empty} (default): {declared.option.otherwise}.")
+    elif (declared.kind is bool or not declared.form.help) and (default := _default(declared)):
+        lines.append(f"Default: {default}.")
+    if declared.option.unit:
+        lines.append(f"Unit: {declared.option.unit}.")
+    if declared.form.when:
+        lines.append(f"Change it {declared.form.when}.")
     return "\n".join(lines)
+
+
+def _default(declared: Declared) -> str:
+    """The default as the form shows it; "" where there is none."""
+    if declared.choices:
+        return next(c.entry for c in _entries(declared) if c.value == (declared.default or ""))
+    if declared.kind is bool:
+        return "yes" if declared.default is True else "no"
+    return "" if declared.default is REQUIRED else declared.default_words
 
 
 def values_on_form(protocol: Protocol, options: type[OptionsClass], names: Iterable[str] = ()) -> dict[str, object]:
@@ -131,10 +146,13 @@ def _value(declared: Declared, held: Object) -> object:
     return value
 
 
-def options_from_form(protocol: Protocol, options: type[T], **more: object) -> T:
-    """The options of a class as the form has them; more: of those that are on no form.
+def options_from_form(protocol: Protocol, options: type[T], names: Iterable[str] = (), **more: object) -> T:
+    """The options of a class as the form has them.
+
+    Args:
+        names: of those that are on this form; none: all that are on any. more: of those that are on no form.
 
     Raises:
         InputError: a value, or values together, that are not allowed.
     """
-    return options(**values_on_form(protocol, options), **more)
+    return options(**values_on_form(protocol, options, names), **more)

@@ -3,30 +3,23 @@
 from enum import Enum
 from pathlib import Path
 
-from pwem.objects import AtomStruct, EMSet, SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
+from pwem.objects import SetOfParticlesFlex, SetOfVolumes, SetOfVolumesFlex, Volume
 from pwem.protocols import ProtAnalysis3D, ProtFlexBase
 from pyworkflow.constants import BETA
 from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
-from gmmhet.constants import ANALYSIS_DIR, PROGRAM_NAME
-from gmmhet.convert import (
-    AnalysisSummary,
-    FrameRecord,
-    check_set,
-    fill_flexible_set,
-    fill_motion_sets,
-    read_analysis_summary,
-    read_volume,
-    write_set_of_particles,
-)
+from gmmhet.constants import ANALYSIS_DIR
+from gmmhet.convert import AnalysisSummary, check_set, read_analysis_summary, write_set_of_particles
 from gmmhet.engine.commands.input import CheckCommand
 from gmmhet.engine.commands.stages import AnalyzeCommand, RunCommand
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.options import words
+from gmmhet.objects import GmmHetFlexibility
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 from gmmhet.protocols.forms import add_params, options_from_form
+from gmmhet.protocols.outputs import MotionOutputs
 
 __all__ = ["ProtGmmHetAnalyze"]
 
@@ -35,13 +28,13 @@ class AnalyzeOutputs(Enum):
     """What the protocol gives; a motion for every further mode comes as motion2, motionFlex2 and so on."""
 
     outputParticles = SetOfParticlesFlex
-    flexibility = AtomStruct
+    flexibility = GmmHetFlexibility
     flexibilityMap = Volume
     motion1 = SetOfVolumes
     motionFlex1 = SetOfVolumesFlex
 
 
-class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
+class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs):
     """Estimate the motions of a molecule, and every particle's coordinates along them.
 
     Every particle is compared with the projection of the Gaussian model; what moves together over the particles is a
@@ -82,6 +75,10 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         """What summary.json says of the analysis."""
         return read_analysis_summary(self._getExtraPath(ANALYSIS_DIR))
 
+    def getAnalysisFolder(self) -> str:
+        """Where the files of the analysis are."""
+        return self._getExtraPath(ANALYSIS_DIR)
+
     def _analysisPath(self, name: str) -> str:
         return self._getExtraPath(ANALYSIS_DIR, name)
 
@@ -102,31 +99,8 @@ class ProtGmmHetAnalyze(ProtAnalysis3D, ProtFlexBase, EngineSteps):
         return [self._analysisPath("latents.star"), self._analysisPath("summary.json")]
 
     def createOutputStep(self, arguments, inputs):
-        self._defineOutputs(**{AnalyzeOutputs.outputParticles.name: self._flexibleParticles()})
-        self._defineSourceRelation(self.inputParticles, self.outputParticles)
-        self._defineOutputs(**{
-            AnalyzeOutputs.flexibility.name: AtomStruct(self._analysisPath("flexibility.cif"), pseudoatoms=True),
-            AnalyzeOutputs.flexibilityMap.name: read_volume(self._analysisPath("flexibility.mrc"))})
-        for number, mode in enumerate(self.getFound()["modes"], 1):
-            if mode["frames"]:
-                self._defineOutputs(**self._motionSets(number, mode["frames"]))
-
-    def _flexibleParticles(self) -> SetOfParticlesFlex:
-        source = self.inputParticles.get()
-        flexible = self._createSetOfParticlesFlex(progName=PROGRAM_NAME)
-        flexible.copyInfo(source)
-        flexible.setHasCTF(source.hasCTF())
-        flexible.getFlexInfo().setProgName(PROGRAM_NAME)
-        flexible.getFlexInfo().setAttr("analysis", self._getExtraPath(ANALYSIS_DIR))
-        flexible.getFlexInfo().setAttr("model", self.inputModel.get().getModelFile())
-        fill_flexible_set(flexible, source.iterItems(orderBy="id"), self._analysisPath("latents.star"), PROGRAM_NAME)
-        return flexible
-
-    def _motionSets(self, number: int, frames: list[FrameRecord]) -> dict[str, EMSet]:
-        plain = self._createSetOfVolumes(suffix=f"_motion{number}")
-        flexible = self._createSetOfVolumesFlex(suffix=f"_motion{number}", progName=PROGRAM_NAME)
-        fill_motion_sets(plain, flexible, [(self._analysisPath(f["file"]), f["place"]) for f in frames], number)
-        return {f"motion{number}": plain, f"motionFlex{number}": flexible}
+        self._defineAnalysis(self.inputParticles, Path(self._getExtraPath(ANALYSIS_DIR)),
+                             self.inputModel.get().getModelFile())
 
     def _validate(self):
         errors, particles = messages_of(self._config), self.inputParticles.get()

@@ -53,8 +53,10 @@ class ProtGmmHetImport(EMProtocol, EngineSteps):
     def _defineParams(self, form):
         form.addSection(label=Message.LABEL_INPUT)
         add_params(form, ImportCommand)
-        form.addParam("findBeside", BooleanParam, default=True, label="Look for map and mask beside the particles?",
-                      help="Map, half-maps and mask that RELION or cryoSPARC left beside the particles.")
+        form.addParam("findBeside", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED,
+                      label="Look for map and mask beside the particles?",
+                      help="Map, half-maps and mask that RELION or cryoSPARC left beside the particles. Default: yes. "
+                           "Change it where these are not of this refinement.")
         form.addParam("mapFile", FileParam, allowsNull=True, label="Consensus map",
                       help="The map of the same refinement (MRC), in the frame of the orientations. Empty: the one "
                            "beside the particles, if any.")

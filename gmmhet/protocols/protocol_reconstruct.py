@@ -15,12 +15,7 @@ from gmmhet.convert import (
     MapsSummary,
     check_points,
     count_modes,
-    fill_classes,
-    fill_curve_set,
-    fill_flexible_map_set,
-    fill_map_set,
     read_analysis_summary,
-    read_classes,
     read_maps_summary,
     write_set_of_particles,
 )
@@ -31,6 +26,7 @@ from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps, messages_of
 from gmmhet.protocols.forms import add_params, options_from_form, values_on_form
 from gmmhet.protocols.map_lines import map_lines, map_places
+from gmmhet.protocols.outputs import MotionOutputs
 
 __all__ = ["ProtGmmHetReconstruct"]
 
@@ -50,7 +46,7 @@ def _link(target: str, link: Path) -> None:
     link.symlink_to(os.path.relpath(target, link.parent))
 
 
-class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
+class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, MotionOutputs):
     """Reconstruct maps along a motion from the particles, and write a page about the whole analysis.
 
     The maps are made of the particles' own images, each with half-maps, their Fourier shell correlation and local
@@ -86,6 +82,14 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         """What summary.json says of the maps."""
         return read_maps_summary(self._getExtraPath(MAPS_DIR))
 
+    def getMaps(self) -> MapsSummary:
+        """The same, by the name that all protocols with maps have."""
+        return self.getFound()
+
+    def getMapsFolder(self) -> str:
+        """Where the files of the maps are."""
+        return self._getExtraPath(MAPS_DIR)
+
     def getReport(self) -> str:
         """The page about the analysis."""
         return self._getExtraPath(REPORT_FILE)
@@ -116,25 +120,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps):
         return [self.getReport()]
 
     def createOutputStep(self, arguments, inputs):
-        folder, particles = Path(self._getExtraPath(MAPS_DIR)), self.inputParticles.get()
-        maps = self.getFound()["maps"]
-        volumes = self._createSetOfVolumes()
-        fill_map_set(volumes, maps, folder)
-        flexible = self._createSetOfVolumesFlex(progName=PROGRAM_NAME)
-        fill_flexible_map_set(flexible, maps, folder, particles)
-        curves = SetOfFSCs.create(self._getPath())
-        fill_curve_set(curves, folder / "fsc.csv")
-        classes = self._createSetOfClasses3D(self.inputParticles)
-        fill_classes(classes, particles, read_classes(folder / "classes.star"), volumes)
-        outputs = dict(zip((o.name for o in ReconstructOutputs), (volumes, flexible, classes, curves), strict=True))
-        if any(m["sharpened"] for m in maps):
-            outputs["sharpenedVolumes"] = self._createSetOfVolumes(suffix="_sharpened")
-            fill_map_set(outputs["sharpenedVolumes"], maps, folder, "sharpened")
-        if not curves.getSize():  # every map lacks one of its halves
-            del outputs[ReconstructOutputs.outputFSCs.name]
-        self._defineOutputs(**outputs)
-        for output in outputs.values():
-            self._defineSourceRelation(self.inputParticles, output)
+        self._defineMaps(self.inputParticles, self.inputParticles.get(), Path(self._getExtraPath(MAPS_DIR)))
 
     def _validate(self):
         errors, points = messages_of(self._config), self._points()

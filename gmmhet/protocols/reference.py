@@ -24,13 +24,15 @@ from gmmhet.protocols import (
     ProtGmmHetExport,
     ProtGmmHetImport,
     ProtGmmHetModel,
+    ProtGmmHetMotion,
     ProtGmmHetReconstruct,
 )
 
 __all__ = ["protocol_reference"]
 
 #: in the order of a workflow
-_PROTOCOLS = (ProtGmmHetImport, ProtGmmHetModel, ProtGmmHetAnalyze, ProtGmmHetReconstruct, ProtGmmHetExport)
+_PROTOCOLS = (ProtGmmHetImport, ProtGmmHetMotion, ProtGmmHetModel, ProtGmmHetAnalyze, ProtGmmHetReconstruct,
+              ProtGmmHetExport)
 #: parameters of the framework, which every protocol has
 _OF_THE_FRAMEWORK = ("runName", "runMode", "numberOfThreads", "numberOfMpi", "hostName", "useQueue", "useGpu",
                      "gpuList", "queueParams", "binThreads", "comment")

@@ -25,10 +25,11 @@ ALLOWED = {
                   "gmmhet.engine.config.shared", "gmmhet.engine.errors", "gmmhet.engine.export.criteria",
                   "gmmhet.engine.options", "gmmhet.engine.options.checks"),
     "viewers": ("gmmhet.constants", "gmmhet.objects", "gmmhet.plugin", "gmmhet.protocols", "gmmhet.convert",
+                # made for use in the viewer's process: no TensorFlow, answers at once
                 "gmmhet.engine.conventions", "gmmhet.engine.config", "gmmhet.engine.errors", "gmmhet.engine.io",
-                "gmmhet.engine.landscape"),  # made for use in the viewer's process: no TensorFlow, answers at once
+                "gmmhet.engine.view_cells", "gmmhet.engine.landscape"),
     "wizards": ("gmmhet.constants", "gmmhet.objects", "gmmhet.protocols", "gmmhet.convert", "gmmhet.engine.errors",
-                "gmmhet.engine.io"),
+                "gmmhet.engine.io", "gmmhet.engine.landscape"),
     "headless": (),
     "demo": ("gmmhet.headless", "gmmhet.protocols"),
 }
@@ -36,7 +37,8 @@ ALLOWED = {
 # Floors of the engine, from the ground up. A module imports from floors below its own, and from its own folder.
 STAGES = ("simulate", "check", "fitting", "analysis", "reconstruction", "landscape", "export", "report")
 FLOORS = (
-    ("errors", "conventions", "options", "config", "progress", "sampling", "settings", "wording"),  # may use each other
+    ("errors", "conventions", "options", "config", "progress", "sampling", "settings", "view_cells",
+     "wording"),  # may use each other
     ("optics",),
     ("io",),
     ("runtime", "molecule"),

@@ -11,8 +11,10 @@ from matplotlib.widgets import Slider
 from numpy.typing import NDArray
 
 from gmmhet.convert import ModeRecord
+from gmmhet.engine.view_cells import draw_cells
 
-__all__ = ["Shades", "draw_coordinates", "draw_curves", "draw_modes", "draw_slices"]
+__all__ = ["Shades", "draw_chosen", "draw_coordinates", "draw_curves", "draw_defocus", "draw_modes", "draw_slices",
+           "draw_views"]
 
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#e07b26", "#777777"
 # (title, horizontal axis, vertical axis, axis of the array (z, y, x) that is cut across)
@@ -147,6 +149,17 @@ def draw_coordinates(figure: Figure, coordinates: NDArray[np.float64], deviation
     axes.set_title(f"{len(x)} particles; the orange bar is the median uncertainty of one", fontsize=10)
 
 
+def draw_chosen(figure: Figure, every: NDArray[np.float64], chosen: NDArray[np.float64], mode: int) -> None:
+    """Histograms of one coordinate [n] of all particles and [m] of some of them. mode: from 1."""
+    axes = figure.add_subplot(111)
+    bins = np.linspace(every.min(), every.max(), min(80, max(10, len(every) // 25)) + 1)
+    axes.hist(every, bins, color=_GREY, alpha=0.45, label=f"all {len(every):,}")
+    axes.hist(chosen, bins, color=_BLUE, label=f"{len(chosen):,} chosen")
+    axes.set_xlabel(f"coordinate along mode {mode} (standard deviations of the motion)")
+    axes.set_ylabel("particles")
+    axes.legend(fontsize=8)
+
+
 def draw_modes(figure: Figure, modes: Sequence[ModeRecord]) -> None:
     """What an analysis found of each mode: held-out gain, half-set agreement, variance; in colour those that count."""
     numbers = np.arange(1, len(modes) + 1)
@@ -167,12 +180,35 @@ def draw_modes(figure: Figure, modes: Sequence[ModeRecord]) -> None:
     figure.suptitle("Modes (blue: significant)", fontsize=11)
 
 
-def draw_curves(figure: Figure, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]], thin: str) -> None:
+def draw_views(figure: Figure, share: NDArray[np.float64], count: int) -> None:
+    """Where particles are seen from, in cells of equal area. share: of each cell, over an even spread."""
+    axes = figure.add_axes((0.06, 0.14, 0.88, 0.74), projection="mollweide")
+    mesh = draw_cells(axes, share)
+    axes.set_xticks(np.deg2rad([-120, -60, 0, 60, 120]), ["-120", "-60", "0", "60", "120"], color="white", fontsize=7)
+    axes.set_yticks(np.deg2rad([60, 30, 0, -30, -60]), ["30", "60", "90", "120", "150"], fontsize=7)
+    axes.grid(alpha=0.3)
+    figure.suptitle(f"Views of {count:,} particles (rot across, tilt down; degrees)", fontsize=11)
+    bar = figure.colorbar(mesh, cax=figure.add_axes((0.2, 0.08, 0.6, 0.03)), orientation="horizontal")
+    bar.set_label("particles in cells of equal area, over an even spread", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+
+
+def draw_defocus(figure: Figure, values: NDArray[np.float64]) -> None:
+    """Histogram of the defocus, µm."""
+    axes = figure.add_subplot(111)
+    axes.hist(values, bins=min(60, max(10, len(values) // 25)), color=_BLUE)
+    axes.set_xlabel("defocus (µm)")
+    axes.set_ylabel("particles")
+
+
+def draw_curves(figure: Figure, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]], thin: str,
+                mark: float | None = None) -> None:
     """Fourier shell correlations.
 
     Args:
         curves: (label, frequency in 1/Angstrom, correlation) of each.
         thin: curves whose label ends so are drawn thin, in the colours of those before them.
+        mark: a resolution to point out, Angstrom.
     """
     axes = figure.add_subplot(111)
     strong = [c for c in curves if not c[0].endswith(thin)]
@@ -183,6 +219,8 @@ def draw_curves(figure: Figure, curves: Sequence[tuple[str, Sequence[float], Seq
         axes.plot(frequency, correlation, color=color, linewidth=0.8, linestyle=":")
     for threshold in (0.143, 0.5):
         axes.axhline(threshold, color=_GREY, linestyle="--", linewidth=0.8)
+    if mark is not None:
+        axes.axvline(1 / mark, color=_ORANGE, linewidth=1.2, label=f"{mark:.1f} Å")
     axes.set_ylim(-0.1, 1.05)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{1 / k:.1f}" if k > 0 else "∞"))

@@ -1,6 +1,7 @@
 """Viewer of a motion analysis."""
 
-from itertools import count
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,29 +9,46 @@ from pwem.viewers import EmProtocolViewer
 from pyworkflow.protocol.params import IntParam, LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER
 
-from gmmhet.constants import ANALYSIS_DIR, LATENT_SD
+from gmmhet.constants import LATENT_SD
+from gmmhet.engine.io import read_map
 from gmmhet.engine.landscape import Chart, read_analysis
+from gmmhet.plugin import Plugin
 from gmmhet.protocols import ProtGmmHetAnalyze
 from gmmhet.viewers.figures import draw_coordinates, draw_modes
 from gmmhet.viewers.point_picker import PointPicker
-from gmmhet.viewers.windows import chimera_series, has_chimera, picture_window, plotter, slices_plotter
+from gmmhet.viewers.saved_maps import SavesMaps
+from gmmhet.viewers.viewer_model import spheres_plotter
+from gmmhet.viewers.windows import (
+    chimera_series,
+    has_chimera,
+    picture_window,
+    plotter,
+    slices_plotter,
+    surface_window,
+)
 
 __all__ = ["GmmHetAnalyzeViewer"]
 
 
-class GmmHetAnalyzeViewer(EmProtocolViewer):
+class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
     """Which modes count, where the particles are on them, and what moves."""
 
     _label = "motion"
-    _targets = (ProtGmmHetAnalyze,)
+    _targets: tuple[type, ...] = (ProtGmmHetAnalyze,)
     _environments = (DESKTOP_TKINTER,)
 
     def _defineParams(self, form):
         form.addSection(label="Motion")
         form.addParam("mode", IntParam, default=1, label="Mode", help="Counted from 1.")
+        form.addParam("showSurface", LabelParam, important=True, label="Motion as a surface",
+                      help="Play it, drag to turn it, save a map of it as a volume of the project.")
         form.addParam("showMotion", LabelParam, label="Motion in sections",
                       help="Sections through maps of the model along the mode, and their difference from the mean.")
         form.addParam("showChimera", LabelParam, label="Motion in ChimeraX", condition=str(has_chimera()))
+        form.addParam("showFlexibility", LabelParam, label="Flexibility, Gaussians as spheres",
+                      help="How far each Gaussian moves over the particles, in Å; drag to turn them.")
+        form.addParam("showFlexibilityMap", LabelParam, label="Flexibility in sections",
+                      help="The molecule, and below it how far its parts move, in Å.")
         form.addSection(label="Coordinates")
         form.addParam("showModes", LabelParam, label="Which modes count")
         form.addParam("first", IntParam, default=1, label="Mode across")
@@ -39,27 +57,54 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
         form.addParam("showCoordinates", LabelParam, label="Particles along the modes")
         form.addParam("showPoint", LabelParam, label="Map at a point",
                       help="Click to see the model at a point; regions without particles are hatched. Coordinates on "
-                           "the other modes are the mean of the particles near the point.")
+                           "the other modes are the mean of the particles near the point. A map that is saved becomes "
+                           "a volume of the project.")
+        form.addParam("showLandscape", LabelParam, label="Landscape in the browser", condition=str(Plugin.canView()),
+                      help="The whole analysis, to be explored (gmmhet view).")
         form.addSection(label="Input")
         form.addParam("showCheck", LabelParam, label="Views, and poses against the model",
                       help="Results of the check before the analysis; the log has them in words.")
 
     def _getVisualizeDict(self):
-        return {"showMotion": self._showMotion, "showChimera": self._showChimera, "showModes": self._showModes,
-                "showCoordinates": self._showCoordinates, "showPoint": self._showPoint, "showCheck": self._showCheck}
+        return {"showSurface": self._showSurface, "showMotion": self._showMotion, "showChimera": self._showChimera,
+                "showFlexibility": self._showFlexibility, "showFlexibilityMap": self._showFlexibilityMap,
+                "showModes": self._showModes, "showCoordinates": self._showCoordinates, "showPoint": self._showPoint,
+                "showLandscape": self._showLandscape, "showCheck": self._showCheck}
 
     def _modes(self):
         return self.protocol.getFound()["modes"]
 
     def _frames(self):
         frames = self._modes()[self.mode.get() - 1]["frames"]
-        return ([self.protocol._getExtraPath(ANALYSIS_DIR, f["file"]) for f in frames],
+        return ([os.path.join(self.protocol.getAnalysisFolder(), f["file"]) for f in frames],
                 [f"mode {self.mode.get()}, coordinate {f['coordinate']:+.2f}" for f in frames])
+
+    def _pixelSize(self):
+        return getattr(self.protocol, f"motion{self.mode.get()}").getSamplingRate()
+
+    def _showSurface(self, paramName=None):
+        files, labels = self._frames()
+
+        def save(number):
+            path = self._newMap()
+            shutil.copyfile(files[number], path)
+            return self._registered(path, labels[number])
+        return [surface_window(f"Mode {self.mode.get()}", files, labels, self._pixelSize(), save)]
+
+    def _showFlexibility(self, paramName=None):
+        return [spheres_plotter(os.path.join(self.protocol.getAnalysisFolder(), "flexibility.cif"), "Flexibility",
+                                "root mean square displacement (Å)")]
+
+    def _showFlexibilityMap(self, paramName=None):
+        files = self._frames()[0]
+        values = os.path.join(self.protocol.getAnalysisFolder(), "flexibility.mrc")
+        low, high = (float(v) for v in np.percentile(read_map(values).data, (1, 99.9)))
+        return [slices_plotter("Flexibility", [files[len(files) // 2]], ["the molecule, and how far its parts move"],
+                               self._pixelSize(), ("displacement (Å)", [values], max(low, 0.0), high))]
 
     def _showMotion(self, paramName=None):
         files, labels = self._frames()
-        pixel_size = getattr(self.protocol, f"motion{self.mode.get()}").getSamplingRate()
-        return [slices_plotter(f"Mode {self.mode.get()}", files, labels, pixel_size)]
+        return [slices_plotter(f"Mode {self.mode.get()}", files, labels, self._pixelSize())]
 
     def _showChimera(self, paramName=None):
         return [chimera_series(self._frames()[0], self._getTmpPath("motion.cxc"))]
@@ -82,21 +127,23 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
 
     def _showPoint(self, paramName=None):
         modes = [m - 1 for m in dict.fromkeys((self.first.get(), self.second.get() or None)) if m]
-        chart = Chart(read_analysis(Path(self.protocol._getExtraPath(ANALYSIS_DIR))), modes)
+        chart = Chart(read_analysis(Path(self.protocol.getAnalysisFolder())), modes)
         window = plotter("Map at a point", (11.5, 6.2))
         window.tightLayoutOn = False
         window.getFigure().gmmhet_picker = PointPicker(window.getFigure(), chart, self._savePoint(chart))
         return [window]
 
     def _savePoint(self, chart):
-        """What writes a place's map among the results of the protocol, under a name of its own."""
+        """What makes a place's map a volume of the project."""
         def save(place):
-            folder = Path(self.protocol._getExtraPath("points"))
-            folder.mkdir(exist_ok=True)
-            path = next(p for p in (folder / f"model_{i:02d}.mrc" for i in count(1)) if not p.exists())
+            path = self._newMap()
             chart.save(place, path)
-            return f"saved as {path}"
+            return self._registered(path, "model at " + ", ".join(f"{v:+.2f}" for v in place.point[:6]))
         return save
+
+    def _showLandscape(self, paramName=None):
+        Plugin.startView(self.protocol.getAnalysisFolder())
+        return []
 
     def _showCheck(self, paramName=None):
         picture = Path(self.protocol._getExtraPath("check.png"))

@@ -1,10 +1,11 @@
 """Viewer of the maps along a motion."""
 
+import os
+
 from pwem.viewers import EmProtocolViewer
 from pyworkflow.protocol.params import LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER
 
-from gmmhet.constants import MAPS_DIR
 from gmmhet.convert import UNMASKED
 from gmmhet.protocols import ProtGmmHetReconstruct
 from gmmhet.viewers.figures import draw_curves
@@ -15,6 +16,7 @@ from gmmhet.viewers.windows import (
     has_chimera,
     plotter,
     slices_plotter,
+    surface_window,
 )
 
 __all__ = ["GmmHetReconstructViewer"]
@@ -27,16 +29,18 @@ class GmmHetReconstructViewer(EmProtocolViewer):
     """The page about the analysis, the maps and their resolution."""
 
     _label = "maps along a motion"
-    _targets = (ProtGmmHetReconstruct,)
+    _targets: tuple[type, ...] = (ProtGmmHetReconstruct,)
     _environments = (DESKTOP_TKINTER,)
 
     def _defineParams(self, form):
         form.addSection(label="Results")
         form.addParam("showReport", LabelParam, important=True, label="Page about the whole analysis",
                       help="Opens in the browser.")
+        form.addParam("showMapSurface", LabelParam, important=True, label="Maps as surfaces",
+                      help="Play them, drag to turn them.")
         form.addParam("showMaps", LabelParam, label="Maps in sections",
                       help="Sections through every map, and its difference from the mean map.")
-        form.addParam("showChimera", LabelParam, label="Maps in ChimeraX", condition=str(has_chimera()))
+        form.addParam("showMapChimera", LabelParam, label="Maps in ChimeraX", condition=str(has_chimera()))
         form.addParam("showCurves", LabelParam, label="Fourier shell correlation",
                       help="Between half-maps: within the mask, and (dotted) without it.")
         form.addParam("showLocal", LabelParam, label="Local resolution in sections",
@@ -46,9 +50,9 @@ class GmmHetReconstructViewer(EmProtocolViewer):
                       help="Maps coloured by local resolution; show the next one in the Models panel.")
 
     def _getVisualizeDict(self):
-        return {"showReport": self._showReport, "showMaps": self._showMaps, "showChimera": self._showChimera,
-                "showCurves": self._showCurves, "showLocal": self._showLocal,
-                "showLocalChimera": self._showLocalChimera}
+        return {"showReport": self._showReport, "showMapSurface": self._showMapSurface, "showMaps": self._showMaps,
+                "showMapChimera": self._showMapChimera, "showCurves": self._showCurves,
+                "showLocal": self._showLocal, "showLocalChimera": self._showLocalChimera}
 
     def _showReport(self, paramName=None):
         return [BrowserView(self.protocol.getReport())]
@@ -61,7 +65,11 @@ class GmmHetReconstructViewer(EmProtocolViewer):
         files, labels = zip(*self._maps(), strict=True)
         return [slices_plotter("Maps along the motion", files, labels, self.protocol.outputVolumes.getSamplingRate())]
 
-    def _showChimera(self, paramName=None):
+    def _showMapSurface(self, paramName=None):
+        files, labels = zip(*self._maps(), strict=True)
+        return [surface_window("Maps along the motion", files, labels, self.protocol.outputVolumes.getSamplingRate())]
+
+    def _showMapChimera(self, paramName=None):
         return [chimera_series([f for f, _ in self._maps()], self._getTmpPath("maps.cxc"))]
 
     def _showCurves(self, paramName=None):
@@ -75,10 +83,10 @@ class GmmHetReconstructViewer(EmProtocolViewer):
 
     def _local(self):
         """Maps and their local resolution: files, labels, and the limits of the colours; None where none has one."""
-        found = [m for m in self.protocol.getFound()["maps"] if m.get("local_resolution")]
+        found = [m for m in self.protocol.getMaps()["maps"] if m.get("local_resolution")]
         if not found:
             return None
-        files, local = ([self.protocol._getExtraPath(MAPS_DIR, m[key]) for m in found]
+        files, local = ([os.path.join(self.protocol.getMapsFolder(), m[key]) for m in found]
                         for key in ("file", "local_resolution"))
         labels = [f"{m['file']}: {_angstroms(m)}" for m in found]
         low = min(m["local_resolution_10"] or m["finest"] for m in found)

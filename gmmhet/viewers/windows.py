@@ -3,7 +3,7 @@
 import os
 import shutil
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,12 @@ from pwem.viewers import Chimera, ChimeraView, EmPlotter
 from pyworkflow.viewer import View
 
 from gmmhet.engine.io import read_map
+from gmmhet.engine.landscape import inside_molecule, thumbnails
 from gmmhet.viewers.figures import Shades, draw_slices
+from gmmhet.viewers.surface_player import SurfacePlayer
 
 __all__ = ["BrowserView", "chimera_coloured", "chimera_series", "has_chimera", "picture_window", "plotter",
-           "slices_plotter"]
+           "slices_plotter", "surface_window"]
 
 _PALETTE = ("blue", "cyan", "green", "yellow", "red")
 
@@ -41,14 +43,30 @@ def slices_plotter(title: str, files: Sequence[str], labels: Sequence[str], pixe
     """Sections through maps in a window, with sliders.
 
     Args:
-        values: what to show in colours below the maps: title, files, and the limits of the colours.
+        values: what to show in colours below the maps, within the molecule: title, files, and the limits of the
+            colours.
     """
     maps = [_read(f, pixel_size) for f in files]
-    shades = values and Shades(values[0], [_read(f, pixel_size) for f in values[1]], *values[2:])
+    shades = values and Shades(values[0], [np.where(inside_molecule(m, pixel_size), _read(f, pixel_size), np.nan)
+                                           for m, f in zip(maps, values[1], strict=True)], *values[2:])
     window = EmPlotter(windowTitle=title, figsize=(10, 7.2 if len(maps) > 1 or shades else 4.4))
     window.tightLayoutOn = False
     # matplotlib keeps no reference to a slider: without one it stops answering.
     window.getFigure().gmmhet_slices = draw_slices(window.getFigure(), maps, labels, pixel_size, shades)
+    return window
+
+
+def surface_window(title: str, files: Sequence[str], labels: Sequence[str], pixel_size: float,
+                   save: Callable[[int], str] | None = None) -> EmPlotter:
+    """Surfaces of maps in a window, to be turned and played.
+
+    Args:
+        save: as of :class:`SurfacePlayer`.
+    """
+    shown = thumbnails([_read(f, pixel_size) for f in files], pixel_size)
+    window = EmPlotter(windowTitle=title, figsize=(7, 7.4))
+    window.tightLayoutOn = False
+    window.getFigure().gmmhet_player = SurfacePlayer(window.getFigure(), shown, labels, save)
     return window
 
 

@@ -11,6 +11,7 @@ from gmmhet.engine.check.poses import PoseCheck
 from gmmhet.engine.check.views import ViewCheck
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import replacing
+from gmmhet.engine.view_cells import draw_cells
 from gmmhet.engine.wording.check import PLOT, plot_title
 
 __all__ = ["write_plot"]
@@ -38,9 +39,7 @@ def write_plot(path: str | os.PathLike[str], views: ViewCheck, poses: PoseCheck 
 
 def _draw_views(figure: Figure, views: ViewCheck, place: int) -> None:
     axes = figure.add_subplot(place, projection="mollweide")
-    rows, columns = views.histogram.shape
-    latitude = np.arcsin(np.linspace(1, -1, rows + 1))
-    mesh = axes.pcolormesh(np.linspace(-np.pi, np.pi, columns + 1), latitude, views.histogram, cmap="viridis", vmin=0)
+    mesh = draw_cells(axes, views.cells)
     axes.set_xticks(np.deg2rad([-120, -60, 0, 60, 120]), ["-120", "-60", "0", "60", "120"], color="white", fontsize=7)
     axes.set_yticks(np.deg2rad([60, 30, 0, -30, -60]), ["30", "60", "90", "120", "150"], fontsize=7)
     axes.grid(alpha=0.3)

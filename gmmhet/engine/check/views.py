@@ -1,6 +1,6 @@
 """From where the particles are seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from scipy import ndimage, stats
 from gmmhet.engine.check.settings import UNIT, VIEWS
 from gmmhet.engine.check.unit import asymmetric_unit_of, even_places
 from gmmhet.engine.molecule.symmetry import rotation_matrices
+from gmmhet.engine.view_cells import counts_in_cells
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["ViewCheck", "check_views"]
@@ -27,6 +28,7 @@ class ViewCheck:
         least: how often the worst direction of Fourier space is seen, over an even spread. poor: share of directions
             that are seen less than a fifth as often as in an even spread and by few views (or a tenth as often, however
             many), and by fewer particles than chance allows.
+        cells: [C] views in cells of equal area (view_cells), over an even spread.
         unit: point group in one asymmetric unit of which all views lie, or that was given; least and poor count the
             views of all symmetric copies, and so does the even spread.
     """
@@ -36,6 +38,7 @@ class ViewCheck:
     least: float
     poor: float
     unit: str | None = None
+    cells: Array = field(default_factory=lambda: np.zeros(0))
 
     @property
     def warnings(self) -> list[str]:
@@ -71,7 +74,7 @@ def check_views(rotations: Array, symmetry: str | None = None) -> ViewCheck:
     unit = asymmetric_unit_of(rotations[:, 2]) if symmetry is None else symmetry
     seen, surely = _seen(views, unit or "C1")
     return ViewCheck(share, float(tenth), float(seen.min()), float((_poor(seen, views, unit or "C1") & surely).mean()),
-                     None if unit == "C1" else unit)
+                     None if unit == "C1" else unit, counts_in_cells(views))
 
 
 def _seen(views: Array, group: str) -> tuple[Array, NDArray[np.bool_]]:

@@ -2,15 +2,17 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from gmmhet.engine.options import REQUIRED, Declared, OptionsClass, build, options_with_parts
 
-__all__ = ["add_options", "explanation", "options_from", "placeholder", "unit_words"]
+__all__ = ["Group", "GroupOf", "add_options", "explanation", "options_from", "placeholder", "unit_words"]
 
 T = TypeVar("T", bound=OptionsClass)
+Group = argparse._ActionsContainer
+GroupOf = Callable[[str, Declared], Group | None]
 
 
 def unit_words(unit: str) -> str:
@@ -44,27 +46,35 @@ def placeholder(declared: Declared) -> str:
     return {int: "N", float: "X", Path: "PATH", str: "TEXT"}[declared.kind]
 
 
-def add_options(parser: argparse.ArgumentParser, options: type[OptionsClass]) -> None:
-    """Add every option of a class and of its parts. Options that are not typed leave nothing in the namespace."""
+def add_options(parser: argparse.ArgumentParser, options: type[OptionsClass], group_of: GroupOf | None = None) -> None:
+    """Add every option of a class and of its parts. Options that are not typed leave nothing in the namespace.
+
+    Args:
+        group_of: (title of the part, option) -> the group that lists it; None: it is left out. Default: by part.
+    """
     # A value such as -0.5,1.2 is no flag, as argparse thinks of all but single negative numbers.
     parser._negative_number_matcher = re.compile(r"-\.?\d")
     listed = list(options_with_parts(options))
-    groups = {title: parser.add_argument_group(title) if title else parser for title, _ in listed}
+    if group_of is None:
+        groups = {title: parser.add_argument_group(title) if title else parser for title, _ in listed}
     seconds = {d.option.typed.second_of: d for _, d in listed if d.option.typed.second_of}
     for title, declared in listed:
         if declared.option.typed.second_of:
             continue
+        group = groups[title] if group_of is None else group_of(title, declared)
+        if group is None:
+            continue
         if declared.kind is bool:
-            _add_switch(groups[title], declared)
+            _add_switch(group, declared)
         else:
-            _add_value(groups[title], declared, seconds.get(declared.name))
+            _add_value(group, declared, seconds.get(declared.name))
 
 
 def _help(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _add_switch(group: argparse._ActionsContainer, declared: Declared) -> None:
+def _add_switch(group: Group, declared: Declared) -> None:
     short = [declared.option.typed.short] if declared.option.typed.short else []
     text = _help(explanation(declared))
     if not declared.off:
@@ -80,7 +90,7 @@ def _add_switch(group: argparse._ActionsContainer, declared: Declared) -> None:
                           help=f"the opposite of {declared.flag} (default)")
 
 
-def _add_value(group: argparse._ActionsContainer, declared: Declared, second: Declared | None) -> None:
+def _add_value(group: Group, declared: Declared, second: Declared | None) -> None:
     typed = declared.option.typed
     text, shown = _help(explanation(declared)), placeholder(declared)
     kind = str if typed.spelling is not None or second is not None else declared.kind

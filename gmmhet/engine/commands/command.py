@@ -7,7 +7,12 @@ from typing import ClassVar
 
 from gmmhet.engine.options import Content, OnForm, Typed, bookkeeping, option
 
-__all__ = ["Command", "OfProject", "OfRefinement", "Process", "Quick"]
+__all__ = ["GROUPS", "RUN_STAGES", "Command", "OfProject", "OfRefinement", "Process", "Quick"]
+
+#: in the order of the help
+GROUPS = ("Start here", "Step by step", "Look at results", "Data")
+#: stages of gmmhet run as they are shown
+RUN_STAGES = ("check", "model", "motion", "maps", "report")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,12 +20,18 @@ class Command(ABC):
     """A command with its options; a subclass is an options class (see gmmhet.engine.options).
 
     Attributes:
-        NAME: as typed. SUMMARY: in one line. KERNELS: ranks of an MPI job load the numerical kernels at the start, all
-            at the same time.
+        NAME: as typed. SUMMARY: in one line. GROUP: of the command in the list of all; one of GROUPS.
+        EXAMPLES: command lines, each with what it does.
+        STAGES: of its progress; none: it is one. BRIEF: shows few lines, and writes all of them to a file.
+        KERNELS: ranks of an MPI job load the numerical kernels at the start, all at the same time.
     """
 
     NAME: ClassVar[str]
     SUMMARY: ClassVar[str]
+    GROUP: ClassVar[str] = "Look at results"
+    EXAMPLES: ClassVar[tuple[tuple[str, str], ...]] = ()
+    STAGES: ClassVar[tuple[str, ...]] = ()
+    BRIEF: ClassVar[bool] = False
     KERNELS: ClassVar[bool] = False
 
     @abstractmethod
@@ -36,9 +47,10 @@ class Command(ABC):
 class Process:
     """How the process runs: options of every command."""
 
-    threads: int | None = bookkeeping(None, "processor threads of a process", otherwise="all, or a rank's share")
+    threads: int | None = bookkeeping(None, "processor threads of a process", otherwise="all, or a rank's share",
+                                      typed=Typed(basic=True))
     gpu: str | None = bookkeeping(None, "GPU numbers with commas between, or none; ranks of an MPI job share them out",
-                                  otherwise="those that TensorFlow finds")
+                                  otherwise="those that TensorFlow finds", typed=Typed(basic=True))
     error_file: Path | None = bookkeeping(None, "also write the message about bad input to this file",
                                           otherwise="standard error only")
     verbose: bool = bookkeeping(False, "log more", typed=Typed(short="-v"))
@@ -57,7 +69,9 @@ class OfProject:
 
     root: Path | None = option(
         None, "project folder that image names are relative to", otherwise="the folder of the particle file, and those "
-        "above it", form=OnForm("Project folder", name="rootFolder", advanced=True, content=Content.FOLDER))
+        "above it", form=OnForm(
+            "Project directory", name="rootFolder", advanced=True, content=Content.FOLDER,
+            when="where the images are not found"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +80,8 @@ class OfRefinement(OfProject):
 
     passthrough: tuple[Path, ...] = option(
         (), "further .cs files of cryoSPARC with fields of the same particles",
-        form=OnForm("Passthrough file (cryoSPARC)", name="passthroughFile",
+        form=OnForm("Passthrough file (cryoSPARC)", name="passthroughFile", advanced=True,
+                    when="where it has another name than cryoSPARC gave it",
                     help="a further .cs file with fields of the same particles, such as their images or CTF. Empty: "
                     "the passthrough file beside the particles, if there is one"),
         typed=Typed(metavar="F.cs"))

@@ -16,6 +16,9 @@ class ExportCommand(Command, OfRefinement, Quick):
 
     NAME = "export"
     SUMMARY = "chosen particles of the original file, for the program they came from"
+    EXAMPLES = (
+        ("gmmhet export result --mode 1 --from 1 -o moved.star", "particles far along mode 1"),
+        ("gmmhet export result/maps/classes.star --class 1,2 -o first.star", "those of two maps"))
 
     source: Path = required(Path, "latents.star or classes.star, or the folder of analyze, reconstruct or run",
                             typed=Typed(positional=True, metavar="RESULTS"))
@@ -27,9 +30,12 @@ class ExportCommand(Command, OfRefinement, Quick):
     criteria: Criteria = part(Criteria, "which particles (all conditions that are given have to hold)")
     ids: tuple[Path, ...] = option(
         (), "text files of row numbers from 1, as the lasso of the report writes them; of several, rows that are in "
-        "all", form=OnForm("Row numbers", name="idsFile"), typed=Typed(metavar="FILE"))
+        "all", form=OnForm(
+            "Row numbers", name="idsFile", advanced=True, when="to take particles that were chosen on the landscape"),
+        typed=Typed(metavar="FILE"))
     refined_poses: bool = option(False, "write the refined poses instead of the given ones",
-                                 form=OnForm("Refined poses?"))
+                                 form=OnForm(
+        "Refined poses?", advanced=True, when="to yes after an analysis that corrected poses"))
     with_coordinates: bool = option(False, "add the columns of the analysis")
     output: Path = required(Path, "particle file: .star, or .cs for particles from a .cs", typed=Typed(short="-o"))
 

@@ -21,6 +21,9 @@ class SimulateCommand(Command, Quick):
 
     NAME = "simulate"
     SUMMARY = "simulate particles with a known motion"
+    GROUP = "Data"
+    EXAMPLES = (("gmmhet simulate -o data", "3,000 particles of a molecule with a hinge"),
+                ("gmmhet simulate --preset null -o data", "of one that does not move"))
 
     config: SimulateConfig = part(SimulateConfig, "data set")
     as_real: bool = option(False, "atoms in ice with the effects of microscopes and of a refinement, each with an "
@@ -55,6 +58,8 @@ class ImportCommand(Command, OfRefinement, Quick):
 
     NAME = "import"
     SUMMARY = "convert refined particles of another program to particles.star"
+    GROUP = "Data"
+    EXAMPLES = (("gmmhet import J42_particles.cs -o particles.star", "from cryoSPARC; its passthrough file is found"),)
 
     particles: Path = required(
         Path, "refined particles of RELION (.star), cryoSPARC (.cs), EMAN2 (.lst) or Xmipp (.xmd)",
@@ -76,19 +81,22 @@ class CheckCommand(Command, OfRefinement, Seeded, Quick):
 
     NAME = "check"
     SUMMARY = "check particles and their poses against each other and a map"
+    GROUP = "Start here"
+    EXAMPLES = (("gmmhet check particles.star map.mrc", "do they fit each other?"),
+                ("gmmhet check particles.star map.mrc --plot check.png", "the same, with a picture of the views"))
 
     particles: Path = required(Path, "particle file", typed=Typed(positional=True))
     map: Path | None = option(None, "consensus map (.mrc) in the frame of the poses",
                               otherwise="the particles alone are checked", typed=Typed(positional=True))
     symmetry: str | None = option(
         None, "point group of the molecule, whose symmetry-related views count too", check=point_group,
-        otherwise="C1, or the group in one asymmetric unit of which all views lie")
+        otherwise="C1, or the group in one asymmetric unit of which all views lie", typed=Typed(basic=True))
     refined_to: float | None = option(
         None, "resolution to which the poses were refined; beyond it the images are compared with maps of the other "
               "half-set", unit="Å", check=POSITIVE, otherwise="that of RELION's run_model.star beside the particles; "
               "without one this is not done")
     json: Path | None = option(None, "file for the results as JSON")
-    plot: Path | None = option(None, "picture of views and correlations (.png, .svg, .pdf)")
+    plot: Path | None = option(None, "picture of views and correlations (.png, .svg, .pdf)", typed=Typed(basic=True))
 
     def execute(self) -> None:
         from gmmhet.engine.check import check

@@ -29,13 +29,16 @@ class MapCommand(Command, _OfAnalysis):
 
     NAME = "map"
     SUMMARY = "maps of the model at points of latent space"
+    EXAMPLES = (("gmmhet map result --at -1 --at 1 -o ends", "at both ends of mode 1"),
+                ("gmmhet map result --points path.csv --movie motion.gif -o maps", "along a path, with a movie"))
 
     at: tuple[str, ...] = option((), "a point: coordinates on mode 1, 2, ...; may be repeated",
-                                 unit="standard deviations", typed=Typed(metavar=_POINT, repeat=True))
-    points: Path | None = option(None, "table of points (.csv) with columns latent1,latent2,...")
+                                 unit="standard deviations", typed=Typed(metavar=_POINT, repeat=True, basic=True))
+    points: Path | None = option(None, "table of points (.csv) with columns latent1,latent2,...",
+                                 typed=Typed(basic=True))
     cif: bool = option(False, "also write the Gaussians as pseudo-atoms")
     movie: Path | None = option(None, "also write a movie of the maps",
-                                typed=Typed(metavar="FILE.gif"))
+                                typed=Typed(metavar="FILE.gif", basic=True))
     output: Path = required(Path, "folder of the maps", typed=Typed(short="-o"))
 
     def execute(self) -> None:
@@ -50,19 +53,22 @@ class PathCommand(Command, _OfAnalysis):
 
     NAME = "path"
     SUMMARY = "a path of points through the particles in latent space"
+    EXAMPLES = (("gmmhet path result -o path.csv", "through all particles, from end to end"),
+                ("gmmhet path result --mode 2 -o path.csv", "along mode 2"))
 
     start: str | None = option(None, "first point", unit="standard deviations",
-                               typed=Typed(flag="--from", metavar=_POINT))
+                               typed=Typed(flag="--from", metavar=_POINT, basic=True))
     end: str | None = option(None, "last point", unit="standard deviations",
-                             typed=Typed(flag="--to", metavar=_POINT))
+                             typed=Typed(flag="--to", metavar=_POINT, basic=True))
     through: tuple[str, ...] = option((), "a point between them; may be repeated, in order", unit="standard deviations",
-                                      typed=Typed(metavar=_POINT, repeat=True))
-    mode: int | None = option(None, "go along this mode (from 1), through the mean of the particles at each coordinate")
+                                      typed=Typed(metavar=_POINT, repeat=True, basic=True))
+    mode: int | None = option(None, "go along this mode (from 1), through the mean of the particles at each coordinate",
+                              typed=Typed(basic=True))
     trace: bool = option(False, "go through all particles, from end to end, or around where they form a ring; this is "
                          "done where no point and no mode is given")
     closed: bool | None = option(None, "return to the first point, on another way where there is one",
                                  otherwise="where the particles form a ring")
-    n: int = option(20, "number of points")
+    n: int = option(20, "number of points", typed=Typed(basic=True))
     output: Path = required(Path, "table of the points (.csv)", typed=Typed(short="-o"))
 
     def execute(self) -> None:
@@ -81,10 +87,11 @@ class MovieCommand(Command, Quick):
 
     NAME = "movie"
     SUMMARY = "a movie of maps"
+    EXAMPLES = (("gmmhet movie result/maps -o motion.gif", "of the maps from the particles"),)
 
     folder: Path = required(Path, "folder of gmmhet map or gmmhet reconstruct", typed=Typed(positional=True))
     level: float | None = option(None, "density of the contour", otherwise="from the mean of the maps")
-    rate: float = option(8.0, "maps per second")
+    rate: float = option(8.0, "maps per second", typed=Typed(basic=True))
     output: Path = required(Path, "the movie", typed=Typed(short="-o", metavar="FILE.gif"))
 
     def execute(self) -> None:

@@ -1,6 +1,5 @@
 """The command line, whose options and files are stable. Exit status 0 done, 2 bad input, 1 anything else."""
 
-import argparse
 import contextlib
 import importlib
 import logging
@@ -9,12 +8,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gmmhet import __version__
-from gmmhet.engine.commands.arguments import add_options, options_from
+from gmmhet.engine.commands.arguments import options_from
 from gmmhet.engine.commands.command import Process
+from gmmhet.engine.commands.display import shown
+from gmmhet.engine.commands.parser import parse
 from gmmhet.engine.commands.pipes import readers_may_leave
-from gmmhet.engine.commands.table import COMMANDS, DESCRIPTION
+from gmmhet.engine.commands.table import COMMANDS
 from gmmhet.engine.errors import InputError, storage_problem
+from gmmhet.engine.progress import Course
 from gmmhet.engine.runtime.devices import set_devices, start
 from gmmhet.engine.runtime.ranks import Communicator, RankError, use
 from gmmhet.engine.wording.run import GOES_ON
@@ -53,19 +54,18 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     Args:
         problem: with the way that the ranks were started.
     """
-    parser = _parser()
-    typed = parser.parse_args(arguments)
+    typed = parse(arguments)
     process = options_from(Process, typed)
     command = COMMANDS[typed.command]
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S",
-                        level=logging.DEBUG if process.verbose else logging.INFO)
-    if process.threads is not None and process.threads < 1:
-        parser.error(f"--threads is {process.threads}; expected 1 or more")
+    course = Course(dict.fromkeys(command.STAGES or (command.NAME,)))
     try:
-        if problem is not None:
-            raise problem
-        _prepare(ranks, process, command.KERNELS)
-        options_from(command, typed).execute()
+        with shown(course, verbose=process.verbose, brief=command.BRIEF):
+            if problem is not None:
+                raise problem
+            if process.threads is not None and process.threads < 1:
+                raise InputError(f"--threads is {process.threads}; expected 1 or more")
+            _prepare(ranks, process, command.KERNELS)
+            options_from(command, typed).execute()
     except InputError as error:
         return _refuse(error, process.error_file)
     except RankError as error:
@@ -109,14 +109,3 @@ def _refuse(error: InputError, error_file: Path | None) -> int:
         with contextlib.suppress(OSError):  # the line stands on standard error in any case
             error_file.write_text(f"{error}\n", encoding="utf-8")
     return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gmmhet", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"gmmhet {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for command in COMMANDS.values():
-        sub = subparsers.add_parser(command.NAME, help=command.SUMMARY, description=command.SUMMARY)
-        add_options(sub, command)
-        add_options(sub, Process)
-    return parser

@@ -12,6 +12,8 @@ from typing import TypedDict, cast
 
 from gmmhet import __version__
 from gmmhet.engine.check import contrast_with, require_sane_poses
+from gmmhet.engine.commands.command import RUN_STAGES
+from gmmhet.engine.commands.telling import Telling
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import find_half_maps, fit_density, is_atomic
@@ -30,6 +32,8 @@ _LOG = logging.getLogger("gmmhet")
 
 #: of the stages, in their order
 _FOLDERS = {"fit": "model", "analyze": "analysis", "reconstruct": "maps"}
+#: what they are called on the screen
+_SHOWN = dict(zip(_FOLDERS, RUN_STAGES[1:], strict=False))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +60,7 @@ class _Record(TypedDict, total=False):
 
 
 def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *, root: Path | None = None,
-        check: bool = True) -> None:
+        check: bool = True, telling: Telling | None = None) -> str:
     """Fit the consensus, find the motions, make maps along them, write the report.
 
     Writes model/, analysis/, maps/, report.html and run.json into ``output``. When no motion is supported, one map of
@@ -67,10 +71,15 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
         particles: STAR file. map_path: consensus map, or atomic model, in the frame of the particles' poses.
         root: project folder that image names are relative to.
         check: stop before any work where poses and map make no sense together (not when a run that passed is resumed).
+        telling: of the stages; default: on the log alone.
+    Returns:
+        The verdict.
     Raises:
         InputError: unreadable input; a map whose voxel size makes no sense beside the particles'; poses that do not fit
             the map; what the stages raise.
     """
+    telling = telling or Telling()
+    telling.stage("check")
     table = read_particles(particles, root=root)
     if options.analyze.focus is not None:
         read_mask(options.analyze.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
@@ -78,10 +87,13 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     passed = options.resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
     judged = _judged(table, consensus, map_path, options.fit.symmetry) if check and not passed else None
     folder = output_folder(output)
+    telling.folder(folder)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
                   "root": root and str(root), **_stage_parameters(map_path, options)}
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)],
-               options.resume)
+               options.resume, telling)
+    if "analyze" not in job.seconds:
+        telling.ahead(table, consensus, folder, options.fit, options.analyze, options.reconstruct.n)
     job.stage("fit", partial(_fit, consensus, options.fit, map_path, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
     if judged is not None:
@@ -93,7 +105,8 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table), options.reconstruct.mode)
     job.stage("reconstruct", lambda resumed: _reconstruct(
         particles, folder, dataclasses.replace(options.reconstruct, resume=resumed), supported, root))
-    job.finish(verdict)
+    job.finish(verdict, supported)
+    return verdict
 
 
 def _judged(table: ParticleTable, consensus: Consensus, map_path: Path, symmetry: str) -> Contrast | None:
@@ -137,8 +150,9 @@ def _require_same_of_analysis(judged: Contrast, source: Path, summary_path: Path
 class _Job:
     """Runs the stages in order and keeps run.json: parameters and seconds of the stages that are done."""
 
-    def __init__(self, folder: Path, parameters: dict[str, object], command: list[str], resume: bool) -> None:
-        self.folder, self.parameters = folder, parameters
+    def __init__(self, folder: Path, parameters: dict[str, object], command: list[str], resume: bool,
+                 telling: Telling) -> None:
+        self.folder, self.parameters, self.telling = folder, parameters, telling
         self.command = shlex.join(command)
         self.earlier = _read_record(folder / "run.json") if resume else {}
         inputs = ("particles", "map", "root")
@@ -164,9 +178,9 @@ class _Job:
     def stage(self, name: str, work: Callable[[bool], None]) -> None:
         """Do a stage, unless its results stay; ``work`` is called with whether it may continue from its checkpoints."""
         if name in self.seconds:
-            _LOG.info("%s: kept from before", name)
+            self.telling.kept(_SHOWN[name])
             return
-        _LOG.info("%s", name)
+        self.telling.stage(_SHOWN[name])
         self.same = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
         started = time.monotonic()
         output_folder(self.folder / _FOLDERS[name])
@@ -176,16 +190,16 @@ class _Job:
         if name in self.earlier.get("seconds", {}):
             self.same = False  # what follows was made from another result
 
-    def finish(self, verdict: str) -> None:
-        """Write the report and the verdict."""
+    def finish(self, verdict: str, supported: bool) -> None:
+        """Write the report and the verdict; supported: whether maps along a motion were made."""
         from gmmhet.engine.report import write_report
+        self.telling.stage(RUN_STAGES[-1])
         started = time.monotonic()
         self._write(verdict)
         write_report(self.folder, self.folder / "report.html")
         self.seconds["report"] = time.monotonic() - started
         self._write(verdict)
-        _LOG.info("%s: %.0f s", self.folder / "report.html", sum(self.seconds.values()))
-        _LOG.info("%s", verdict)
+        self.telling.end(verdict, self.folder, sum(self.seconds.values()), supported)
 
     def _write(self, verdict: str) -> None:
         record: _Record = {"command": self.command, "version": __version__, "verdict": verdict,

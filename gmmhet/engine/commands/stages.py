@@ -1,14 +1,18 @@
 """Commands of the analysis itself: fit, analyze, reconstruct, report, and run, which is all of them."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gmmhet.engine.commands.command import Command, OfProject, Quick
+from gmmhet.engine.commands.command import RUN_STAGES, Command, OfProject, Quick
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import OnForm, Typed, option, part, required
 
 __all__ = ["AnalyzeCommand", "FitCommand", "ReconstructCommand", "ReportCommand", "RunCommand"]
+
+_LOG = logging.getLogger("gmmhet")
+_STEPS = "Step by step"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +21,9 @@ class FitCommand(Command, Quick):
 
     NAME = "fit"
     SUMMARY = "represent a map or an atomic model by Gaussians"
+    GROUP = _STEPS
+    EXAMPLES = (("gmmhet fit map.mrc -o model/model.npz", "Gaussians of a map"),
+                ("gmmhet fit map.mrc --symmetry D7 -o model/model.npz", "of a map with a point group"))
 
     map: Path = required(Path, "consensus map (.mrc) or atomic model (.pdb, .cif)", typed=Typed(positional=True))
     config: FitConfig = part(FitConfig, "model")
@@ -46,6 +53,10 @@ class AnalyzeCommand(Command, OfProject):
 
     NAME = "analyze"
     SUMMARY = "estimate modes of motion, and every particle's coordinates on them"
+    GROUP = _STEPS
+    EXAMPLES = (
+        ("gmmhet analyze particles.star --model model/model.npz -o analysis", "find the motions"),
+        ("gmmhet analyze particles.star --model model/model.npz --focus mask.mrc -o part", "of a part of the molecule"))
     KERNELS = True
 
     particles: Path = required(Path, "particle file with poses", typed=Typed(positional=True))
@@ -64,6 +75,11 @@ class ReconstructCommand(Command, OfProject):
 
     NAME = "reconstruct"
     SUMMARY = "reconstruct maps along a motion from the particles"
+    GROUP = _STEPS
+    EXAMPLES = (
+        ("gmmhet reconstruct particles.star --latents analysis/latents.star -o maps", "five maps along mode 1"),
+        ("gmmhet reconstruct particles.star --latents analysis/latents.star --by kernel -o maps",
+         "at points, at the resolution of all particles where nothing moves"))
 
     particles: Path = required(Path, "particle file, from whose images the maps are made", typed=Typed(positional=True))
     latents: Path = required(Path, "latents.star of gmmhet analyze: coordinates and contrast of the same particles; "
@@ -82,6 +98,8 @@ class ReportCommand(Command, Quick):
 
     NAME = "report"
     SUMMARY = "one self-contained page about a run"
+    GROUP = _STEPS
+    EXAMPLES = (("gmmhet report result -o result/report.html", "make the page again"),)
 
     folder: Path = required(Path, "folder of gmmhet run", typed=Typed(positional=True))
     output: Path = required(Path, "the page (.html)", typed=Typed(short="-o"))
@@ -89,6 +107,8 @@ class ReportCommand(Command, Quick):
     def execute(self) -> None:
         from gmmhet.engine.report import write_report
         write_report(self.folder, self.output)
+        _LOG.info("%s: the page about %s (%.1f MB); open it in a browser", self.output, self.folder,
+                  self.output.stat().st_size / 1e6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +116,15 @@ class RunCommand(Command, OfProject):
     """gmmhet run. The mask and the symmetry are the map's; a motion seldom has the symmetry of the molecule."""
 
     NAME = "run"
-    SUMMARY = "fit, analyze, reconstruct and report"
+    SUMMARY = "motions and maps from refined particles: fit, analyze, reconstruct and report"
+    GROUP = "Start here"
+    EXAMPLES = (
+        ("gmmhet run particles.star map.mrc -o result", "everything with its defaults"),
+        ("gmmhet run particles.star map.mrc -o result --resume", "go on with a run that was interrupted"),
+        ("gmmhet run particles.star map.mrc --symmetry D7 --per-subunit -o result", "each subunit on its own"),
+        ("gmmhet run particles.star map.mrc --focus mask.mrc -o result", "only the part inside a mask moves"))
+    STAGES = RUN_STAGES
+    BRIEF = True
     KERNELS = True
 
     particles: Path = required(Path, "particle file with poses", typed=Typed(positional=True))
@@ -106,14 +134,22 @@ class RunCommand(Command, OfProject):
     analyze: AnalyzeConfig = part(AnalyzeConfig, "analysis", without=("symmetry",))
     reconstruct: ReconstructConfig = part(ReconstructConfig, "maps", without=("mask", "symmetry", "points"))
     check: bool = option(True, "stop before any work if the poses do not fit the map",
-                         form=OnForm("Check poses first?", advanced=True))
-    per_subunit: bool = option(False, "analyse every asymmetric unit of every particle, with --symmetry")
+                         form=OnForm(
+            "Check poses first?", advanced=True, when="to no where the check stops at poses that are right"))
+    per_subunit: bool = option(
+        False, "analyse every asymmetric unit of every particle, with --symmetry", form=OnForm(
+            "Each subunit by itself?", advanced=True, when="to yes for rings and other assemblies whose subunits move "
+            "independently", help="analyse every asymmetric unit of every particle; needs a symmetry"),
+        typed=Typed(basic=True))
     output: Path = required(Path, "folder of all results", typed=Typed(short="-o"))
 
     def execute(self) -> None:
+        from gmmhet.engine.commands.display import Details
         from gmmhet.engine.commands.run import StageOptions, run
+        from gmmhet.engine.commands.telling import Telling
         if self.per_subunit and self.fit.symmetry == "C1":
             raise InputError("--per-subunit is given, --symmetry is C1; expected the symmetry of the map, such as D7")
         analyze = replace(self.analyze, symmetry=self.fit.symmetry) if self.per_subunit else self.analyze
-        run(self.particles, self.map, self.output, StageOptions(self.fit, analyze, self.reconstruct), root=self.root,
-            check=self.check)
+        with Details() as details:
+            run(self.particles, self.map, self.output, StageOptions(self.fit, analyze, self.reconstruct),
+                root=self.root, check=self.check, telling=Telling(details))

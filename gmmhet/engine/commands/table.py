@@ -6,10 +6,15 @@ from gmmhet.engine.commands.input import CheckCommand, ImportCommand, SimulateCo
 from gmmhet.engine.commands.landscape import MapCommand, MovieCommand, PathCommand
 from gmmhet.engine.commands.stages import AnalyzeCommand, FitCommand, ReconstructCommand, ReportCommand, RunCommand
 
-__all__ = ["COMMANDS", "DESCRIPTION"]
+__all__ = ["COMMANDS", "DESCRIPTION", "EXAMPLES"]
 
 DESCRIPTION = ("Motions and changes of a molecule in single-particle cryo-EM data. Lengths are Angstrom, angles "
                "degrees.")
 COMMANDS: dict[str, type[Command]] = {command.NAME: command for command in (
     SimulateCommand, ImportCommand, CheckCommand, FitCommand, AnalyzeCommand, ReconstructCommand, MapCommand,
     PathCommand, MovieCommand, ExportCommand, ReportCommand, RunCommand)}
+#: of the list of all commands
+EXAMPLES = (
+    ("gmmhet check particles.star map.mrc", "do the particles fit the map?"),
+    ("gmmhet run particles.star map.mrc -o result", "everything, from refined particles to motions and maps"),
+)

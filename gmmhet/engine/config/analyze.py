@@ -56,44 +56,64 @@ _DETECTABLE = Choices([
 class AnalyzeConfig(Seeded, Resumable):
     """gmmhet analyze."""
 
-    method: str = option("likelihood", "how modes are estimated", check=_METHOD, form=OnForm("Method"))
+    method: str = option("likelihood", "how modes are estimated", check=_METHOD, form=OnForm(
+        "Method", advanced=True, when="to compare with the published method"))
     modes: int | None = option(
         None, "number of modes", otherwise="by held-out likelihood",
         check=Range("a positive number", above=0, high=MOST_MODES, says_high=f"at most {MOST_MODES}"),
-        form=OnForm("Number of modes", name="nModes"), typed=Typed(spelling=COUNT_OR_AUTO))
+        form=OnForm("Number of modes", name="nModes", advanced=True,
+                    when="to see a mode that was not found to be significant, or to save time"),
+        typed=Typed(spelling=COUNT_OR_AUTO, basic=True))
     resolution: float | None = option(None, "resolution to which the images are used", unit="Å",
-                                      otherwise="that of the model", check=POSITIVE, form=OnForm("Resolution"))
-    motion: bool = option(True, "displacements of the Gaussians", form=OnForm("Movements?"))
+                                      otherwise="that of the model", check=POSITIVE, form=OnForm(
+            "Filter resolution", advanced=True, when="for small motions of a sharp map, which need finer detail; the "
+            "time grows with its fifth power"), typed=Typed(basic=True))
+    motion: bool = option(True, "displacements of the Gaussians", form=OnForm(
+        "Motion?", advanced=True, when="to no where only the presence of a subunit or ligand is in question"))
     occupancy: bool = option(True, "changes of the Gaussians' amplitudes: density that is absent from part of the "
-                             "particles", form=OnForm("Occupancy changes?"))
-    poses: str = option("auto", "errors of the given poses", check=_POSES, form=OnForm("Errors of the poses"),
+                             "particles", form=OnForm(
+                                 "Occupancy?", advanced=True, when="to no where nothing can be missing, to save time"))
+    poses: str = option("auto", "errors of the given poses", check=_POSES, form=OnForm(
+        "Pose errors", advanced=True, when="to correct where maps along the motion are blurred by poor poses"),
                         typed=Typed(shorthands=(("--refine-poses", "refine"),)))
     focus: Path | None = option(
         None, "mask (.mrc): only Gaussians inside it move, the rest is rigid", otherwise="everything may move",
-        form=OnForm("Focus mask", name="focusMask", content=Content.MASK))
+        form=OnForm("Focus mask", name="focusMask", advanced=True, content=Content.MASK,
+                    when="where one part is of interest and the rest also moves"), typed=Typed(basic=True))
     local_pose: bool = option(
         False, "estimate a rigid-body shift and rotation of the part in focus for every particle; modes are changes "
-        "beyond it", form=OnForm("Local rigid-body pose?", where=Where("focus")), typed=Typed(off="--no-local-pose"))
+        "beyond it", form=OnForm(
+            "Local refinement of the focus?", advanced=True, where=Where("focus"),
+            when="where the part in focus also moves as a whole, as in local refinement"),
+        typed=Typed(off="--no-local-pose"))
     symmetry: str = option(
         "C1", "symmetry of the Gaussian model: every asymmetric unit of every particle gets coordinates of its own; "
-        "C1: the molecule as a whole", check=point_group, form=OnForm("Analyse by subunit"))
+        "C1: the molecule as a whole", check=point_group, form=OnForm(
+            "Symmetry (each subunit by itself)", when="for rings, capsids and other assemblies whose subunits move "
+            "independently; the Gaussian model needs the same symmetry"))
     smoothness: float | None = option(
         None, "correlation length of displacements and of amplitude changes", unit="Å",
         otherwise="4/3 of the resolution, up to twice the resolution in large molecules, shorter where this raises the "
-        "held-out likelihood", check=POSITIVE, form=OnForm("Smoothness", advanced=True))
+        "held-out likelihood", check=POSITIVE, form=OnForm(
+            "Smoothness", advanced=True, when="to a larger length for small or noisy sets, a smaller one for "
+            "motions of single helices"))
     follow: str = option(
         "auto", "large motions: linearise again along the path; a part that turns by any angle needs two modes",
-        check=_FOLLOW, form=OnForm("Linearise large motions again", advanced=True))
+        check=_FOLLOW, form=OnForm(
+            "Large motions", advanced=True, when="to never to save time where all motions are small"))
     detectable: str = option(
         "auto", "where no mode is significant: plant motions of a part in the images, to tell the smallest that would "
-        "have been found", check=_DETECTABLE, form=OnForm("Tell the smallest detectable motion", advanced=True))
+        "have been found", check=_DETECTABLE, form=OnForm(
+            "Smallest detectable motion", advanced=True, when="to never to save time where no motion is found"))
     junk: str = option(
         "auto", "find the modes without particles that hardly show the molecule at their pose: junk, and poses that "
-        "are grossly wrong", check=_JUNK, form=OnForm("Leave junk out", advanced=True))
+        "are grossly wrong", check=_JUNK, form=OnForm(
+            "Leave junk out", advanced=True, when="to never where particles of low contrast are real"))
     scratch: Path | None = bookkeeping(
         None, "folder for the cropped images, on a fast disk; analyses of the same particles share them, and nothing "
         "in it is needed afterwards", otherwise="the output folder",
-        form=OnForm("Scratch folder", advanced=True, content=Content.FOLDER))
+        form=OnForm("Scratch directory", advanced=True, content=Content.FOLDER,
+                    when="where the project is on a slow disk"))
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -16,15 +16,19 @@ class FitConfig(Seeded):
 
     n_gaussians: int | None = option(
         None, "number of Gaussians", otherwise="from the volume of the molecule and the resolution", check=POSITIVE,
-        form=OnForm("Number of Gaussians"), typed=Typed(spelling=COUNT_OR_AUTO))
+        form=OnForm("Number of Gaussians", advanced=True, when="to fewer to save time"),
+        typed=Typed(spelling=COUNT_OR_AUTO))
     resolution: float | None = option(
         None, "resolution of the Gaussian model", unit="Å", otherwise="that of the map", check=POSITIVE,
-        form=OnForm("Resolution"))
+        form=OnForm("Resolution", advanced=True, when="to a coarser one to save time, or to a finer one for small "
+                    "motions"), typed=Typed(basic=True))
     mask: Path | None = option(
         None, "mask (.mrc) in which Gaussians may be, on the grid of the map", otherwise="made from the map",
-        form=OnForm("Mask", name="inputMask", content=Content.MASK))
+        form=OnForm("Mask", name="inputMask", advanced=True, content=Content.MASK,
+                    when="where the map has parts that are not of interest, such as a micelle"),
+        typed=Typed(basic=True))
     symmetry: str = option("C1", "point group of the map: Cn, Dn, T, O or I, oriented as in RELION", check=point_group,
-                           form=OnForm("Symmetry"))
+                           form=OnForm("Symmetry", when="where the map was refined with one"))
 
     half_maps: tuple[Path, ...] = option(
         (), "the two half maps of the map, from which the end of its signal is measured",

@@ -61,23 +61,32 @@ def _check_sharpen(flag: str, text: str) -> str:
 class ReconstructConfig(Seeded, Resumable):
     """gmmhet reconstruct."""
 
-    by: str = option("bins", "how particles are assigned to maps", check=_BY, form=OnForm("Particles of a map"))
-    mode: int = option(1, "mode along which maps are made, from 1", check=POSITIVE, form=OnForm("Mode"))
-    n: int = option(5, "number of maps", check=POSITIVE, form=OnForm("Number of maps", name="nMaps"))
+    by: str = option("bins", "how particles are assigned to maps", check=_BY, form=OnForm(
+        "Output mode", advanced=True, when="to kernel where few particles are in each map, to motion for the sharpest "
+        "maps of parts that move as bodies, to clusters for separate states"), typed=Typed(basic=True))
+    mode: int = option(
+        1, "mode along which maps are made, from 1", check=POSITIVE,
+        form=OnForm("Mode", when="to see the other motions"), typed=Typed(basic=True))
+    n: int = option(5, "number of maps", check=POSITIVE, form=OnForm(
+        "Number of maps", name="nMaps", when="to more for large sets; each map has that share of the particles"),
+        typed=Typed(basic=True))
     points: Path | None = option(
         None, "with kernel or motion: table of points (.csv) with columns latent1,latent2,..., as gmmhet path writes "
         "it; a map at each", otherwise="points along the mode",
-        form=OnForm("Points", name="pointsFile", where=Where("by", AT_POINTS)),
+        form=OnForm("Points", name="pointsFile", advanced=True, where=Where("by", AT_POINTS),
+                    when="to follow a path through several modes"),
         typed=Typed(instead_of=("n", "the table has the points")))
     mask: Path | None = option(
         None, "soft mask (.mrc) for the Fourier shell correlation, on the grid of the particles",
-        otherwise="made from every map", form=OnForm("Mask", name="inputMask", content=Content.MASK))
+        otherwise="made from every map", form=OnForm(
+            "Mask", name="inputMask", advanced=True, content=Content.MASK,
+            when="where a micelle or a flexible part makes the resolution look worse"))
     symmetry: str = option("C1", "point group that is applied to every map; only for a motion that has it itself",
-                           check=point_group, form=OnForm("Symmetry"))
+                           check=point_group, form=OnForm("Symmetry", advanced=True, when="hardly ever"))
     sharpen: str = option(
         "none", "also write sharpened maps, all with one B factor: a negative number, or auto, by the decay of their "
-        "amplitudes beyond 10 Å", unit="Å²", check=_check_sharpen, form=OnForm("Sharpen", advanced=True),
-        typed=Typed(metavar="none|auto|B"))
+        "amplitudes beyond 10 Å", unit="Å²", check=_check_sharpen,
+        form=OnForm("Sharpen", advanced=True, when="to show the maps"), typed=Typed(metavar="none|auto|B"))
 
     def __post_init__(self) -> None:
         if self.points is not None and self.by not in AT_POINTS:

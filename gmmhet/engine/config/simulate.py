@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gmmhet.engine.config.shared import Seeded
-from gmmhet.engine.options import NOT_NEGATIVE, POSITIVE, Choice, Choices, check_options, option
+from gmmhet.engine.options import NOT_NEGATIVE, POSITIVE, Choice, Choices, Typed, check_options, option
 
 __all__ = ["PRESETS", "SimulateConfig"]
 
@@ -24,8 +24,9 @@ PRESETS = tuple(str(value) for value in _PRESET.values)
 class SimulateConfig(Seeded):
     """gmmhet simulate. Pose errors: standard deviation per Euler angle and per axis."""
 
-    preset: str = option("hinge11", "molecule and motion", check=_PRESET)
-    particles: int | None = option(None, "number of particles", otherwise=_OF_THE_PRESET, check=POSITIVE)
+    preset: str = option("hinge11", "molecule and motion", check=_PRESET, typed=Typed(basic=True))
+    particles: int | None = option(None, "number of particles", otherwise=_OF_THE_PRESET, check=POSITIVE,
+                                  typed=Typed(basic=True))
     box: int | None = option(None, "box of the images", unit="pixels", otherwise=_OF_THE_PRESET, check=POSITIVE)
     pixel_size: float | None = option(None, "pixel size", unit="Å", otherwise=_OF_THE_PRESET, check=POSITIVE)
     snr: float | None = option(None, "signal-to-noise ratio: variance of the CTF-modulated images over that of the "

@@ -53,24 +53,30 @@ class Criteria:
 
     mode: int | None = option(
         None, "mode of the coordinates and of their standard deviation, from 1",
-        check=Range(f"1 to {MOST_MODES}", low=1, high=MOST_MODES), form=OnForm("Mode"))
+        check=Range(f"1 to {MOST_MODES}", low=1, high=MOST_MODES), form=OnForm(
+            "Mode", when="to the motion along which to choose"))
     low: float | None = option(None, "lowest coordinate along the mode", otherwise="no limit",
                                form=OnForm("Coordinate from"), typed=Typed(flag="--from", metavar="Z"))
     high: float | None = option(None, "highest coordinate along the mode", otherwise="no limit",
                                 form=OnForm("Coordinate to"), typed=Typed(flag="--to", metavar="Z"))
     confidence: float | None = option(
         None, "largest standard deviation of the coordinate along the mode; without a mode, of every one",
-        otherwise="no limit", form=OnForm("Largest standard deviation"), typed=Typed(metavar="SD"))
+        otherwise="no limit", form=OnForm("Largest standard deviation", advanced=True,
+                                          when="to leave out particles whose place is uncertain"),
+        typed=Typed(metavar="SD"))
     classes: tuple[int, ...] = option((), "classes of gmmhet reconstruct",
                                       typed=Typed(flag="--class", metavar="N[,M]", spelling=NUMBERS))
     ids: NDArray[np.int64] | None = None
     keep: str | None = option(None, "best or worst of all particles by log-likelihood, junk last, and which fraction "
-                              "of them", otherwise="all", check=_KEEP, form=OnForm("By likelihood", nothing="all"))
+                              "of them", otherwise="all", check=_KEEP,
+                              form=OnForm("By likelihood", nothing="all", advanced=True))
     fraction: float = option(
-        0.5, "fraction of all particles", form=OnForm("Fraction", where=Where("keep", ("best", "worst"))),
+        0.5, "fraction of all particles",
+        form=OnForm("Fraction", advanced=True, where=Where("keep", ("best", "worst"))),
         typed=Typed(second_of="keep", metavar="FRACTION", spelling=Spelling(_read_fraction, str)))
     half: int | None = option(None, "half-set", otherwise="both", check=_HALVES,
-                              form=OnForm("Half-set", nothing="both"))
+                              form=OnForm("Half-set", nothing="both", advanced=True,
+                                          when="to refine the half-sets apart"))
     no_junk: bool = option(
         False, "leave out what the analysis took for junk (gmmhetJunk above 0.5)", form=OnForm("Leave junk out?"),
         typed=Typed(flag="--no-junk", off="--with-junk"))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["VIEWS", "surface_picture"]
+__all__ = ["VIEWS", "surface_picture", "turned"]
 
 Picture = NDArray[np.uint8]
 Volume = NDArray[np.float32]
@@ -55,6 +55,17 @@ def surface_picture(volume: Volume, level: float, mean: Volume, view: str) -> Pi
         picture[..., :3] = picture[nearest[0], nearest[1], :3]
     picture[..., 3] = _coverage(seen.max(axis=0), level) * ndimage.binary_dilation(hit)
     return np.asarray(np.rint(255 * np.clip(picture, 0, 1)), np.uint8)
+
+
+def turned(volume: Volume, rotation: NDArray[np.float64]) -> Volume:
+    """A volume as seen along z when it is turned about its middle.
+
+    Args:
+        volume: [n, n, n] (z, y, x). rotation: [3, 3], x_view = rotation @ x_model, of (x, y, z).
+    """
+    backward = rotation.T[::-1, ::-1]  # of (z, y, x), from the view to the model
+    middle = np.full(3, volume.shape[0] // 2)
+    return np.asarray(ndimage.affine_transform(volume, backward, middle - backward @ middle, order=1), np.float32)
 
 
 def _coverage(highest: Volume, level: float) -> NDArray[np.float64]:

@@ -60,6 +60,12 @@ class Declared:
         return Level.COMMAND_LINE if form is None else Level.ADVANCED if form.advanced else Level.NORMAL
 
     @property
+    def expert(self) -> bool:
+        """Whether it is left out of the short help."""
+        typed = self.option.typed
+        return not (typed.basic or typed.positional or self.default is REQUIRED or self.level is Level.NORMAL)
+
+    @property
     def form(self) -> OnForm:
         """Raises LookupError: the option is on no form."""
         if self.option.form is None:

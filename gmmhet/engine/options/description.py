@@ -57,6 +57,7 @@ class OnForm:
         where: the parameter is shown, and counts, only there.
         nothing: entry that stands for None in a list of choices.
         help: where it has to differ from that of the command line.
+        when: in which case to change it, as the end of "Change it ...".
     """
 
     label: str
@@ -66,6 +67,7 @@ class OnForm:
     where: Where | None = None
     nothing: str = ""
     help: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Typed:
         shorthands: further flags, each with the value that it stands for.
         second_of: the option whose second value this is.
         instead_of: an option that cannot be typed with this one, and why.
+        basic: in the short help, though it is on no form, or there an advanced one.
     """
 
     flag: str = ""
@@ -105,6 +108,7 @@ class Typed:
     spelling: Spelling | None = None
     second_of: str = ""
     instead_of: tuple[str, str] | None = None
+    basic: bool = False
 
 
 PLAIN = Typed()

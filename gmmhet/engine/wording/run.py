@@ -1,7 +1,11 @@
-"""What gmmhet run says at its end. The analysis' own verdict is part of it."""
+"""What gmmhet run says before, while and after it runs. The analysis' own verdict is part of it."""
 
-__all__ = ["EXIT_STATUS", "GOES_ON", "UNFINISHED", "few_particles", "mode_not_significant", "no_motion",
-           "significant_modes"]
+from gmmhet.engine.progress import Position
+from gmmhet.engine.wording.numbers import counted
+
+__all__ = ["EXIT_STATUS", "GOES_ON", "UNFINISHED", "amount", "duration", "few_particles", "mode_not_significant",
+           "no_motion", "no_room", "progress_line", "significant_modes", "stage_kept", "stage_line",
+           "what_it_takes", "where_to_look"]
 
 EXIT_STATUS = "Exit status: 0 done, 2 bad input, which is named in one line, 1 any other failure."
 GOES_ON = "the same command with --resume goes on from here"
@@ -27,3 +31,70 @@ def mode_not_significant(mode: int, verdict: str) -> str:
 def no_motion(count: int, verdict: str) -> str:
     """No mode is significant."""
     return f"No motion is supported by these {count} particles. {verdict}".strip()
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 40 s, 3 min, 2 h 10 min."""
+    if seconds < 99.5:
+        return f"{max(seconds, 1):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def amount(size: float) -> str:
+    """Bytes as people say them: 20 MB, 1.4 GB."""
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.3g} {unit}" if size < 99.5 else f"{size:.0f} {unit}"
+    return f"{size / 1000:.3g} TB"
+
+
+def progress_line(at: Position, width: int) -> str:
+    """Stage of stages, what is done, share and time left; the middle is cut where the line would be too long."""
+    first = f"{at.number} of {at.count} · {at.stage}" if at.count > 1 else at.stage
+    last = ""
+    if at.share is not None and at.left is not None:
+        last = f" · {100 * at.share:.0f} % · about {duration(at.left)} left"
+    elif at.total > 1:
+        last = f" · {at.done} of {at.total}"
+    elif at.spent >= 1:
+        last = f" · {duration(at.spent)} so far"
+    middle = f" · {at.label}" if at.label and at.label != at.stage else ""
+    room = max(width - len(first) - len(last), 0)
+    if len(middle) > room:
+        middle = middle[:room - 1] + "…" if room > len(" · ") + 1 else ""
+    return (first + middle + last)[:width]
+
+
+def stage_line(at: Position) -> str:
+    """A stage begins."""
+    return f"{at.number} of {at.count} · {at.stage}" + (
+        "" if at.share is None or at.left is None else f" · {100 * at.share:.0f} % · about {duration(at.left)} left")
+
+
+def what_it_takes(seconds: tuple[float, float], memory: float, disk: float, free: float, particles: int) -> str:
+    """Before the work begins.
+
+    Args:
+        seconds: least and most. memory, disk, free: bytes.
+    """
+    low, high = (duration(s) for s in seconds)
+    time = f"about {low}" if low == high else f"{low} to {high}"
+    return f"{counted(particles, 'particle')} will take {time} on this machine, up to {amount(memory)} of memory and " \
+           f"{amount(disk)} of disk ({amount(free)} free)."
+
+
+def no_room(folder: str, disk: float, free: float) -> str:
+    """Warning that the results will not fit."""
+    return f"{folder}: {amount(free)} free, about {amount(disk)} will be needed."
+
+
+def stage_kept(at: Position) -> str:
+    """The results of a stage of an earlier run stay."""
+    return f"{at.number} of {at.count} · {at.stage} · kept from before"
+
+
+def where_to_look(page: str, log: str, time: str) -> str:
+    """What to open."""
+    return f"Done in {time}. Open {page} (all that was logged: {log})"

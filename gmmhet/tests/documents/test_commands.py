@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from gmmhet.engine.commands.main import _parser
+from gmmhet.engine.commands.parser import parser_of_all
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ("README.rst", "docs/installation.rst", "docs/tutorial.rst", "docs/howto.rst", "docs/particles.rst",
+         "docs/cases.rst", "docs/relion.rst", "docs/cryosparc.rst",
          "docs/landscape.rst", "docs/cluster.rst")
 #: a command in a block of commands, with what may start it on several ranks
 _COMMAND = re.compile(r"^ {3,}(?:mpirun -np \d+ |srun [-\w=$]+ )?gmmhet ([a-z]+ .*)$", re.MULTILINE)
@@ -73,7 +74,7 @@ class TestCommands(unittest.TestCase):
             for command in commands(ROOT / page):
                 try:
                     with redirect_stderr(io.StringIO()) as said:
-                        _parser().parse_args(shlex.split(command))
+                        parser_of_all().parse_args(shlex.split(command))
                 except SystemExit:
                     refused.append(f"{page}: gmmhet {command}: {said.getvalue().splitlines()[-1]}")
         self.assertEqual(refused, [])
@@ -113,7 +114,7 @@ class TestBlocks(unittest.TestCase):
     def test_options_that_keep_runs_short_are_taken(self):
         for command in ("simulate -o a", "fit a -o b.npz", "analyze a --model b -o c", "run a b -o c",
                         "reconstruct a --latents b -o c"):
-            options = _parser().parse_args(self.check.engine_arguments(command.split(), "2"))
+            options = parser_of_all().parse_args(self.check.engine_arguments(command.split(), "2"))
             self.assertEqual(options.threads, 2)
 
 

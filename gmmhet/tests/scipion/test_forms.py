@@ -4,6 +4,7 @@ import unittest
 from pathlib import Path
 
 from pwem.objects import VolumeMask
+from pyworkflow.protocol.params import Section
 
 from gmmhet.engine.commands.export import ExportCommand
 from gmmhet.engine.commands.input import ImportCommand
@@ -18,10 +19,11 @@ from gmmhet.protocols import (
     ProtGmmHetExport,
     ProtGmmHetImport,
     ProtGmmHetModel,
+    ProtGmmHetMotion,
     ProtGmmHetReconstruct,
 )
 from gmmhet.protocols.forms import options_from_form, options_on_form, values_on_form
-from gmmhet.protocols.reference import protocol_reference
+from gmmhet.protocols.reference import _OF_THE_FRAMEWORK, protocol_reference
 
 #: what each form offers
 FORMS = {ProtGmmHetImport: (ImportCommand,), ProtGmmHetModel: (FitConfig,), ProtGmmHetAnalyze: (AnalyzeConfig,),
@@ -35,6 +37,15 @@ KNOWN = {
     ProtGmmHetReconstruct: "inputParticles mode nMaps by pointsFile inputMask symmetry sharpen seed",
     ProtGmmHetExport: "inputParticles mode low high confidence inputClasses classNumbers idsFile keep fraction half "
                       "onePerImage refinedPoses originalFile passthroughFile rootFolder",
+}
+#: what a newcomer sees at Normal level
+NORMAL = {
+    ProtGmmHetImport: "particlesFile mapFile",
+    ProtGmmHetModel: "inputVolume inputParticles symmetry",
+    ProtGmmHetAnalyze: "inputParticles inputModel symmetry",
+    ProtGmmHetReconstruct: "inputParticles mode nMaps",
+    ProtGmmHetMotion: "inputParticles inputVolume symmetry nMaps",
+    ProtGmmHetExport: "inputParticles mode low high inputClasses classNumbers originalFile",
 }
 
 
@@ -62,6 +73,30 @@ class TestForms(unittest.TestCase):
                         self.assertEqual(param.expertLevel.get() > 0, declared.level is Level.ADVANCED)
                         self.assertTrue(param.label.get().startswith(declared.form.label))
                         self.assertIn((declared.form.help or declared.option.help)[1:], param.help.get())
+
+    def test_a_newcomer_sees_only_what_has_to_be_decided(self):
+        for kind, names in NORMAL.items():
+            params = self.project.newProtocol(kind).getDefinition().iterAllParams()
+            seen = [name for name, param in params if not param.expertLevel.get() and name not in _OF_THE_FRAMEWORK
+                    and not isinstance(param, Section)]
+            self.assertEqual(seen, names.split(), kind.__name__)
+
+    def test_help_says_default_unit_and_when_to_change(self):
+        definition = self.protocols[ProtGmmHetAnalyze].getDefinition()
+        self.assertEqual(definition.getParam("resolution").help.get().splitlines()[1:], [
+            "Empty (default): that of the model.", "Unit: Å.",
+            "Change it for small motions of a sharp map, which need finer detail; the time grows with its fifth "
+            "power."])
+        self.assertIn("Default: integrate out.", definition.getParam("poses").help.get())
+        self.assertIn("Default: yes.", definition.getParam("motion").help.get())
+        maps = self.protocols[ProtGmmHetReconstruct].getDefinition()
+        self.assertIn("Default: 5.", maps.getParam("nMaps").help.get())
+        for kind, classes in FORMS.items():
+            for options in classes:
+                for declared in options_on_form(options):
+                    text = self.protocols[kind].getDefinition().getParam(declared.parameter).help.get()
+                    if declared.default not in (REQUIRED, None, ()) and not declared.form.help:
+                        self.assertRegex(text, r"[Dd]efault|Empty", f"{kind.__name__}.{declared.name}")
 
     def test_defaults_agree(self):
         for kind, classes in FORMS.items():

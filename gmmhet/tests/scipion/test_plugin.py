@@ -15,6 +15,7 @@ from pyworkflow.exceptions import PyworkflowException
 from pyworkflow.utils.process import buildRunCommand
 
 import gmmhet
+from gmmhet.engine.commands.parser import parser_of_all
 from gmmhet.plugin import Plugin
 from gmmhet.protocols.engine_steps import EngineSteps
 
@@ -38,8 +39,8 @@ class StandInProtocol:
     def getGpuList(self):
         return self.gpus
 
-    def getStderrLog(self):
-        return "logs/run.stderr"
+    def getStdoutLog(self):
+        return "logs/run.stdout"
 
     def runJob(self, program, arguments, env, numberOfMpi):
         placeholder = "%(GPU)s" in program + arguments
@@ -112,9 +113,11 @@ class TestInterpreter(PluginCase):
             self.assertEqual((name, options["version"], options["tar"]),
                              ("gmmhet_engine", gmmhet.__version__, "void.tgz"))
             self.assertEqual(options["default"], default)
-            (make, python), (install, _) = options["commands"]
+            (make, python), (install, last) = options["commands"]
             self.assertEqual((make, python), (f"{sys.executable} -m venv env", ["env/bin/python"]))
-            self.assertIn("env/bin/python -m pip install ", install)
+            self.assertEqual(last, ["installed"])
+            self.assertRegex(install, r"env/bin/python -m pip install .* && env/bin/python -m gmmhet.engine simulate "
+                                      r".* && env/bin/python -m gmmhet.engine fit .* && touch installed$")
 
     def test_the_environment_fits_the_machine_unless_told_otherwise(self):
         def installed():
@@ -127,6 +130,26 @@ class TestInterpreter(PluginCase):
                 self.assertTrue(installed().startswith(f"GMMHET_TENSORFLOW={expected} env/bin/python"))
         with mock.patch.dict(os.environ, {"GMMHET_TENSORFLOW": "tensorflow==2.20"}):
             self.assertTrue(installed().startswith("GMMHET_TENSORFLOW=tensorflow==2.20 "))
+
+    def test_a_scipion_without_tensorflow_has_an_environment_with_it(self):
+        """The variable is for Scipion's own interpreter."""
+        env = mock.Mock()
+        with mock.patch.dict(os.environ, {"GMMHET_TENSORFLOW": "none"}), mock.patch("gmmhet.plugin.which",
+                                                                                    return_value=None):
+            Plugin.defineBinaries(env)
+        self.assertTrue(env.addPackage.call_args.kwargs["commands"][1][0].startswith(
+            "GMMHET_TENSORFLOW=tensorflow-cpu env/bin/python"))
+
+    def test_the_trial_of_an_environment_is_what_the_engine_takes(self):
+        parser, env = parser_of_all(), mock.Mock()
+        Plugin.defineBinaries(env)
+        steps = env.addPackage.call_args.kwargs["commands"][1][0].split(" && ")
+        simulate, fit = (shlex.split(command)[3:] for command in steps[1:3])
+        self.assertEqual(parser.parse_args(simulate).particles, 2)
+        self.assertEqual(parser.parse_args(fit).resolution, 40.0)
+
+    def test_the_log_of_the_engine_is_in_the_output_of_the_protocol(self):
+        self.assertEqual(Plugin.getEnviron()["GMMHET_LOG"], "stdout")
 
 
 class TestStart(PluginCase):
@@ -197,7 +220,7 @@ class TestStart(PluginCase):
             self.assertEqual(str(caught.exception), "a.star: row 3: rlnAngleRot is 'x'; expected a finite number")
 
     def test_other_failures_name_the_log(self):
-        with self.assertRaisesRegex(PyworkflowException, r"gmmhet analyze failed \(exit status 1\).*logs/run.stderr"):
+        with self.assertRaisesRegex(PyworkflowException, r"gmmhet analyze failed \(exit status 1\).*logs/run.stdout"):
             self.started(fails=1)
 
     def test_an_old_message_is_not_taken_for_a_new_one(self):

@@ -107,7 +107,7 @@ class TestRelionWorkflow(ProjectCase):
         summary = read_model_summary(self.model._getExtraPath("model"))
         self.assertGreater(summary["correlation"], 0.93)
         self.assertGreater(summary["share_inside"], 0.95)
-        log = Path(self.model.getStderrLog()).read_text(encoding="utf-8")
+        log = Path(self.model.getStdoutLog()).read_text(encoding="utf-8")
         self.assertIn("relion_half1_class001_unfil.mrc", log)
 
     def test_a_class_of_ours_is_reconstructed_by_relion(self):

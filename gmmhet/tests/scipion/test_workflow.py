@@ -23,7 +23,13 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase
-from gmmhet.viewers import GmmHetAnalyzeViewer, GmmHetReconstructViewer, GmmHetSlicesViewer
+from gmmhet.viewers import (
+    GmmHetAnalyzeViewer,
+    GmmHetAtomsViewer,
+    GmmHetModelViewer,
+    GmmHetReconstructViewer,
+    GmmHetSlicesViewer,
+)
 
 KEPT, MAPS = 400, 3
 
@@ -69,7 +75,7 @@ class TestWorkflow(ProjectCase):
     @unittest.skipIf(RANKS == 1, "mpi4py and mpirun are not there: pip install mpi4py mpich")
     def test_the_mpi_box_starts_ranks(self):
         for protocol in (self.motion, self.maps):
-            self.assertIn(f"{RANKS} ranks: ", Path(protocol.getStderrLog()).read_text(encoding="utf-8"))
+            self.assertIn(f"{RANKS} ranks: ", Path(protocol.getStdoutLog()).read_text(encoding="utf-8"))
 
     def test_the_model_represents_the_map(self):
         model = GaussianModel.load(self.model.outputModel.getModelFile())
@@ -288,6 +294,13 @@ class TestWorkflow(ProjectCase):
                                       mrcfile.read(volume.getFileName())[BOX // 2])
         (window,) = shown["showCoordinates"]()
         self.assertEqual(sum(bar.get_height() for bar in window.getFigure().axes[0].patches), KEPT)
+        (window,) = shown["showSurface"]()
+        self.assertEqual(len(window.getFigure().gmmhet_player._labels), len(self.motion.motion1))
+        (window,) = shown["showFlexibility"]()
+        self.assertGreater(len(window.getFigure().axes[0].collections[0].get_offsets()), 8)
+        (window,) = shown["showFlexibilityMap"]()
+        below = window.getFigure().axes[3].images[0].get_array()
+        self.assertTrue(np.ma.getmaskarray(np.ma.masked_invalid(below)).any())  # nothing outside of the molecule
         (window,) = shown["showModes"]()
         self.assertIn("gain in held-out log likelihood", [a.get_ylabel() for a in window.getFigure().axes])
         (window,) = shown["showCheck"]()
@@ -301,6 +314,42 @@ class TestWorkflow(ProjectCase):
         self.assertFalse(picker.place.populated)
         viewer.mode.set(2)
         self.assertEqual(viewer.validate(), ["Mode is 2; expected 1 to 1"])
+
+    def test_a_map_that_is_saved_is_a_volume_of_the_project(self):
+        viewer = GmmHetAnalyzeViewer(project=self.project, protocol=self.motion)
+        viewer.setProtocol(self.motion)
+        (window,) = viewer._getVisualizeDict()["showSurface"]()
+        player = window.getFigure().gmmhet_player
+        player.show(2)
+        player._saved(None)
+        saved = self.project.getProtocol(self.motion.getObjId()).savedMap1
+        self.assertEqual((saved.getClassName(), saved.getSamplingRate()), ("Volume", PIXEL))
+        np.testing.assert_array_equal(mrcfile.read(saved.getFileName()),
+                                      mrcfile.read(self.motion.motion1[2].getFileName()))
+        (window,) = viewer._getVisualizeDict()["showPoint"]()
+        window.getFigure().gmmhet_picker._saved(None)
+        self.assertTrue(hasattr(self.project.getProtocol(self.motion.getObjId()), "savedMap2"))
+
+    def test_viewer_of_the_model(self):
+        viewer = GmmHetModelViewer(project=self.project, protocol=self.model)
+        viewer.setProtocol(self.model)
+        shown = viewer._getVisualizeDict()
+        (window,) = shown["showSpheres"]()
+        self.assertEqual(len(window.getFigure().axes[0].collections[0].get_offsets()),
+                         self.model.outputModel.getGaussians())
+        (window,) = shown["showMaps"]()
+        self.assertEqual(len([a for a in window.getFigure().axes if a.images]), 6)
+        (window,) = shown["showSurface"]()
+        self.assertEqual(len(window.getFigure().gmmhet_player._labels), 2)
+        (window,) = shown["showCurve"]()
+        np.testing.assert_allclose(window.getFigure().axes[0].lines[0].get_ydata(),
+                                   [float(v) for v in self.model.outputFSC.getData()[1]])
+
+    def test_flexibility_has_a_viewer_that_needs_no_other_program(self):
+        found = Config.getDomain().findViewers(self.motion.flexibility, "tkinter")
+        self.assertIs(found[0], GmmHetAtomsViewer)
+        (window,) = GmmHetAtomsViewer(project=self.project)._visualize(self.motion.flexibility)
+        self.assertGreater(len(window.getFigure().axes[0].collections[0].get_offsets()), 8)
 
     def test_viewer_of_the_maps(self):
         viewer = GmmHetReconstructViewer(project=self.project, protocol=self.maps)
@@ -322,7 +371,10 @@ class TestWorkflow(ProjectCase):
         window.getFigure().gmmhet_slices.show(2)
         shown = window.getFigure().axes[3].images[0]
         local = mrcfile.read(self.maps._getExtraPath("maps", "map_02_local_resolution.mrc"))
-        np.testing.assert_allclose(shown.get_array(), local[BOX // 2])
+        seen = np.ma.masked_invalid(shown.get_array())
+        inside = ~np.ma.getmaskarray(seen)
+        self.assertTrue(0.02 < inside.mean() < 0.9)  # the molecule alone
+        np.testing.assert_allclose(seen[inside], local[BOX // 2][inside])
         described = json.loads(Path(self.maps._getExtraPath("maps", "summary.json")).read_text())["maps"]
         self.assertEqual(shown.get_clim()[0], min(m["local_resolution_10"] for m in described))
         with mock.patch("gmmhet.viewers.windows.ChimeraView") as opened:

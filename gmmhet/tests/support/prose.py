@@ -21,7 +21,7 @@ _HELP_AND_SETTINGS = frozenset(("add_argument", "add_parser", "add_subparsers", 
                                 "ArgumentParser", "option", "required", "bookkeeping", "part", "Choice", "OnForm",
                                 "Range", "setting", "ArrayField", "ArraySchema", "_refuse"))
 #: class attributes and constants that are the help of a command
-_HELP_NAMES = frozenset(("SUMMARY", "DESCRIPTION"))
+_HELP_NAMES = frozenset(("SUMMARY", "DESCRIPTION", "EXAMPLES"))
 _FILLED_IN = "\0"
 _TAG = re.compile(r"<[^<>]*>?|&[a-z]+;")
 _WORD = re.compile(r"[(\"']*(?:[A-Za-z][A-Za-z'\-/]+|[aIA])[)\"',;:.?!]*")

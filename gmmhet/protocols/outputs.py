@@ -1,0 +1,94 @@
+"""Outputs of an analysis and of its maps, for the protocols that make one of them and the one that makes both."""
+
+from pathlib import Path
+from typing import Any
+
+from pwem.objects import EMSet, SetOfFSCs, SetOfParticlesFlex
+
+from gmmhet.constants import PROGRAM_NAME
+from gmmhet.convert import (
+    FrameRecord,
+    fill_classes,
+    fill_curve_set,
+    fill_flexible_map_set,
+    fill_flexible_set,
+    fill_map_set,
+    fill_motion_sets,
+    read_analysis_summary,
+    read_classes,
+    read_maps_summary,
+    read_volume,
+)
+from gmmhet.objects import GmmHetFlexibility
+
+__all__ = ["MotionOutputs"]
+
+
+class MotionOutputs:
+    """Mixed into protocols: sets of the framework out of the engine's folders."""
+
+    # Of the protocol that this is mixed into.
+    _defineOutputs: Any
+    _defineSourceRelation: Any
+    _createSetOfParticlesFlex: Any
+    _createSetOfVolumes: Any
+    _createSetOfVolumesFlex: Any
+    _createSetOfClasses3D: Any
+    _getPath: Any
+
+    def _defineAnalysis(self, source: Any, folder: Path, model: str) -> SetOfParticlesFlex:
+        """Particles with coordinates, flexibility and motions; returns the particles.
+
+        Args:
+            source: pointer to the particles that were analysed. folder: of the analysis. model: model.npz.
+        """
+        particles = self._flexibleParticles(source.get(), folder, model)
+        self._defineOutputs(outputParticles=particles)
+        self._defineSourceRelation(source, particles)
+        self._defineOutputs(flexibility=GmmHetFlexibility(str(folder / "flexibility.cif")),
+                            flexibilityMap=read_volume(folder / "flexibility.mrc"))
+        for number, mode in enumerate(read_analysis_summary(folder)["modes"], 1):
+            if mode["frames"]:
+                self._defineOutputs(**self._motionSets(folder, number, mode["frames"]))
+        return particles
+
+    def _flexibleParticles(self, source: Any, folder: Path, model: str) -> SetOfParticlesFlex:
+        flexible = self._createSetOfParticlesFlex(progName=PROGRAM_NAME)
+        flexible.copyInfo(source)
+        flexible.setHasCTF(source.hasCTF())
+        flexible.getFlexInfo().setProgName(PROGRAM_NAME)
+        flexible.getFlexInfo().setAttr("analysis", str(folder))
+        flexible.getFlexInfo().setAttr("model", model)
+        fill_flexible_set(flexible, source.iterItems(orderBy="id"), str(folder / "latents.star"), PROGRAM_NAME)
+        return flexible
+
+    def _motionSets(self, folder: Path, number: int, frames: list[FrameRecord]) -> dict[str, EMSet]:
+        plain = self._createSetOfVolumes(suffix=f"_motion{number}")
+        flexible = self._createSetOfVolumesFlex(suffix=f"_motion{number}", progName=PROGRAM_NAME)
+        fill_motion_sets(plain, flexible, [(str(folder / f["file"]), f["place"]) for f in frames], number)
+        return {f"motion{number}": plain, f"motionFlex{number}": flexible}
+
+    def _defineMaps(self, pointer: Any, particles: SetOfParticlesFlex, folder: Path) -> None:
+        """Maps, classes and curves.
+
+        Args:
+            pointer: to what the maps are made of. particles: with coordinates. folder: of the maps.
+        """
+        maps = read_maps_summary(folder)["maps"]
+        volumes = self._createSetOfVolumes()
+        fill_map_set(volumes, maps, folder)
+        flexible = self._createSetOfVolumesFlex(progName=PROGRAM_NAME)
+        fill_flexible_map_set(flexible, maps, folder, particles)
+        curves = SetOfFSCs.create(self._getPath())
+        fill_curve_set(curves, folder / "fsc.csv")
+        classes = self._createSetOfClasses3D(pointer)
+        fill_classes(classes, particles, read_classes(folder / "classes.star"), volumes)
+        outputs = {"outputVolumes": volumes, "outputVolumesFlex": flexible, "outputClasses": classes}
+        if any(m["sharpened"] for m in maps):
+            outputs["sharpenedVolumes"] = self._createSetOfVolumes(suffix="_sharpened")
+            fill_map_set(outputs["sharpenedVolumes"], maps, folder, "sharpened")
+        if curves.getSize():  # else every map lacks one of its halves
+            outputs["outputFSCs"] = curves
+        self._defineOutputs(**outputs)
+        for output in outputs.values():
+            self._defineSourceRelation(pointer, output)
