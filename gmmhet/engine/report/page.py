@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from gmmhet import __version__
+from gmmhet.engine.browser import script
 from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts, trust
 from gmmhet.engine.report.choosing import chooser, choosing_data
@@ -20,7 +21,7 @@ from gmmhet.engine.wording.numbers import angstrom, number
 
 __all__ = ["write_report"]
 
-_SCRIPTS = ("surface.js", "render.js", "viewer.js", "choosing.js", "page.js")
+_SCRIPTS = ("render.js", "viewer.js", "choosing.js", "page.js")
 
 
 def write_report(folder: Path, output: Path) -> None:
@@ -55,7 +56,7 @@ def _page(results: Results) -> str:
     kept = [(key, wording.SECTIONS[key], html) for key, make in makers.items() if (html := make(results))]
     links = "".join(f'<a href="#{key}">{title}</a>' for key, title, _ in kept)
     body = "".join(f'<section id="{key}"><h2>{title}</h2>{html}</section>' for key, title, html in kept)
-    scripts = "\n".join(_asset(script) for script in _SCRIPTS)
+    scripts = "\n".join([script("surface.js"), *(_asset(name) for name in _SCRIPTS)])
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width, initial-scale=1"><title>{escape(name)}: gmmhet report</title>\n'

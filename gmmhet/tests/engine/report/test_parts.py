@@ -13,10 +13,11 @@ import numpy as np
 
 from gmmhet.engine import report
 from gmmhet.engine.io import write_map
+from gmmhet.engine.molecule.first_view import first_view
 from gmmhet.engine.report import scene as scene_module
 from gmmhet.engine.report.density import deconvolved_density
 from gmmhet.engine.report.results import read_results
-from gmmhet.engine.report.scene import first_view, scene
+from gmmhet.engine.report.scene import scene
 from gmmhet.engine.report.svg import Axis, Plot, round_ticks, shade
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack_series, resample, typical_density
 from gmmhet.engine.wording.numbers import number
