@@ -18,7 +18,7 @@ async function begin() {
   const listed = await actOnPoint(about, landscape, panes, commands, live);
   selectParticles(about, landscape, selection, commands, listed);
   goPlaces(about, landscape, travel, commands);
-  await live.show(Object.fromEntries(landscape.up === null ? [[0, 0]] : [[0, 0], [1, 0]]), false);
+  await live.show({0: 0}, false);
   commands.poll();
   document.body.dataset.ready = "yes";
 }
@@ -252,13 +252,13 @@ function goPlaces(about, landscape, travel, commands) {
     frame.value = index;
     byId("at").textContent = `point ${index + 1} of ${travel.points.length}`;
   };
-  frame.addEventListener("input", attempt(() => { travel.playing = false; return travel.go(Number(frame.value)); }));
+  frame.addEventListener("input", attempt(() => { travel.stop(); return travel.go(Number(frame.value)); }));
   const stopped = () => { play.textContent = "Play"; play.setAttribute("aria-pressed", "false"); };
   play.addEventListener("click", attempt(async () => {
-    if (travel.playing) { travel.playing = false; return; }
+    if (travel.playing) { travel.stop(); return; }
     play.textContent = "Stop";
     play.setAttribute("aria-pressed", "true");
-    try { await travel.play(); } finally { travel.playing = false; stopped(); }
+    try { await travel.play(); } finally { stopped(); }
   }));
   for (const button of movies)
     button.addEventListener("click", attempt(() => commands.run(

@@ -64,7 +64,7 @@ class Commands {
         button.addEventListener("click", attempt(() => download(name)));
         doing.append(button);
       }
-      return make("li", {}, words, doing, ...job.commands.map(c => make("code", {textContent: c})));
+      return make("li", {"data-number": job.number, "data-state": job.state}, words, doing, ...job.commands.map(c => make("code", {textContent: c})));
     }));
   }
 }

@@ -19,6 +19,7 @@ class Landscape {
     this.point = new Array(data.modes).fill(0);
     this.path = [];
     this.stops = [];
+    this.took = 0;
     this.context = canvas.getContext("2d");
     this.inner = document.createElement("canvas");
     this.listeners = {};
@@ -107,7 +108,8 @@ class Landscape {
     const values = this.column && this.column.values, some = this.selected, total = xs.length;
     const named = values && this.column.categories;
     const spread = dense ? 0 : total > 100000 ? 0 : total > 15000 ? 1 : Math.round((total > 3000 ? 1 : 2) * a.ratio);
-    for (let i = 0; i < total; i++) {
+    const started = performance.now(), step = this.moving ? Math.max(1, Math.ceil(this.took / 12)) : 1;
+    for (let i = 0; i < total; i += step) {
       const px = (xs[i] - x0) * sx | 0, py = (y1 - ys[i]) * sy | 0;
       if (px < spread || py < spread || px >= wide - spread || py >= high - spread) continue;
       const v = values ? values[i] : 0, s = some && some[i] ? 1 : 0;
@@ -117,6 +119,8 @@ class Landscape {
           if (named) sum[at] = v; else sum[at] += v;  // of categories the last one drawn
         }
     }
+    this.took = (performance.now() - started) * step;  // of all points
+    this.canvas.dataset.took = this.took.toFixed(1);
     if (dense) for (const grid of named ? [count, chosen] : [count, sum, chosen]) blur(grid, wide, high, 2);
     this.paint(c, a, wide, high);
   }
@@ -302,20 +306,28 @@ class Landscape {
     return this.up === null ? {[this.across]: x} : {[this.across]: x, [this.up]: y};
   }
 
+  // While something moves, as many points are drawn as there is time for; all, as soon as it rests.
+  move() {
+    this.moving = true;
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => { this.moving = false; this.refresh(); }, 160);
+    this.refresh();
+  }
+
   pan(at) {
     const a = this.area(), dx = (at[0] - this.grab.at[0]) / a.wide, dy = (at[1] - this.grab.at[1]) / a.high;
     const {x, y} = this.grab;
     this.x = x.map(v => v - dx * (x[1] - x[0]));
     if (this.up !== null) this.y = y.map(v => v + dy * (y[1] - y[0]));
     else this.histogram();
-    this.refresh();
+    this.move();
   }
 
   zoom([x, y], by) {
     this.x = this.x.map(v => x + (v - x) * by);
     if (this.up !== null) this.y = this.y.map(v => y + (v - y) * by);
     else this.histogram();
-    this.refresh();
+    this.move();
   }
 }
 

@@ -16,6 +16,9 @@ __all__ = ["Nonce", "page", "policy"]
 _SHARED = ("surface.js", "surface_gl.js")
 _SCRIPTS = ("server.js", "landscape.js", "panes.js", "selection.js", "travel.js", "commands.js", "app.js")
 
+_ALLOWED = {"default-src": "'none'", "connect-src": "'self'", "img-src": "blob: data:", "media-src": "blob:",
+            "form-action": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'"}
+
 
 class Nonce(NamedTuple):
     """A word that the page's own scripts and styles carry, and the policy that allows these alone."""
@@ -27,9 +30,8 @@ class Nonce(NamedTuple):
 def policy() -> Nonce:
     """Another one for every answer."""
     name = secrets.token_urlsafe(16)
-    return Nonce(name, f"default-src 'none'; script-src 'nonce-{name}'; style-src 'nonce-{name}'; connect-src 'self'; "
-                       "img-src blob: data:; media-src blob:; form-action 'none'; base-uri 'none'; "
-                       "frame-ancestors 'none'")
+    allowed = {**_ALLOWED, "script-src": f"'nonce-{name}'", "style-src": f"'nonce-{name}'"}
+    return Nonce(name, "; ".join(f"{kind} {source}" for kind, source in allowed.items()))
 
 
 def page(result: ResultFolder, token: str, nonce: str) -> str:

@@ -1,7 +1,7 @@
 // A path through latent space, and the molecule along it.
 class Travel {
   constructor(landscape, panes) {
-    Object.assign(this, {landscape, panes, points: [], file: "", frames: [], playing: false});
+    Object.assign(this, {landscape, panes, points: [], file: "", frames: [], run: null});
   }
 
   // text: of points.csv; file: its name in the result.
@@ -32,16 +32,23 @@ class Travel {
     if (this.shown) this.shown();
   }
 
+  get playing() { return this.run !== null; }
+
+  stop() { this.run = null; }
+
   // Forth and back until it is stopped; each frame is shown for some milliseconds at least.
   async play(once = false) {
-    this.playing = true;
-    const order = this.points.map((_, i) => i);
+    const run = this.run = {}, order = this.points.map((_, i) => i);
     if (!once) order.push(...order.slice(1, -1).reverse());
-    for (let k = 0; this.playing; k = (k + 1) % order.length) {
-      const started = performance.now();
-      await this.go(order[k]);
-      await new Promise(done => setTimeout(done, Math.max(10, 110 - (performance.now() - started))));
-      if (once && k === order.length - 1) this.playing = false;
+    try {
+      for (let k = 0; this.run === run; k = (k + 1) % order.length) {
+        const started = performance.now();
+        await this.go(order[k]);
+        await new Promise(done => setTimeout(done, Math.max(10, 110 - (performance.now() - started))));
+        if (once && k === order.length - 1) this.stop();
+      }
+    } finally {
+      if (this.run === run) this.stop();
     }
   }
 
