@@ -89,6 +89,7 @@ def movie(result: ResultFolder, asked: dict[str, Any]) -> Work:
     points = result.inside(str(asked.get("points")))
     folder = result.new_folder("movie")
     made = folder / f"movie.{kind}"
+    commands: tuple[list[str], ...]
     if of == "model":
         commands = (["map", shown_path(result.root), "--points", shown_path(points), "--movie", shown_path(made), "-o",
                      shown_path(folder / "maps")],)

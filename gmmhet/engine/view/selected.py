@@ -35,14 +35,15 @@ def selected_images(table: ParticleTable, ids: Sequence[int]) -> tuple[dict[str,
     some = rows[evenly_spread(len(rows), VIEW.averaged)]
     factor = -(-table.box // VIEW.image_side)
     opened: dict[Any, Any] = {}
-    total, shown = np.zeros((table.box // factor,) * 2), []
+    total = np.zeros((table.box // factor,) * 2, np.float32)
+    shown: list[Images] = []
     few = set(some[evenly_spread(len(some), VIEW.shown)].tolist())
     for row in some.tolist():
         image = _binned(_centred(table, row, table.images(np.array([row]), opened)[0]), factor)
         total += image
         if row in few:
             shown.append(image)
-    pictures = np.stack([_eight_bit(image) for image in (total, *shown)])
+    pictures = np.stack([_eight_bit(image) for image in [total, *shown]])
     return {"count": len(rows), "averaged": len(some), "side": pictures.shape[1],
             "pixel": table.pixel_size * factor}, pictures
 

@@ -105,8 +105,8 @@ class Shapes:
     def view(self) -> list[float]:
         """The rotation, row by row, that shows most of the molecule and its motion."""
         spread = self._analysis.coordinates.std(axis=0)
-        return first_view(self._analysis.model.centers,
-                          self._analysis.position * spread[:, None, None]).ravel().tolist()
+        found = first_view(self._analysis.model.centers, self._analysis.position * spread[:, None, None])
+        return [float(v) for v in found.ravel()]
 
     def _made(self, given: dict[int, float], voxels: int) -> Shape:
         point = np.zeros((1, self._analysis.modes))
@@ -144,4 +144,4 @@ class Shapes:
 
 
 def _eight_bit(data: NDArray[np.float32], level: float) -> NDArray[np.uint8]:
-    return np.clip(np.rint(data * (_LEVEL / level)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(data * (_LEVEL / level)), 0, 255), np.uint8)
