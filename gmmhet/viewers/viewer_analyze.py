@@ -10,10 +10,18 @@ from pyworkflow.viewer import DESKTOP_TKINTER
 
 from gmmhet.constants import ANALYSIS_DIR, LATENT_SD
 from gmmhet.engine.landscape import Chart, read_analysis
+from gmmhet.plugin import Plugin
 from gmmhet.protocols import ProtGmmHetAnalyze
 from gmmhet.viewers.figures import draw_coordinates, draw_modes
 from gmmhet.viewers.point_picker import PointPicker
-from gmmhet.viewers.windows import chimera_series, has_chimera, picture_window, plotter, slices_plotter
+from gmmhet.viewers.windows import (
+    LivePageView,
+    chimera_series,
+    has_chimera,
+    picture_window,
+    plotter,
+    slices_plotter,
+)
 
 __all__ = ["GmmHetAnalyzeViewer"]
 
@@ -32,6 +40,9 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
                       help="Sections through maps of the model along the mode, and their difference from the mean.")
         form.addParam("showChimera", LabelParam, label="Motion in ChimeraX", condition=str(has_chimera()))
         form.addSection(label="Coordinates")
+        form.addParam("showPage", LabelParam, label="Live page",
+                      help="The molecule at every point, maps from the particles there, selections, paths and movies, "
+                           "in the browser. What is written goes into the folder view of the analysis.")
         form.addParam("showModes", LabelParam, label="Which modes count")
         form.addParam("first", IntParam, default=1, label="Mode across")
         form.addParam("second", IntParam, allowsNull=True, label="Mode up",
@@ -46,7 +57,8 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
 
     def _getVisualizeDict(self):
         return {"showMotion": self._showMotion, "showChimera": self._showChimera, "showModes": self._showModes,
-                "showCoordinates": self._showCoordinates, "showPoint": self._showPoint, "showCheck": self._showCheck}
+                "showCoordinates": self._showCoordinates, "showPoint": self._showPoint,
+                "showPage": self._showPage, "showCheck": self._showCheck}
 
     def _modes(self):
         return self.protocol.getFound()["modes"]
@@ -97,6 +109,9 @@ class GmmHetAnalyzeViewer(EmProtocolViewer):
             chart.save(place, path)
             return f"saved as {path}"
         return save
+
+    def _showPage(self, paramName=None):
+        return [LivePageView(Plugin.getEngineProgram(), self.protocol._getExtraPath(ANALYSIS_DIR), Plugin.getEnviron())]
 
     def _showCheck(self, paramName=None):
         picture = Path(self.protocol._getExtraPath("check.png"))

@@ -47,6 +47,7 @@ def view(folder: Path, *, port: int = 0, browser: bool = True) -> None:
             listener.bind((_ADDRESS, port))
         except (OSError, OverflowError) as error:
             raise InputError(f"--port is {port}: {error}; expected a free port of {_ADDRESS}") from None
+        listener.listen()  # whoever comes before the server runs waits
         number = listener.getsockname()[1]
         address = f"http://{_ADDRESS}:{number}/?token={token}"
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
