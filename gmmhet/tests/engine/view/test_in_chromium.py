@@ -1,8 +1,6 @@
 """The live page in a real browser: what a person does, and what comes of it."""
 
-import importlib.util
 import re
-import shutil
 import tempfile
 import unittest
 from collections.abc import Callable
@@ -13,17 +11,15 @@ import numpy as np
 from PIL import Image
 
 from gmmhet.engine.io import read_map, read_star
+from gmmhet.tests.support.browser import WHY_NOT, launch
 from gmmhet.tests.support.live_page import LivePage
 from gmmhet.tests.support.viewed_result import write_result
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PLAYWRIGHT = importlib.util.find_spec("playwright") is not None
-SOFTWARE_GL = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 PARTICLES = 150
 LONGEST = 180_000  # milliseconds, of a reconstruction on a busy machine
 
 
-@unittest.skipUnless(CHROMIUM and PLAYWRIGHT, "chromium and playwright are needed to drive the page; it is NOT tested")
+@unittest.skipIf(WHY_NOT, WHY_NOT)
 class TestInChromium(unittest.TestCase):
 
     @classmethod
@@ -36,7 +32,7 @@ class TestInChromium(unittest.TestCase):
         cls.addClassCleanup(cls.server.close)
         driver = sync_playwright().start()
         cls.addClassCleanup(driver.stop)
-        cls.browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(SOFTWARE_GL))
+        cls.browser = launch(driver)
         cls.addClassCleanup(cls.browser.close)
 
     def setUp(self) -> None:
