@@ -1,5 +1,5 @@
 // Up to four surfaces with one camera: the first follows the point, the others stay.
-const MOST_PANES = 4, PLAIN = [150, 172, 199];
+const MOST_PANES = 4, DUST = 0.02, PLAIN = [150, 172, 199];
 const DIVERGING = [[43, 94, 160], [150, 180, 215], [205, 208, 212], [240, 165, 95], [196, 78, 10]];
 const HEAT = [[58, 95, 149], [159, 179, 204], [230, 226, 216], [235, 160, 103], [184, 41, 31]];
 
@@ -22,6 +22,23 @@ function sample(volume, data, places) {
     }
   }
   return out;
+}
+
+// Triangles of a mesh but for those of small separate pieces, which are noise of maps from particles.
+function withoutDust({n, triangles}) {
+  const parent = Uint32Array.from({length: n}, (_, i) => i), size = new Uint32Array(n);
+  const root = i => {
+    while (parent[i] !== i) i = parent[i] = parent[parent[i]];
+    return i;
+  };
+  for (let t = 0; t < triangles.length; t += 3)
+    for (const k of [1, 2]) parent[root(triangles[t + k])] = root(triangles[t]);
+  let most = 0;
+  for (let t = 0; t < triangles.length; t += 3) most = Math.max(most, ++size[root(triangles[t])]);
+  const kept = [];
+  for (let t = 0; t < triangles.length; t += 3)
+    if (size[root(triangles[t])] >= DUST * most) kept.push(triangles[t], triangles[t + 1], triangles[t + 2]);
+  return Uint32Array.from(kept);
 }
 
 class Panes {
@@ -108,6 +125,7 @@ class Panes {
     const {volume, about} = pane;
     if (!pane.meshed || pane.meshed.level !== this.level) {
       pane.meshed = isoSurface(volume, this.level);
+      if (pane.kind === "file") pane.meshed.triangles = withoutDust(pane.meshed);
       pane.meshed.level = this.level;
     }
     this.colour(pane, pane.meshed);
