@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from gmmhet.engine import map_at, open_analysis
 from gmmhet.engine.io import read_star
+from gmmhet.engine.view.result import open_result
 from gmmhet.engine.view.settings import VIEW
 from gmmhet.tests.support.live_page import TOKEN, Answer, LivePage
 from gmmhet.tests.support.viewed_result import write_result
@@ -234,6 +236,26 @@ class TestJobs(OfPage):
         started = self.page.ask("/api/job", {"action": "particles", "point": [0.0, -1.2]})
         self.page.ask("/api/stop", {"number": started.json["number"]})
         self.assertEqual(self.finished(started)["state"], "stopped")
+
+    def test_two_pages_at_once_write_into_folders_of_their_own(self) -> None:
+        result = open_result(self.folder)
+        with ThreadPoolExecutor(8) as pool:
+            folders = list(pool.map(result.new_folder, ["path"] * 24))
+        self.assertEqual(len(set(folders)), 24)
+        self.assertTrue(all(f.is_dir() and f.parent == self.folder.resolve() / "view" for f in folders))
+
+    def test_a_server_that_ends_takes_its_commands_with_it_and_leaves_nothing_half_written(self) -> None:
+        with tempfile.TemporaryDirectory() as other:
+            page = LivePage(write_result(Path(other) / "run", particles=PARTICLES))
+            try:
+                started = page.ask("/api/job", {"action": "particles", "point": [0.0, -1.2]})
+                self.assertEqual(started.status, 200)
+                while page.ask("/api/jobs").json[0]["state"] == "waiting":
+                    time.sleep(0.02)
+            finally:
+                page.close()
+            left = [p for p in (Path(other) / "run" / "view").rglob("*") if p.is_file()]
+            self.assertLessEqual({p.name for p in left}, {"points.csv", "commands.txt"})
 
     def test_nothing_is_written_through_a_link(self) -> None:
         with tempfile.TemporaryDirectory() as other:
