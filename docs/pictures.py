@@ -24,8 +24,8 @@ ROOT = PICTURES.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gmmhet.engine import map_at, open_analysis, points_along, read_map  # noqa: E402
-from gmmhet.engine.landscape.series import contour_level  # noqa: E402
 from gmmhet.engine.landscape.surface import surface_picture  # noqa: E402
+from gmmhet.engine.molecule.contour import contour_level  # noqa: E402
 
 BLUE, RED, GREY = "#1f5fa8", "#c8553d", "#667080"
 COLOURS = 160  # of a picture's palette, which keeps the files small

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
-from subprocess import CalledProcessError, Popen
+from subprocess import CalledProcessError
 
 import pwem
 from pyworkflow.exceptions import PyworkflowException
@@ -149,16 +149,6 @@ class Plugin(pwem.Plugin):
                                           f"of {protocol.getStdoutLog()} say why") from error
         if error_file.exists():  # a queue gives no exit status back
             raise PyworkflowException(error_file.read_text(encoding="utf-8").strip())
-
-    @classmethod
-    def canView(cls) -> bool:
-        """Whether the engine can show an analysis in the browser."""
-        return find_spec("gmmhet.engine.view") is not None
-
-    @classmethod
-    def startView(cls, folder: str) -> None:
-        """Show an analysis in the browser, as long as Scipion runs."""
-        Popen(f"exec {cls.getEngineProgram()} view {shlex.quote(folder)}", shell=True, env=cls.getEnviron())
 
     @classmethod
     def defineBinaries(cls, env):

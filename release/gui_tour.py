@@ -93,7 +93,7 @@ class Tour:
         viewer.setProtocol(protocol)
         viewer.errorMessage = self._said
         for name, param in viewer._definition.iterAllParams():
-            outside = name in ("showParticles", "showReport", "showLandscape") or "Chimera" in name
+            outside = name in ("showParticles", "showReport", "showPage") or "Chimera" in name
             if not isinstance(param, LabelParam) or outside or not self._offered(param):
                 continue
             views = viewer._getVisualizeDict()[name](name)

@@ -35,10 +35,11 @@ ALLOWED = {
 }
 
 # Floors of the engine, from the ground up. A module imports from floors below its own, and from its own folder.
-STAGES = ("simulate", "check", "fitting", "analysis", "reconstruction", "landscape", "export", "report")
+STAGES = ("simulate", "check", "fitting", "analysis", "reconstruction", "landscape", "export", "report", "view")
 FLOORS = (
-    ("errors", "conventions", "options", "config", "progress", "sampling", "settings", "view_cells",
-     "wording"),  # may use each other
+    # these may use each other
+    ("browser", "errors", "conventions", "options", "config", "progress", "sampling", "settings", "view_cells",
+     "wording"),
     ("optics",),
     ("io",),
     ("runtime", "molecule"),

@@ -19,6 +19,7 @@ from gmmhet.viewers.point_picker import PointPicker
 from gmmhet.viewers.saved_maps import SavesMaps
 from gmmhet.viewers.viewer_model import spheres_plotter
 from gmmhet.viewers.windows import (
+    LivePageView,
     chimera_series,
     has_chimera,
     picture_window,
@@ -50,6 +51,9 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
         form.addParam("showFlexibilityMap", LabelParam, label="Flexibility in sections",
                       help="The molecule, and below it how far its parts move, in Å.")
         form.addSection(label="Coordinates")
+        form.addParam("showPage", LabelParam, label="Live page",
+                      help="The molecule at every point, maps from the particles there, selections, paths and movies, "
+                           "in the browser. What is written goes into the folder view of the analysis.")
         form.addParam("showModes", LabelParam, label="Which modes count")
         form.addParam("first", IntParam, default=1, label="Mode across")
         form.addParam("second", IntParam, allowsNull=True, label="Mode up",
@@ -59,8 +63,6 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
                       help="Click to see the model at a point; regions without particles are hatched. Coordinates on "
                            "the other modes are the mean of the particles near the point. A map that is saved becomes "
                            "a volume of the project.")
-        form.addParam("showLandscape", LabelParam, label="Landscape in the browser", condition=str(Plugin.canView()),
-                      help="The whole analysis, to be explored (gmmhet view).")
         form.addSection(label="Input")
         form.addParam("showCheck", LabelParam, label="Views, and poses against the model",
                       help="Results of the check before the analysis; the log has them in words.")
@@ -69,7 +71,7 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
         return {"showSurface": self._showSurface, "showMotion": self._showMotion, "showChimera": self._showChimera,
                 "showFlexibility": self._showFlexibility, "showFlexibilityMap": self._showFlexibilityMap,
                 "showModes": self._showModes, "showCoordinates": self._showCoordinates, "showPoint": self._showPoint,
-                "showLandscape": self._showLandscape, "showCheck": self._showCheck}
+                "showPage": self._showPage, "showCheck": self._showCheck}
 
     def _modes(self):
         return self.protocol.getFound()["modes"]
@@ -141,9 +143,8 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
             return self._registered(path, "model at " + ", ".join(f"{v:+.2f}" for v in place.point[:6]))
         return save
 
-    def _showLandscape(self, paramName=None):
-        Plugin.startView(self.protocol.getAnalysisFolder())
-        return []
+    def _showPage(self, paramName=None):
+        return [LivePageView(Plugin.getEngineProgram(), self.protocol.getAnalysisFolder(), Plugin.getEnviron())]
 
     def _showCheck(self, paramName=None):
         picture = Path(self.protocol._getExtraPath("check.png"))

@@ -1,9 +1,14 @@
 """Figures in windows of the framework, pages in the browser, maps in ChimeraX."""
 
+import atexit
 import os
+import shlex
 import shutil
+import signal
+import subprocess
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +22,8 @@ from gmmhet.engine.landscape import inside_molecule, thumbnails
 from gmmhet.viewers.figures import Shades, draw_slices
 from gmmhet.viewers.surface_player import SurfacePlayer
 
-__all__ = ["BrowserView", "chimera_coloured", "chimera_series", "has_chimera", "picture_window", "plotter",
-           "slices_plotter", "surface_window"]
+__all__ = ["BrowserView", "LivePageView", "chimera_coloured", "chimera_series", "has_chimera", "picture_window",
+           "plotter", "slices_plotter", "surface_window"]
 
 _PALETTE = ("blue", "cyan", "green", "yellow", "red")
 
@@ -31,6 +36,31 @@ class BrowserView(View):
 
     def show(self) -> None:
         webbrowser.open(self._path.as_uri())
+
+
+class LivePageView(View):
+    """The engine's live page of a result, in the user's browser; its server ends with this program.
+
+    Args:
+        program: shell text that starts the engine. folder: of the analysis. environ: of the engine.
+    """
+
+    def __init__(self, program: str, folder: str, environ: Mapping[str, str]):
+        self._command = f"{program} view {shlex.quote(os.path.relpath(folder))}"
+        self._environ = {**os.environ, **environ}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def show(self) -> None:
+        self.process = subprocess.Popen(self._command, shell=True, env=self._environ, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, start_new_session=True)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the server, and what it runs."""
+        if self.process is not None and self.process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait()
 
 
 def plotter(title: str, size: tuple[float, float] = (8, 5)) -> EmPlotter:

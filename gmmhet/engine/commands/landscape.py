@@ -37,7 +37,7 @@ class MapCommand(Command, _OfAnalysis):
     points: Path | None = option(None, "table of points (.csv) with columns latent1,latent2,...",
                                  typed=Typed(basic=True))
     cif: bool = option(False, "also write the Gaussians as pseudo-atoms")
-    movie: Path | None = option(None, "also write a movie of the maps",
+    movie: Path | None = option(None, "also write a movie of the maps, GIF or MP4",
                                 typed=Typed(metavar="FILE.gif", basic=True))
     output: Path = required(Path, "folder of the maps", typed=Typed(short="-o"))
 
@@ -92,7 +92,8 @@ class MovieCommand(Command, Quick):
     folder: Path = required(Path, "folder of gmmhet map or gmmhet reconstruct", typed=Typed(positional=True))
     level: float | None = option(None, "density of the contour", otherwise="from the mean of the maps")
     rate: float = option(8.0, "maps per second", typed=Typed(basic=True))
-    output: Path = required(Path, "the movie", typed=Typed(short="-o", metavar="FILE.gif"))
+    output: Path = required(Path, "the movie, GIF or MP4 (with imageio-ffmpeg)",
+                            typed=Typed(short="-o", metavar="FILE.gif"))
 
     def execute(self) -> None:
         from gmmhet.engine.landscape.stage import movie_of

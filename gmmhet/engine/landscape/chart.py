@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.io import DensityMap, write_map
 from gmmhet.engine.landscape.points import surroundings
-from gmmhet.engine.landscape.series import contour_level
 from gmmhet.engine.landscape.settings import CHART
 from gmmhet.engine.landscape.surface import surface_picture
+from gmmhet.engine.latent_space.extent import picture_pixel
 from gmmhet.engine.latent_space.saved_analysis import Analysis
+from gmmhet.engine.molecule.contour import contour_level
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
-from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import landscape as wording
 
 __all__ = ["Chart", "Place"]
@@ -82,11 +82,7 @@ class Chart:
     @cached_property
     def _pixel(self) -> float:
         """Of maps over the molecule wherever the particles have it, but no larger than the box (Angstrom)."""
-        model, z = self.analysis.model, self.analysis.coordinates
-        some = z[evenly_spread(len(z), CHART.sample)]
-        farthest = np.abs(model.centers + np.tensordot(some, self.analysis.position, 1)).max(axis=(0, 2))
-        reach = float((farthest + CHART.reach * model.sigmas).max())
-        return 2 * min(reach, model.box * model.pixel_size / 2) / CHART.picture
+        return picture_pixel(self.analysis, CHART.picture)
 
     @cached_property
     def _mean(self) -> DensityMap:

@@ -1,5 +1,6 @@
-"""Movies of a series of maps: two views of the contour surface, as an animated GIF."""
+"""Movies of a series of maps: two views of the contour surface, as an animated GIF or as MP4."""
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ _SIDE = 150  # voxels of what is drawn, along the longest edge
 _FINEST = 4.0  # voxels drawn for one of the map
 _PANEL = 320  # pixels
 _CAPTION = 30
+_RATE_OF_MP4 = 24  # pictures a second, as players expect; a map stays for several
+_SECONDS_OF_MP4 = 8.0  # it goes round for about so long
 _SECONDS_OF_END = 0.6  # a movie that turns back rests there
 _INK, _WARNING = (32, 38, 46), (180, 40, 20)
 
@@ -40,14 +43,19 @@ class _Crop:
 
 
 def check_movie(path: Path | None) -> None:
-    """Raises InputError unless the name is that of a GIF (or None)."""
-    if path is not None and path.suffix.lower() != ".gif":
-        raise InputError(f"{path}: movies are animated GIFs; expected a name that ends with .gif")
+    """Raises InputError unless the name is that of a GIF or, where imageio-ffmpeg is there, of an MP4 (or None)."""
+    if path is None or path.suffix.lower() == ".gif":
+        return
+    if path.suffix.lower() != ".mp4":
+        raise InputError(f"{path}: movies are GIF or MP4; expected a name that ends with .gif or .mp4")
+    if importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise InputError(f"{path}: MP4 needs the package imageio-ffmpeg (pip install imageio-ffmpeg); expected it, "
+                         "or a name that ends with .gif")
 
 
 def write_movie(path: Path, series: MapSeries, labels: Sequence[str], empty: Sequence[bool], *, rate: float = 8.0,
                 ) -> None:
-    """Write the series as a GIF: forth and back, or round where it is closed.
+    """Write the series: forth and back, or round where it is closed.
 
     Args:
         labels: of the maps. empty: which of them have no particles, as captions then say.
@@ -67,10 +75,33 @@ def write_movie(path: Path, series: MapSeries, labels: Sequence[str], empty: Seq
         pause[-1] += 1000 * _SECONDS_OF_END / 2
         order += order[-2:0:-1]
         pause += pause[-2:0:-1]
-    frames = [pictures[i].convert("P", palette=Image.Palette.ADAPTIVE, colors=160) for i in order]
     with replacing(path) as temporary:
-        frames[0].save(temporary, format="GIF", save_all=True, append_images=frames[1:], duration=pause, loop=0,
-                       disposal=1)
+        if path.suffix.lower() == ".mp4":
+            _write_mp4(temporary, [pictures[i] for i in order], pause)
+        else:
+            _write_gif(temporary, [pictures[i] for i in order], pause)
+
+
+def _write_gif(path: Path, pictures: Sequence[Image.Image], pause: Sequence[float]) -> None:
+    """pause: milliseconds that each picture is shown."""
+    frames = [picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=160) for picture in pictures]
+    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=list(pause), loop=0,
+                   disposal=1)
+
+
+def _write_mp4(path: Path, pictures: Sequence[Image.Image], pause: Sequence[float]) -> None:
+    """H.264, which every browser and presentation shows; players repeat it where they are told to."""
+    import imageio_ffmpeg
+
+    rounds = max(1, round(_SECONDS_OF_MP4 * 1000 / sum(pause)))
+    writer = imageio_ffmpeg.write_frames(
+        str(path), pictures[0].size, fps=_RATE_OF_MP4, quality=8, macro_block_size=2, ffmpeg_log_level="error",
+        output_params=["-f", "mp4", "-movflags", "+faststart"])
+    writer.send(None)
+    for picture, milliseconds in list(zip(pictures, pause, strict=True)) * rounds:
+        for _ in range(max(1, round(milliseconds * _RATE_OF_MP4 / 1000))):
+            writer.send(picture.tobytes())
+    writer.close()
 
 
 def _crop(series: MapSeries) -> _Crop:

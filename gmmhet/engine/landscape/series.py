@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import DensityMap, read_map, replacing
-from gmmhet.engine.landscape.settings import SERIES
-from gmmhet.engine.molecule.maps import coarser_map, dense_region, field_of_view, solvent_level
+from gmmhet.engine.molecule.contour import contour_level
 
-__all__ = ["MapSeries", "contour_level", "read_series", "write_chimerax"]
+__all__ = ["MapSeries", "read_series", "write_chimerax"]
 
 _FASTEST = 8  # maps a second
 
@@ -61,15 +60,6 @@ def read_series(files: Sequence[Path], *, closed: bool = False, level: float | N
         raise InputError(f"--level is {level:g}; expected below {highest:.4g}, the highest density of the maps")
     mean = DensityMap(total / np.float32(len(files)), first.pixel_size)
     return MapSeries(tuple(files), mean, contour_level(mean) if level is None else level, closed)
-
-
-def contour_level(mean: DensityMap) -> float:
-    """Density half way from the solvent to the mean inside the molecule; where none stands out, half the highest."""
-    blur = max(3 * mean.pixel_size, field_of_view(mean) / 24)
-    work = coarser_map(mean, blur / 3)
-    inside, solvent = dense_region(work, blur), solvent_level(work)
-    height = float(work.data[inside].mean()) if inside.any() else float(work.data.max())
-    return solvent + SERIES.contour * (height - solvent)
 
 
 def write_chimerax(path: Path, series: MapSeries, colour: str = "#8fa9c4") -> None:

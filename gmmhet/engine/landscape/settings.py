@@ -61,8 +61,6 @@ class Ridge:
 class Series:
     """Series of maps."""
 
-    contour: float = setting(0.5, "of the mean density in the molecule", "above the solvent, where the contour of all "
-                             "maps lies", origin="half way")
     smallest_piece: float = setting(0.01, "of the largest piece", "of a contour; smaller ones are noise and not drawn",
                                     origin=_CHOSEN)
 
@@ -77,9 +75,6 @@ class Chart:
     cells_of_two: int = setting(64, "cells", "over each of two modes", origin="chosen for speed, not measured")
     picture: int = setting(96, "voxels", "along an edge of maps that are only looked at",
                            origin="chosen for speed, not measured")
-    reach: float = setting(1.5, "standard deviations of a Gaussian", "that are seen around its centre", origin=_CHOSEN)
-    sample: int = setting(100, "particles", "that show how far the molecule reaches",
-                          origin="chosen for speed, not measured")
 
 
 POINTS = Points()

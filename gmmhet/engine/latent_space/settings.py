@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["MOVIE_POINTS", "PARTICLE_DENSITY", "MoviePoints", "ParticleDensity"]
+__all__ = ["EXTENT", "MOVIE_POINTS", "PARTICLE_DENSITY", "Extent", "MoviePoints", "ParticleDensity"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -52,5 +52,15 @@ class ParticleDensity:
     at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory, not measured")
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How far the molecule reaches, for pictures of it."""
+
+    reach: float = setting(1.5, "standard deviations of a Gaussian", "that are seen around its centre", origin=_CHOSEN)
+    sample: int = setting(100, "particles", "that show how far the molecule reaches",
+                          origin="chosen for speed, not measured")
+
+
+EXTENT = Extent()
 MOVIE_POINTS = MoviePoints()
 PARTICLE_DENSITY = ParticleDensity()

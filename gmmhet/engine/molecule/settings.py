@@ -199,6 +199,14 @@ class ContrastSettings:
 
 
 @dataclass(frozen=True)
+class Contour:
+    """Surfaces of maps."""
+
+    share: float = setting(0.5, "of the mean density in the molecule", "above the solvent, where the contour of all "
+                           "maps of a series lies", origin="half way")
+
+
+@dataclass(frozen=True)
 class PartMotions:
     """Compact parts of a molecule that could move as rigid bodies."""
 
@@ -226,6 +234,7 @@ FIELD = FieldOfView()
 MASK = MaskValues()
 GAUSSIAN_MAP = GaussianMap()
 STILL_FRAME = StillFrame()
+CONTOUR = Contour()
 PART_MOTIONS = PartMotions()
 RIGID_PARTS = RigidPartsOf()
 ASYMMETRIC_UNIT = AsymmetricUnit()

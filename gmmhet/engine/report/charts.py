@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.report.density import deconvolved_density
+from gmmhet.engine.report.elements import one_number
 from gmmhet.engine.report.results import TOO_FEW, Curve, MapBin, Mode, Results
 from gmmhet.engine.report.settings import REPORTING
 from gmmhet.engine.report.svg import Axis, Plot, shade
@@ -64,6 +65,8 @@ def spectrum(results: Results) -> str:
     colours = [MODE_COLOURS[0] if i < found else GREY for i in range(len(values))]
     places = np.arange(1, len(values) + 1)
     chart = wording.SPECTRUM
+    if len(values) == 1:
+        return one_number(chart.title, values[0], chart.caption)
     plot = Plot(chart.title, _counting_axis(chart.x, len(values)), Axis(chart.y, 0, _top(values)))
     plot.bars(places - 0.35, places + 0.35, values, colours,
               tips=[f"eigenvector {i}: {v:.6g}" for i, v in zip(places, values, strict=True)])
@@ -98,6 +101,8 @@ def halfset_agreement(results: Results) -> str:
     places = np.arange(1, len(values) + 1)
     low = min(0.0, float(np.nanmin(values)) - 0.05)
     chart = wording.HALFSET_AGREEMENT
+    if len(values) == 1:
+        return one_number(chart.title, values[0], chart.caption)
     plot = Plot(chart.title, _counting_axis(chart.x, len(values)), Axis(chart.y, low, 1.05))
     for level in (REPORTING.full_agreement, REPORTING.partial_agreement):
         plot.rule(level, across=True, dash="2 4")
@@ -106,8 +111,12 @@ def halfset_agreement(results: Results) -> str:
     return plot.figure(chart.caption)
 
 
-def histogram(results: Results, mode: Mode) -> str:
-    """Coordinates along one mode, the posterior standard deviation, and the density without it."""
+def histogram(results: Results, mode: Mode, *, follows: bool = False) -> str:
+    """Coordinates along one mode, the posterior standard deviation, and the density without it.
+
+    Args:
+        follows: a marker goes with the movie of the mode.
+    """
     z = np.asarray(results.arrays["coordinates"][:, mode.number - 1], dtype=np.float64)
     low, high = (float(v) for v in np.percentile(z, [0.1, 99.9])) if len(z) else (-1.0, 1.0)
     edges, counts = _histogram(z, low, high)
@@ -126,7 +135,8 @@ def histogram(results: Results, mode: Mode) -> str:
     resolved = sd is not None and sd <= middle - edges[0]
     if sd is not None and resolved:
         plot.span(middle - sd, middle + sd, 1.12 * top, wording.one_particle(sd))
-    return plot.figure(wording.uncertainty(sd is not None, resolved, true is not None))
+    return plot.figure(wording.uncertainty(sd is not None, resolved, true is not None),
+                       follows=mode.number if follows else None)
 
 
 def _mark_borders(plot: Plot, bins: tuple[MapBin, ...], top: float) -> None:

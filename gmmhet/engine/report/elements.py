@@ -5,7 +5,7 @@ from html import escape
 from gmmhet.engine.wording.numbers import number
 from gmmhet.engine.wording.report import DRAWING
 
-__all__ = ["cell", "table", "viewer", "waiting"]
+__all__ = ["cell", "one_number", "table", "viewer", "waiting"]
 
 
 def viewer(kind: str, label: str, extra: str = "") -> str:
@@ -19,6 +19,12 @@ def waiting() -> str:
     return f'<div class="waiting">{DRAWING[0]}<noscript> {DRAWING[1]}</noscript></div>'
 
 
+def one_number(title: str, value: float, caption: str) -> str:
+    """What would be a chart of a single bar or dot. ``caption`` is HTML."""
+    return (f'<figure class="chart one"><h3>{escape(title)}</h3><p class="big" title="{value!r}">{number(value)}</p>'
+            f"<figcaption>{caption}</figcaption></figure>")
+
+
 def cell(value: float | None) -> str:
     """A figure: rounded to be read, the full value beside it for whoever copies it."""
     exact = "" if value is None else repr(value)
@@ -27,5 +33,6 @@ def cell(value: float | None) -> str:
 
 def table(name: str, heads: str, rows: str, note: str) -> str:
     """A table with a note below; heads and rows are HTML."""
-    return (f'<div class="scroll"><table class="{name}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-            f'</div><p class="note">{note}</p>')
+    return (f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table class="{name}">'
+            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+            f'<p class="note">{note}</p>')

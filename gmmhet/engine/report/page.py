@@ -6,11 +6,13 @@ from importlib import resources
 from pathlib import Path
 
 from gmmhet import __version__
+from gmmhet.engine.browser import script
 from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts, trust
 from gmmhet.engine.report.choosing import chooser, choosing_data
-from gmmhet.engine.report.elements import cell, table, viewer
-from gmmhet.engine.report.findings import answer, sentences
+from gmmhet.engine.report.elements import cell, table
+from gmmhet.engine.report.findings import sentences
+from gmmhet.engine.report.first_screen import first_screen, molecule, moving
 from gmmhet.engine.report.leaks import leak_card, leak_sentence
 from gmmhet.engine.report.map_section import maps_section
 from gmmhet.engine.report.results import Mode, Results, Stage, read_results
@@ -20,7 +22,7 @@ from gmmhet.engine.wording.numbers import angstrom, number
 
 __all__ = ["write_report"]
 
-_SCRIPTS = ("surface.js", "render.js", "viewer.js", "choosing.js", "page.js")
+_SCRIPTS = ("render.js", "viewer.js", "choosing.js", "page.js")
 
 
 def write_report(folder: Path, output: Path) -> None:
@@ -50,25 +52,26 @@ def _json(value: object) -> str:
 
 def _page(results: Results) -> str:
     name = results.folder.resolve().name
-    makers = {"motion": _pictures, "maps": maps_section, "modes": _modes, "trust": _trust,
+    makers = {"know": _know, "motion": _pictures, "maps": maps_section, "modes": _modes, "trust": _trust,
               "coordinates": _coordinates, "subunits": _subunits, "checks": _checks, "run": _run}
     kept = [(key, wording.SECTIONS[key], html) for key, make in makers.items() if (html := make(results))]
     links = "".join(f'<a href="#{key}">{title}</a>' for key, title, _ in kept)
     body = "".join(f'<section id="{key}"><h2>{title}</h2>{html}</section>' for key, title, html in kept)
-    scripts = "\n".join(_asset(script) for script in _SCRIPTS)
+    scripts = "\n".join([script("surface.js"), *(_asset(name) for name in _SCRIPTS)])
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width, initial-scale=1"><title>{escape(name)}: gmmhet report</title>\n'
         f'<link rel="icon" href="data:,"><style>\n{_asset("style.css")}</style></head>\n<body>'
         f'<header><div><div class="kicker">{escape(wording.kicker(name))}</div><nav>{links}</nav></div></header>\n'
-        f"<main>{_verdict(results)}{body}</main><footer>{escape(wording.footer(__version__))}</footer>\n"
+        f"<main>{first_screen(results)}{body}</main><footer>{escape(wording.footer(__version__))}</footer>\n"
         f'<script type="application/json" id="scene">{_json(scene(results))}</script>\n'
         f'<script type="application/json" id="particles">{_json(choosing_data(results))}</script>\n'
         f'<script>"use strict";(() => {{\n{scripts}}})();</script></body></html>\n')
 
 
-def _verdict(results: Results) -> str:
-    first, names = answer(results), wording.FACTS
+def _know(results: Results) -> str:
+    """What the verdict rests on: figures, and a sentence a topic."""
+    names = wording.FACTS
     rows = [*zip(wording.VERDICT_TOPICS, results.verdicts, strict=False), *sentences(results),
             *((topic, text) for topic, text in _cautions(results) if text)]
     facts = [(f"{results.n_particles:,}", names["particles"]),
@@ -76,10 +79,9 @@ def _verdict(results: Results) -> str:
              (angstrom(results.resolution), names["resolution"]),
              (str(sum(m.significant is True for m in results.modes)), wording.significant_of(len(results.modes))),
              (str(results.summary.get("method", number(None))), names["method"])]
-    return (f'<section class="answer {first.tone}"><h1>{escape(first.headline)}</h1>'
-            f'<p class="lead">{escape(first.lead)}</p><ul class="facts">'
+    return ('<div class="card"><ul class="facts">'
             + "".join(f"<li><b>{escape(v)}</b>{escape(k)}</li>" for v, k in facts) + "</ul><dl>"
-            + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows) + "</dl></section>")
+            + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows) + "</dl></div>")
 
 
 def _cautions(results: Results) -> list[tuple[str, str]]:
@@ -91,32 +93,16 @@ def _cautions(results: Results) -> list[tuple[str, str]]:
 
 
 def _pictures(results: Results) -> str:
-    movies = [m for m in results.significant if m.frames]
-    title, label = wording.GAUSSIANS
-    molecule = (f'<div class="card tall"><h3>{title}</h3>{viewer("molecule", label)}'
-                f'<p class="note">{wording.gaussians_note(bool(movies))}</p></div>')
-    right = _movie(movies) if movies else ""
+    movies = moving(results)
     if not movies:
-        reason = wording.NO_MOVIE["maps" if results.significant else "none"]
-        right = (f'<div class="stack"><div class="card"><h3>{wording.MOVIE[0]}</h3><p>{reason}</p>'
-                 f'<p class="note">{wording.NO_MOVIE["note"]}</p></div>{charts.spectrum(results)}</div>')
-    return f'<div class="pair{"" if movies else " loose"}">{molecule}{right}</div>'
-
-
-def _movie(modes: list[Mode]) -> str:
-    """One card; where there are several modes, the script puts a button for each above the picture."""
-    title, label = wording.MOVIE
-    untested = "" if modes[0].significant else wording.NOT_SIGNIFICANT
-    extra = 'data-series="' + " ".join(f"mode{m.number}" for m in modes) + '" data-autoplay="1"'
-    return (f'<div class="card"><h3>{title}{untested}</h3>{viewer("movie", label, extra)}'
-            f'<p class="note">{wording.movie_note()}</p></div>')
+        return ""
+    return f'<div class="pair loose">{molecule(movies)}{charts.spectrum(results)}</div>'
 
 
 def _modes(results: Results) -> str:
     if not results.modes:
         return ""
-    moving = any(m.frames for m in results.significant)
-    figures = [charts.spectrum(results) if moving else "", charts.gains(results), charts.halfset_agreement(results),
+    figures = [charts.gains(results), charts.halfset_agreement(results),
                trust.halfset_angles(results), *trust.convergence(results)]
     grid = f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
     return f'{grid}<div class="card below"><h3>{wording.ALL_MODES}</h3>{_mode_table(results.modes)}</div>'
@@ -157,7 +143,7 @@ def _coordinates(results: Results) -> str:
         return ""
     strong = results.significant[:6]
     weak = [m for m in results.modes if m.significant is False][:6]
-    figures = [charts.histogram(results, m) for m in strong]
+    figures = [charts.histogram(results, m) for m in strong if not m.frames]  # the others are beside their movie
     if len(strong) > 1:
         figures = charts.landscape(results, strong[0], strong[1]) + figures
     html = f'<div class="charts{" wide" if len(figures) in (2, 4) else ""}">{"".join(figures)}</div>' if figures else (

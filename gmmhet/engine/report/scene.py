@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import read_map
+from gmmhet.engine.molecule.first_view import first_view
 from gmmhet.engine.report.results import Frame, Mode, Results
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack, pack_series
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import report as wording
 
-__all__ = ["first_view", "scene", "shown_bins"]
+__all__ = ["scene", "shown_bins"]
 
 Floats = NDArray[np.float64]
 
@@ -101,24 +102,6 @@ def _framing(results: Results, modes: list[Mode], view: Floats) -> dict[str, obj
     half = (high - low) / 2 + margin
     return {"centre": (middle @ view).tolist(), "wide": float(half[0]), "high": float(half[1]),
             "radius": float(np.linalg.norm(seen - middle, axis=-1).max()) + margin}
-
-
-def first_view(centers: Floats, displacements: Floats) -> Floats:
-    """The rotation [3, 3] (rows: right, up, to the eye) that shows most of the molecule and most of its motion.
-
-    The eye looks along the direction in which positions and displacements extend least; the molecule's longest
-    direction across that lies horizontal.
-    """
-    spread = np.cov((centers - centers.mean(0)).T, bias=True) if len(centers) > 1 else np.eye(3)
-    shape = spread / max(float(np.trace(spread)), 1e-12)
-    moved = displacements.reshape(-1, 3)
-    motion = moved.T @ moved
-    both = shape + (motion / np.trace(motion) if len(moved) and np.trace(motion) > 1e-9 else 0.0)
-    eye = np.linalg.eigh(both)[1][:, 0]
-    across = np.eye(3) - np.outer(eye, eye)
-    right = np.linalg.eigh(across @ shape @ across)[1][:, 2]
-    right = right * (1 if right[np.argmax(np.abs(right))] > 0 else -1)
-    return np.array([right, np.cross(eye, right), eye])
 
 
 def _colourings(results: Results, modes: list[Mode]) -> list[dict[str, object]]:

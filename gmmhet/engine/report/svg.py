@@ -195,9 +195,19 @@ class Plot:
                    f"{escape(self._y.label)}</text>")
         return "".join(out)
 
-    def figure(self, caption: str) -> str:
-        """The chart as an HTML figure. ``caption`` is HTML; the title is escaped."""
+    def figure(self, caption: str, *, follows: int | None = None) -> str:
+        """The chart as an HTML figure. ``caption`` is HTML; the title is escaped.
+
+        Args:
+            follows: the mode whose movie moves a marker along x.
+        """
+        marker, place = "", ""
+        if follows is not None:
+            ends = f"{_LEFT} {self._width - _RIGHT}"
+            place = (f' data-follows="{follows}" data-low="{float(self._x.low)!r}" '
+                     f'data-high="{float(self._x.high)!r}" data-ends="{ends}"')
+            marker = f'<path class="marker" visibility="hidden" d="M0 {_TOP}V{self._height - _BOTTOM}"/>'
         keys = f'<div class="keys">{"".join(self._keys)}</div>' if self._keys else ""
-        return (f'<figure class="chart"><h3>{escape(self.title)}</h3>{keys}'
+        return (f'<figure class="chart"{place}><h3>{escape(self.title)}</h3>{keys}'
                 f'<svg viewBox="0 0 {self._width} {self._height}" role="img" aria-label="{escape(self.title)}">'
-                f"{self._frame()}{''.join(self._marks)}</svg><figcaption>{caption}</figcaption></figure>")
+                f"{self._frame()}{''.join(self._marks)}{marker}</svg><figcaption>{caption}</figcaption></figure>")

@@ -73,6 +73,19 @@ class View {
     });
   }
 
+  // What stands for this view on paper: pictures with captions.
+  printed() { return [this.picture("")]; }
+
+  picture(caption) {
+    const shown = this.visible, figure = make("figure", {}), image = make("img", {alt: caption});
+    this.visible = true;
+    this.draw(2);
+    this.visible = shown;
+    image.src = this.canvas.toDataURL();
+    figure.append(image, make("figcaption", {textContent: caption}));
+    return figure;
+  }
+
   draw(sharpness) {
     if (!this.visible || !this.canvas.clientWidth) return;
     const {centre, radius, wide, high} = this.data, [w, h] = [this.canvas.clientWidth, this.canvas.clientHeight];
@@ -228,7 +241,30 @@ class MovieView extends View {
     this.slider.value = this.frame;
     this.place.textContent = this.series.labels[this.frame];
     this.slices.show(this.frame);
+    if (this.element.dataset.autoplay) this.mark();
     this.refresh();
+  }
+
+  // The histogram of this mode beside the movie, with a marker at the frame's coordinate; those of others are hidden.
+  mark() {
+    for (const figure of document.querySelectorAll("figure[data-follows]")) {
+      const {follows, low, high, ends} = figure.dataset, [left, right] = ends.split(" ").map(Number);
+      figure.hidden = Number(follows) !== this.series.mode;
+      const share = (this.series.coordinates[this.frame] - low) / (high - low), marker = figure.querySelector(".marker");
+      marker.setAttribute("visibility", share >= 0 && share <= 1 ? "visible" : "hidden");
+      marker.setAttribute("transform", `translate(${left + share * (right - left)} 0)`);
+    }
+  }
+
+  // On paper: both ends of the movie.
+  printed() {
+    const last = this.series.volumes.length - 1, now = this.frame;
+    const pictures = [...new Set([0, last])].map(frame => {
+      this.frame = frame;
+      return this.picture(this.series.labels[frame]);
+    });
+    this.frame = now;
+    return pictures;
   }
 
   // The quantity behind the colours, one value a Gaussian, over the whole path from first to last map.
@@ -303,3 +339,12 @@ function resetViews() {
   views[0].data.rotation = views[0].data.start.slice();
   for (const view of views) { view.zoom = 1; view.refresh(); }
 }
+
+window.addEventListener("beforeprint", () => {
+  for (const view of views) {
+    const paper = view.paper || (view.paper = make("div", {className: "paper"}));
+    paper.replaceChildren(...view.printed());
+    view.canvas.after(paper);
+    view.refresh();
+  }
+});

@@ -3,7 +3,8 @@
 from gmmhet.engine.wording.numbers import angstrom, counted, number
 
 __all__ = [
-    "ALL_MODES", "CAUTIONS", "CHOOSE", "COLOURING_UNITS", "DRAWING", "FACTS", "GAUSSIANS", "MODE_COLUMNS", "MOVIE",
+    "ALL_MODES", "CAUTIONS", "CHOOSE", "COLOURING_UNITS", "DRAWING", "FACTS", "FIRST_SCREEN", "GAUSSIANS",
+    "MODE_COLUMNS", "MOVIE",
     "NOT_SIGNIFICANT", "NOT_TESTED", "NO_MODE_KEPT", "NO_MOVIE", "NO_POSE_SCORES", "NO_RECORD", "NO_SIGNIFICANT_MODE",
     "OTHER_MODES", "RIGID_COLUMN", "SECTIONS", "STAGES", "TESTED", "VERDICT_TOPICS", "best_tried", "contrast", "footer",
     "frame_label", "gaussians_note", "how_sure", "kicker", "local_motion_only", "map_label", "mode_colouring",
@@ -100,8 +101,10 @@ def how_sure(gain: float | None, null: float | None, halves: tuple[float, str] |
 def best_tried(n_modes: int, gain: float, null: float | None) -> str:
     """The best of the modes that are not significant."""
     noise = f"; noise reaches {number(null)}" if null is not None else ""
-    return f"The best of {counted(n_modes, 'mode')} tried changes the log-likelihood of a held-out particle by " \
+    said = f"The best of {counted(n_modes, 'mode')} tried changes the log-likelihood of a held-out particle by " \
            f"{number(gain)}{noise}."
+    return said + (" Below 0, particles that were not fitted are explained worse with the mode than without it, as by "
+                   "a mode of noise." if gain < 0 else "")
 
 
 def poses(given: float, shuffled: float, fit: bool) -> str:
@@ -124,9 +127,11 @@ def contrast(sign: float | None) -> str:
 
 # --- Headings and notes ---
 
+FIRST_SCREEN = "At first sight"
 SECTIONS = {
-    "motion": "Molecule and motion", "maps": "Maps from the particles", "modes": "Modes and their significance",
-    "trust": "Alternative explanations", "coordinates": "Distribution of the particles", "subunits": "Subunits",
+    "know": "How we know", "motion": "Molecule and motion", "maps": "Maps from the particles",
+    "modes": "Modes and their significance", "trust": "Alternative explanations",
+    "coordinates": "Distribution of the particles", "subunits": "Subunits",
     "checks": "Checks of the input", "run": "Parameters and run times",
 }
 STAGES = {"fit": "Fit of the Gaussian model", "analyze": "Analysis", "reconstruct": "Reconstruction",

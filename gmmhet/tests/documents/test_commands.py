@@ -17,7 +17,7 @@ from gmmhet.engine.commands.parser import parser_of_all
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ("README.rst", "docs/installation.rst", "docs/tutorial.rst", "docs/howto.rst", "docs/particles.rst",
          "docs/cases.rst", "docs/relion.rst", "docs/cryosparc.rst",
-         "docs/landscape.rst", "docs/cluster.rst")
+         "docs/landscape.rst", "docs/view.rst", "docs/cluster.rst")
 #: a command in a block of commands, with what may start it on several ranks
 _COMMAND = re.compile(r"^ {3,}(?:mpirun -np \d+ |srun [-\w=$]+ )?gmmhet ([a-z]+ .*)$", re.MULTILINE)
 

@@ -1,5 +1,6 @@
 """Maps of the model at points of latent space, movies and scripts, through the command line."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import gemmi
 import mrcfile
 import numpy as np
+import pytest
 from PIL import Image
 
 from gmmhet.engine.commands.main import main
@@ -178,7 +180,7 @@ class TestCommandLine(Folder):
             ("3 coordinates; expected at most 2", "map", "ROOT/analysis", "--at", "1,2,3", "-o", "ROOT/m"),
             ("coordinate 2 is 400; expected standard dev", "map", "ROOT/analysis", "--at", "1,400", "-o", "ROOT/m"),
             ("line 2: latent1 is 'x'", "map", "ROOT/analysis", "--points", "ROOT/bad.csv", "-o", "ROOT/m"),
-            ("expected a name that ends with .gif", "map", "ROOT/analysis", "--at", "0", "--movie", "a.mp4", "-o", "m"),
+            ("ends with .gif or .mp4", "map", "ROOT/analysis", "--at", "0", "--movie", "a.avi", "-o", "m"),
             ("no such folder", "map", "ROOT/nothing", "--at", "0", "-o", "ROOT/m"),
             ("analysis.npz: no such file", "map", "ROOT/empty", "--at", "0", "-o", "ROOT/m"),
             ("needs --from and --to", "path", "ROOT/analysis", "--to", "1", "-o", "ROOT/p.csv"),
@@ -242,6 +244,25 @@ class TestSeriesAndMovies(Folder):
             self.assertEqual(movie.n_frames, 4)
         script = (self.root / "series.cxc").read_text()
         self.assertIn('open "map_01.mrc" "map_02.mrc" "map_03.mrc" vseries true', script)
+
+    @pytest.mark.skipif(importlib.util.find_spec("imageio_ffmpeg") is None, reason="imageio-ffmpeg is not installed")
+    def test_the_same_as_mp4(self):
+        import imageio_ffmpeg
+        for i, shift in enumerate((-2, 2), 1):
+            data = np.zeros((16, 16, 16), np.float32)
+            data[5:11, 5:11, 5 + shift:11 + shift] = 1
+            write_map(self.root / f"map_{i:02d}.mrc", data, 3.0)
+        (self.root / "summary.json").write_text(json.dumps(
+            {"by": "bins", "maps": [{"file": f"map_{i:02d}.mrc", "coordinate": i} for i in (1, 2)]}))
+        movie_of(self.root, self.root / "m.mp4", rate=2)
+        done = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-i", self.root / "m.mp4", "-f", "rawvideo", "-pix_fmt",
+                               "gray", "-"], capture_output=True, check=True)
+        self.assertIn(b"Video: h264", done.stderr)
+        self.assertIn(b"640x350", done.stderr)
+        pictures = np.frombuffer(done.stdout, np.uint8).reshape(-1, 350, 640).astype(float)
+        self.assertEqual(len(pictures), 8 * 2 * 12)  # eight times round: two maps of half a second
+        self.assertLess(np.abs(pictures[1] - pictures[10]).mean(), 0.5)  # the same map
+        self.assertGreater(np.abs(pictures[1] - pictures[13]).mean(), 2)  # the next
 
     def test_particle_maps_at_points_of_a_ring_go_round_and_other_series_turn_back(self):
         write_map(self.root / "a.mrc", np.pad(np.ones((6, 6, 6), np.float32), 5), 3.0)

@@ -11,12 +11,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from gmmhet.engine import report
+from gmmhet.engine.browser import script
 from gmmhet.engine.io import write_map
+from gmmhet.engine.molecule.first_view import first_view
 from gmmhet.engine.report import scene as scene_module
 from gmmhet.engine.report.density import deconvolved_density
 from gmmhet.engine.report.results import read_results
-from gmmhet.engine.report.scene import first_view, scene
+from gmmhet.engine.report.scene import scene
 from gmmhet.engine.report.svg import Axis, Plot, round_ticks, shade
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack_series, resample, typical_density
 from gmmhet.engine.wording.numbers import number
@@ -217,7 +218,7 @@ class TestSurfaces(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        code = (Path(report.__file__).parent / "surface.js").read_text() + """
+        code = script("surface.js") + """
         const shape = [20, 22, 24], pixel = 1.5, origin = [-15, -18, -13], centre = [3, -2, 1];
         const data = new Uint8Array(20 * 22 * 24);
         for (let z = 0; z < 20; z++) for (let y = 0; y < 22; y++) for (let x = 0; x < 24; x++) {

@@ -40,6 +40,14 @@ class TestHinge(unittest.TestCase):
         after_the_links = text.index("Parameters and run times")
         self.assertLess(text.index("Motion found"), text.index("Molecule and motion", after_the_links))
 
+    def test_the_verdict_comes_first_and_what_it_rests_on_after_the_movie(self) -> None:
+        text = self.page.text
+        places = [text.index("Mode 1: distribution"), text.index("Significance, mode 1")]
+        self.assertLess(text.index("Motion found"), places[0])
+        self.assertLess(places[0], places[1])
+        self.assertEqual([a["data-follows"] for t, a in self.page.tags if t == "figure" and "data-follows" in a],
+                         ["1", "2"])
+
     def test_nothing_is_loaded(self) -> None:
         for tag, attributes in self.page.tags:
             for name in ("src", "srcset", "action", "data", "poster"):
@@ -56,7 +64,7 @@ class TestHinge(unittest.TestCase):
         names = {a["id"] for t, a in self.page.tags if t == "section" and "id" in a}
         links = {(a["href"] or "")[1:] for t, a in self.page.tags if t == "a"}
         self.assertEqual(links, names)
-        self.assertEqual(names, {"motion", "maps", "modes", "coordinates", "checks", "run"})
+        self.assertEqual(names, {"know", "motion", "maps", "modes", "coordinates", "checks", "run"})
 
     def test_mode_table_equals_the_summary(self) -> None:
         rows = self.page.rows("modes")
@@ -81,7 +89,7 @@ class TestHinge(unittest.TestCase):
         self.assertIn("sharpened by a B factor of \N{MINUS SIGN}87 Å²", self.page.text)
 
     def test_only_significant_modes_are_shown_as_motion(self) -> None:
-        self.assertEqual(self.page.kinds(), ["molecule", "movie", "movie"])
+        self.assertEqual(self.page.kinds(), ["movie", "molecule", "movie"])
         self.assertEqual([m["number"] for m in self.page.scene["modes"]], [1, 2])
         self.assertEqual(set(self.page.scene["series"]), {"consensus", "mode1", "mode2", "maps"})
 
@@ -261,7 +269,7 @@ class TestNoMotion(Folder):
             write_json(self.run_folder / "analysis/summary.json", summary)
             page = self.page()
             self.assertIn("Directions of variation, not tested", page.text)
-            self.assertEqual(page.kinds(), ["molecule", "movie"])
+            self.assertEqual(page.kinds(), ["movie", "molecule"])
             self.assertEqual(page.rows("modes")[0][6][1], "not tested")
 
     def test_poses_no_better_than_shuffled(self) -> None:
@@ -288,7 +296,7 @@ class TestOtherFolders(Folder):
         write_run(self.run_folder, modes=1, significant=1)
         page = self.page(self.run_folder / "analysis")
         self.assertIn("A motion was found", page.text)
-        self.assertEqual(page.kinds(), ["molecule", "movie"])
+        self.assertEqual(page.kinds(), ["movie", "molecule"])
 
     def test_a_hundred_thousand_particles_are_binned(self) -> None:
         write_run(self.run_folder, modes=2, particles=100_000, maps=False)
