@@ -13,6 +13,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.optimize
@@ -57,7 +58,7 @@ class Sorted:
             return result
         still, n = self.rest.posteriors, len(self.junk.probability)
 
-        def filled(nothing: Array, known: NDArray[np.floating]) -> Array:
+        def filled(nothing: Array, known: NDArray[np.floating[Any]]) -> Array:
             every = np.array(np.broadcast_to(nothing, (n, *np.shape(known)[1:])), known.dtype)
             every[self.kept] = known
             return every

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from gmmhet.engine.io import DensityMap
-from gmmhet.engine.landscape.series import contour_level
+from gmmhet.engine.molecule.contour import contour_level
 from gmmhet.engine.molecule.maps import dense_region, field_of_view, fourier_shell_correlation
 
 __all__ = ["Thumbnails", "inside_molecule", "shell_correlation", "thumbnails"]
