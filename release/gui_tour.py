@@ -67,7 +67,8 @@ class Tour:
         for protocol in runs:
             yield from self._form(protocol)
         for protocol in runs:
-            yield from self._viewers(protocol)
+            if protocol.isFinished():
+                yield from self._viewers(protocol)
 
     def _form(self, protocol: Any) -> Iterator[None]:
         self.root.after(2 * WAIT, self._close_newest)  # the form waits for its window
