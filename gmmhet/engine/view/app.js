@@ -57,6 +57,8 @@ function livePoint(about, landscape, panes, travel) {
     state.next = {given, quick};
     if (state.busy) return;
     state.busy = true;
+    const shown = panes.live.canvas.dataset;  // what is shown, for whoever watches from outside
+    shown.busy = "yes";
     try {
       while (state.next) {
         const asked = state.next, started = performance.now();
@@ -67,11 +69,13 @@ function livePoint(about, landscape, panes, travel) {
         landscape.refresh();
         panes.set(panes.live, asVolume(found), liveAbout(found.about));
         panes.live.picture.draw();
-        panes.live.canvas.dataset.took = Math.round(performance.now() - started);
+        Object.assign(shown, {took: Math.round(performance.now() - started), at: found.about.point.join(","),
+          fine: asked.quick ? "no" : "yes"});
         showCommand(byId("now"), `gmmhet map ${about.folder} --at=${found.about.point.join(",")} -o maps_here`);
       }
     } finally {
       state.busy = false;
+      shown.busy = "no";
     }
   };
   const show = attempt(state.show);

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +12,13 @@ import uvicorn
 
 from gmmhet.engine.view.stage import guarded
 
-__all__ = ["Answer", "LivePage"]
+__all__ = ["CLOSED", "TOKEN", "Answer", "LivePage"]
+
+#: status where the connection was closed without an answer
+CLOSED = 0
 
 TOKEN = "a-token-of-the-tests"
-_SECONDS = 30
+_SECONDS = 120
 
 
 class Answer(NamedTuple):
@@ -70,12 +74,12 @@ class LivePage:
             sent["Authorization"] = f"Bearer {token}"
         data = json.dumps(body).encode() if isinstance(body, dict | list) else body
         try:
-            connection.request("GET" if body is None else "POST", path, data, sent,
-                               encode_chunked=not isinstance(data, bytes | None))
+            with suppress(BrokenPipeError, ConnectionResetError):  # it does not read on what it refuses
+                connection.request("GET" if body is None else "POST", path, data, sent,
+                                   encode_chunked=not isinstance(data, bytes | None))
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        except (BrokenPipeError, ConnectionResetError):  # it does not read on what it refuses
-            answer = connection.getresponse()
-            return Answer(answer.status, {}, b"")
+        except (BrokenPipeError, ConnectionResetError):
+            return Answer(CLOSED, {}, b"")
         finally:
             connection.close()
