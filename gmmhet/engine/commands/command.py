@@ -23,6 +23,7 @@ class Command(ABC):
         NAME: as typed. SUMMARY: in one line. GROUP: of the command in the list of all; one of GROUPS.
         EXAMPLES: command lines, each with what it does.
         STAGES: of its progress; none: it is one. BRIEF: shows few lines, and writes all of them to a file.
+        SERVES: runs until it is ended, without progress.
         KERNELS: ranks of an MPI job load the numerical kernels at the start, all at the same time.
     """
 
@@ -32,6 +33,7 @@ class Command(ABC):
     EXAMPLES: ClassVar[tuple[tuple[str, str], ...]] = ()
     STAGES: ClassVar[tuple[str, ...]] = ()
     BRIEF: ClassVar[bool] = False
+    SERVES: ClassVar[bool] = False
     KERNELS: ClassVar[bool] = False
 
     @abstractmethod

@@ -36,11 +36,11 @@ _REFRESH = 4.0  # times a second
 
 
 @contextlib.contextmanager
-def shown(course: Course, *, verbose: bool, brief: bool) -> Iterator[None]:
+def shown(course: Course, *, verbose: bool, brief: bool, serves: bool = False) -> Iterator[None]:
     """Show the log and the progress of what runs within, on standard error (or as GMMHET_LOG says).
 
     Args:
-        course: that loops report to. verbose: every line of the log. brief: few lines.
+        course: that loops report to. verbose: every line of the log. brief: few lines. serves: no progress.
     """
     root, stream = logging.getLogger(), sys.stdout if os.environ.get(_VARIABLE) == "stdout" else sys.stderr
     if hasattr(stream, "reconfigure"):
@@ -49,7 +49,9 @@ def shown(course: Course, *, verbose: bool, brief: bool) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         held.enter_context(watched_by(course))
         lines: _Lines
-        if stream.isatty():
+        if serves:
+            lines = _Lines(stream, None)
+        elif stream.isatty():
             lines = held.enter_context(_terminal(course, stream))
         else:
             lines = _Lines(stream, _WIDTH if brief and not verbose else None)

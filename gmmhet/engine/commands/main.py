@@ -59,7 +59,7 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     command = COMMANDS[typed.command]
     course = Course(dict.fromkeys(command.STAGES or (command.NAME,)))
     try:
-        with shown(course, verbose=process.verbose, brief=command.BRIEF):
+        with shown(course, verbose=process.verbose, brief=command.BRIEF, serves=command.SERVES):
             if problem is not None:
                 raise problem
             if process.threads is not None and process.threads < 1:

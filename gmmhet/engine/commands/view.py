@@ -15,11 +15,13 @@ class ViewCommand(Command, Quick):
 
     NAME = "view"
     SUMMARY = "a live page about a result, for a browser of this machine"
+    EXAMPLES = (("gmmhet view result", "the page of a run opens in the browser, until Ctrl-C"),)
+    SERVES = True
 
     folder: Path = required(Path, "folder of gmmhet run or gmmhet analyze",
                             typed=Typed(positional=True, metavar="RESULT"))
-    port: int = bookkeeping(0, "port of 127.0.0.1; 0: any that is free")
-    browser: bool = bookkeeping(True, "open the page in the default browser")
+    port: int = bookkeeping(0, "port of 127.0.0.1; 0: any that is free", typed=Typed(basic=True))
+    browser: bool = bookkeeping(True, "open the page in the default browser", typed=Typed(basic=True))
 
     def execute(self) -> None:
         from gmmhet.engine.view import view

@@ -69,7 +69,7 @@ class Criteria:
     ids: NDArray[np.int64] | None = None
     keep: str | None = option(None, "best or worst of all particles by log-likelihood, junk last, and which fraction "
                               "of them", otherwise="all", check=_KEEP,
-                              form=OnForm("By likelihood", nothing="all", advanced=True))
+                              form=OnForm("By likelihood", nothing="all", advanced=True, when="to leave out what fits badly"))
     fraction: float = option(
         0.5, "fraction of all particles",
         form=OnForm("Fraction", advanced=True, where=Where("keep", ("best", "worst"))),
@@ -78,7 +78,8 @@ class Criteria:
                               form=OnForm("Half-set", nothing="both", advanced=True,
                                           when="to refine the half-sets apart"))
     no_junk: bool = option(
-        False, "leave out what the analysis took for junk (gmmhetJunk above 0.5)", form=OnForm("Leave junk out?"),
+        False, "leave out what the analysis took for junk (gmmhetJunk above 0.5)", form=OnForm(
+            "Leave junk out?", advanced=True, when="to yes for the next refinement"),
         typed=Typed(flag="--no-junk", off="--with-junk"))
     one_an_image: bool = option(
         False, "of chosen rows that share an image (symmetry expansion), only the first",

@@ -1,13 +1,17 @@
 """What is seen while a command runs: on a terminal of 80 columns, and where there is none."""
 
+import io
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
+from contextlib import redirect_stderr
 from pathlib import Path
 
+from gmmhet.engine.commands.display import shown
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.progress import Course, progress, watched_by
 from gmmhet.engine.simulate import simulate
@@ -180,6 +184,16 @@ class TestCourse(unittest.TestCase):
                 self.assertEqual(list(progress("xyz", "pass", 3)), ["x", "y", "z"])
         self.assertEqual(len(times), 1)
         self.assertLess(times[0], 1.0)
+
+
+class TestServer(unittest.TestCase):
+
+    def test_a_command_that_runs_until_it_is_ended_shows_no_progress(self) -> None:
+        for serves in (False, True):
+            with redirect_stderr(io.StringIO()), shown(Course({"view": None}), verbose=False, brief=False,
+                                                       serves=serves):
+                names = [thread.name for thread in threading.enumerate()]
+            self.assertEqual("progress" in names, not serves)
 
 
 class TestWords(unittest.TestCase):
