@@ -19,7 +19,8 @@ class FigureDialog(Dialog):
 
     def __init__(self, parent: Any, title: str, draw: Callable[[Figure], Any],
                  size: tuple[float, float] = (7, 4.5)) -> None:
-        self._draw, self._size, self.drawn = draw, size, None
+        self._draw, self._size = draw, size
+        self.drawn: Any = None
         super().__init__(parent, title)
 
     def body(self, master: Any) -> None:

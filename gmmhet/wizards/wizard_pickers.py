@@ -78,7 +78,7 @@ class GmmHetResolutionWizard(Wizard):
             showError("Resolution", str(error), form.root)
             return
         found = FigureDialog(form.root, "Resolution", lambda figure: ResolutionPicker(
-            figure, *curve, protocol.resolution.get() or start))
+            figure, curve[0], curve[1], protocol.resolution.get() or start))
         if found.resultYes():
             form.setVar("resolution", found.drawn.value)
 

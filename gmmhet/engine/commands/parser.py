@@ -73,8 +73,8 @@ def _meant(word: str, names: Sequence[str]) -> str:
 class _Shows(argparse.Action):
     """An option that prints a text and ends."""
 
-    def __init__(self, *args: Any, text: Callable[[], str], **kwargs: Any) -> None:
-        super().__init__(*args, nargs=0, **kwargs)
+    def __init__(self, option_strings: Sequence[str], dest: str, *, text: Callable[[], str], **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **kwargs)
         self.text = text
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
