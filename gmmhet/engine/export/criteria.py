@@ -69,7 +69,8 @@ class Criteria:
     ids: NDArray[np.int64] | None = None
     keep: str | None = option(None, "best or worst of all particles by log-likelihood, junk last, and which fraction "
                               "of them", otherwise="all", check=_KEEP,
-                              form=OnForm("By likelihood", nothing="all", advanced=True, when="to leave out what fits badly"))
+                              form=OnForm("By likelihood", nothing="all", advanced=True,
+                                          when="to leave out what fits badly"))
     fraction: float = option(
         0.5, "fraction of all particles",
         form=OnForm("Fraction", advanced=True, where=Where("keep", ("best", "worst"))),
