@@ -143,19 +143,18 @@ class _Planting:
 def next_size(trials: list[PlantedTrial], expected: ExpectedGain, reach: float) -> float | None:
     """The size to plant next, Angstrom; None where the smallest size that is found is known well enough.
 
-    Where the gain of the smallest size that was found, or of the largest that was not, lets expect the limit: between
-    both where there are both, else by steps that are neither short nor long.
+    Where the gain of the smallest size that was found, or of the largest that was not, lets expect the limit, by steps
+    that are neither short nor long; between both, where there are both, the middle of their ratio.
     """
     found = min((t for t in trials if t.found), key=lambda t: t.size, default=None)
     missed = max((t for t in trials if not t.found), key=lambda t: t.size, default=None)
     step, leap, near = DETECTABLE.step, DETECTABLE.leap, DETECTABLE.near
     if found is not None:
-        limit = _limit(found, expected, reach)
         if missed is None or missed.size >= found.size:
-            return float(np.clip(limit, found.size / leap, found.size / step))
+            return float(np.clip(_limit(found, expected, reach), found.size / leap, found.size / step))
         if found.size / missed.size <= near:
             return None
-        return float(np.clip(limit, missed.size * math.sqrt(near), found.size / math.sqrt(near)))
+        return math.sqrt(missed.size * found.size)
     if missed is None or missed.size >= reach:
         return None
     return min(float(np.clip(_limit(missed, expected, reach), missed.size * step, missed.size * leap)), reach)
