@@ -2,11 +2,11 @@
 
 What tells them is the contrast, the factor between an image and the projection of the molecule. Particles have
 contrasts about one, in units of the mean: a normal distribution with sides of two widths, since amounts of ice,
-defocus and dose make it skew. Junk has contrasts about zero. An image's contrast by least squares has a known error,
-which widens both. Shares, means and widths are those of the largest likelihood; that there is junk is said where it
-beats the skew distribution alone by the Bayesian information criterion (Schwarz 1978), and where there is a valley
-between both: a broad distribution that ends near zero is none of two kinds. The probability of every particle to be
-junk then follows by Bayes' theorem.
+defocus and dose make it skew. Junk has contrasts near zero; not zero, since refinements fit poses to noise. An image's
+contrast by least squares has a known error, which widens both. Shares, means and widths are those of the largest
+likelihood; that there is junk is said where it beats, by the Bayesian information criterion (Schwarz 1978), the skew
+distribution alone and one that is even over a range, and where there is a valley between both: a broad distribution
+that ends near zero is none of two kinds. The probability of every particle to be junk then follows by Bayes' theorem.
 """
 
 import dataclasses
@@ -35,6 +35,8 @@ __all__ = ["Sorted", "junk_by_contrast", "sorted_out"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
+_SEARCH = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-4, "fatol": 1e-4}
+_TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -149,12 +151,13 @@ def junk_by_contrast(contrast: Array, error: Array) -> Junk | None:
     alone = _fitted(few, errors, _alone, [np.median(few), *[np.log(np.std(few))] * 2])
     best: _Mixture | None = None
     for share in JUNK.starts:
-        begin = [alone.mean * (1 + share), *np.log([alone.below, alone.above]), scipy.special.logit(share), -1.0, -2.0]
+        particles = few[few >= np.quantile(few, share)]
+        begin = [np.median(particles), *[np.log(np.std(particles))] * 2, scipy.special.logit(share), 0.0, 0.0]
         found = _fitted(few, errors, _with_junk, begin)
         if best is None or found.log_likelihood(few, errors) > best.log_likelihood(few, errors):
             best = found
     assert best is not None
-    gain = best.log_likelihood(few, errors) - alone.log_likelihood(few, errors)
+    gain = best.log_likelihood(few, errors) - max(alone.log_likelihood(few, errors), _of_a_range(few, errors))
     if 2 * gain < 3 * np.log(len(few)) or not best.has_valley(float(np.median(error))):  # three unknowns more
         return None
     particles, junk = best.densities(contrast, error)
@@ -165,21 +168,33 @@ def junk_by_contrast(contrast: Array, error: Array) -> Junk | None:
     return Junk(probability=probability, share=share, error=float(spread))
 
 
+def _of_a_range(contrast: Array, error: Array) -> float:
+    """Log-likelihood, but for the same constant, of contrasts that are even over a range whose ends are blurred."""
+    def loss(unknowns: Array) -> float:
+        (low, high), width = np.sort(unknowns[:2]), np.hypot(np.exp(unknowns[2]), error)
+        share = scipy.special.ndtr((contrast - low) / width) - scipy.special.ndtr((contrast - high) / width)
+        return -float(np.log(np.maximum(share, _TINY) / (high - low + _TINY)).sum())
+
+    start = [*np.quantile(contrast, [0.05, 0.95]), np.log(0.2 * np.std(contrast))]
+    found = scipy.optimize.minimize(loss, start, method="Nelder-Mead", options=_SEARCH)
+    return 0.5 * len(contrast) * float(np.log(2 * np.pi)) - float(found.fun)
+
+
 def _alone(unknowns: Array) -> _Mixture:
     mean, below, above = unknowns
     return _Mixture(float(mean), float(np.exp(below)), float(np.exp(above)))
 
 
 def _with_junk(unknowns: Array) -> _Mixture:
-    """Junk's mean is between nothing and a share of the particles', its width no larger than that."""
+    """Junk's mean is between nothing and a share of the particles', its width no larger than half of that."""
     mean, below, above, share, middle, width = unknowns
     most = JUNK.largest_contrast * mean
     return _Mixture(float(mean), float(np.exp(below)), float(np.exp(above)), float(scipy.special.expit(share)),
-                    float(most * scipy.special.expit(middle)), float(most * scipy.special.expit(width)))
+                    float(most * scipy.special.expit(middle)), float(most / 2 * scipy.special.expit(width)))
 
 
 def _fitted(contrast: Array, error: Array, make: Callable[[Array], _Mixture], begin: list[float]) -> _Mixture:
     """The mixture of the largest likelihood."""
     found = scipy.optimize.minimize(lambda u: -make(u).log_likelihood(contrast, error), begin, method="Nelder-Mead",
-                                    options={"maxiter": 4000, "maxfev": 4000, "xatol": 1e-4, "fatol": 1e-4})
+                                    options=_SEARCH)
     return make(found.x)

@@ -44,8 +44,8 @@ class JunkByContrast:
                           origin="majority")
     most: float = setting(0.5, "of the particles", "must be left; where more seem junk, the molecule or the poses are "
                           "what is wrong", origin="majority")
-    largest_contrast: float = setting(0.25, "of the particles' mean contrast", "junk's mean and width are no larger",
-                                      origin=_CHOSEN)
+    largest_contrast: float = setting(0.5, "of the particles' mean contrast", "junk's mean is no larger, and its width "
+                                      "no larger than half of that", origin="majority")
     valley: float = setting(0.8, "of the density at junk's mean", "between junk and particles there are fewer of both: "
                             "one broad distribution is no mixture", origin=_CHOSEN)
     at_bound: float = setting(0.95, "of the largest contrast", "junk whose mean is larger is the end of a broad "
