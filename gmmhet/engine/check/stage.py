@@ -76,7 +76,7 @@ class CheckResult:
 
     def plain(self) -> dict[str, Any]:
         """The same for JSON."""
-        views = {k: v for k, v in asdict(self.views).items() if k != "cells"}
+        views = {k: v for k, v in asdict(self.views).items() if k not in ("histogram", "cells")}
         return {"particles": asdict(self.facts), "images": asdict(self.images), "views": views,
                 "map": self.map_path, "poses": None if self.poses is None else _plain_poses(self.poses),
                 "orientations": None if self.orientations is None else self.orientations.plain(),
