@@ -13,6 +13,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -150,9 +151,10 @@ def junk_by_contrast(contrast: Array, error: Array) -> Junk | None:
     few, errors = contrast[some], error[some]
     alone = _fitted(few, errors, _alone, [np.median(few), *[np.log(np.std(few))] * 2])
     best: _Mixture | None = None
-    for share in JUNK.starts:
+    for share, place in product(JUNK.starts, JUNK.places_of_starts):
         particles = few[few >= np.quantile(few, share)]
-        begin = [np.median(particles), *[np.log(np.std(particles))] * 2, scipy.special.logit(share), 0.0, 0.0]
+        begin = [np.median(particles), *[np.log(np.std(particles))] * 2, scipy.special.logit(share),
+                 scipy.special.logit(place), 0.0]
         found = _fitted(few, errors, _with_junk, begin)
         if best is None or found.log_likelihood(few, errors) > best.log_likelihood(few, errors):
             best = found
@@ -195,6 +197,5 @@ def _with_junk(unknowns: Array) -> _Mixture:
 
 def _fitted(contrast: Array, error: Array, make: Callable[[Array], _Mixture], begin: list[float]) -> _Mixture:
     """The mixture of the largest likelihood."""
-    found = scipy.optimize.minimize(lambda u: -make(u).log_likelihood(contrast, error), begin, method="Nelder-Mead",
-                                    options=_SEARCH)
+    found = scipy.optimize.minimize(lambda u: -make(u).log_likelihood(contrast, error), begin, method="L-BFGS-B")
     return make(found.x)

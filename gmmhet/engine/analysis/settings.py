@@ -54,6 +54,8 @@ class JunkByContrast:
     sample: int = setting(20_000, "particles", "that both distributions are fitted to", origin=_CHOSEN)
     starts: tuple[float, ...] = setting((0.05, 0.2, 0.4), "of the particles", "shares of junk that fits start from",
                                         origin=_CHOSEN)
+    places_of_starts: tuple[float, ...] = setting((0.25, 0.5), "of the largest contrast", "means of junk that they "
+                                                  "start from", origin=_CHOSEN)
 
 
 @dataclass(frozen=True)
