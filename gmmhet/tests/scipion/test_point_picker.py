@@ -4,7 +4,6 @@ import tempfile
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
-from unittest import mock
 
 import mrcfile
 import numpy as np
@@ -16,6 +15,7 @@ from gmmhet.engine.landscape import Chart, read_analysis
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.tests.support.planted_landscape import ring, with_posteriors, write_analysis
 from gmmhet.viewers.point_picker import PointPicker
+from gmmhet.viewers.saved_maps import SavesMaps
 from gmmhet.viewers.viewer_analyze import GmmHetAnalyzeViewer
 
 
@@ -80,16 +80,21 @@ class TestPicker(unittest.TestCase):
         self.assertEqual(said, [picker.place])
         self.assertEqual(picker._note.get_text(), "saved")
 
-    def test_maps_that_the_viewer_saves_get_names_of_their_own(self):
-        chart = Chart(self.analysis, [0])
-        viewer = mock.Mock(spec=GmmHetAnalyzeViewer)
-        viewer.protocol = SimpleNamespace(_getExtraPath=lambda *names: str(self.folder.joinpath(*names)))
+    def test_maps_that_the_viewer_saves_are_volumes_with_names_of_their_own(self):
+        chart, outputs = Chart(self.analysis, [0]), {}
+        viewer = SavesMaps()
+        viewer.protocol = SimpleNamespace(
+            _getExtraPath=lambda *names: str(self.folder.joinpath(*names)), inputParticles=None,
+            _defineSourceRelation=lambda *both: None)
+        viewer.protocol._defineOutputs = lambda **new: (outputs.update(new), vars(viewer.protocol).update(new))
+        viewer.getProject = lambda: None
         save = GmmHetAnalyzeViewer._savePoint(viewer, chart)
         places = [chart.place([z]) for z in (-1.0, 1.0)]
-        self.assertEqual([save(p) for p in places],
-                         [f"saved as {self.folder / 'points' / n}" for n in ("model_01.mrc", "model_02.mrc")])
         for number, place in enumerate(places, 1):
-            with mrcfile.open(self.folder / f"points/model_{number:02d}.mrc") as found:
+            path = self.folder / f"points/model_{number:02d}.mrc"
+            self.assertEqual(save(place), f"saved as savedMap{number} of the project ({path})")
+            self.assertEqual(outputs[f"savedMap{number}"].getFileName(), str(path))
+            with mrcfile.open(path) as found:
                 expected = gaussian_density(self.analysis.gaussians_at(place.point)).data
                 np.testing.assert_array_equal(found.data, expected)
                 self.assertEqual(found.data.shape, (20, 20, 20))
