@@ -186,7 +186,7 @@ class TestInChromium(unittest.TestCase):
         self.page.click("#trace")
         self.page.wait_for_selector("#play:not([disabled])")
         self.after(lambda: self.page.click("#play"))
-        self.page.wait_for_function("document.querySelector('#at').textContent.startsWith('point 3')")
+        self.page.wait_for_function("() => document.querySelector('#at').textContent.startsWith('point 3')")
         self.page.click("#play")
         with self.page.expect_download() as download:
             self.page.click("#webm")
