@@ -28,7 +28,7 @@ class TestLivePage(unittest.TestCase):
         browser.write_text(f"#!/bin/sh\necho \"$1\" > {opened}.part\nmv {opened}.part {opened}\n")
         browser.chmod(0o755)
         viewer = mock.Mock(spec=GmmHetAnalyzeViewer)
-        viewer.protocol = SimpleNamespace(_getExtraPath=lambda *names: str(result.joinpath(*names)))
+        viewer.protocol = SimpleNamespace(getAnalysisFolder=lambda: str(result / "analysis"))
         environ = {**os.environ, "BROWSER": f"{browser} %s"}
         with mock.patch.object(Plugin, "getEngineProgram", return_value=f"{sys.executable} -m gmmhet.engine"), \
                 mock.patch.object(Plugin, "getEnviron", return_value=environ):

@@ -83,7 +83,7 @@ class TestRelionWorkflow(ProjectCase):
                          (KEPT, PIXEL, (BOX, BOX)))
         self.assertEqual({p.getObjId() for p in particles}, {p.getObjId() for p in self.subset.outputParticles})
         found, given = (read_map(v.getFileName()).data.astype(float) for v in (volume, self.imports.outputVolume))
-        self.assertGreater(shell_correlation(found, given)[:7].min(), 0.8)
+        self.assertGreater(shell_correlation(found, given)[1:7].min(), 0.8)  # but for the mean, which CTFs leave open
 
     def test_poses_ctf_and_half_sets_are_those_of_the_refinement(self):
         """What the engine is given against what RELION wrote, by particle id.
