@@ -328,7 +328,7 @@ class TestWorkflow(ProjectCase):
                                       mrcfile.read(self.motion.motion1[2].getFileName()))
         (window,) = viewer._getVisualizeDict()["showPoint"]()
         window.getFigure().gmmhet_picker._saved(None)
-        self.assertTrue(hasattr(self.project.mapper.selectById(self.motion.getObjId()), "savedMap2"))
+        self.assertEqual(self.motion.savedMap2.getSamplingRate(), PIXEL)  # the project keeps what it read before
 
     def test_viewer_of_the_model(self):
         viewer = GmmHetModelViewer(project=self.project, protocol=self.model)

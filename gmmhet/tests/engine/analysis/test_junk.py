@@ -6,19 +6,22 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from gmmhet.engine.analysis import analyze
-from gmmhet.engine.analysis.junk import junk_by_contrast
+from gmmhet.engine.analysis.junk import junk_by_contrast, sorted_out
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
 from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.export.results import chosen_rows
 from gmmhet.engine.fitting import fit
 from gmmhet.engine.io import read_particles, read_star
 from gmmhet.engine.reconstruction.stage import reconstruct
+from gmmhet.engine.runtime.checkpoint import NO_JOURNAL
 from gmmhet.engine.simulate import Realism, preset, simulate
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
@@ -145,12 +148,18 @@ class TestAnalysis(unittest.TestCase):
         classes = read_star(self.folder / "maps" / "classes.star")["particles"].integers("rlnClassNumber")
         self.assertEqual(np.count_nonzero(classes), kept)
 
-    def test_all_may_be_kept(self) -> None:
-        out = self.folder / "all"
-        analyze(self.star, self.folder / "model.npz",
-                AnalyzeConfig(modes=1, follow="no", poses="exact", junk="keep"), out)
-        self.assertNotIn("gmmhetJunk", read_star(out / "latents.star")["particles"])
-        self.assertIsNone(json.loads((out / "summary.json").read_text())["junk"])
+
+class TestKept(unittest.TestCase):
+
+    def test_all_are_kept_where_that_is_asked_for_or_where_contrasts_are_not_looked_at(self) -> None:
+        prepared: Any = SimpleNamespace(cache=SimpleNamespace(table=range(300)))
+        for config in (AnalyzeConfig(junk="keep"), AnalyzeConfig(symmetry="C2")):
+            found = sorted_out(prepared, config, NO_JOURNAL)
+            self.assertIsNone(found.junk)
+            self.assertIs(found.prepared, prepared)
+            np.testing.assert_array_equal(found.kept, np.arange(300))
+            result: Any = object()
+            self.assertIs(found.with_all(result), result)
 
 
 if __name__ == "__main__":
