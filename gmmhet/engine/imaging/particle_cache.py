@@ -31,8 +31,8 @@ from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.imaging.settings import PARTICLE_CACHE
 from gmmhet.engine.io import ParticleTable, locked, output_folder, replacing, rows_of
 from gmmhet.engine.progress import progress
-from gmmhet.engine.runtime.rank_messages import Replicated
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import Replicated, pool
+from gmmhet.engine.wording.numbers import amount
 
 __all__ = ["ParticleCache", "build_cache", "cache_folder"]
 
@@ -205,13 +205,13 @@ class _Store:
         """
         needed = self.size - min(self.size, os.fstat(self._held[0]).st_blocks * 512)
         free = shutil.disk_usage(self.data.parent).free
-        _LOG.info("cropped images: %s in %s (free: %s)", _amount(self.size), self.data.parent, _amount(free))
+        _LOG.info("cropped images: %s in %s (free: %s)", amount(self.size), self.data.parent, amount(free))
         if needed > free:
-            raise InputError(f"{self.data.parent}: {_amount(free)} free, the cropped images need {_amount(needed)}; "
+            raise InputError(f"{self.data.parent}: {amount(free)} free, the cropped images need {amount(needed)}; "
                              "expected more room, or --scratch with a folder on another disk")
 
     def make(self, chunks: list[int]) -> None:
-        """Crop the images of some chunks, on all ranks, and write them, each with its checksum.
+        """Crop the images of some chunks, on all workers, and write them, each with its checksum.
 
         Raises:
             InputError: an image that cannot be used; a full disk.
@@ -224,8 +224,9 @@ class _Store:
     def _make(self, chunks: list[int]) -> None:
         steps = [(chunk, rows) for chunk in chunks for rows in self._batches(chunk)]
         records = np.empty(0, self.record)
-        found = communicator().each(_Cropper(self.table, self.grid), (), (rows for _, rows in steps))
-        for (chunk, rows), planes in progress(zip(steps, found, strict=True), "reading images", len(steps)):
+        found = pool().each(_Cropper(self.table, self.grid), (), (rows for _, rows in steps))
+        for (chunk, rows), planes in progress(zip(steps, found, strict=True), "reading images", len(steps),
+                                        pool().note):
             first, end = self._span(chunk)
             if rows[0] == first:
                 records = np.empty(end - first, self.record)
@@ -284,13 +285,3 @@ def _put(handle: int, data: bytes, place: int) -> None:
     while left:
         written = os.pwrite(handle, left, place)
         left, place = left[written:], place + written
-
-
-def _amount(size: int) -> str:
-    """Bytes in words."""
-    value, unit = float(size), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 999.5:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.3g} {unit}"

@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["angstrom", "counted", "degrees", "number", "percent", "plural"]
+__all__ = ["amount", "angstrom", "counted", "degrees", "number", "percent", "plural"]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -40,3 +40,13 @@ def plural(word: str, count: float) -> str:
 def counted(count: float, word: str) -> str:
     """A count with its word: 1 mode, 3,000 particles."""
     return f"{count:,.0f} {plural(word, count)}"
+
+
+def amount(size: int) -> str:
+    """Bytes in words."""
+    value, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}"
