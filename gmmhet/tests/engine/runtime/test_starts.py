@@ -65,7 +65,7 @@ class TestOptions(unittest.TestCase):
             except SystemExit as error:
                 status = error.code
         self.assertEqual(status, 2)
-        return said.getvalue().splitlines()[-1]
+        return next(line for line in said.getvalue().splitlines() if line.startswith("gmmhet: error: "))
 
     def test_ways_that_exclude_each_other(self) -> None:
         check = ("check", "particles.star")
