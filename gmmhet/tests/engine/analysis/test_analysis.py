@@ -19,6 +19,7 @@ from gmmhet.engine.fitting import fit
 from gmmhet.engine.io import read_star
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.simulate import simulate
+from gmmhet.tests.support.slow import slow
 
 _PARTICLES = 400
 
@@ -105,6 +106,7 @@ class TestHinge(Shared):
         along = [np.sum(m * (high - low)) for m in maps]  # towards one end, away from the other
         self.assertGreater(abs(spearmanr(coordinates, along).statistic), 0.95)
 
+    @slow
     def test_inverted_images_give_the_same_coordinates(self) -> None:
         other = self.root / "inverted"
         other.mkdir()
@@ -120,6 +122,7 @@ class TestHinge(Shared):
         correlation = np.corrcoef(result["coordinates"][:, 0], self.result["coordinates"][:, 0])[0, 1]
         self.assertGreater(abs(correlation), 0.999)
 
+    @slow
     def test_movements_and_changes_of_amplitude_can_be_left_out(self) -> None:
         there = _made(self.root / "there", "twostate")
         for data, options, silent, heard in (
@@ -161,7 +164,7 @@ class TestNull(Shared):
         self.assertEqual(summary["n_significant_modes"], 0)
         self.assertIn("No motion was detected", summary["verdict"])
 
-
+    @slow
     def test_copies_of_images_do_not_make_a_motion(self) -> None:
         """Every row twice and no half-sets in the file: both copies are in one half."""
         data = self.root / "null"
