@@ -5,5 +5,5 @@ import unittest
 
 __all__ = ["slow"]
 
-slow = unittest.skipUnless(os.environ.get("GMMHET_SLOW"), 
+slow = unittest.skipUnless(os.environ.get("GMMHET_SLOW"),
                          "GMMHET_SLOW is not set: an analysis of half a minute or more")
