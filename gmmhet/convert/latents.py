@@ -12,6 +12,7 @@ from gmmhet.convert.to_star import latent_columns
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import StarTable, current_name, read_star
 from gmmhet.engine.io.points import read_points
+from gmmhet.engine.io.result_columns import JUNK
 
 __all__ = ["check_points", "fill_flexible_set", "read_classes", "read_latents"]
 
@@ -20,14 +21,15 @@ _CLASS = "rlnClassNumber"
 
 def read_latents(star: str | os.PathLike[str]) -> dict[int, dict[str, float]]:
     """Columns gmmhetLatent1.., gmmhetLatentSd1.., gmmhetCoordinate1.., gmmhetCoordinateSd1.. (where they are;
-    also under their names of version 0.3), gmmhetContrast, gmmhetLogLikelihood of each particle id.
+    also under their names of version 0.3), gmmhetJunk (where it is), gmmhetContrast, gmmhetLogLikelihood of each
+    particle id.
 
     Raises:
         InputError: the file, the id column or a number is missing, or an id stands twice.
     """
     table = _particles(star)
     stems = (LATENT, COORDINATE, OLD_COORDINATE)
-    names = [c for c in table.columns if c.startswith(stems) or c in (CONTRAST, LOG_LIKELIHOOD)]
+    names = [c for c in table.columns if c.startswith(stems) or c in (JUNK, CONTRAST, LOG_LIKELIHOOD)]
     values = np.stack([table.floats(c) for c in names], axis=1)
     names = [current_name(c) for c in names]
     return {i: dict(zip(names, map(float, row), strict=True)) for i, row in zip(_ids(table), values, strict=True)}

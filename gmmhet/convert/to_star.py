@@ -21,6 +21,7 @@ from gmmhet.convert.alignment import matrices_to_poses
 from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import current_name, optics_table, table_from, write_star
+from gmmhet.engine.io.result_columns import JUNK
 
 __all__ = ["HALF_SET", "check_set", "coordinates_of", "count_modes", "latent_columns", "write_set_of_particles"]
 
@@ -96,7 +97,7 @@ def latent_columns(particle: Particle) -> list[str]:
     modes = range(1, count_modes(particle) + 1)
     names = [f"{prefix}{k}" for prefix in (LATENT, LATENT_SD) for k in modes]
     more = [f"{prefix}{k}" for prefix in (COORDINATE, COORDINATE_SD, OLD_COORDINATE, OLD_COORDINATE_SD) for k in modes]
-    return names + [name for name in (*more, CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
+    return names + [name for name in (*more, JUNK, CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
 
 
 def _carried(particle: Particle) -> dict[str, object]:

@@ -24,19 +24,21 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.estimators import with_first_model
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult, Junk, PoseErrors
-from gmmhet.engine.analysis.settings import JUNK, SUBSPACE_METHOD
+from gmmhet.engine.analysis.settings import JUNK
+from gmmhet.engine.analysis.subspace_method import calibrated
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
 from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.sampling import evenly_spread
-from gmmhet.engine.subspace.em import AtRest, calibrate
-from gmmhet.engine.wording.junk import junk_found
+from gmmhet.engine.subspace.em import AtRest
+from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.state import SubspaceModel
+from gmmhet.engine.wording.junk import junk_found, mostly_junk
 
 __all__ = ["Sorted", "junk_by_contrast", "sorted_out"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
-_SEARCH = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-4, "fatol": 1e-4}
 _TINY = 1e-300
 
 
@@ -47,6 +49,7 @@ class Sorted:
     Attributes:
         prepared: of those that are kept. journal: for what is found with them. kept: their rows.
         junk: what was found; None: nothing. rest: all particles without motion; None where nothing was found.
+        begun: estimator and first model of those that are kept, where they are there already.
     """
 
     prepared: Prepared
@@ -54,6 +57,7 @@ class Sorted:
     kept: NDArray[np.int64]
     junk: Junk | None = None
     rest: AtRest | None = None
+    begun: tuple[SubspaceEstimator, SubspaceModel] | None = None
 
     def with_all(self, result: AnalysisResult) -> AnalysisResult:
         """The result of all particles: of those that were left out nothing is known but the prior."""
@@ -89,17 +93,18 @@ def sorted_out(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> S
     """
     table = prepared.cache.table
     every = Sorted(prepared, journal, np.arange(len(table)))
-    if config.junk == "keep" or config.symmetry != "C1" or config.local_pose or len(table) < FEWEST_PARTICLES:
+    if config.junk == "keep" or config.local_pose:
         return every
     estimator, start = with_first_model(prepared, config)
-    passes = SUBSPACE_METHOD.calibration_exact if config.poses == "exact" else SUBSPACE_METHOD.calibration
-    rest = calibrate(estimator, start, every.kept, passes=passes, page=journal.page("calibration"))
+    every = dataclasses.replace(every, begun=(estimator, start))
+    rest = calibrated(estimator, start, config, journal)
     contrast, error = estimator.least_squares_contrast(rest.model, rest.posteriors)
     junk = junk_by_contrast(contrast, error)
     if junk is None:
         return every
     kept = np.flatnonzero(junk.probability <= JUNK.junk)
     if len(kept) < max(FEWEST_PARTICLES, JUNK.most * len(table)):
+        _LOG.warning("%s", mostly_junk(junk.share))
         return every
     _LOG.info("%s", junk_found(junk.share, junk.error, len(table) - len(kept)))
     some = dataclasses.replace(table.some(kept), half_set=table.halves[kept])
@@ -178,7 +183,7 @@ def _of_a_range(contrast: Array, error: Array) -> float:
         return -float(np.log(np.maximum(share, _TINY) / (high - low + _TINY)).sum())
 
     start = [*np.quantile(contrast, [0.05, 0.95]), np.log(0.2 * np.std(contrast))]
-    found = scipy.optimize.minimize(loss, start, method="Nelder-Mead", options=_SEARCH)
+    found = scipy.optimize.minimize(loss, start, method="Nelder-Mead")
     return 0.5 * len(contrast) * float(np.log(2 * np.pi)) - float(found.fun)
 
 

@@ -61,11 +61,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:
         result, more["symmetry"] = _of_subunits(prepared, config, journal, output)
     else:
-        some = sorted_out(prepared, config, journal) if config.method == "likelihood" else None
-        if some is None:
-            result = _result(prepared, scores, config, journal)
-        else:
-            result = some.with_all(_result(some.prepared, scores, config, some.journal))
+        result = _result(prepared, scores, config, journal)
     lap("modes")
     write_results(output, prepared, scores, result,
                   Run(config=config, parameters=parameters, timing=timing, more=more))
@@ -91,7 +87,8 @@ def _result(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journa
         return without_motion(prepared)
     if config.method == "gradient-pca":
         return by_gradient_pca(prepared, scores, config, journal)
-    return by_likelihood(prepared, config, journal)
+    some = sorted_out(prepared, config, journal)
+    return some.with_all(by_likelihood(some.prepared, config, some.journal, some.begun))
 
 
 def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, object]:

@@ -25,7 +25,7 @@ from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.latent_space.movie_points import typical_place
 from gmmhet.engine.molecule.rigid_fields import in_still_frame, rigid_fields, rigid_part
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.subspace.em import Fit, calibrate
+from gmmhet.engine.subspace.em import AtRest, Fit, calibrate
 from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 from gmmhet.engine.subspace.mode_selection import (
     FoundModes,
@@ -39,12 +39,17 @@ from gmmhet.engine.subspace.mode_selection import (
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
 
-__all__ = ["by_likelihood", "evidence_for", "pose_errors_of", "search", "settings_found"]
+__all__ = ["by_likelihood", "calibrated", "evidence_for", "pose_errors_of", "search", "settings_found"]
 
 
-def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
-    """Likelihood subspace: half-sets choose the number of modes, all particles together make them."""
-    estimator, start = with_first_model(prepared, config)
+def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
+                  begun: tuple[SubspaceEstimator, SubspaceModel] | None = None) -> AnalysisResult:
+    """Likelihood subspace: half-sets choose the number of modes, all particles together make them.
+
+    Args:
+        begun: what with_first_model gives, where it has been called for these particles already.
+    """
+    estimator, start = begun or with_first_model(prepared, config)
     halves = prepared.cache.table.halves
     found, large = _searched(prepared, config, journal, _Start(estimator, start, halves))
     if large is None:
@@ -132,6 +137,13 @@ def _local_motion(found: FoundModes, part: LocalPose, gain: float, error: float)
                        error=error, significant=bool(significant(gain, error, found.evidence.null)))
 
 
+def calibrated(estimator: SubspaceEstimator, start: SubspaceModel, config: AnalyzeConfig, journal: Journal) -> AtRest:
+    """All particles of an estimator without motion; the journal keeps it."""
+    passes = SUBSPACE_METHOD.calibration_exact if config.poses == "exact" else SUBSPACE_METHOD.calibration
+    return calibrate(estimator, start, np.arange(len(estimator.spec.cache)), passes=passes,
+                     page=journal.page("calibration"))
+
+
 def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[np.int64], config: AnalyzeConfig,
            journal: Journal, most: int = MOST_TRIED) -> FoundModes:
     """From a first model to modes. What is in the journal is not done again.
@@ -139,9 +151,7 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[n
     Args:
         halves: [n] 1 or 2. most: modes that are tried, where their number is to be found.
     """
-    passes = SUBSPACE_METHOD.calibration_exact if config.poses == "exact" else SUBSPACE_METHOD.calibration
-    rest = calibrate(estimator, start, np.arange(len(estimator.spec.cache)), passes=passes,
-                     page=journal.page("calibration"))
+    rest = calibrated(estimator, start, config, journal)
     options = SearchOptions(config.modes, config.seed + SUBSPACE_METHOD.null_seed, most)
     evidence = select_modes(estimator, rest, halves, options, journal)
     k = config.modes or max(1, evidence.significant)

@@ -33,6 +33,7 @@ from gmmhet.engine.io import ParticleTable, locked, output_folder, replacing, ro
 from gmmhet.engine.progress import progress
 from gmmhet.engine.runtime.rank_messages import Replicated
 from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.wording.numbers import amount
 
 __all__ = ["ParticleCache", "build_cache", "cache_folder"]
 
@@ -205,9 +206,9 @@ class _Store:
         """
         needed = self.size - min(self.size, os.fstat(self._held[0]).st_blocks * 512)
         free = shutil.disk_usage(self.data.parent).free
-        _LOG.info("cropped images: %s in %s (free: %s)", _amount(self.size), self.data.parent, _amount(free))
+        _LOG.info("cropped images: %s in %s (free: %s)", amount(self.size), self.data.parent, amount(free))
         if needed > free:
-            raise InputError(f"{self.data.parent}: {_amount(free)} free, the cropped images need {_amount(needed)}; "
+            raise InputError(f"{self.data.parent}: {amount(free)} free, the cropped images need {amount(needed)}; "
                              "expected more room, or --scratch with a folder on another disk")
 
     def make(self, chunks: list[int]) -> None:
@@ -284,13 +285,3 @@ def _put(handle: int, data: bytes, place: int) -> None:
     while left:
         written = os.pwrite(handle, left, place)
         left, place = left[written:], place + written
-
-
-def _amount(size: int) -> str:
-    """Bytes in words."""
-    value, unit = float(size), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 999.5:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.3g} {unit}"

@@ -1,6 +1,6 @@
 """Sentences about junk."""
 
-__all__ = ["junk_found", "junk_left_out"]
+__all__ = ["junk_found", "junk_left_out", "mostly_junk"]
 
 
 def junk_found(share: float, error: float, left_out: int) -> str:
@@ -18,3 +18,10 @@ def junk_found(share: float, error: float, left_out: int) -> str:
 def junk_left_out(count: int, total: int) -> str:
     """Particles that a map does without."""
     return (f"{count} of {total} particles are left out: they are probably junk (gmmhetJunk above 0.5 in latents.star)")
+
+
+def mostly_junk(share: float) -> str:
+    """Too many particles to do without."""
+    return (f"about {100 * share:.0f} % of the particles hardly show the molecule at their given pose, too many to "
+            "leave out: all take part. Expected poses and a map that belong to these images; compare them with gmmhet "
+            "check")

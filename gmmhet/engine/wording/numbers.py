@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["angstrom", "counted", "degrees", "number", "percent", "plural"]
+__all__ = ["amount", "angstrom", "counted", "degrees", "number", "percent", "plural"]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -30,6 +30,16 @@ def degrees(value: float | None, digits: int = 3) -> str:
 def percent(share: float) -> str:
     """A share in per cent, with a decimal below 10 %."""
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%" if share < 0.0995 else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def amount(size: float) -> str:
+    """Bytes as people say them: 20 MB, 1.4 GB."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}"
 
 
 def plural(word: str, count: float) -> str:

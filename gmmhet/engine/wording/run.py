@@ -1,9 +1,9 @@
 """What gmmhet run says before, while and after it runs. The analysis' own verdict is part of it."""
 
 from gmmhet.engine.progress import Position
-from gmmhet.engine.wording.numbers import counted
+from gmmhet.engine.wording.numbers import amount, counted
 
-__all__ = ["EXIT_STATUS", "GOES_ON", "UNFINISHED", "amount", "duration", "few_particles", "mode_not_significant",
+__all__ = ["EXIT_STATUS", "GOES_ON", "UNFINISHED", "duration", "few_particles", "mode_not_significant",
            "no_motion", "no_room", "progress_line", "significant_modes", "stage_kept", "stage_line",
            "what_it_takes", "where_to_look"]
 
@@ -39,15 +39,6 @@ def duration(seconds: float) -> str:
         return f"{max(seconds, 1):.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def amount(size: float) -> str:
-    """Bytes as people say them: 20 MB, 1.4 GB."""
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.5:
-            return f"{size:.3g} {unit}" if size < 99.5 else f"{size:.0f} {unit}"
-    return f"{size / 1000:.3g} TB"
 
 
 def progress_line(at: Position, width: int) -> str:

@@ -57,6 +57,19 @@ class TestLatents(ConvertCase):
             self.assertAlmostEqual(p.getAttributeValue("_gmmhetContrast"), 1 + i / 100)
             self.assertEqual(p.getFlexInfo().getProgName(), "gmmhet")
 
+    def test_junk_goes_with_them_and_back_to_the_engine(self):
+        path = self.latents([2, 5, 9])
+        table = read_star(path)["particles"]
+        columns = {name: table.texts(name) for name in table.columns} | {"gmmhetJunk": ["0.0", "0.9", "0.25"]}
+        write_star(path, [table_from("particles", columns)])
+        flexible = self.flexible(self.by_hand(), path)
+        self.assertEqual([p.getAttributeValue("_gmmhetJunk") for p in flexible.iterItems()], [0.0, 0.9, 0.25])
+        write_set_of_particles(flexible, self.folder / "back.star")
+        np.testing.assert_allclose(read_star(self.folder / "back.star")["particles"].floats("gmmhetJunk"),
+                                   [0.0, 0.9, 0.25])
+        again = self.flexible(flexible, self.latents([2, 5, 9], name="again.star"))  # of an analysis that told none
+        self.assertFalse(again.getFirstItem().hasAttribute("_gmmhetJunk"))
+
     def test_missing_foreign_and_double_rows_are_refused(self):
         for ids, pattern in (([9, 5], "no row with gmmhetParticleId 2"), ([2, 5, 9, 11], "11 is not in the set"),
                              ([2, 5, 9, 5], "5 stands more than once")):

@@ -8,12 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from gmmhet.engine.analysis import analyze
+from gmmhet.engine.analysis import junk as sorting
 from gmmhet.engine.analysis.junk import junk_by_contrast, sorted_out
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
 from gmmhet.engine.export.criteria import Criteria
@@ -153,13 +155,25 @@ class TestKept(unittest.TestCase):
 
     def test_all_are_kept_where_that_is_asked_for_or_where_contrasts_are_not_looked_at(self) -> None:
         prepared: Any = SimpleNamespace(cache=SimpleNamespace(table=range(300)))
-        for config in (AnalyzeConfig(junk="keep"), AnalyzeConfig(symmetry="C2")):
+        for config in (AnalyzeConfig(junk="keep"), AnalyzeConfig(focus=Path("part.mrc"), local_pose=True)):
             found = sorted_out(prepared, config, NO_JOURNAL)
             self.assertIsNone(found.junk)
             self.assertIs(found.prepared, prepared)
             np.testing.assert_array_equal(found.kept, np.arange(300))
             result: Any = object()
             self.assertIs(found.with_all(result), result)
+
+    def test_where_most_seem_junk_all_are_kept_and_it_is_said(self) -> None:
+        contrast, errors, _ = drawn(3, 1500, 0.6, 0.1)
+        estimator = mock.Mock(least_squares_contrast=lambda *_: (contrast, errors))
+        prepared: Any = SimpleNamespace(cache=SimpleNamespace(table=range(1500)))
+        with mock.patch.object(sorting, "with_first_model", return_value=(estimator, None)), \
+                mock.patch.object(sorting, "calibrated"), self.assertLogs("gmmhet", "WARNING") as logged:
+            found = sorted_out(prepared, AnalyzeConfig(), NO_JOURNAL)
+        self.assertRegex(logged.output[0], r"about (5[89]|6[012]) % of the particles .* too many to leave out")
+        self.assertIsNone(found.junk)
+        self.assertEqual(len(found.kept), 1500)
+        self.assertEqual(found.begun, (estimator, None))  # not made again
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from gmmhet.engine.commands.display import shown
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.progress import Course, progress, watched_by
 from gmmhet.engine.simulate import simulate
-from gmmhet.engine.wording.run import amount, duration, progress_line
+from gmmhet.engine.wording.numbers import amount
+from gmmhet.engine.wording.run import duration, progress_line
 from gmmhet.tests.support.terminal import in_terminal, on_screen
 
 ROOT = Path(__file__).resolve().parents[4]
