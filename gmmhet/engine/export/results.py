@@ -99,9 +99,8 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
         found.append((wording.half_set(criteria.half), table.halves == criteria.half))
     if criteria.no_junk:
         if JUNK not in star:
-            raise InputError(f"{table.source}: no column {JUNK}; the analysis told no junk, so that --no-junk leaves "
-                             "nothing out")
-        found.append((wording.no_junk(), star.floats(JUNK) <= MORE_PROBABLY))
+            _LOG.warning("%s: %s", table.source, wording.NO_JUNK_TOLD)
+        found.append((wording.no_junk(), ~_is_junk(table, star)))
     return found
 
 
@@ -128,11 +127,16 @@ def _likely(table: ParticleTable, star: StarTable, keep: str, fraction: float) -
     if not np.any(values != values[0]) and len(values) > 1:
         raise InputError(f"{table.source}: gmmhetLogLikelihood is {values[0]:g} for every particle; expected that of "
                          "the likelihood method")
-    junk = star.floats(JUNK) > MORE_PROBABLY if JUNK in star else np.zeros(len(values), bool)
+    junk = _is_junk(table, star)
     order = np.lexsort((-values, junk) if keep == "best" else (values, ~junk))
     mask = np.zeros(len(values), bool)
     mask[order[:max(1, round(fraction * len(values)))]] = True
     return mask
+
+
+def _is_junk(table: ParticleTable, star: StarTable) -> NDArray[np.bool_]:
+    """What the analysis took for junk: nothing, where it told none."""
+    return star.floats(JUNK) > MORE_PROBABLY if JUNK in star else np.zeros(len(table), bool)
 
 
 def refined_poses(table: ParticleTable, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

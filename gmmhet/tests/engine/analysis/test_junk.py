@@ -142,6 +142,10 @@ class TestAnalysis(unittest.TestCase):
         self.assertEqual(len(rows), kept)
         best = chosen_rows(table, Criteria(keep="best", fraction=kept / 300))
         np.testing.assert_array_equal(np.sort(best), rows)
+        plain = read_particles(self.star)  # of no analysis
+        with self.assertLogs("gmmhet", "WARNING") as logged:
+            self.assertEqual(len(chosen_rows(plain, Criteria(no_junk=True))), 300)
+        self.assertIn("none is left out", logged.output[0])
         with self.assertLogs("gmmhet", "WARNING") as logged:
             reconstruct(self.star, latents, ReconstructConfig(n=1), self.folder / "maps")
         self.assertTrue(any(f"{300 - kept} of 300 particles are left out" in line for line in logged.output))
