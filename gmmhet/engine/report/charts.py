@@ -66,7 +66,7 @@ def spectrum(results: Results) -> str:
     places = np.arange(1, len(values) + 1)
     chart = wording.SPECTRUM
     if len(values) == 1:
-        return one_number(chart.title, values[0], chart.caption)
+        return one_number(chart.title, values[0], chart.alone)
     plot = Plot(chart.title, _counting_axis(chart.x, len(values)), Axis(chart.y, 0, _top(values)))
     plot.bars(places - 0.35, places + 0.35, values, colours,
               tips=[f"eigenvector {i}: {v:.6g}" for i, v in zip(places, values, strict=True)])
@@ -102,7 +102,7 @@ def halfset_agreement(results: Results) -> str:
     low = min(0.0, float(np.nanmin(values)) - 0.05)
     chart = wording.HALFSET_AGREEMENT
     if len(values) == 1:
-        return one_number(chart.title, values[0], chart.caption)
+        return one_number(chart.title, values[0], chart.alone)
     plot = Plot(chart.title, _counting_axis(chart.x, len(values)), Axis(chart.y, low, 1.05))
     for level in (REPORTING.full_agreement, REPORTING.partial_agreement):
         plot.rule(level, across=True, dash="2 4")

@@ -13,18 +13,20 @@ __all__ = [
 
 
 class Chart(NamedTuple):
-    """Fixed text of a chart."""
+    """Fixed text of a chart; alone: caption where one number stands for it."""
 
     title: str
     x: str
     y: str
     caption: str = ""
+    alone: str = ""
 
 
 SPECTRUM = Chart(
     "Mode spectrum", "eigenvector", "variance explained",
     "Variance of the particles along each direction of variation, largest first. A few bars above a flat tail indicate "
-    "motion; a smooth slope without a step is noise. The number of blue bars is the number of significant modes.")
+    "motion; a smooth slope without a step is noise. The number of blue bars is the number of significant modes.",
+    "Variance of the particles along the mode. There is no other mode to compare it with.")
 GAINS = Chart(
     "Held-out gain", "mode", "log-likelihood per particle",
     "Gain in log-likelihood per held-out particle from each further mode. The bar of a significant mode rises well "
@@ -34,7 +36,9 @@ HALFSET_AGREEMENT = Chart(
     "Half-set agreement", "mode", "correlation of coordinates",
     "Correlation between coordinates of the same particles on modes estimated from each half-set: 1 is full "
     "agreement, 0 none. Dotted lines: 0.9 and 0.6. Pose errors are the same in both halves, so agreement alone does "
-    "not prove motion.")
+    "not prove motion.",
+    "Correlation between coordinates of the same particles on modes estimated from each half-set: 1 is full "
+    "agreement, 0 none. Pose errors are the same in both halves, so agreement alone does not prove motion.")
 SCORES = Chart(
     "Fit of the poses", "mean ring correlation with the model", "particles",
     "The further the distribution lies to the right of the dashed line (to the left where the contrast is inverted), "
