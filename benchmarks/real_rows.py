@@ -16,7 +16,7 @@ from measures import area_under_curve, coverage, held_out_correlation, held_out_
 from numpy.typing import NDArray
 from stages import AS_REAL, IDEAL, Analysis, Bench, DataSet
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "kinds_of"]
 
 #: errors of a refinement: degrees per Euler angle, Angstrom per axis
 _OFF = {"angle_error": 2.0, "shift_error": 2.0}
@@ -58,12 +58,17 @@ class _Result:
         return coverage(means[best], self.found.column(f"gmmhetLatentSd{best + 1}")[self.good], truth)
 
 
-def _good(data: DataSet) -> NDArray[np.bool_]:
+def kinds_of(data: DataSet) -> NDArray[np.str_]:
+    """[n] what each image shows: particle, or a kind of junk."""
     table = data.folder / "truth" / "images.csv"
     if not table.is_file():
-        return np.ones(len(data.truth().state), bool)
+        return np.full(len(data.truth().state), "particle")
     with table.open(newline="", encoding="utf-8") as file:
-        return np.array([row["kind"] == "particle" for row in csv.DictReader(file)])
+        return np.array([row["kind"] for row in csv.DictReader(file)])
+
+
+def _good(data: DataSet) -> NDArray[np.bool_]:
+    return np.asarray(kinds_of(data) == "particle")
 
 
 def _three(work: Bench, name: str, seed: int) -> list[_Result]:
