@@ -99,7 +99,7 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
         found.append((wording.half_set(criteria.half), table.halves == criteria.half))
     if criteria.no_junk:
         if JUNK not in star:
-            _LOG.warning("%s: %s", table.source, wording.NO_JUNK_TOLD)
+            _LOG.warning("%s: %s", table.source, wording.NO_JUNK)
         found.append((wording.no_junk(), ~_is_junk(table, star)))
     return found
 
@@ -135,7 +135,7 @@ def _likely(table: ParticleTable, star: StarTable, keep: str, fraction: float) -
 
 
 def _is_junk(table: ParticleTable, star: StarTable) -> NDArray[np.bool_]:
-    """What the analysis took for junk: nothing, where it told none."""
+    """What the analysis took for junk: nothing, where it found none."""
     return star.floats(JUNK) > MORE_PROBABLY if JUNK in star else np.zeros(len(table), bool)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-__all__ = ["NO_JUNK_TOLD", "best_or_worst", "half_set", "in_classes", "in_range", "listed_rows", "no_junk",
+__all__ = ["NO_JUNK", "best_or_worst", "half_set", "in_classes", "in_range", "listed_rows", "no_junk",
            "nothing_left", "one_an_image", "precise_enough", "range_of", "written"]
 
-NO_JUNK_TOLD = "no column gmmhetJunk: the analysis told no junk, and none is left out"
+NO_JUNK = "no column gmmhetJunk: the analysis found no junk, so none is left out"
 
 
 def in_range(mode: int, low: float | None, high: float | None) -> str:

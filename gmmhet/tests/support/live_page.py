@@ -79,7 +79,7 @@ class LivePage:
                                    encode_chunked=not isinstance(data, bytes | None))
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, http.client.IncompleteRead):  # or half an answer
             return Answer(CLOSED, {}, b"")
         finally:
             connection.close()
