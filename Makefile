@@ -1,5 +1,5 @@
 # make demo    a small simulated data set through the whole of Scipion and the engine; prints where the report is
-# make test    the tests
+# make test    the tests, in two processes at a time of one thread each (JOBS=N: in so many; each takes about 2 GB)
 # make docs    the documentation in build/docs, and a run of the commands in it; make site: without that run
 # make dist    sdist and wheel in dist, and a trial of the wheel in a fresh environment
 # Both make their own environment (.venv) when there is none. A GPU machine: make demo TENSORFLOW='tensorflow[and-cuda]'
@@ -10,6 +10,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 BIN := $(VENV)/bin
+JOBS ?= 2
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 NEEDS := import ensurepip, tkinter, venv
 
@@ -19,7 +20,7 @@ demo: $(STAMP)
 	$(BIN)/python -m gmmhet.demo --folder demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -79,8 +79,13 @@ class Sorted:
             middle, width = population.mean.mean(0), np.hypot(population.mean.std(0), population.deviation.mean(0))
             population = dataclasses.replace(population, mean=filled(middle, population.mean),
                                              deviation=filled(width, population.deviation))
+        cross = result.cross_fit
+        if cross is not None:
+            places, spreads = (np.stack([filled(np.full(1, nothing), half) for half in halves]) for nothing, halves in (
+                (0.0, cross.coordinates), (1.0, cross.deviations)))
+            cross = dataclasses.replace(cross, coordinates=places, deviations=spreads)
         return dataclasses.replace(
-            result, coordinates=filled(np.zeros(1), result.coordinates),
+            result, cross_fit=cross, coordinates=filled(np.zeros(1), result.coordinates),
             covariance=filled(np.eye(modes), result.covariance), contrast=filled(still.contrast, result.contrast),
             log_likelihood=filled(still.log_likelihood, result.log_likelihood), pose_errors=errors,
             population=population, junk=self.junk)

@@ -162,6 +162,8 @@ def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[np.float64] | 
         found |= {"pose": result.pose_errors.corrections, "pose_deviations": result.pose_errors.deviations}
     if result.junk is not None:
         found["junk"] = result.junk.probability
+    if result.cross_fit is not None:
+        found |= {"cross_coordinates": result.cross_fit.coordinates, "cross_deviations": result.cross_fit.deviations}
     if result.modes.given is not None:
         found["modes_given"] = result.modes.given
     if result.local is not None:

@@ -9,8 +9,8 @@ from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
 from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD, MORE_PROBABLY
 from gmmhet.engine.subspace.state import POSE_AXES, PoseEvidence, PoseSpread
 
-__all__ = ["AnalysisResult", "Detectable", "Evidence", "Junk", "LargeMotion", "LocalMotion", "MeanModel", "Modes",
-           "PlantedTrial", "PoseErrors"]
+__all__ = ["AnalysisResult", "CrossFit", "Detectable", "Evidence", "Junk", "LargeMotion", "LocalMotion", "MeanModel",
+           "Modes", "PlantedTrial", "PoseErrors"]
 
 Array = NDArray[np.float64]
 
@@ -206,6 +206,23 @@ class Junk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CrossFit:
+    """Coordinates from halves of the Fourier pixels, under the modes of the half-set that a particle is not in.
+
+    Attributes:
+        coordinates: [2, n, K] from either half, along the modes of all particles. deviations: [2, n, K] posterior
+            standard deviations.
+        slope: [K] by which the images, in the pixels that a coordinate is not from, follow what it says: 1 where modes
+            and coordinates are right, 0 where they are noise. slope_error: [K] its standard error.
+    """
+
+    coordinates: Array
+    deviations: Array
+    slope: Array
+    slope_error: Array
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnalysisResult:
     """n particles, N Gaussians, K modes.
 
@@ -221,6 +238,7 @@ class AnalysisResult:
         population: coordinates along the significant modes under the prior estimated from the data.
         detectable: what would have been found, where no mode is significant.
         junk: particles that the modes were found without; None: none were told.
+        cross_fit: coordinates from halves of the pixels; None: not computed.
     """
 
     coordinates: Array
@@ -240,6 +258,7 @@ class AnalysisResult:
     population: EmpiricalPosterior | None = None
     detectable: Detectable | None = None
     junk: Junk | None = None
+    cross_fit: CrossFit | None = None
 
     @property
     def n_modes(self) -> int:

@@ -12,7 +12,7 @@ from gmmhet.engine.analysis.gradient_method import by_gradient_pca, without_moti
 from gmmhet.engine.analysis.junk import sorted_out
 from gmmhet.engine.analysis.output import Run, write_results
 from gmmhet.engine.analysis.preparation import Prepared, prepare
-from gmmhet.engine.analysis.result import AnalysisResult, PlantedTrial
+from gmmhet.engine.analysis.result import AnalysisResult, CrossFit, PlantedTrial
 from gmmhet.engine.analysis.subspace_method import by_likelihood
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, result_options
 from gmmhet.engine.gradient.frc_pass import ScorePass, score_pass
@@ -51,7 +51,8 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
 
     prepared = prepare(table, model, config, output)
     lap("images and scores")
-    journal = Journal(output / _CHECKPOINT, parameters, (*PIECES, ScorePass, PlantedTrial), resume=config.resume)
+    pieces = (*PIECES, ScorePass, PlantedTrial, CrossFit)
+    journal = Journal(output / _CHECKPOINT, parameters, pieces, resume=config.resume)
     scores = journal.page("scores").once(lambda: score_pass(
         prepared.compared, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
     lap("gradients")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
+from gmmhet.engine.analysis.cross_fitting import cross_fitted
 from gmmhet.engine.analysis.detectable import detectable_motion
 from gmmhet.engine.analysis.empirical_prior import empirical_posterior
 from gmmhet.engine.analysis.estimators import finer_length, prior_sizes, whole_estimator, with_first_model
@@ -13,6 +14,7 @@ from gmmhet.engine.analysis.large_motions import Followed, followed, may_follow
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import (
     AnalysisResult,
+    CrossFit,
     Evidence,
     LargeMotion,
     LocalMotion,
@@ -61,7 +63,8 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
         body = _local_motion(found, part, gain, error)
     if large is None:
         result = dataclasses.replace(_result(found, config, body),
-                                     detectable=detectable_motion(prepared, config, journal, found))
+                                     detectable=detectable_motion(prepared, config, journal, found),
+                                     cross_fit=_cross_fit(found, halves, config, journal))
         return _placed(result, halves, config)
     result = _result(large.found, config, body, as_given=True)
     motion = LargeMotion(stations=large.stations, before=large.before, gain=large.gain, error=large.error,
@@ -126,6 +129,13 @@ def _about_particles(result: AnalysisResult) -> AnalysisResult:
         model=dataclasses.replace(model, centers=model.centers + np.tensordot(place, modes.position, 1),
                                   weights=model.weights * factor),
         modes=dataclasses.replace(modes, amplitude=modes.amplitude / factor))
+
+
+def _cross_fit(found: FoundModes, halves: NDArray[np.int64], config: AnalyzeConfig, journal: Journal,
+               ) -> CrossFit | None:
+    if config.cross_coordinates == "no":
+        return None
+    return journal.page("cross-fit").once(lambda: cross_fitted(found, halves))
 
 
 def _local_motion(found: FoundModes, part: LocalPose, gain: float, error: float) -> LocalMotion:

@@ -17,6 +17,7 @@ from gmmhet.engine.wording.junk import junk_found
 from gmmhet.engine.wording.pose_errors import PoseSizes, pose_errors
 
 __all__ = [
+    "CrossFitEntry",
     "DetectableEntry",
     "FollowedEntry",
     "FrameEntry",
@@ -55,6 +56,14 @@ class PriorEntry(TypedDict):
     weight_change: float
 
 
+class CrossFitEntry(TypedDict):
+    """``cross_fit`` of a mode."""
+
+    slope: float
+    slope_error: float
+    words: str
+
+
 class ModeEntry(TypedDict):
     """One of ``modes``."""
 
@@ -70,6 +79,7 @@ class ModeEntry(TypedDict):
     largest_weight_change: float
     mass_change: float
     prior: PriorEntry | None
+    cross_fit: CrossFitEntry | None
     verdict: str
     frames: list[FrameEntry]
 
@@ -213,8 +223,17 @@ def mode_entry(result: AnalysisResult, k: int, frames: list[FrameEntry]) -> Mode
         "rigid_share": None if modes.rigid_share is None else float(modes.rigid_share[k]),
         "largest_displacement": figures.displacement, "largest_weight_change": figures.weight_change,
         "mass_change": figures.mass_change, "prior": prior,
+        "cross_fit": _cross_fit_entry(result, k),
         "verdict": wording.mode_verdict(figures) if result.sought else wording.not_sought(), "frames": frames,
     }
+
+
+def _cross_fit_entry(result: AnalysisResult, k: int) -> CrossFitEntry | None:
+    found = result.cross_fit
+    if found is None:
+        return None
+    slope, error = float(found.slope[k]), float(found.slope_error[k])
+    return {"slope": slope, "slope_error": error, "words": wording.cross_fit(slope, error)}
 
 
 def _figures(result: AnalysisResult, k: int) -> wording.ModeFigures:

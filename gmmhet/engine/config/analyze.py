@@ -50,6 +50,11 @@ _DETECTABLE = Choices([
            "up to twice the time of the analysis"),
     Choice("no", "never"),
 ])
+_CROSS = Choices([
+    Choice("yes", "where modes are linear", "not with --symmetry, gradient PCA, or where large motions are linearised "
+           "again; takes about a tenth of the time of the analysis"),
+    Choice("no", "never"),
+])
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,10 @@ class AnalyzeConfig(Seeded, Resumable):
         "auto", "find the modes without particles that hardly show the molecule at their pose: junk, and poses that "
         "are grossly wrong", check=_JUNK, form=OnForm(
             "Leave junk out", advanced=True, when="to never where particles of low contrast are real"))
+    cross_coordinates: str = option(
+        "yes", "also coordinates from one half of the Fourier pixels, under the modes of the other half-set: maps from "
+        "the other half of the pixels are then free of the noise that the coordinates follow", check=_CROSS,
+        form=OnForm("Cross-fitted coordinates", advanced=True, when="to never to save time where no maps are made"))
     scratch: Path | None = bookkeeping(
         None, "folder for the cropped images, on a fast disk; analyses of the same particles share them, and nothing "
         "in it is needed afterwards", otherwise="the output folder",

@@ -28,6 +28,7 @@ _BY = Choices([
            "requires"),
     Choice("motion", help="at points along the mode, motion-corrected maps from all particles"),
 ])
+_CROSS_FIT = Choices([Choice("no"), Choice("yes", help="needs an analysis with --cross-coordinates yes")])
 #: the choices of ``by`` that make maps at points
 AT_POINTS = ("kernel", "motion")
 
@@ -83,6 +84,10 @@ class ReconstructConfig(Seeded, Resumable):
             when="where a micelle or a flexible part makes the resolution look worse"))
     symmetry: str = option("C1", "point group that is applied to every map; only for a motion that has it itself",
                            check=point_group, form=OnForm("Symmetry", advanced=True, when="hardly ever"))
+    cross_fit: str = option(
+        "no", "sort each half of an image's Fourier pixels by the coordinates from the other half, so that maps are "
+        "free of the noise that coordinates follow; the coordinates are less precise", check=_CROSS_FIT,
+        form=OnForm("Cross-fitted maps", advanced=True, when="to yes where maps are to show that a motion is there"))
     sharpen: str = option(
         "none", "also write sharpened maps, all with one B factor: a negative number, or auto, by the decay of their "
         "amplitudes beyond 10 Å", unit="Å²", check=_check_sharpen,

@@ -47,6 +47,11 @@ ANALYSIS_FILE = ArraySchema("the results of gmmhet analyze", (
     ArrayField("followed", "", "bool", "", "whether large motions were linearised again (summary.json, followed)"),
     ArrayField("junk", "n", "float64", "", "probability to show next to nothing of the molecule at the given pose",
                "where junk was left out"),
+    ArrayField("cross_coordinates", "2nK", "float32", "standard deviations of the particles", "posterior means from "
+               "either half of the Fourier pixels, under the modes of the other half-set",
+               "with --cross-coordinates yes", finite=True),
+    ArrayField("cross_deviations", "2nK", "float32", "standard deviations of the particles", "their posterior standard "
+               "deviations", "with --cross-coordinates yes", finite=True),
     ArrayField("noise_by_group", "GS", "float64", "", "of each optics group", "likelihood method"),
     ArrayField("pose", "n5", "float32", "Å, Å, radians", "corrections of rlnOriginX/YAngst, and a rotation vector in "
                "the frame of the view, whose third component is in the plane", "where poses are not taken as exact"),

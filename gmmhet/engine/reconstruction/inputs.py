@@ -21,7 +21,7 @@ from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import reconstruction as wording
 from gmmhet.engine.wording.junk import junk_left_out
 
-__all__ = ["Placed", "read_deforming", "read_placed"]
+__all__ = ["Placed", "cross_fitted", "read_deforming", "read_placed"]
 
 _LOG = logging.getLogger("gmmhet")
 
@@ -34,6 +34,7 @@ class Placed:
         particles: the rows of particles.star. latents: those of latents.star; row: [n] the particle's row in it.
         contrast: [n] s; 1 where latents.star tells none.
         coordinates: [n, K]; K may be 0. deviations: [n, K] their posterior standard deviations, or 0.
+        pixels: [n] the half of the Fourier pixels, 0 or 1, that each row stands for; None: rows are whole images.
     """
 
     particles: ParticleTable
@@ -42,6 +43,39 @@ class Placed:
     contrast: NDArray[np.float64]
     coordinates: NDArray[np.float64]
     deviations: NDArray[np.float64]
+    pixels: NDArray[np.int8] | None = None
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.row) if self.pixels is None else len(self.row) // 2
+
+
+def cross_fitted(placed: Placed, latents: Path) -> Placed:
+    """Every image twice: each half of its Fourier pixels at the coordinates that the other half gives.
+
+    Args:
+        latents: analysis.npz beside it holds these coordinates.
+    Raises:
+        InputError: it does not, or not of the same particles.
+    """
+    path = file_beside(latents, "analysis.npz")
+    found = ANALYSIS_FILE.read_some(path, ("cross_coordinates", "cross_deviations"))
+    if len(found) < 2:
+        raise InputError(f"{path}: no coordinates from halves of the pixels; --cross-fit yes expects an analysis with "
+                         "--cross-coordinates yes, of whole particles along linear modes")
+    coordinates, deviations = found["cross_coordinates"], found["cross_deviations"]
+    expected = (2, len(placed.latents), placed.coordinates.shape[1])
+    if coordinates.shape != expected or deviations.shape != expected:
+        raise InputError(f"{path}: cross_coordinates is {coordinates.shape}; expected {expected}, for all particles "
+                         f"and modes of {latents}")
+    n = len(placed.row)
+    twice = np.tile(np.arange(n), 2)
+    table = replace(placed.particles.some(twice), half_set=placed.particles.halves[twice])
+    # the first half of the pixels is at the coordinates of the second one
+    other, of_each = (a[::-1][:, placed.row].reshape(2 * n, -1).astype(np.float64) for a in (coordinates, deviations))
+    return Placed(table, placed.latents, placed.row[twice], placed.contrast[twice], other, of_each,
+                  np.repeat(np.array([0, 1], np.int8), n))
 
 
 def read_placed(particles: Path, latents: Path, root: Path | None) -> Placed:

@@ -34,7 +34,6 @@ from gmmhet.engine.reconstruction.particle_windows import Windows
 from gmmhet.engine.reconstruction.results import SPOOL, MapContent, MapResult
 from gmmhet.engine.reconstruction.series import Series, at_once, half_equations, near_limit
 from gmmhet.engine.reconstruction.settings import KERNELS, SERIES, SERIES_EVIDENCE
-from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.windows import Window
 from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.sampling import evenly_spread
@@ -143,7 +142,7 @@ class KernelSeries(Series):
         return window
 
     def _window(self, size: int, threads: int, rows: NDArray[np.int64]) -> Window:
-        reader = SliceReader(self.table, self.contrast, self.noise, size)
+        reader = self._reader(size)
         used = rows[self.contrast[rows] != 0]
 
         def half(number: int) -> NormalEquations | None:
@@ -202,7 +201,7 @@ class KernelSeries(Series):
         """Of a map: particles, and how many of them every band was made of."""
         field = size * self._pixel(size)
         medians = [b.median for b in found.bandwidths]
-        counts = [len(self._used(half)) for half in (1, 2)]
+        counts = [self._images(len(self._used(half))) for half in (1, 2)]
         return {"n_particles": sum(counts), "n_half1": counts[0], "n_half2": counts[1], "note": windows.note(index),
                 "populated": bool(windows.populated[index]),
                 "n_effective": float(np.exp(np.mean(np.log(medians)))) if medians else 0.0,

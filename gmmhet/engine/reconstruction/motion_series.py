@@ -30,7 +30,6 @@ from gmmhet.engine.reconstruction.particle_windows import Windows
 from gmmhet.engine.reconstruction.results import SPOOL, MapContent, MapResult
 from gmmhet.engine.reconstruction.series import Series, at_once, near_limit
 from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION, SERIES
-from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map
 from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.wording import reconstruction as wording
@@ -119,7 +118,7 @@ class MotionSeries(Series):
 
     def _equations(self, size: int, number: int, threads: int, rows: NDArray[np.int64]) -> "_Halves":
         """Of a rank's particles."""
-        reader = SliceReader(self.table, self.contrast, self.noise, size)
+        reader = self._reader(size)
 
         def half(which: int) -> NormalEquations | None:
             return part_equations(reader, self.deforming, number, np.intersect1d(rows, self._used(which)))
@@ -161,7 +160,7 @@ class MotionSeries(Series):
         return self._write(index, maps, curves, threads, self._described(windows, index))
 
     def _described(self, windows: Windows, index: int) -> MapContent:
-        counts = [len(self._used(half)) for half in (1, 2)]
+        counts = [self._images(len(self._used(half))) for half in (1, 2)]
         note = None if windows.populated[index] else wording.no_particles_at_point("motion")
         return {"n_particles": sum(counts), "n_half1": counts[0], "n_half2": counts[1], "n_effective": sum(counts),
                 "note": note, "populated": bool(windows.populated[index]), "parts": len(self.deforming.parts)}

@@ -65,7 +65,8 @@ class Series(Replicated):
     """What all maps of a series have in common.
 
     Attributes:
-        table: the particles. contrast: [n]. noise: [groups, box // 2 + 1]. selection: who makes which map.
+        table: the particles, or halves of their images. contrast: [n]. noise: [groups, box // 2 + 1].
+        pixels: [n] which half of an image's Fourier pixels is used, 0 or 1; None: all. selection: who makes which map.
         symmetry: [order, 3, 3]. mask: [box] * 3 for the curves, or None: one is made for every map.
         seed: of the randomised phases. folder: where maps go.
     """
@@ -73,6 +74,7 @@ class Series(Replicated):
     table: ParticleTable
     contrast: NDArray[np.float64]
     noise: NDArray[np.float64]
+    pixels: NDArray[np.int8] | None
     selection: Selection
     symmetry: NDArray[np.float64]
     mask: NDArray[np.float32] | None
@@ -137,6 +139,13 @@ class Series(Replicated):
     def _submit(self, pool: ThreadPoolExecutor, size: int, index: int) -> list[Future[_Half]]:
         return [pool.submit(self._half, size, index, half) for half in (1, 2)]
 
+    def _reader(self, size: int) -> SliceReader:
+        return SliceReader(self.table, self.contrast, self.noise, size, self.pixels)
+
+    def _images(self, rows: int) -> int:
+        """As how many whole images some rows count."""
+        return rows if self.pixels is None else -(-rows // 2)
+
     def _rows(self, index: int, half: int) -> NDArray[np.int64]:
         rows = self._used(half)
         return np.asarray(rows[self.selection.weights[index, rows] > 0])
@@ -155,7 +164,7 @@ class Series(Replicated):
     def _half(self, size: int, index: int, half: int) -> _Half:
         """Equations of a half-set and its map, without regard to the other half."""
         rows = self._rows(index, half)
-        reader = SliceReader(self.table, self.contrast, self.noise, size)
+        reader = self._reader(size)
         equations = half_equations(reader, rows, self.selection.weights[index, rows], self.symmetry)
         if equations is None:
             return None, np.zeros((size,) * 3, np.float32)
@@ -229,12 +238,13 @@ class Series(Replicated):
         return MapResult(index + 1, record, curves.frequency.tolist(), curves.columns())
 
     def _particles(self, index: int) -> MapContent:
-        counts = [len(self._rows(index, half)) for half in (1, 2)]
+        rows = [len(self._rows(index, half)) for half in (1, 2)]
+        counts = [self._images(number) for number in rows]
         empty = [half for half, count in enumerate(counts, 1) if count == 0]
         note = wording.no_half(empty[0]) if empty else None
-        effective = self.selection.n_effective(index, self.contrast != 0)
-        return {"n_particles": sum(counts), "n_effective": effective, "n_half1": counts[0], "n_half2": counts[1],
-                "note": note}
+        effective = self.selection.n_effective(index, self.contrast != 0) / (1 if self.pixels is None else 2)
+        return {"n_particles": self._images(sum(rows)), "n_effective": effective, "n_half1": counts[0],
+                "n_half2": counts[1], "note": note}
 
     def _write_local(self, stem: str, maps: dict[str, NDArray[np.float32]], curves: HalfMapCurves,
                      threads: int) -> LocalRecord:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.optics.ctf import evaluate_ctf
+from gmmhet.engine.sampling import half_of_pixels
 
 __all__ = ["HalfDisc", "SliceReader"]
 
@@ -66,14 +67,16 @@ class SliceReader:
     Args:
         table: the particles. contrast: [n] s of every particle. noise: [groups, box // 2 + 1] variance of the DFT
             coefficients of the images of each optics group in rings. size: edge of the map (default: the images').
+        pixels: [n] which half of an image's Fourier pixels is used, 0 or 1 (sampling.half_of_pixels); None: all.
     """
 
     def __init__(self, table: ParticleTable, contrast: NDArray[np.float64], noise: NDArray[np.float64],
-                 size: int | None = None) -> None:
+                 size: int | None = None, pixels: NDArray[np.int8] | None = None) -> None:
         self.table = table
         self.disc = HalfDisc(table.box, size or table.box)
         self._contrast = contrast.astype(np.float32)
         self._magnified = table.views is not table.rotations
+        self._pixels = pixels
         self._inverse_noise = (self.disc.share / noise[:, self.disc.shell]).astype(np.float32)
 
     def read(self, rows: NDArray[np.int64], weights: NDArray[np.float32],
@@ -94,9 +97,18 @@ class SliceReader:
         modulation = evaluate_ctf(columns, *index)
         modulation *= self._contrast[rows, None]
         factor = modulation * self._inverse_noise[self.table.optics_index[rows]] * weights[:, None]
+        if self._pixels is not None:
+            factor *= self._halves[self._pixels[rows]]
         if self._magnified:
             factor[self._length(self.table.views[rows]) > np.pi * (1 - 1e-6)] = 0  # the map does not hold them
         return (spectrum * factor).ravel(), (modulation * factor).ravel()
+
+    @cached_property
+    def _halves(self) -> NDArray[np.bool_]:
+        """[2, m] which frequencies are in either half of the pixels."""
+        x, y = np.abs(self.disc.index).astype(np.int64)
+        first = half_of_pixels(self.disc.box // 2 + 1)[y, x]
+        return np.stack([first, ~first])
 
     def points(self, rotations: NDArray[np.float64]) -> NDArray[np.float32]:
         """Where the frequencies of views [b, 3, 3] lie in the map's Fourier space: [3, b m] radians per voxel."""

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.progress import progress
-from gmmhet.engine.reconstruction.inputs import Placed, read_deforming, read_placed
+from gmmhet.engine.reconstruction.evidence import MapEvidence, map_evidence
+from gmmhet.engine.reconstruction.inputs import Placed, cross_fitted, read_deforming, read_placed
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
 from gmmhet.engine.reconstruction.mixture import Uncertainty
 from gmmhet.engine.reconstruction.motion_series import MotionSeries
@@ -59,19 +61,25 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     started = time.monotonic()
     made_by(output, COMMAND)  # refuses other folders before any work
     placed = read_placed(particles, latents, root)
+    evidence = map_evidence(placed, config, latents) if config.n > 1 or config.points is not None else None
+    if evidence is not None and evidence["mode_significant"] is False:
+        _LOG.warning("%s", wording.mode_is_noise(config.mode))
     table = placed.particles
     mask = None if config.mask is None else read_mask(config.mask, table.box, table.pixel_size)
     for line in table.half_sets.notes:
         _LOG.warning("%s: %s", particles, line)
     analysis = file_beside(latents, "analysis.npz")
+    noise = with_residual_noise(image_noise(table), table, analysis)
+    if config.cross_fit == "yes":
+        placed = cross_fitted(placed, latents)
     selection = _select(placed, config, latents, analysis)
     deforming = read_deforming(placed, latents) if config.by == "motion" else None
     files = [particles, latents, analysis, *(f for f in (config.mask, config.points) if f is not None)]
     folder = ResultFolder(output, fingerprint(config, table, files), resume=config.resume)
     if folder.done:
         _LOG.info("%s: %d of %d maps are finished already", output, len(folder.done), len(selection))
-    noise = with_residual_noise(image_noise(table), table, analysis)
-    common = (table, placed.contrast, noise, selection, rotation_matrices(config.symmetry), mask, config.seed, folder)
+    symmetry = rotation_matrices(config.symmetry)
+    common = (placed.particles, placed.contrast, noise, placed.pixels, selection, symmetry, mask, config.seed, folder)
     series = MotionSeries(*common, *deforming) if deforming is not None else (
         KernelSeries if isinstance(selection, Windows) else Series)(*common)
     for line in series.warnings():
@@ -80,27 +88,43 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     for result in progress(series.make(_threads()), "reconstruct", series.steps):
         if result is not None:
             folder.finish_map(result)
-    _write_results(folder, placed, selection, config, started, prepared)
+    _write_results(folder, placed, selection, _About(config, evidence, started, prepared))
 
 
-def _write_results(folder: ResultFolder, placed: Placed, selection: Selection, config: ReconstructConfig,
-                   started: float, prepared: float) -> None:
+@dataclass(frozen=True)
+class _About:
+    """Options, what the maps can show, and the times (of time.monotonic) at which the work and the maps began."""
+
+    config: ReconstructConfig
+    evidence: MapEvidence | None
+    started: float
+    prepared: float
+
+
+def _write_results(folder: ResultFolder, placed: Placed, selection: Selection, run: _About) -> None:
     """Sharpened maps, tables and summary.json of finished maps, and a line of the log for each."""
-    classes = np.zeros(len(placed.latents), np.int64)
-    classes[placed.row] = selection.classes
+    classes = _classes(placed, selection)
     for i, result in folder.done.items():
         result.record["coordinates"] = _mean_coordinates(placed, selection, i - 1)
     records = [folder.done[i].record for i in sorted(folder.done)]
-    sharpening = sharpen_series(folder.path, records, config)
-    finished = time.monotonic()
-    about = _about(config, len(selection), prepared - started, finished - prepared) | {"sharpening": sharpening}
+    sharpening = sharpen_series(folder.path, records, run.config)
+    about = _about(run, len(selection)) | {"sharpening": sharpening, "evidence": run.evidence}
     folder.write_tables(placed.latents, classes.tolist(), about)
     for record in records:
         _log_map(record)
 
 
+def _classes(placed: Placed, selection: Selection) -> NDArray[np.int64]:
+    """[rows of latents.star] the map of every particle, from 1; 0 for none, or where its halves are in two."""
+    classes = np.zeros(len(placed.latents), np.int64)
+    first, other = selection.classes[:placed.images], selection.classes[-placed.images:]
+    classes[placed.row[:placed.images]] = np.where(first == other, first, 0)
+    return classes
+
+
 def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: Path) -> Selection:
-    n, modes = placed.coordinates.shape
+    modes = placed.coordinates.shape[1]
+    n = placed.images
     if config.n > n and config.points is None:
         raise InputError(f"--n is {config.n}; expected at most {n}, the number of particles")
     if not modes and (config.n > 1 or config.points is not None):
@@ -108,7 +132,7 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
     if modes and config.mode > modes:
         raise InputError(f"{latents}: no column gmmhetLatent{config.mode}; expected --mode from 1 to {modes}")
     if not modes:
-        return equal_bins(None, n, 1)
+        return equal_bins(None, len(placed.row), 1)
     k = config.mode - 1
     if config.by == "clusters":
         own = _posteriors(placed, _covariance(analysis, modes))
@@ -122,7 +146,7 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
             return found
         _LOG.info("%s", wording.points_follow_particles(listed(~found.populated), int((~found.populated).sum())))
         return _around_points(placed, through_particles(placed.coordinates, k, config.n), k, analysis)
-    return equal_bins(placed.coordinates[:, k], n, config.n)
+    return equal_bins(placed.coordinates[:, k], len(placed.row), config.n)
 
 
 def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analysis: Path) -> Windows:
@@ -138,8 +162,10 @@ def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analy
 
 def _posteriors(placed: Placed, covariance: Uncertainty | None) -> Uncertainty | None:
     """[n, K, K] of the particles; None where those of analysis.npz are of others: whole particles, and these are
-    subunits, or a subset."""
-    return None if covariance is None or len(covariance) != len(placed.latents) else covariance[placed.row]
+    subunits, a subset, or halves of images."""
+    if covariance is None or placed.pixels is not None or len(covariance) != len(placed.latents):
+        return None
+    return covariance[placed.row]
 
 
 def _covariance(analysis: Path, modes: int) -> Uncertainty | None:
@@ -169,11 +195,12 @@ def _threads() -> int:
     return int(given) if given.isdigit() and int(given) > 0 else len(os.sched_getaffinity(0))
 
 
-def _about(config: ReconstructConfig, maps: int, preparing: float, making: float) -> dict[str, object]:
+def _about(run: _About, maps: int) -> dict[str, object]:
+    config, finished = run.config, time.monotonic()
     return {"command": COMMAND, "by": config.by, "mode": config.mode, "symmetry": config.symmetry,
             "parameters": {"n": maps, "points": str(config.points) if config.points else None,
                            "mask": str(config.mask or "automatic"), "gridding": gridding(), "seed": config.seed},
-            "timing": {"prepare": round(preparing, 3), "maps": round(making, 3)}}
+            "timing": {"prepare": round(run.prepared - run.started, 3), "maps": round(finished - run.prepared, 3)}}
 
 
 def _log_map(record: MapRecord) -> None:

@@ -47,6 +47,8 @@ def _bin_table(results: Results) -> str:
     note = wording.columns_note(kind, max(b.parts for b in bins), local)
     if results.b_factor is not None:
         note += wording.b_factor_note(results.b_factor)
+    if results.map_noise:
+        note += f" {escape(results.map_noise)}"
     more = [f"<b>{escape(text)}</b>" for text in _notes(bins)] + [t for t in [wording.KIND_NOTES[kind]] if t]
     return table("bins", heads, "".join(rows), note) + "".join(f'<p class="note">{text}</p>' for text in more)
 

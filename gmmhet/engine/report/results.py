@@ -109,6 +109,7 @@ class Results:
             corrected none, [n, 0].
         bins: empty where no maps were made; bins_mode: the mode they go along, from 1.
         b_factor: of the sharpened maps beside them, square Angstrom; None where there are none.
+        map_noise: which noise the maps share with the coordinates that sort the particles, in words.
         stages: fit, analyze, reconstruct, run, as far as they are there.
         verdicts: what run.json and the analysis say in words.
     """
@@ -123,6 +124,7 @@ class Results:
     bins_mode: int | None
     bin_curves: tuple[Curve, ...]
     b_factor: float | None
+    map_noise: str
     stages: tuple[Stage, ...]
     verdicts: tuple[str, ...]
     evidence: Evidence
@@ -188,7 +190,8 @@ def read_results(folder: Path) -> Results:
     return Results(
         folder, summary, modes, arrays, _fit_curve(folder / "model" / "fsc.csv"), fitted if fitted.is_file() else None,
         _bins(maps, folder / "maps"), _bins_mode(maps, len(modes), folder), _bin_curves(folder / "maps" / "fsc.csv"),
-        _b_factor(maps, folder / "maps" / "summary.json"), tuple(s for s in stages if s.parameters or s.timing),
+        _b_factor(maps, folder / "maps" / "summary.json"), _words_of(maps.get("evidence")),
+        tuple(s for s in stages if s.parameters or s.timing),
         _verdicts(run, summary),
         read_evidence(summary, len(modes), summary_path))
 
@@ -205,7 +208,8 @@ def _mode(number: int, record: Json, analysis: Path, path: Path) -> Mode:
     frames = tuple(Frame(_named(analysis, f, path, where), number_in(f, "coordinate", path, where) or 0.0,
                          numbers_in(f, "place", path))
                    for f in records_in(record, "frames", path))
-    return Mode(number, variance, gain, null, halves, sd, significant, str(record.get("verdict", "")), frames, rigid)
+    words = [str(record.get("verdict", "")), _words_of(record.get("cross_fit"))]
+    return Mode(number, variance, gain, null, halves, sd, significant, " ".join(filter(None, words)), frames, rigid)
 
 
 def _named(folder: Path, record: Json, path: Path, where: str) -> Path:
@@ -249,6 +253,11 @@ def _bin(number: int, record: Json, maps: Path) -> MapBin:
                   bool(record.get("bandwidth")), int(number_in(record, "parts", path, where) or 0),
                   str(record.get("note") or ""),
                   *(number_in(record, k, path, where) for k in keys))
+
+
+def _words_of(record: object) -> str:
+    """The sentence of an entry of a summary; empty where there is no such entry."""
+    return str(record.get("words", "")) if isinstance(record, dict) else ""
 
 
 def _b_factor(maps: Json, path: Path) -> float | None:

@@ -66,12 +66,18 @@ class EstimatorSpec(Replicated):
         """Optics groups."""
         return int(self.cache.table.optics_index.max()) + 1
 
-    def tensors(self, model: SubspaceModel) -> ModelTensors:
-        """The model as tensors: decoder, whitening, prior."""
+    def tensors(self, model: SubspaceModel, pixels: NDArray[np.bool_] | None = None) -> ModelTensors:
+        """The model as tensors: decoder, whitening, prior.
+
+        Args:
+            pixels: [h + 1, h + 1] that are used, by |ky|, |kx|; None: all.
+        """
         pose = np.zeros(0) if model.spread is None else model.spread.precision
         prior = Prior(*(tf.constant(a, tf.float32) for a in (
             model.prior_precision, pose, model.contrast_mean, model.contrast_deviation)))
-        return ModelTensors(model.decoder(self.basis), whitening(self.observer.grid, model.noise), prior)
+        white = whitening(self.observer.grid, model.noise)
+        white = white if pixels is None else white * tf.constant(pixels, tf.float32)
+        return ModelTensors(model.decoder(self.basis), white, prior)
 
 
 class CompiledFunctions:
@@ -86,6 +92,7 @@ class CompiledFunctions:
         self._curvatures: dict[CurvatureRule, Any] = {}
         self.step = tf.function(self._step, autograph=False)
         self.misfit = tf.function(self._misfit, autograph=False)
+        self.change = tf.function(self._change, autograph=False)
         self.flip = tf.function(self._flip, autograph=False)
         self.statistics = tf.function(self._statistics, autograph=False)
 
@@ -102,6 +109,13 @@ class CompiledFunctions:
 
     def _misfit(self, batch: Batch, tensors: ModelTensors, state: State) -> Tensor:
         return misfit(self._observer, batch, tensors, state)
+
+    def _change(self, batch: Batch, tensors: ModelTensors, state: State, z: Tensor) -> Tensor:
+        """[2, n] of the change m of the whitened image from coordinates z to those of a state: <r, m>, r the residual
+        at z, and <m, m>."""
+        there, before = (at_state(self._observer, batch, tensors, at).residual for at in (state, state._replace(z=z)))
+        change = before - there
+        return tf.stack([tf.reduce_sum(before * change, 1), tf.reduce_sum(change**2, 1)])
 
     def _flip(self, batch: Batch, tensors: ModelTensors, state: State, signs: Tensor) -> Batch:
         """Images with their residuals' signs changed; poses stay as given, since the shift is taken back."""

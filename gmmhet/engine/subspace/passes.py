@@ -14,7 +14,7 @@ from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.runtime.tensors import Floats, Tensor
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
-from gmmhet.engine.subspace.evaluation import State
+from gmmhet.engine.subspace.evaluation import ModelTensors, State
 from gmmhet.engine.subspace.settings import CURVATURE
 from gmmhet.engine.subspace.sign_flips import SignFlips
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
@@ -32,14 +32,17 @@ class SubspaceEstimator(Replicated):
     Args:
         spec: images, bases and functions; estimators that share one share its traced functions.
         transform: what is done to the images of a batch first, if anything.
+        pixels: [h + 1, h + 1] of the images that are used, by |ky|, |kx|; None: all.
 
     Attributes:
         batch_size: particles at once; it falls where a GPU runs out of memory.
     """
 
-    def __init__(self, spec: EstimatorSpec, transform: BatchTransform | None = None) -> None:
+    def __init__(self, spec: EstimatorSpec, transform: BatchTransform | None = None,
+                 pixels: NDArray[np.bool_] | None = None) -> None:
         self.spec = spec
         self.transform = transform
+        self.pixels = pixels
         self.batch_size = spec.batch_size
 
     def with_flips(self, seed: int, model: SubspaceModel, posteriors: Posteriors) -> "SubspaceEstimator":
@@ -48,9 +51,19 @@ class SubspaceEstimator(Replicated):
 
     def with_transform(self, transform: BatchTransform) -> "SubspaceEstimator":
         """The same estimator, of images that are changed."""
-        other = SubspaceEstimator(self.spec, transform)
+        return self._other(transform, self.pixels)
+
+    def with_pixels(self, pixels: NDArray[np.bool_]) -> "SubspaceEstimator":
+        """The same estimator, of some Fourier pixels [h + 1, h + 1] of the images, by |ky|, |kx|."""
+        return self._other(self.transform, pixels)
+
+    def _other(self, transform: BatchTransform | None, pixels: NDArray[np.bool_] | None) -> "SubspaceEstimator":
+        other = SubspaceEstimator(self.spec, transform, pixels)
         other.batch_size = self.batch_size
         return other
+
+    def _tensors(self, model: SubspaceModel) -> ModelTensors:
+        return self.spec.tensors(model, self.pixels)
 
     # -- one pass -------------------------------------------------------------------------------------------
 
@@ -76,7 +89,7 @@ class SubspaceEstimator(Replicated):
     def _pass_over_some(self, model: SubspaceModel, gradient: bool, label: str, posteriors: Posteriors,
                         draws: NDArray[np.int8]) -> tuple[Posteriors, Sums]:
         """The pass over a rank's particles."""
-        tensors = self.spec.tensors(model)
+        tensors = self._tensors(model)
         n, out = len(posteriors.rows), Posteriors.unfilled(posteriors.rows, model)
         sums = Sums(np.zeros((model.n_fields + 1, len(model.weights), 5)), np.zeros(model.noise.shape),
                     self._counts(posteriors.rows))
@@ -109,7 +122,7 @@ class SubspaceEstimator(Replicated):
     @smaller_batches
     def _best_coordinates_of_some(self, model: SubspaceModel, tried: Array, posteriors: Posteriors,
                                   ) -> NDArray[np.int64]:
-        tensors = self.spec.tensors(model)
+        tensors = self._tensors(model)
         inner = tensors.prior.precision.numpy().astype(np.float64)
         penalty = np.einsum("sk,kl,sl->s", tried, inner, tried)
         found = np.zeros(len(posteriors.rows), np.int64)
@@ -133,13 +146,30 @@ class SubspaceEstimator(Replicated):
     @smaller_batches
     def _contrast_of_some(self, model: SubspaceModel, posteriors: Posteriors) -> Array:
         """[3, n] misfits at contrasts of 0, 1 and 2 times the mean one, which are a parabola; in units of that mean."""
-        tensors, found = self.spec.tensors(model), np.zeros((3, len(posteriors.rows)))
+        tensors, found = self._tensors(model), np.zeros((3, len(posteriors.rows)))
         for span, batch in self._batches(posteriors.rows, "contrast"):
             state, count = self._state(posteriors, span), span.stop - span.start
             for times in range(3):
                 scale = self._filled(np.full(count, times * model.contrast_mean))
                 found[times, span] = self.spec.compiled.misfit(batch, tensors, state._replace(contrast=scale)
                                                                ).numpy()[:count]
+        return found
+
+    def changes(self, model: SubspaceModel, posteriors: Posteriors, places: Array) -> Array:
+        """[2, S, n] of the change m that every image makes from other coordinates [S, n, D] to its own: <r, m>, r the
+        whitened residual at the others, and <m, m>."""
+        ranks = communicator()
+        shares = [(posteriors.at(part), places[:, part]) for part in ranks.parts(len(posteriors.rows), self.batch_size)]
+        return np.concatenate(ranks.distribute(self._changes_of_some, (model,), shares), axis=2)
+
+    @smaller_batches
+    def _changes_of_some(self, model: SubspaceModel, posteriors: Posteriors, places: Array) -> Array:
+        tensors, found = self._tensors(model), np.zeros((2, *places.shape[:2]))
+        for span, batch in self._batches(posteriors.rows, "changes"):
+            state, count = self._state(posteriors, span), span.stop - span.start
+            for number, z in enumerate(places):
+                change = self.spec.compiled.change(batch, tensors, state, self._filled(z[span]))
+                found[:, number, span] = change.numpy()[:, :count]
         return found
 
     def _counts(self, rows: NDArray[np.int64]) -> Array:
@@ -194,7 +224,7 @@ class SubspaceEstimator(Replicated):
 
     @smaller_batches
     def _curvature_of_some(self, model: SubspaceModel, following: float, some: Posteriors, weights: Array) -> Array:
-        tensors, sums = self.spec.tensors(model), self.spec.compiled.curvature(model.curvature_rule)
+        tensors, sums = self._tensors(model), self.spec.compiled.curvature(model.curvature_rule)
         total: Array | float = 0.0
         for batch, state, shares in self._few_at_once(some, weights):
             total = total + sums(batch, tensors, state, shares, following).numpy()
@@ -226,7 +256,7 @@ class SubspaceEstimator(Replicated):
     @smaller_batches
     def _gradient_sums(self, model: SubspaceModel, posteriors: Posteriors) -> tuple[Array, Array, int]:
         """Sums of g g^T and g over a rank's particles, and their number."""
-        tensors, basis = self.spec.tensors(model), self.spec.basis
+        tensors, basis = self._tensors(model), self.spec.basis
         second = np.zeros((basis.size, basis.size))
         mean, count = np.zeros(basis.size), 0
         for span, batch in self._batches(posteriors.rows, "gradients"):

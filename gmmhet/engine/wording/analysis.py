@@ -6,6 +6,7 @@ from dataclasses import dataclass
 __all__ = [
     "ModeFigures",
     "around_view",
+    "cross_fit",
     "dependence",
     "detectable_motion",
     "ends_of_range",
@@ -65,6 +66,12 @@ class ModeFigures:
     def evidence(self) -> str:
         return (f"held-out log-likelihood {self.gain or 0.0:+.2f} ± {self.gain_error:.2f} per particle (noise reaches "
                 f"{self.null:.2f}), correlation between half-sets {self.agreement:.2f}")
+
+
+def cross_fit(slope: float, error: float) -> str:
+    """What pixels that a coordinate is not from say of it: slope and standard error."""
+    return (f"The half of each image's Fourier pixels that a coordinate is not from changes by {slope:.2f} ± "
+            f"{error:.2f} of what the coordinate predicts (1: all of it; 0: noise).")
 
 
 def mode_verdict(mode: ModeFigures) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from gmmhet.engine.wording.numbers import counted, plural
 
 __all__ = [
-    "HALVES_FOR_KERNELS", "HALVES_FOR_PARTS", "NO_RESOLUTION", "REFINED_POSES", "RISING_AMPLITUDES", "all_maps_alike",
-    "finished_map", "modes_about_the_average", "no_finufft", "no_fit", "no_half", "no_particles_at_point",
-    "no_particles_at_points", "not_sharpened", "points_follow_particles", "rigid_parts", "sharpened",
+    "CROSS_FITTED", "HALVES_FOR_KERNELS", "HALVES_FOR_PARTS", "NO_RESOLUTION", "REFINED_POSES", "RISING_AMPLITUDES",
+    "all_maps_alike", "finished_map", "mode_is_noise", "modes_about_the_average", "no_finufft", "no_fit", "no_half",
+    "no_particles_at_point",
+    "no_particles_at_points", "not_sharpened", "points_follow_particles", "rigid_parts", "shares_noise", "sharpened",
 ]
 
 # --- Maps at points ---
@@ -77,6 +78,27 @@ def rigid_parts(misfit: float, gaussians: Sequence[int]) -> str:
 
 
 REFINED_POSES = "the poses refined by the analysis are used"
+
+# --- What the maps can show ---
+
+CROSS_FITTED = ("Each half of the Fourier pixels of an image is sorted by coordinates from the other half, under the "
+                "modes of the other half-set: what changes between these maps is no noise that coordinates follow.")
+
+
+def mode_is_noise(mode: int) -> str:
+    """Before maps along a mode (from 1) that is not significant."""
+    return f"mode {mode} is not significant: what changes along these maps may be noise alone"
+
+
+def shares_noise(beyond: float | None, slope: float | None) -> str:
+    """Coordinates and maps are of the same pixels. beyond: resolution of the analysis, Angstrom; slope: of the change
+    by noise alone on that of the model; None: not known."""
+    where = "Maps" if beyond is None else f"At {beyond:.1f} Å and coarser, the maps"
+    size = "changed by it" if slope is None else f"{slope:.1f} times as large as that of the model"
+    finer = "" if beyond is None else " Finer detail is independent of the coordinates."
+    return (f"{where} share noise with the coordinates that sort the particles: without any motion, the change between "
+            f"them would be {size}.{finer} With --cross-fit yes they share none.")
+
 
 # --- Sharpening ---
 

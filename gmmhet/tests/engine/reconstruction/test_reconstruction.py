@@ -275,6 +275,17 @@ class TestHalfEquations(Workspace):
                 tracemalloc.stop()
         self.assertLess(peaks[1], 1.02 * peaks[0])
 
+    def test_halves_of_the_pixels_make_the_whole(self):
+        whole = self.reader.read(self.rows, np.ones(60, np.float32))
+        parts = []
+        for half in (0, 1):
+            reader = SliceReader(self.table, np.ones(60), np.full((1, 13), 576.0), pixels=np.full(60, half, np.int8))
+            parts.append(reader.read(self.rows, np.ones(60, np.float32)))
+        for every, (one, other) in zip(whole, zip(*parts, strict=True), strict=True):
+            np.testing.assert_array_equal(one + other, every)
+            self.assertFalse(np.any((one != 0) & (other != 0)))
+            self.assertGreater(min(np.mean(one != 0), np.mean(other != 0)), 0.4)
+
     def test_values_are_those_of_the_image_model(self):
         """w s C y / noise and w s^2 C^2 / noise at a frequency, from a direct Fourier sum over the pixels."""
         reader = SliceReader(self.table, np.full(60, -0.8), np.full((1, 13), 50.0))
