@@ -185,6 +185,12 @@ class Bench:
             self._done.add(out)
         return out
 
+    def bins(self, data: DataSet, found: Analysis, out: Path, *options: object) -> Path:
+        """Maps along mode 1 as options of gmmhet reconstruct say."""
+        self._command("reconstruct", data.folder / "particles.star", "--latents", found.folder / "latents.star",
+                      "--seed", data.seed, *options, "-o", _fresh(out))
+        return out
+
     def maps_at(self, data: DataSet, found: Analysis, points: Path, by: str = "kernel") -> Path:
         """Maps at the points of a table: kernel or motion."""
         out = data.folder / f"maps-{by}"
