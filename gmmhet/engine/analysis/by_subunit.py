@@ -16,7 +16,7 @@ from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, MeanModel, Modes
 from gmmhet.engine.analysis.subspace_method import evidence_for, pose_errors_of, search, settings_found
-from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry
+from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry, places_follow_views
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
 from gmmhet.engine.errors import InputError
@@ -74,7 +74,11 @@ def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> 
     assert isinstance(model, SubunitModel)
     result = dataclasses.replace(_result(found, model, config),
                                  detectable=detectable_motion(prepared, config, journal, found))
-    return result, _subunits(model, found.final.posteriors, config.symmetry, result.significant)
+    subunits = _subunits(model, found.final.posteriors, config.symmetry, result.significant)
+    views = prepared.cache.table.rotations[:, 2]
+    if places_follow_views(views, subunits.rotations):
+        subunits = dataclasses.replace(subunits, broken=subunits.broken.not_comparable())
+    return result, subunits
 
 
 def _estimator(prepared: Prepared, config: AnalyzeConfig) -> tuple[SubspaceEstimator, SubunitModel]:

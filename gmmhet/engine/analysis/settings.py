@@ -91,6 +91,11 @@ class Breaking:
                              origin=_CHOSEN)
     particles_per_contrast: int = setting(2, "particles", "at least, for each difference in Hotelling's test",
                                           origin=_CHOSEN)
+    towards: tuple[float, float, float] = setting((0.36, 0.48, 0.8), "", "direction, on no axis of a point group, to "
+                                                  "which of the copies of a view the nearest stands for all",
+                                                  origin=_CHOSEN)
+    follows: float = setting(0.5, "of the way from chance to a rule", "neighbours of which more have the same of the "
+                             "equivalent poses have it by a rule", origin="half way between the two")
 
 
 @dataclass(frozen=True)

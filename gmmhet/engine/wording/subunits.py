@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 __all__ = [
+    "PLACES_FOLLOW_VIEWS",
     "subunit_correlation",
     "subunit_difference",
     "subunits_alike",
@@ -10,6 +11,10 @@ __all__ = [
     "subunits_untested",
 ]
 
+PLACES_FOLLOW_VIEWS = (
+    "Whether the subunits differ cannot be seen in these data: of the equivalent poses of each particle the given one "
+    "follows from its view, as a refinement with symmetry chooses it, so that a place in the molecule holds all "
+    "subunits alike. Poses refined without symmetry, from a map in which the subunits differ, would show it.")
 _CORRELATED = 0.15  # weaker correlations are called none
 
 
@@ -50,14 +55,15 @@ def subunits_untested(modes: int) -> str:
 
 def subunits_alike(chance: str) -> str:
     """Chance: p value, as subunits_differ_little."""
-    return (f"No difference between the subunits was detected ({chance}): their coordinates have the same mean and "
-            "spread, as the symmetry requires.")
+    return (f"No difference between the subunits was detected ({chance}): in the frame of the given poses their "
+            "coordinates have the same mean and spread. That is no proof of symmetry: where the poses confuse "
+            "equivalent views, differences average out.")
 
 
 def subunits_differ_little(chance: str, largest: float) -> str:
     """Chance: "p = 0.2" or "p < 0.001". largest: difference that is still negligible, in standard deviations."""
     return (f"The subunits differ significantly ({chance}), but by less than {largest:g} standard deviations of a "
-            "coordinate: the symmetry holds for most purposes.")
+            "coordinate.")
 
 
 def subunit_difference(chance: str, place: tuple[int, int], mean: float, spread: float) -> str:

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.analysis import analyze
 from gmmhet.engine.analysis.by_subunit import Subunits, write_subunits
-from gmmhet.engine.analysis.symmetry_breaking import asymmetry
+from gmmhet.engine.analysis.symmetry_breaking import asymmetry, places_follow_views
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import euler_to_matrix, matrix_to_euler, projected_position
@@ -207,6 +207,31 @@ class TestAsymmetry(unittest.TestCase):
         found = asymmetry(np.zeros((400, 4, 0)), np.zeros((400, 4, 0)))
         self.assertTrue(np.isnan(found.p_value))
         self.assertIn("No mode of the subunits is significant", found.words())
+
+    def test_places_that_follow_views_are_not_compared(self) -> None:
+        """Views in one asymmetric unit of several shapes, or anywhere."""
+        rng = np.random.default_rng(4)
+        for group in ("C2", "C7", "D7", "O"):
+            rotations = rotation_matrices(group)
+            for n in (300, 3000):
+                views = Rotation.random(n, random_state=n).as_matrix()[:, 2]
+                preferred = views + np.array([0, 0, 4 * (group == "C7")])
+                for some in (views, preferred / np.linalg.norm(preferred, axis=1, keepdims=True)):
+                    with self.subTest(group=group, n=n):
+                        self.assertFalse(places_follow_views(some, rotations))
+                        # of all copies the one nearest to some direction, as refinements do it, and by another rule
+                        for towards in ([0.1, -0.7, 0.7], [-0.8, 0.3, 0.2]):
+                            copies = np.einsum("gij,nj->ngi", rotations, some)
+                            one = copies[np.arange(n), (copies @ towards).argmax(1)]
+                            self.assertTrue(places_follow_views(one, rotations))
+                            wrong = np.where(rng.random((n, 1)) < 0.1, some, one)  # a tenth of the poses is any
+                            self.assertTrue(places_follow_views(wrong, rotations))
+
+    def test_nothing_is_claimed_of_them(self) -> None:
+        found = self.found(1, mean=0.7).not_comparable()
+        self.assertTrue(np.isnan(found.p_value))
+        self.assertIn("cannot be seen in these data", found.words())
+        self.assertIs(found.entry()["places_follow_views"], True)
 
     def test_too_few_particles_to_tell(self) -> None:
         found = self.found(0, n=10)
