@@ -23,7 +23,8 @@ from gmmhet.engine.molecule.contrast import Contrast, contrast_of, disagree
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.masks import read_mask
-from gmmhet.engine.wording.fitting import analysis_disagrees, model_disagrees
+from gmmhet.engine.molecule.signal import HalfMaps
+from gmmhet.engine.wording.fitting import analysis_disagrees, made_half_maps, model_disagrees
 from gmmhet.engine.wording.run import UNFINISHED, few_particles, mode_not_significant, no_motion, significant_modes
 
 __all__ = ["StageOptions", "run"]
@@ -94,7 +95,8 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
                options.resume, telling)
     if "analyze" not in job.seconds:
         telling.ahead(table, consensus, folder, options.fit, options.analyze, options.reconstruct.n)
-    job.stage("fit", partial(_fit, consensus, options.fit, map_path, folder / "model" / "model.npz"))
+    halves = partial(_halves, table, options.fit.symmetry)
+    job.stage("fit", partial(_fit, consensus, options.fit, map_path, halves, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
     if judged is not None:
         _require_same_of_model(judged, table, map_path, folder / "model" / "model.npz")
@@ -208,9 +210,18 @@ class _Job:
             temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def _fit(consensus: Consensus, config: FitConfig, source: Path, output: Path, resumed: bool) -> None:
+def _fit(consensus: Consensus, config: FitConfig, source: Path, halves: Callable[[], HalfMaps | None], output: Path,
+         resumed: bool) -> None:
     """A fit takes seconds: whether it may go on from what is there does not matter."""
-    fit_density(consensus.to_fit(source), config, output, consensus.notes)
+    fit_density(dataclasses.replace(consensus.to_fit(source), make_halves=halves), config, output, consensus.notes)
+
+
+def _halves(table: ParticleTable, symmetry: str) -> HalfMaps | None:
+    """Half maps from the particles."""
+    from gmmhet.engine.reconstruction import halves_of_particles
+    found = halves_of_particles(table, symmetry)
+    _LOG.info("%s", made_half_maps(None if found is None else found[1]))
+    return None if found is None else found[0]
 
 
 def _analyze(particles: Path, folder: Path, config: AnalyzeConfig, root: Path | None) -> None:

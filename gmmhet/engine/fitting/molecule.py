@@ -2,7 +2,8 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.map_content import MapContent, find_molecule
 from gmmhet.engine.molecule.maps import coarser_map, field_of_view, low_pass
 from gmmhet.engine.molecule.settings import SIGNAL
-from gmmhet.engine.molecule.signal import HalfMaps, signal_of_map
+from gmmhet.engine.molecule.signal import HalfMaps, signal_of_map, tells_its_signal
 from gmmhet.engine.molecule.symmetry import asymmetric_unit, compact_direction, rotation_matrices
 
 __all__ = ["MapToFit", "fit_molecule"]
@@ -36,6 +37,8 @@ class MapToFit:
     Attributes:
         density: the map. name: of it, for messages. mask: [box] * 3, 0 to 1, see :func:`find_molecule`; or None.
         halves: its half maps, or None. finest: Angstrom; an automatic resolution is no finer.
+        make_halves: makes half maps, where there are none and the map alone does not tell where its signal ends; may
+            give None.
     """
 
     density: DensityMap
@@ -43,6 +46,7 @@ class MapToFit:
     mask: NDArray[np.float32] | None = None
     halves: HalfMaps | None = None
     finest: float = CHOICES.finest
+    make_halves: Callable[[], HalfMaps | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ def fit_molecule(given: MapToFit, config: FitConfig) -> tuple[GaussianModel, Map
 def _scale(given: MapToFit, config: FitConfig) -> _Scale:
     """Resolution and number of Gaussians of the whole molecule, as asked for or chosen."""
     asked, pixel, coarsest = config.resolution, given.density.pixel_size, _coarsest(given, config)
+    if asked is None:
+        given = _with_halves(given)
     signal = _signal(given, SIGNAL.half_map_fsc)
     equal = signal if given.halves is None else _signal(given, SIGNAL.equal_fsc)
     content = _found(given, max(asked or max(CHOICES.finest, min(signal, coarsest)), CHOICES.pixels_per_blur * pixel))
@@ -124,6 +130,13 @@ def _scale(given: MapToFit, config: FitConfig) -> _Scale:
     if resolution > 1.01 * content.blur:
         content = _found(given, resolution)
     return _Scale(resolution, number, signal, content)
+
+
+def _with_halves(given: MapToFit) -> MapToFit:
+    """The same with half maps, where it has none and they are needed and can be made."""
+    if given.halves is not None or given.make_halves is None or tells_its_signal(*_for_signal(given)):
+        return given
+    return replace(given, halves=given.make_halves())
 
 
 def _coarsest(given: MapToFit, config: FitConfig) -> float:
@@ -153,11 +166,16 @@ def _found(given: MapToFit, blur: float) -> MapContent:
 
 def _signal(given: MapToFit, fsc: float) -> float:
     """Where the signal ends, or half maps correlate to ``fsc``; on a grid a little finer than the resolution."""
-    density = given.density
-    blur = max(field_of_view(density) / CHOICES.coarse_blurs, FIT.pixels_per_resolution * density.pixel_size)
     pixel = given.finest / FIT.pixels_per_resolution
     halves = given.halves and HalfMaps(coarser_map(given.halves.first, pixel), coarser_map(given.halves.second, pixel))
-    return signal_of_map(coarser_map(density, pixel), _found(given, blur), halves, fsc)
+    return signal_of_map(*_for_signal(given), halves, fsc)
+
+
+def _for_signal(given: MapToFit) -> tuple[DensityMap, MapContent]:
+    """The map on a grid a little finer than the resolution, and its molecule, coarsely."""
+    density = given.density
+    blur = max(field_of_view(density) / CHOICES.coarse_blurs, FIT.pixels_per_resolution * density.pixel_size)
+    return coarser_map(density, given.finest / FIT.pixels_per_resolution), _found(given, blur)
 
 
 def _piece(density: DensityMap, resolution: float, content: MapContent) -> _Piece:

@@ -14,7 +14,7 @@ from gmmhet.engine.molecule.maps import field_of_view, fourier_shell_correlation
 from gmmhet.engine.molecule.settings import MOLECULE, SIGNAL
 from gmmhet.engine.wording.fitting import NO_SOLVENT_LEFT
 
-__all__ = ["HalfMaps", "signal_of_halves", "signal_of_map"]
+__all__ = ["HalfMaps", "signal_of_halves", "signal_of_map", "tells_its_signal"]
 
 _LOG = logging.getLogger("gmmhet")
 Array = NDArray[np.float64]
@@ -72,22 +72,34 @@ def signal_of_map(density: DensityMap, content: MapContent, halves: HalfMaps | N
     half maps, the first shell where the power of the molecule is less than twice that of as much solvent around it.
     Where a mask has left no solvent the map alone does not tell, which is said.
     """
-    length, nyquist = field_of_view(density), 2 * density.pixel_size
+    filtered, swamped = _ends(density, content, by_solvent=halves is None)
+    if halves is None and swamped is None:
+        _LOG.warning("%s", NO_SOLVENT_LEFT)
+    ends = [end for end in (filtered, swamped) if end is not None]
+    found = max(field_of_view(density) / max(min(ends), 1), 2 * density.pixel_size) if ends else 2 * density.pixel_size
+    return float(found if halves is None else max(found, signal_of_halves(halves, content, fsc)))
+
+
+def tells_its_signal(density: DensityMap, content: MapContent) -> bool:
+    """Whether a map without half maps tells where its signal ends: not where a mask has emptied it around the molecule.
+    What looks like the end of a filter may then be that of sharpened noise."""
+    return _ends(density, content, by_solvent=True)[1] is not None
+
+
+def _ends(density: DensityMap, content: MapContent, *, by_solvent: bool) -> tuple[int | None, int | None]:
+    """The shell from which a low-pass filter has cut a map, and that where the molecule is lost in noise like that of
+    the solvent (the first beyond the map where neither is seen in it); None where there is no filter, or no solvent."""
     inner = content.mask(density.box, density.pixel_size, grow=content.blur, width=content.blur)
     clean = content.without_solvent(density).data
     power = radial_power(clean * inner)
-    ends = [_last_shell(power)]
-    if halves is None:
-        around = content.mask(density.box, density.pixel_size, grow=2 * content.blur, width=content.blur) - inner
-        around *= (radii(density.box) <= density.box // 2) & (density.data != 0)  # a mask leaves zeros
-        solvent = _solvent_like_molecule(clean, inner, around, content.blur / density.pixel_size)
-        if solvent is None:
-            if ends[0] >= len(power):  # no low-pass filter tells it
-                _LOG.warning("%s", NO_SOLVENT_LEFT)
-        else:
-            ends.append(_first(_swamped(power, radial_power(solvent)), len(power)))
-    found = max(length / max(min(ends), 1), nyquist)
-    return float(found if halves is None else max(found, signal_of_halves(halves, content, fsc)))
+    last = _last_shell(power)
+    filtered = last if last < len(power) else None
+    if not by_solvent:
+        return filtered, None
+    around = content.mask(density.box, density.pixel_size, grow=2 * content.blur, width=content.blur) - inner
+    around *= (radii(density.box) <= density.box // 2) & (density.data != 0)  # a mask leaves zeros
+    solvent = _solvent_like_molecule(clean, inner, around, content.blur / density.pixel_size)
+    return filtered, None if solvent is None else _first(_swamped(power, radial_power(solvent)), len(power))
 
 
 def _solvent_like_molecule(clean: NDArray[np.float32], inner: NDArray[np.float32], around: NDArray[np.float32],

@@ -101,6 +101,11 @@ class SeriesSettings:
         (0.85, 0.97), "of the Nyquist frequency", "range in which that agreement is measured", origin=_CHOSEN)
     unresolved: float = setting(
         10.0, "voxels", "neighbourhood of the envelope where half-maps agree at no resolution", origin=_CHOSEN)
+    most_for_halves: int = setting(
+        10_000, "particles", "of each half-set, at most, make the half maps of a map that came without",
+        origin="run time")
+    fewest_for_halves: int = setting(
+        50, "particles", "of each half-set make such half maps", origin=_CHOSEN)
 
 
 @dataclass(frozen=True)

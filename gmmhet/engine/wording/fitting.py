@@ -1,6 +1,7 @@
 """What is said about the fit of Gaussians to a map."""
 
-__all__ = ["NO_SOLVENT_LEFT", "analysis_disagrees", "fit_line", "half_maps_line", "model_disagrees", "poor_fit"]
+__all__ = ["NO_SOLVENT_LEFT", "analysis_disagrees", "fit_line", "half_maps_line", "made_half_maps", "model_disagrees",
+           "poor_fit"]
 
 #: a masked map without half maps
 NO_SOLVENT_LEFT = ("a mask has emptied the map around the molecule, so that the map alone does not tell where its "
@@ -31,6 +32,14 @@ def poor_fit(name: str, correlation: float, resolution: float, least: float, *, 
 def half_maps_line(first: str, second: str, *, given: bool) -> str:
     """Which half maps are used."""
     return f"half maps: {first} and {second} ({'as given' if given else 'found beside the map'})"
+
+
+def made_half_maps(particles: int | None) -> str:
+    """The map alone does not tell where its signal ends. particles: that half maps were made of; None: too few."""
+    why = "a mask has emptied the map around the molecule, and there are no half maps"
+    if particles is None:
+        return f"{why}; there are too few particles to make some"
+    return f"{why}: some are made from {particles:,} particles, to see where the signal ends"
 
 
 def model_disagrees(source: str, with_map: float, with_model: float, chance: float) -> str:

@@ -20,7 +20,7 @@ from gmmhet.engine.io import DensityMap, write_map
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.map_content import find_molecule
 from gmmhet.engine.molecule.maps import radial_power
-from gmmhet.engine.molecule.signal import signal_of_map
+from gmmhet.engine.molecule.signal import HalfMaps, signal_of_map
 from gmmhet.tests.support.refined_maps import Refined, filtered, post_processed, refined, shape_of
 
 BOX, PIXEL, SIGNAL = 48, 5.0, 18.0
@@ -130,6 +130,30 @@ class TestFit(unittest.TestCase):
                               ("run_half2_class001_unfil", given.halves.second)):
             write_map(self.folder / f"{name}.mrc", density.data, PIXEL)
         return self.folder / "run_class001.mrc"
+
+    def test_half_maps_are_made_for_a_masked_map_alone(self) -> None:
+        """As from particles; the fit then goes as far as the signal, not as the sharpened noise within the mask."""
+        given = refined_map(padded=True)
+        gap = ndimage.distance_transform_edt(~given.inside) * PIXEL
+        sharp = filtered(given.density.data.astype(np.float64), PIXEL, lambda k: np.exp(100 * k**2 / 4))
+        mask = 0.5 + 0.5 * np.cos(np.pi * np.clip((gap - 6) / 8, 0, 1))
+        masked = DensityMap((sharp * mask).astype(np.float32), PIXEL)
+        asked: list[int] = []
+
+        def make() -> HalfMaps:
+            asked.append(1)
+            return given.halves
+
+        alone, _ = fit_molecule(MapToFit(masked, make_halves=lambda: None), FitConfig(n_gaussians=60))
+        made, _ = fit_molecule(MapToFit(masked, make_halves=make), FitConfig(n_gaussians=60))
+        self.assertLess(alone.about["signal_resolution"], 0.8 * SIGNAL)
+        self.assertTrue(0.9 * SIGNAL < made.about["signal_resolution"] < 1.5 * SIGNAL)
+        self.assertEqual(len(asked), 1)
+        for density, halves, resolution in ((given.density, None, None), (masked, given.halves, None),
+                                            (masked, None, 20.0)):
+            fit_molecule(MapToFit(density, halves=halves, make_halves=make),
+                         FitConfig(n_gaussians=60, resolution=resolution))
+        self.assertEqual(len(asked), 1)  # none is needed where the map, half maps or the user tell
 
     def test_half_maps_beside_a_map_are_used_and_others_are_refused(self) -> None:
         source = self.write_pair(refined_map())

@@ -4,6 +4,7 @@ import json
 import tempfile
 import tracemalloc
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -15,8 +16,8 @@ from gmmhet.engine.config import ReconstructConfig
 from gmmhet.engine.io import read_map, read_particles, read_star
 from gmmhet.engine.molecule.maps import fourier_shell_correlation
 from gmmhet.engine.molecule.symmetry import rotation_matrices
-from gmmhet.engine.reconstruction import SliceReader, half_equations, reconstruct, series
-from gmmhet.engine.reconstruction.settings import SeriesSettings
+from gmmhet.engine.reconstruction import SliceReader, half_equations, halves_of_particles, reconstruct, series
+from gmmhet.engine.reconstruction.settings import SERIES, SeriesSettings
 from gmmhet.tests.support.reconstruction_data import ParticleSet, density, molecule
 
 
@@ -229,6 +230,30 @@ class TestBins(Workspace):
         for name in ("map_01.mrc", "map_02_half2.mrc"):
             np.testing.assert_array_equal(read_map(one / name).data, read_map(other / name).data)
         self.assertEqual((one / "fsc.csv").read_text(), (other / "fsc.csv").read_text())
+
+
+class TestHalvesOfParticles(Workspace):
+    """Half maps for a map that came without."""
+
+    def test_they_hold_the_molecule_and_independent_noise(self):
+        data = self.particles(n=400, noise=10.0)
+        found, count = halves_of_particles(read_particles(data.folder / "particles.star"))
+        true, first, second = density(data.atoms[0], data.box), found.first.data, found.second.data
+        self.assertEqual(count, 400)
+        for half in (first, second):
+            self.assertGreater(shell_correlation(half, true)[:4].min(), 0.9)
+        far = np.linalg.norm(np.indices(true.shape) - data.box // 2, axis=0) > 9
+        inside = np.linalg.norm(np.indices(true.shape) - data.box // 2, axis=0) < data.box // 2 - 1
+        self.assertLess(abs(np.corrcoef((first - true)[far & inside], (second - true)[far & inside])[0, 1]), 0.15)
+
+    def test_large_sets_are_sampled_and_small_ones_are_not_enough(self):
+        table = read_particles(self.particles(n=240, noise=1.0).folder / "particles.star")
+        with mock.patch("gmmhet.engine.reconstruction.particle_halves.SERIES",
+                        replace(SERIES, most_for_halves=60, coarse=20, coarse_above=20)):
+            found, count = halves_of_particles(table, "C2")
+        self.assertEqual(count, 120)
+        self.assertEqual(found.first.data.shape, (24,) * 3)
+        self.assertIsNone(halves_of_particles(table.some(np.arange(80))))
 
 
 class TestHalfEquations(Workspace):
