@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.leakage import Leak, leakage
+from gmmhet.engine.analysis.name_entries import NameEntry, name_entry
+from gmmhet.engine.analysis.naming import named_modes, part_mask, volume_in_kilodalton
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
@@ -50,6 +52,8 @@ from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 __all__ = ["Run", "write_results"]
 
 _LOG = logging.getLogger("gmmhet")
+#: masks of the parts of a mode, in the folder of its movie
+_MASKS = {"motion": "moving_part.mrc", "density": "changing_part.mrc"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,9 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
     _write_flexibility_map(folder / "flexibility.mrc", refitted, mobility)
     for old in folder.glob("motion_*"):
         shutil.rmtree(old)
-    modes = [mode_entry(result, k, _write_movie(folder, refitted, result, k)) for k in range(result.n_modes)]
+    frames = [_write_movie(folder, refitted, result, k) for k in range(result.n_modes)]
+    names = _write_names(folder, prepared, refitted, result, run)
+    modes = [mode_entry(result, k, frames[k], names[k] if k < len(names) else None) for k in range(result.n_modes)]
     summary = _summary(prepared, result, run, modes)
     with replacing(folder / "summary.json") as temporary:
         temporary.write_text(json.dumps(_plain({**summary, **run.more}), indent=1))
@@ -91,10 +97,11 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
 def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[ModeEntry]) -> Summary:
     resolution, evidence = prepared.observer.grid.resolution, result.evidence
     refine = run.config.poses == "refine" and result.pose_errors is not None
+    leaks = leak_entries(_leakage(prepared, result))
     return {
         "n_particles": len(prepared.cache), "n_gaussians": len(prepared.model), "resolution": resolution,
         "method": run.config.method, "n_modes": result.n_modes, "n_significant_modes": result.significant,
-        "verdict": verdict(result, prepared),
+        "verdict": verdict(result, prepared, [m["name"] for m in modes if m["name"] is not None], leaks),
         "contrast_sign": int(prepared.sign),
         "score_given": prepared.score_given, "score_shuffled": float(np.mean(prepared.score_shuffled)),
         "score_shuffled_max": float(np.abs(prepared.score_shuffled).max()),
@@ -105,8 +112,25 @@ def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[M
         "halfset_angles": None if evidence is None or evidence.angles is None else evidence.angles.tolist(),
         "modes": modes, "population": population_entry(result),
         "detectable": detectable_entry(result), "junk": junk_entry(result),
-        "leakage": leak_entries(_leakage(prepared, result)),
+        "leakage": leaks,
     }
+
+
+def _write_names(folder: Path, prepared: Prepared, model: GaussianModel, result: AnalysisResult, run: Run,
+                 ) -> list[NameEntry]:
+    """What the significant modes do; a mask of each part. Nothing where subunits were analysed."""
+    if run.config.symmetry != "C1":
+        return []
+    names: list[NameEntry] = []
+    for named in named_modes(result, prepared.observer.grid.resolution, volume_in_kilodalton(prepared.model.about)):
+        masks = {}
+        for kind, part in (("motion", named.motion), ("density", named.density)):
+            if part is not None:
+                masks[kind] = f"motion_{named.number:02d}/{_MASKS[kind]}"
+                mask = part_mask(model, part.inside)
+                write_map(folder / masks[kind], mask.data, mask.pixel_size)
+        names.append(name_entry(named, masks))
+    return names
 
 
 def _plain(value: object) -> object:

@@ -7,9 +7,9 @@ from gmmhet.engine.settings import setting
 
 __all__ = [
     "BREAKING", "DEPENDENCE", "DETECTABLE", "EMPIRICAL_PRIOR", "FINER_FIELDS", "FIRST_MODEL", "FOCUS", "FOLLOWING",
-    "GRADIENT_METHOD", "INPUT", "JUNK", "OUTPUT", "SUBSPACE_METHOD", "Breaking", "DependenceTest",
+    "GRADIENT_METHOD", "INPUT", "JUNK", "NAMING", "OUTPUT", "SUBSPACE_METHOD", "Breaking", "DependenceTest",
     "DetectableMotion", "EmpiricalPrior", "FinerFields", "FirstModel", "Focus", "Following", "GradientMethod",
-    "InputLooks", "JunkByContrast", "Output", "SubspaceMethod",
+    "InputLooks", "JunkByContrast", "Naming", "Output", "SubspaceMethod",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -32,6 +32,8 @@ class Output:
                                      "when gradients are divided by weights", origin=_CHOSEN)
     mostly: float = setting(0.5, "of a mode", "a larger share of rigid movement, or of change of density without "
                             "movement, is what the mode mostly is", origin="majority")
+    large_leak: float = setting(0.1, "of the variance of a coordinate", "that depends on imaging, from which the "
+                                "verdict says so", origin=_CHOSEN)
     negligible_shift: float = setting(0.02, "of the resolution", "smaller errors of the shifts are called negligible",
                                       origin=_CHOSEN)
 
@@ -239,7 +241,28 @@ class DetectableMotion:
     seed: int = setting(7, "", "beside the analysis' own seed, for coordinates and poses", origin="any number")
 
 
+@dataclass(frozen=True)
+class Naming:
+    """What modes are called."""
+
+    mostly_density: float = setting(0.5, "of a mode", "that is change of weights, from which its displacements are not "
+                                    "named", origin="majority")
+    least_distance: float = setting(0.3, "Å", "movements of a part by less are not named", origin=_CHOSEN)
+    rigid: float = setting(0.8, "of the squared displacement", "of a part that is called a rigid body",
+                           origin=_CHOSEN)
+    percentiles: tuple[float, float] = setting((0.05, 0.95), "", "of the coordinates, between which a movement is "
+                                               "said", origin=_CHOSEN)
+    most_uncertain: float = setting(0.75, "", "posterior variance of particles whose coordinates these are of: those "
+                                    "of larger ones are mostly the prior's", origin=_CHOSEN)
+    frames: int = setting(9, "points", "of the path along which a large motion is followed", origin="as of movies")
+    mask_width: float = setting(0.25, "of the resolution", "standard deviation of the Gaussians of a mask, at least",
+                                origin=_CHOSEN)
+    mask_level: float = setting(0.3, "of the density of the part", "outside of which its mask falls", origin=_CHOSEN)
+    mask_edge: float = setting(0.35, "of the resolution", "over which the mask falls to 0", origin=_CHOSEN)
+
+
 OUTPUT = Output()
+NAMING = Naming()
 JUNK = JunkByContrast()
 DEPENDENCE = DependenceTest()
 DETECTABLE = DetectableMotion()

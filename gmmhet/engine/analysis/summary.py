@@ -7,6 +7,7 @@ from typing import TypedDict
 import numpy as np
 
 from gmmhet.engine.analysis.leakage import Leak, RangeEnds, ViewExtreme
+from gmmhet.engine.analysis.name_entries import NameEntry, kinds
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import OUTPUT
@@ -81,6 +82,7 @@ class ModeEntry(TypedDict):
     prior: PriorEntry | None
     cross_fit: CrossFitEntry | None
     verdict: str
+    name: NameEntry | None
     frames: list[FrameEntry]
 
 
@@ -206,10 +208,10 @@ class Summary(TypedDict):
     leakage: list[LeakEntry]
 
 
-def mode_entry(result: AnalysisResult, k: int, frames: list[FrameEntry]) -> ModeEntry:
+def mode_entry(result: AnalysisResult, k: int, frames: list[FrameEntry], name: NameEntry | None = None) -> ModeEntry:
     """Mode k (from 0)."""
     modes, evidence = result.modes, result.evidence
-    figures, nan = _figures(result, k), float("nan")
+    figures, nan = _figures(result, k, name), float("nan")
     prior = None if modes.prior_sizes is None else PriorEntry(
         displacement=float(modes.prior_sizes[k, 0]), weight_change=float(modes.prior_sizes[k, 1]))
     return {
@@ -224,7 +226,8 @@ def mode_entry(result: AnalysisResult, k: int, frames: list[FrameEntry]) -> Mode
         "largest_displacement": figures.displacement, "largest_weight_change": figures.weight_change,
         "mass_change": figures.mass_change, "prior": prior,
         "cross_fit": _cross_fit_entry(result, k),
-        "verdict": wording.mode_verdict(figures) if result.sought else wording.not_sought(), "frames": frames,
+        "verdict": wording.mode_verdict(figures) if result.sought else wording.not_sought(), "name": name,
+        "frames": frames,
     }
 
 
@@ -236,7 +239,7 @@ def _cross_fit_entry(result: AnalysisResult, k: int) -> CrossFitEntry | None:
     return {"slope": slope, "slope_error": error, "words": wording.cross_fit(slope, error)}
 
 
-def _figures(result: AnalysisResult, k: int) -> wording.ModeFigures:
+def _figures(result: AnalysisResult, k: int, name: NameEntry | None) -> wording.ModeFigures:
     modes, evidence = result.modes, result.evidence
     share = 0.0 if modes.rigid_share is None else float(modes.rigid_share[k])
     weights = np.abs(result.model.weights)
@@ -245,15 +248,18 @@ def _figures(result: AnalysisResult, k: int) -> wording.ModeFigures:
         weight_change=float(np.abs(modes.amplitude[k]).max()),
         mass_change=float(weights @ np.abs(modes.amplitude[k]) / weights.sum()),
         changes_amounts=result.amount_share(k) > OUTPUT.mostly, significant=k < result.significant, rigid_share=share,
-        mostly_rigid=share > OUTPUT.mostly, local_pose=result.local is not None, poses_exact=result.pose_errors is None)
+        mostly_rigid=share > OUTPUT.mostly, local_pose=result.local is not None, poses_exact=result.pose_errors is None,
+        name="" if name is None else name["words"])
     if evidence is None:
         return figures
     return replace(figures, gain=float(evidence.gain[k]), gain_error=float(evidence.gain_error[k]), null=evidence.null,
                    agreement=float(evidence.agreement[k]))
 
 
-def verdict(result: AnalysisResult, prepared: Prepared) -> str:
-    """The analysis in one to four sentences."""
+def verdict(result: AnalysisResult, prepared: Prepared, names: Sequence[NameEntry] = (),
+            leaks: Sequence[LeakEntry] = ()) -> str:
+    """The analysis in a few sentences; names: of the significant modes, where they are known. leaks: what coordinates
+    depend on that they should not."""
     n_particles = len(prepared.cache)
     words = wording.input_warnings(prepared.poses_fit, prepared.sign < 0,
                                    (prepared.inverted, n_particles) if prepared.inverted else None)
@@ -266,7 +272,10 @@ def verdict(result: AnalysisResult, prepared: Prepared) -> str:
         detectable = detectable_entry(result)
         words += [detectable["words"]] if detectable is not None else []
     else:
-        words.append(wording.modes_found(result.significant, n_particles))
+        words.append(wording.modes_found(result.significant, n_particles, kinds(names)))
+        words += [name["words"] for name in names if name["words"]]
+        words += [wording.large_leak(leak["mode"], leak["words"]) for leak in leaks
+                  if leak["flagged"] and leak["share"] >= OUTPUT.large_leak and leak["mode"] <= result.significant]
     junk = junk_entry(result)
     words += [] if junk is None else [junk["words"]]
     followed, population = followed_entry(result), population_entry(result)

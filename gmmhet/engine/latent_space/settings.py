@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["EXTENT", "MOVIE_POINTS", "PARTICLE_DENSITY", "Extent", "MoviePoints", "ParticleDensity"]
+__all__ = ["EXTENT", "LIKELIHOODS", "MOVIE_POINTS", "PARTICLE_DENSITY", "TWO_STATES", "Extent", "LikelihoodLimits",
+           "MoviePoints", "ParticleDensity", "TwoStatesOf"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -61,6 +62,36 @@ class Extent:
                           origin="chosen for speed, not measured")
 
 
+@dataclass(frozen=True)
+class LikelihoodLimits:
+    """What images say of the coordinates."""
+
+    least_variance: float = setting(1e-12, "", "of a posterior, so that it can be inverted", origin=_CHOSEN)
+    least_information: float = setting(1e-6, "", "of an image about a coordinate, so that it is no less than none",
+                                       origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
+class TwoStatesOf:
+    """Two states along a coordinate."""
+
+    starts: tuple[float, ...] = setting((0.15, 0.5, 0.85), "", "shares of the higher state that the likelihood is "
+                                        "climbed from", origin=_CHOSEN)
+    first_width: float = setting(0.3, "standard deviations of the coordinate", "of each state, to start from",
+                                 origin=_CHOSEN)
+    least_width: float = setting(0.02, "standard deviations of the coordinate", "of each state", origin=_CHOSEN)
+    least_share: float = setting(1e-4, "of the particles", "in a state", origin=_CHOSEN)
+    first_passes: int = setting(12, "passes", "of expectation-maximisation from each start", origin=_CHOSEN)
+    passes: int = setting(300, "passes", "from the likeliest of these, at most", origin=_CHOSEN)
+    enough: float = setting(1e-6, "of log-likelihood per particle", "a smaller rise ends the passes", origin=_CHOSEN)
+    step: float = setting(1e-3, "of a parameter", "over which the likelihood is differentiated", origin=_CHOSEN)
+    largest_error: float = setting(0.1, "", "of a share that is said; a larger one leaves it open", origin=_CHOSEN)
+    apart: float = setting(4.0, "of their widths", "two states are farther apart: those that an even spread is taken "
+                           "for are 3.3 apart", origin="an even spread over a range")
+
+
 EXTENT = Extent()
+LIKELIHOODS = LikelihoodLimits()
+TWO_STATES = TwoStatesOf()
 MOVIE_POINTS = MoviePoints()
 PARTICLE_DENSITY = ParticleDensity()

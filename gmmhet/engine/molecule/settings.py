@@ -6,23 +6,27 @@ from gmmhet.engine.settings import setting
 
 __all__ = [
     "ASYMMETRIC_UNIT",
+    "CHANGING_DENSITY",
     "CONTRAST",
     "FIELD",
     "GAUSSIAN_MAP",
     "MASK",
     "MIXED_CONTRAST",
     "MOLECULE",
+    "MOVING_PART",
     "PART_MOTIONS",
     "RIGID_PARTS",
     "SIGNAL",
     "STILL_FRAME",
     "AsymmetricUnit",
+    "ChangingDensityOf",
     "ContrastSettings",
     "FieldOfView",
     "GaussianMap",
     "MaskValues",
     "MixedContrast",
     "MoleculeSettings",
+    "MovingPartOf",
     "PartMotions",
     "RigidPartsOf",
     "SignalSettings",
@@ -228,6 +232,45 @@ class MixedContrast:
                                 "poses than at others', where noise hides the two signs", origin=_CHOSEN)
 
 
+@dataclass(frozen=True)
+class MovingPartOf:
+    """The part of a molecule that moves, for its description."""
+
+    fewest: int = setting(4, "Gaussians", "of a part: three do not span a volume", origin=_CHOSEN)
+    least_distance: float = setting(0.05, "Å", "largest displacement that is looked at", origin=_CHOSEN)
+    neighbours: int = setting(6, "Gaussians", "whose errors count beside a Gaussian's own", origin=_CHOSEN)
+    start: float = setting(0.5, "of the largest displacements", "Gaussians displaced by more are the first part",
+                           origin="half way")
+    rounds: int = setting(30, "rounds", "in which Gaussians go to the body that puts them best", origin=_CHOSEN)
+    pairs: int = setting(3, "pairs", "of nearest Gaussians, between which part and rest meet", origin=_CHOSEN)
+    least_turn: float = setting(1.0, "degrees", "a smaller turn is called a shift", origin=_CHOSEN)
+    hinge: float = setting(2.0, "of the displacement", "that a turn about the axis gives the centre of the part, at "
+                           "most", origin=_CHOSEN)
+    farthest: float = setting(1.5, "of the displacement over the turn", "that the axis is from the part: farther ones "
+                              "stand for a shift", origin=_CHOSEN)
+    blur: float = setting(0.25, "of the resolution", "added to the widths of Gaussians when changes of the map are "
+                          "compared", origin=_CHOSEN)
+    most_compared: int = setting(1500, "Gaussians", "of which changes of the map are compared", origin="memory")
+
+
+@dataclass(frozen=True)
+class ChangingDensityOf:
+    """The part of a molecule whose amount of density changes, for its description."""
+
+    blur: float = setting(0.5, "of the resolution", "standard deviation of the weights that local changes are averaged "
+                          "with", origin=_CHOSEN)
+    core: float = setting(0.5, "of the largest local change", "a Gaussian of more belongs to the part",
+                          origin="half way")
+    edge: float = setting(0.15, "of the largest local change", "and so does one of more beside them", origin=_CHOSEN)
+    around: float = setting(0.75, "of the resolution", "around these, in which all change counts as theirs",
+                            origin=_CHOSEN)
+    reach: float = setting(1.5, "of the resolution", "between Gaussians that hang together", origin=_CHOSEN)
+    least_relative: float = setting(0.15, "of the local density per standard deviation", "smaller changes are not "
+                                    "called density that comes and goes", origin=_CHOSEN)
+    least_balance: float = setting(0.5, "", "of change of one sign: less is density that moves", origin=_CHOSEN)
+    least_change: float = setting(0.001, "of the molecule's density per standard deviation", "the same", origin=_CHOSEN)
+
+
 MOLECULE = MoleculeSettings()
 SIGNAL = SignalSettings()
 FIELD = FieldOfView()
@@ -240,3 +283,5 @@ RIGID_PARTS = RigidPartsOf()
 ASYMMETRIC_UNIT = AsymmetricUnit()
 CONTRAST = ContrastSettings()
 MIXED_CONTRAST = MixedContrast()
+MOVING_PART = MovingPartOf()
+CHANGING_DENSITY = ChangingDensityOf()

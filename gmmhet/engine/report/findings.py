@@ -7,6 +7,7 @@ import numpy as np
 
 from gmmhet.engine.report.results import TOO_FEW, Mode, Results
 from gmmhet.engine.report.settings import REPORTING
+from gmmhet.engine.wording import names
 from gmmhet.engine.wording import report as wording
 
 __all__ = ["Answer", "answer", "sentences"]
@@ -35,8 +36,10 @@ def answer(results: Results) -> Answer:
     if not found:
         return Answer(*wording.no_motion(n, resolution), "none")
     largest = max(_displacement(results, m) for m in results.significant)
-    return Answer(*wording.motion_found(found, largest if largest > REPORTING.smallest_displacement else None,
-                                        n if n < REPORTING.few_particles else None), "motion")
+    headline, lead = wording.motion_found(found, largest if largest > REPORTING.smallest_displacement else None,
+                                          n if n < REPORTING.few_particles else None)
+    does = [text for mode in results.significant if mode.significant for text in mode.does]
+    return Answer(names.headline(does, found) if does else headline, lead, "motion")
 
 
 def _displacement(results: Results, mode: Mode) -> float:

@@ -34,7 +34,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Mode:
-    """One mode as summary.json tells it; None where the analysis did not compute the figure."""
+    """One mode as summary.json tells it; None where the analysis did not compute the figure.
+
+    Attributes:
+        does: what it does in a few words each: what moves, what comes and goes. Empty where that is not known.
+    """
 
     number: int
     variance: float | None
@@ -46,6 +50,7 @@ class Mode:
     verdict: str
     frames: tuple[Frame, ...]
     rigid_share: float | None = None
+    does: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,7 +214,10 @@ def _mode(number: int, record: Json, analysis: Path, path: Path) -> Mode:
                          numbers_in(f, "place", path))
                    for f in records_in(record, "frames", path))
     words = [str(record.get("verdict", "")), _words_of(record.get("cross_fit"))]
-    return Mode(number, variance, gain, null, halves, sd, significant, " ".join(filter(None, words)), frames, rigid)
+    name = record.get("name")
+    does = tuple(str(text) for text in name.get("short", [])) if isinstance(name, dict) else ()
+    return Mode(number, variance, gain, null, halves, sd, significant, " ".join(filter(None, words)), frames, rigid,
+                does)
 
 
 def _named(folder: Path, record: Json, path: Path, where: str) -> Path:

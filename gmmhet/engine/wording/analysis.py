@@ -11,6 +11,7 @@ __all__ = [
     "detectable_motion",
     "ends_of_range",
     "input_warnings",
+    "large_leak",
     "large_motion",
     "local_motion",
     "mixed_contrast",
@@ -36,7 +37,8 @@ class ModeFigures:
         gain, gain_error: of the held-out log-likelihood per particle, and its standard error. null: gain that modes of
             noise reach. agreement: correlation between the half-sets. significant: whether the mode is.
         rigid_share: of the displacement that moves the whole molecule (local_pose: the part in focus) as a rigid body.
-        poses_exact: whether errors of the poses were left out of account.
+        poses_exact: whether errors of the poses were left out of account. name: what the mode does in the user's words,
+            where it is known.
     """
 
     number: int
@@ -53,10 +55,13 @@ class ModeFigures:
     mostly_rigid: bool = False
     local_pose: bool = False
     poses_exact: bool = False
+    name: str = ""
 
     @property
     def size(self) -> str:
         """What the mode does to the map."""
+        if self.name:
+            return self.name
         if self.changes_amounts:
             return (f"It changes the amount of density, not its position: by up to {100 * self.weight_change:.0f} % at "
                     f"one place and {100 * self.mass_change:.1f} % of the whole molecule per standard deviation.")
@@ -138,9 +143,10 @@ def _rounded(value: float) -> str:
     return f"{round(value, digits):.{max(digits, 0)}f}"
 
 
-def modes_found(significant: int, particles: int) -> str:
-    """How many modes are significant."""
-    return f"{significant} mode{'s are' if significant != 1 else ' is'} significant ({particles} particles)."
+def modes_found(significant: int, particles: int, kinds: str = "") -> str:
+    """How many modes are significant; kinds: how many are of which kind, in words."""
+    what = f": {kinds}" if kinds else ""
+    return f"{significant} mode{'s are' if significant != 1 else ' is'} significant ({particles} particles){what}."
 
 
 def mixed_contrast(inverted: int, n_images: int) -> str:
@@ -240,6 +246,11 @@ def dependence(variable: str, share: float, *, flagged: bool, real: bool, detect
         return f"no dependence on the {name} (a share above {_percent(detectable)} would be detected)"
     return (f"no dependence on the {name} detected, but with so few particles a share below "
             f"{_percent(min(detectable, 1.0))} is not detectable")
+
+
+def large_leak(mode: int, words: str) -> str:
+    """A mode that may be no property of the molecule. words: of :func:`dependence`."""
+    return f"Mode {mode} may not be a property of the molecule: {words}."
 
 
 def around_view(rot: float, tilt: float) -> str:
