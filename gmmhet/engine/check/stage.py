@@ -23,8 +23,8 @@ from gmmhet.engine.check.poses import PoseCheck, check_poses, sample_of
 from gmmhet.engine.check.settings import IMAGES
 from gmmhet.engine.check.views import ViewCheck, check_views
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import DensityMap, ParticleTable, read_map, read_particles, replacing
-from gmmhet.engine.molecule.field import on_particle_grid
+from gmmhet.engine.io import DensityMap, ParticleTable, read_particles, replacing
+from gmmhet.engine.molecule.field import on_particle_grid, read_density
 from gmmhet.engine.wording import check as wording
 
 __all__ = ["CheckResult", "check", "require_sane_poses"]
@@ -99,7 +99,7 @@ def check(particles: Path, map_path: Path | None = None, *, root: Path | None = 
     table = read_particles(particles, root=root, passthrough=passthrough)
     density = None
     if map_path is not None:
-        density = on_particle_grid(read_map(map_path), table.box, table.pixel_size, map_path)
+        density = on_particle_grid(read_density(map_path), table.box, table.pixel_size, map_path)
     rows = sample_of(table, IMAGES.images, seed)
     images = check_images_of(table, rows, particle_radius(density, table))
     poses = check_poses(table, density, seed=seed) if density is not None else None

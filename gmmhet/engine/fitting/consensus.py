@@ -15,8 +15,8 @@ from gmmhet.engine.fitting.atoms import Atoms, atomic_density, is_atomic, read_a
 from gmmhet.engine.fitting.halves import half_maps_of
 from gmmhet.engine.fitting.molecule import MapToFit
 from gmmhet.engine.fitting.settings import CHOICES
-from gmmhet.engine.io.mrc import DensityMap, read_map
-from gmmhet.engine.molecule.field import on_particle_grid
+from gmmhet.engine.io.mrc import DensityMap
+from gmmhet.engine.molecule.field import on_particle_grid, read_density
 from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.signal import HalfMaps
 
@@ -60,7 +60,7 @@ def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) 
     """
     if is_atomic(source):
         return _from_atoms(source, box, pixel_size, config)
-    density = read_map(source)
+    density = read_density(source)
     coarsest = max(density.pixel_size, pixel_size)
     if config.resolution is not None and config.resolution < 2 * coarsest * (1 - 1e-6):
         whose = "the particles" if pixel_size >= density.pixel_size else source

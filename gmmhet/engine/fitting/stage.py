@@ -17,7 +17,8 @@ from gmmhet.engine.fitting.halves import half_maps_of
 from gmmhet.engine.fitting.molecule import MapToFit, fit_molecule
 from gmmhet.engine.fitting.quality import FitQuality, quality_of
 from gmmhet.engine.fitting.settings import CHOICES, QUALITY
-from gmmhet.engine.io import DensityMap, output_folder, read_map, replacing, write_map
+from gmmhet.engine.io import DensityMap, output_folder, replacing, write_map
+from gmmhet.engine.molecule.field import read_density
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.masks import read_mask
@@ -93,7 +94,7 @@ def _require_explained(given: MapToFit, quality: FitQuality, model: GaussianMode
 def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], float]:
     """The map to fit, what to note about it, and the finest resolution to choose."""
     if not is_atomic(source):
-        return read_map(source), {"source_kind": "map"}, CHOICES.finest
+        return read_density(source), {"source_kind": "map"}, CHOICES.finest
     resolution = CHOICES.finest if config.resolution is None else config.resolution
     atoms = read_atoms(source)
     density = atomic_density(atoms, resolution)

@@ -6,12 +6,12 @@ import os
 import numpy as np
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io.mrc import DensityMap
+from gmmhet.engine.io.mrc import DensityMap, read_map
 from gmmhet.engine.molecule.maps import face_level, field_of_view, resample_map
 from gmmhet.engine.molecule.settings import FIELD
 from gmmhet.engine.wording.input_errors import VOXEL_OF_ONE, a_field_of_view, a_voxel_size
 
-__all__ = ["on_particle_grid"]
+__all__ = ["on_particle_grid", "read_density"]
 
 _LOG = logging.getLogger("gmmhet")
 
@@ -42,6 +42,18 @@ def on_particle_grid(density: DensityMap, box: int, pixel_size: float, name: str
     if same_voxel:
         return _windowed(density, box, pixel_size)
     return resample_map(density, box, pixel_size)
+
+
+def read_density(path: str | os.PathLike[str]) -> DensityMap:
+    """Read a map of a molecule.
+
+    Raises:
+        InputError: as read_map; every voxel has the same value.
+    """
+    density = read_map(path)
+    if not np.ptp(density.data):
+        raise InputError(f"{path}: {density.data.flat[0]:g} in every voxel; expected the map of a molecule")
+    return density
 
 
 def _refuse_wrong_voxels(density: DensityMap, box: int, pixel_size: float, name: str | os.PathLike[str]) -> None:
