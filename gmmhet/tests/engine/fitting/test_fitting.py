@@ -252,7 +252,7 @@ class TestStage(unittest.TestCase):
             (self.folder / "text.mrc", {}, "not a readable MRC"),
             (self.folder / "flat.mrc", {}, "expected a cubic map"),
             (self.write_unchecked("nan.mrc", holed, 8.0), {}, "NaN or infinite"),
-            (self.write("empty.mrc", np.zeros((24, 24, 24)), 8.0), {}, "0 in every voxel; expected the map of a molecule"),
+            (self.write("empty.mrc", np.zeros((24, 24, 24)), 8.0), {}, "0 in every voxel; expected the map"),
             (self.write("black.mrc", -good, 8.0), {}, "white on black"),
             (self.write("good.mrc", good, 8.0), {"resolution": 15.0}, "expected at least 16 A"),
             (self.folder / "good.mrc", {"resolution": 100.0}, "expected at most 48 A"),
