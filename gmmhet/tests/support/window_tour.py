@@ -28,6 +28,7 @@ __all__ = ["Tour", "main"]
 _LOOK = 40  # milliseconds between two looks at what is waited for
 _PATIENCE = 60.0  # seconds for a window to come
 _SHOWN = 0.01  # of the pixels of a window have another colour than its ground, where it shows something
+_PROJECT = (1300, 860)  # size of the project's window, pixels
 _GROUND = (40, 40)  # a corner of a figure without a drawing, pixels
 _OUTSIDE = ("showMapChimera", "showLocalChimera", "showChimera", "showParticles")  # open other programs
 
@@ -79,6 +80,8 @@ class Tour:
 
     def _all(self) -> Iterator[Condition]:
         yield lambda: bool(self.root.winfo_viewable())
+        self.root.geometry("{}x{}+0+0".format(*_PROJECT))  # without a window manager it may reach out of the screen
+        yield lambda: (self.root.winfo_width(), self.root.winfo_height()) == _PROJECT
         self._picture(self.root, "project")
         for protocol in self._protocols():
             yield from self._form(protocol)
