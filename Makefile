@@ -1,6 +1,7 @@
 # make demo    a small simulated data set through the whole of Scipion and the engine; prints where the report is
 # make test    the tests, in two processes at a time of one thread each (JOBS=N: in so many; each takes about 2 GB)
 # make docs    the documentation in build/docs, and a run of the commands in it; make site: without that run
+# make docs-pictures  the pictures of the documentation again (Chromium and Xvfb are needed)
 # make dist    sdist and wheel in dist, and a trial of the wheel in a fresh environment
 # Both make their own environment (.venv) when there is none. A GPU machine: make demo TENSORFLOW='tensorflow[and-cuda]'
 
@@ -14,7 +15,7 @@ JOBS ?= 2
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 NEEDS := import ensurepip, tkinter, venv
 
-.PHONY: demo test lint types site docs dist clean
+.PHONY: demo test lint types site docs docs-pictures dist clean
 
 demo: $(STAMP)
 	$(BIN)/python -m gmmhet.demo --folder demo
@@ -30,9 +31,13 @@ types: $(STAMP)
 
 site: $(TOOLS)
 	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
+	$(BIN)/python docs/links.py build/docs
 
 docs: site
 	$(BIN)/python docs/check.py
+
+docs-pictures: $(STAMP)
+	$(BIN)/python docs/pictures.py --work build/docs-pictures
 
 dist: $(TOOLS)
 	rm -rf dist

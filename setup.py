@@ -39,9 +39,9 @@ DOCS = ["sphinx>=8,<9"]
 DIST = ["build>=1.2,<2"]
 # Brings a program of 170 MB, so it is not required.
 MP4 = ["imageio-ffmpeg>=0.5,<0.9"]
-# playwright drives the chromium of the system; no browser is fetched.
+# playwright drives the chromium of the system; no browser is fetched. axe-playwright-python brings axe-core.
 TEST = ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "scipion-em-relion>=5.0.2,<5.1", "ruff>=0.6,<0.18", "mypy>=1.11,<3",
-        *MPI, "mpich>=4.2,<6", "playwright>=1.40,<2", *MP4]
+        *MPI, "mpich>=4.2,<6", "playwright>=1.40,<2", "axe-playwright-python>=0.1.8,<0.2", *MP4]
 
 setup(
     name="gmmhet",

@@ -1,16 +1,19 @@
-"""Make the pictures of README and documents again, from a small simulated run.
+"""Make the pictures of README and documents again, from a small simulated run: make docs-pictures.
 
     python docs/pictures.py [--work FOLDER] [--threads N]
 
-Simulates 1,000 particles of a hinge, runs gmmhet on them (a few minutes of one core), and writes docs/pictures. With
---work the run is kept, and used again next time.
+Simulates 1,000 particles of a hinge and runs gmmhet on them, and make demo in Scipion (some ten minutes of one core);
+writes docs/pictures: drawings, what the terminal shows, pages in Chromium, windows of Scipion under Xvfb. With --work
+the runs are kept, and used again next time.
 """
 
 import argparse
 import csv
-import subprocess
+import shlex
+import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,26 +24,50 @@ from PIL import Image
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 ROOT = PICTURES.parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(PICTURES.parent), str(ROOT)]
 
+from screenshots import of_pages, of_scipion  # noqa: E402
+
+from gmmhet import __version__  # noqa: E402
 from gmmhet.engine import map_at, open_analysis, points_along, read_map  # noqa: E402
 from gmmhet.engine.landscape.surface import surface_picture  # noqa: E402
 from gmmhet.engine.molecule.contour import contour_level  # noqa: E402
+from gmmhet.tests.support.terminal import in_terminal, on_screen  # noqa: E402
 
+#: the steps of the tutorial, with options that make them short
+COMMANDS = {
+    "simulate": ["simulate", "--preset", "hinge11", "--particles", "1000", "-o", "data"],
+    "check": ["check", "data/particles.star", "data/consensus.mrc"],
+    "run": ["run", "data/particles.star", "data/consensus.mrc", "-o", "result", "--resolution", "16", "--modes", "1",
+            "--n", "3"],
+    "map": ["map", "result", "--at=-1.5", "--at", "0", "--at", "1.5", "-o", "points"],
+    "export": ["export", "result", "--mode", "1", "--from", "0.5", "--particles", "data/particles.star", "-o",
+               "data/open.star"],
+}
+MADE = "made.txt"  # version of gmmhet, and the pictures that were made by it
+COLUMNS = 96  # of the terminal, as a page is wide
 BLUE, RED, GREY = "#1f5fa8", "#c8553d", "#667080"
 COLOURS = 160  # of a picture's palette, which keeps the files small
 VIEW = "along z"
 
 
 def run(work: Path, threads: int) -> None:
-    """Simulate and analyse, unless that is there."""
+    """Simulate and analyse, unless that is there; what a terminal shows of it is kept."""
     if (work / "result" / "report.html").is_file():
         return
-    for command in (["simulate", "--preset", "hinge11", "--particles", "1000", "-o", "data"],
-                    ["run", "data/particles.star", "data/consensus.mrc", "--resolution", "16", "--modes", "1",
-                     "--n", "3", "--threads", str(threads), "-o", "result"]):
-        subprocess.run([sys.executable, "-m", "gmmhet.engine", *command], cwd=work, check=True,
-                       env={"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "PATH": ""})
+    for name, words in COMMANDS.items():
+        _in_terminal(work, name, [*words, "--threads", str(threads)] if name == "run" else words)
+
+
+def _in_terminal(work: Path, name: str, words: Sequence[str]) -> None:
+    """Run a command; its lines, as they stand in a terminal in the end, go into NAME.txt of the folder."""
+    typed = shlex.join(["gmmhet", *words])
+    command = f"cd {shlex.quote(str(work))} && exec {sys.executable} -m gmmhet.engine {shlex.join(words)}"
+    status, written = in_terminal(["bash", "-c", command], COLUMNS, {
+        "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"})
+    if status:
+        raise RuntimeError(f"{typed}: exit status {status}\n{written}")
+    (work / f"{name}.txt").write_text("\n".join([f"$ {typed}", *on_screen(written, COLUMNS), ""]), encoding="utf-8")
 
 
 def motion(work: Path, output: Path) -> None:
@@ -116,6 +143,12 @@ def main() -> None:
         run(work, options.threads)
         motion(work, PICTURES / "motion.png")
         maps(work, PICTURES / "maps.png")
+        for name in COMMANDS:
+            shutil.copyfile(work / f"{name}.txt", PICTURES / f"{name}.txt")
+        of_pages(work / "result", PICTURES / "report.png", PICTURES / "view.png")
+        of_scipion(work, options.threads, PICTURES)
+    made = sorted(path.name for path in PICTURES.iterdir() if path.name != MADE)
+    (PICTURES / MADE).write_text("\n".join([__version__, *made, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -170,6 +170,11 @@ def draw_modes(figure: Figure, modes: Sequence[ModeRecord]) -> None:
     panels = {label: heights for label, given in values.items()  # None becomes NaN: not computed
               if np.isfinite(heights := np.array(given, float)).any()}
     for place, (label, heights) in enumerate(panels.items(), 1):
+        if len(modes) == 1:  # one bar says no more than its number
+            across = (place - 0.5) / len(panels)
+            figure.text(across, 0.5, f"{heights[0]:.3g}", ha="center", fontsize=26, color=colors[0])
+            figure.text(across, 0.38, label, ha="center", fontsize=10)
+            continue
         axes = figure.add_subplot(1, len(panels), place)
         axes.bar(numbers, heights, color=colors)
         axes.set_xticks(numbers)
@@ -177,7 +182,8 @@ def draw_modes(figure: Figure, modes: Sequence[ModeRecord]) -> None:
         axes.set_xlabel("mode")
         axes.set_ylabel(label)
         axes.axhline(0, color="black", linewidth=0.6)
-    figure.suptitle("Modes (blue: significant)", fontsize=11)
+    figure.suptitle("Modes (blue: significant)" if len(modes) != 1 else
+                    f"Mode 1, {'significant' if modes[0]['significant'] else 'not significant'}", fontsize=11)
 
 
 def draw_views(figure: Figure, share: NDArray[np.float64], count: int) -> None:
@@ -194,7 +200,11 @@ def draw_views(figure: Figure, share: NDArray[np.float64], count: int) -> None:
 
 
 def draw_defocus(figure: Figure, values: NDArray[np.float64]) -> None:
-    """Histogram of the defocus, µm."""
+    """Histogram of the defocus, µm; where there is but one, its value."""
+    if np.ptp(values) < 1e-4:
+        figure.text(0.5, 0.5, f"{values.mean():.3f} µm", ha="center", fontsize=26, color=_BLUE)
+        figure.text(0.5, 0.38, f"defocus of all {len(values):,} particles", ha="center", fontsize=10)
+        return
     axes = figure.add_subplot(111)
     axes.hist(values, bins=min(60, max(10, len(values) // 25)), color=_BLUE)
     axes.set_xlabel("defocus (µm)")

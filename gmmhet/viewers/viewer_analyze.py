@@ -11,7 +11,7 @@ from pyworkflow.viewer import DESKTOP_TKINTER
 
 from gmmhet.constants import LATENT_SD
 from gmmhet.engine.io import read_map
-from gmmhet.engine.landscape import Chart, read_analysis
+from gmmhet.engine.landscape import Chart, inside_molecule, read_analysis
 from gmmhet.plugin import Plugin
 from gmmhet.protocols import ProtGmmHetAnalyze
 from gmmhet.viewers.figures import draw_coordinates, draw_modes
@@ -63,9 +63,10 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
                       help="Click to see the model at a point; regions without particles are hatched. Coordinates on "
                            "the other modes are the mean of the particles near the point. A map that is saved becomes "
                            "a volume of the project.")
-        form.addSection(label="Input")
-        form.addParam("showCheck", LabelParam, label="Views, and poses against the model",
-                      help="Results of the check before the analysis; the log has them in words.")
+        if self._checkPicture().is_file():
+            form.addSection(label="Input")
+            form.addParam("showCheck", LabelParam, label="Views, and poses against the model",
+                          help="Results of the check before the analysis; the log has them in words.")
 
     def _getVisualizeDict(self):
         return {"showSurface": self._showSurface, "showMotion": self._showMotion, "showChimera": self._showChimera,
@@ -100,9 +101,10 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
     def _showFlexibilityMap(self, paramName=None):
         files = self._frames()[0]
         values = os.path.join(self.protocol.getAnalysisFolder(), "flexibility.mrc")
-        low, high = (float(v) for v in np.percentile(read_map(values).data, (1, 99.9)))
+        molecule, moves = (read_map(f).data for f in (files[len(files) // 2], values))
+        high = float(np.percentile(moves[inside_molecule(molecule, self._pixelSize())], 99))
         return [slices_plotter("Flexibility", [files[len(files) // 2]], ["the molecule, and how far its parts move"],
-                               self._pixelSize(), ("displacement (Å)", [values], max(low, 0.0), high))]
+                               self._pixelSize(), ("displacement (Å)", [values], 0.0, high))]
 
     def _showMotion(self, paramName=None):
         files, labels = self._frames()
@@ -143,14 +145,14 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
             return self._registered(path, "model at " + ", ".join(f"{v:+.2f}" for v in place.point[:6]))
         return save
 
+    def _checkPicture(self):
+        return Path(self.protocol._getExtraPath("check.png"))
+
     def _showPage(self, paramName=None):
         return [LivePageView(Plugin.getEngineProgram(), self.protocol.getAnalysisFolder(), Plugin.getEnviron())]
 
     def _showCheck(self, paramName=None):
-        picture = Path(self.protocol._getExtraPath("check.png"))
-        if not picture.is_file():
-            return [self.errorMessage("The poses were not checked before this analysis; there is nothing to show.")]
-        return [picture_window("Check of the input", picture)]
+        return [picture_window("Check of the input", self._checkPicture())]
 
     def _validate(self):
         modes = len(self._modes())

@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["TOLD", "Details", "shown"]
+__all__ = ["TOLD", "Details", "say", "shown"]
 
 #: of lines that a brief command shows too
 TOLD = logging.getLogger("gmmhet.told")
@@ -33,6 +34,8 @@ _WIDTH = 120  # columns of a line, off a terminal
 _FORMAT = logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S")
 _INDENT = " " * len("00:00:00 ")
 _REFRESH = 4.0  # times a second
+#: the terminal that has the rewritten line now
+_TERMINAL: ContextVar["Console | None"] = ContextVar("terminal", default=None)
 
 
 @contextlib.contextmanager
@@ -64,6 +67,22 @@ def shown(course: Course, *, verbose: bool, brief: bool, serves: bool = False) -
         held.callback(root.setLevel, before)
         held.callback(root.removeHandler, lines)
         yield
+
+
+def say(text: str, *, indent: int = 0) -> None:
+    """Write what a command found to standard output; on a terminal above the rewritten line, wrapped to its width.
+
+    Args:
+        indent: columns before the rest of a line that is wrapped.
+    """
+    terminal = _TERMINAL.get()
+    if terminal is None or not sys.stdout.isatty():
+        print(text)
+        return
+    for line in text.splitlines():
+        wrapped = textwrap.wrap(line, terminal.width, subsequent_indent=" " * indent, break_on_hyphens=False,
+                                break_long_words=False) if len(line) > terminal.width else [line]
+        terminal.print("\n".join(wrapped), markup=False, highlight=False, soft_wrap=True)
 
 
 class _Lines(logging.Handler):
@@ -120,7 +139,11 @@ def _terminal(course: Course, stream: TextIO) -> Iterator[_Lines]:
 
     with Live(get_renderable=line, console=console, refresh_per_second=_REFRESH, transient=True,
               redirect_stdout=False, redirect_stderr=False):
-        yield _Above(stream, console)
+        before = _TERMINAL.set(console)
+        try:
+            yield _Above(stream, console)
+        finally:
+            _TERMINAL.reset(before)
 
 
 @contextlib.contextmanager

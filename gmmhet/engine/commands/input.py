@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gmmhet.engine.commands.command import Command, OfRefinement, Quick
+from gmmhet.engine.commands.display import say
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.config.realism import Realism
 from gmmhet.engine.config.shared import Seeded
@@ -14,6 +15,8 @@ from gmmhet.engine.options import POSITIVE, OnForm, Typed, option, options_of, p
 __all__ = ["CheckCommand", "ImportCommand", "SimulateCommand"]
 
 _LOG = logging.getLogger("gmmhet")
+_TOPICS = 14  # columns of the topics of a check, before what it found
+
 
 @dataclass(frozen=True, kw_only=True)
 class SimulateCommand(Command, Quick):
@@ -105,6 +108,6 @@ class CheckCommand(Command, OfRefinement, Seeded, Quick):
         if self.plot is not None:
             from gmmhet.engine.check.plot import write_plot
             write_plot(self.plot, found.views, found.poses)
-        print(found.text())
+        say(found.text(), indent=_TOPICS)
         if found.problem is not None:
             raise InputError(found.problem)

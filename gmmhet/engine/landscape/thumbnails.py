@@ -58,10 +58,10 @@ def _resampled(part: Volume, zoom: float, side: int) -> Volume:
 
 
 def inside_molecule(data: Volume, pixel_size: float) -> NDArray[np.bool_]:
-    """[n, n, n] where a map's molecule is, a little widened; everywhere where none stands out."""
+    """[n, n, n] where a map's molecule is, and one voxel around; everywhere where none stands out."""
     density = DensityMap(data, pixel_size)
     inside = dense_region(density, max(3 * pixel_size, field_of_view(density) / 24))
-    return np.asarray(ndimage.binary_dilation(inside, iterations=2) if inside.any() else np.ones_like(inside))
+    return np.asarray(ndimage.binary_dilation(inside) if inside.any() else np.ones_like(inside))
 
 
 def shell_correlation(first: DensityMap, second: DensityMap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -82,6 +82,8 @@ def gains(results: Results) -> str:
         return ""
     places = np.arange(1, len(gain) + 1)
     low, chart = min(0.0, *seen), wording.GAINS
+    if len(gain) == 1 and np.isfinite(gain[0]):
+        return one_number(chart.title, gain[0], wording.gain_alone(results.modes[0].null_quantile))
     plot = Plot(chart.title, _counting_axis(chart.x, len(gain)), Axis(chart.y, 1.15 * low, _top(seen, 1e-3)))
     plot.bars(places - 0.3, places + 0.3, gain, [mode_colour(m) for m in results.modes],
               tips=[f"mode {m.number}: gain {m.heldout_gain}" for m in results.modes])

@@ -1,5 +1,5 @@
 // Choosing particles by hand: a lasso or a rectangle over their coordinates, saved as row numbers for gmmhet export.
-const MOST_POINTS = 150000;  // that are drawn; all are chosen from
+const COLOURS = [[47, 95, 150], [212, 87, 44]];  // of particles, and of chosen ones
 
 // Whether (x, y) lies inside a closed outline [[x, y], ...], by the number of its edges to the right.
 function inOutline(outline, x, y) {
@@ -96,20 +96,45 @@ class Chooser {
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
     this.drawAxes(pen, f);
-    const count = this.data.count, step = Math.ceil(count / MOST_POINTS);
-    const size = count < 5000 ? 3 : count < 50000 ? 2 : 1.5;
-    for (const [mark, colour, strength] of [[0, "#2f5f96", 0.55], [1, "#d4572c", 0.9]]) {
-      pen.fillStyle = colour;
-      pen.globalAlpha = Math.max(strength * Math.min(1, 20000 / count), 0.08);
-      for (let i = 0; i < count; i += step) {
-        if (this.chosen[i] !== mark) continue;
-        const [px, py] = this.pixels(f, this.x.values[i], this.y.values[i]);
-        pen.fillRect(px - size / 2, py - size / 2, size, size);
-      }
-    }
-    pen.globalAlpha = 1;
-    if (this.outline) this.drawOutline(pen, f);
+    pen.drawImage(this.points(f, ratio), 0, 0, canvas.clientWidth, canvas.clientHeight);
+    this.layer = make("canvas", {width: canvas.width, height: canvas.height});
+    this.layer.getContext("2d").drawImage(canvas, 0, 0);
     this.tell();
+  }
+
+  // All particles as a picture: counted pixel by pixel, which is fast without a graphics card too.
+  points(f, ratio) {
+    const {width, height} = this.canvas, count = this.data.count, [[a, b], [c, d]] = f.ends;
+    const side = Math.max(1, Math.round((count < 5000 ? 3 : count < 50000 ? 2 : 1) * ratio));
+    const counts = COLOURS.map(() => new Uint16Array(width * height)), xs = this.x.values, ys = this.y.values;
+    const across = (f.right - f.left) / (b - a) * ratio, up = (f.bottom - f.top) / (d - c) * ratio;
+    for (let i = 0; i < count; i++) {
+      const left = Math.round(f.left * ratio + (xs[i] - a) * across - side / 2);
+      const top = Math.round(f.bottom * ratio - (ys[i] - c) * up - side / 2), into = counts[this.chosen[i]];
+      if (left < 0 || top < 0 || left + side > width || top + side > height) continue;
+      for (let y = top; y < top + side; y++) for (let x = left; x < left + side; x++) into[y * width + x]++;
+    }
+    const image = new ImageData(width, height), weak = Math.max(Math.min(1, 20000 / count), 0.15);
+    for (let i = 0; i < width * height; i++) {
+      if (!counts[0][i] && !counts[1][i]) continue;
+      const [under, over] = [0.55, 0.9].map((strength, k) => 1 - (1 - strength * weak) ** counts[k][i]);
+      const rest = under * (1 - over), alpha = rest + over;
+      for (let k = 0; k < 3; k++) image.data[4 * i + k] = (COLOURS[0][k] * rest + COLOURS[1][k] * over) / alpha;
+      image.data[4 * i + 3] = 255 * alpha;
+    }
+    const picture = make("canvas", {width, height});
+    picture.getContext("2d").putImageData(image, 0, 0);
+    return picture;
+  }
+
+  // While an outline is drawn: it alone, over the particles as they were drawn.
+  trace() {
+    const pen = this.canvas.getContext("2d"), ratio = window.devicePixelRatio || 1;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    pen.drawImage(this.layer, 0, 0);
+    pen.scale(ratio, ratio);
+    this.drawOutline(pen, this.frame());
   }
 
   drawAxes(pen, f) {
@@ -163,15 +188,19 @@ class Chooser {
     if (kind === "pointerdown") {
       this.canvas.setPointerCapture(event.pointerId);
       this.outline = [at];
-    } else if (this.outline && kind === "pointermove") this.outline.push(at);
-    else if (this.outline) {
+      event.preventDefault();
+    } else if (this.outline && kind === "pointermove") {
+      this.outline.push(at);
+      event.preventDefault();
+      this.trace();
+    } else if (this.outline) {
       const how = event.shiftKey ? "add" : event.altKey ? "take" : "new";
       if (kind === "pointerup" && this.outline.length > 2)
         chooseInside(this.chosen, this.x.values, this.y.values, this.corners(), how);
       this.outline = null;
-    } else return;
-    event.preventDefault();
-    this.draw();
+      event.preventDefault();
+      this.draw();
+    }
   }
 
   tell() {

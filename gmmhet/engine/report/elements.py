@@ -19,9 +19,10 @@ def waiting() -> str:
     return f'<div class="waiting">{DRAWING[0]}<noscript> {DRAWING[1]}</noscript></div>'
 
 
-def one_number(title: str, value: float, caption: str) -> str:
+def one_number(title: str, value: float, caption: str, unit: str = "") -> str:
     """What would be a chart of a single bar or dot. ``caption`` is HTML."""
-    return (f'<figure class="chart one"><h3>{escape(title)}</h3><p class="big" title="{value!r}">{number(value)}</p>'
+    shown = number(value) + (f" {escape(unit)}" if unit else "")
+    return (f'<figure class="chart one"><h3>{escape(title)}</h3><p class="big" title="{value!r}">{shown}</p>'
             f"<figcaption>{caption}</figcaption></figure>")
 
 

@@ -146,8 +146,9 @@ def _coordinates(results: Results) -> str:
     figures = [charts.histogram(results, m) for m in strong if not m.frames]  # the others are beside their movie
     if len(strong) > 1:
         figures = charts.landscape(results, strong[0], strong[1]) + figures
-    html = f'<div class="charts{" wide" if len(figures) in (2, 4) else ""}">{"".join(figures)}</div>' if figures else (
-        f"<p>{wording.NO_SIGNIFICANT_MODE}</p>")
+    html = "" if strong else f"<p>{wording.NO_SIGNIFICANT_MODE}</p>"
+    if figures:
+        html = f'<div class="charts{" wide" if len(figures) in (2, 4) else ""}">{"".join(figures)}</div>'
     html += chooser(results)
     if weak:
         title, note = wording.OTHER_MODES

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.report.charts import GREY, MODE_COLOURS
+from gmmhet.engine.report.elements import one_number
 from gmmhet.engine.report.evidence import Pass
 from gmmhet.engine.report.results import Results
 from gmmhet.engine.report.settings import REPORTING
@@ -53,9 +54,11 @@ def halfset_angles(results: Results) -> str:
     angles = results.evidence.angles
     if not angles:
         return ""
+    same, other, chart = REPORTING.same_direction, REPORTING.other_direction, wording.HALFSET_ANGLES
+    if len(angles) == 1:
+        return one_number(chart.title, float(angles[0]), wording.halfset_angle_alone(same, other), "degrees")
     places = np.arange(1, len(angles) + 1)
     room = max(0.0, (4 - len(angles)) / 2)
-    same, other, chart = REPORTING.same_direction, REPORTING.other_direction, wording.HALFSET_ANGLES
     plot = Plot(chart.title,
                 Axis(chart.x, 0.4 - room, len(angles) + 0.6 + room,
                      [(float(i), str(i)) for i in places[::1 + len(places) // 13]]), Axis(chart.y, 0, 95, [

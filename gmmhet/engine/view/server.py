@@ -152,7 +152,10 @@ class _Desk:
         return JSONResponse(self.jobs.told(self.jobs.start(work)))
 
     async def stop(self, request: Request) -> Response:
-        self.jobs.stop(int((await _asked(request)).get("number") or 0))
+        number = (await _asked(request)).get("number")
+        if type(number) is not int:
+            raise InputError(f"number is {str(number)[:40]!r}; expected that of a job")
+        self.jobs.stop(number)
         return JSONResponse(self.jobs.listed())
 
     async def selection(self, request: Request) -> Response:

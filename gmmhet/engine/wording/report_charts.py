@@ -31,6 +31,14 @@ GAINS = Chart(
     "Held-out gain", "mode", "log-likelihood per particle",
     "Gain in log-likelihood per held-out particle from each further mode. The bar of a significant mode rises well "
     "above its black line.")
+
+
+def gain_alone(null: float | None) -> str:
+    """Caption where there is one mode; null: the gain that noise reaches, if it is known."""
+    noise = "" if null is None else f" Noise reaches {number(null)}; a significant mode is well above that."
+    return f"Gain in log-likelihood per held-out particle from the mode.{noise}"
+
+
 NULL_QUANTILE = "gain that noise reaches (null quantile)"
 HALFSET_AGREEMENT = Chart(
     "Half-set agreement", "mode", "correlation of coordinates",

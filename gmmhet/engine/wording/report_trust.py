@@ -7,9 +7,9 @@ from gmmhet.engine.wording.report_charts import Chart
 
 __all__ = [
     "CONVERGENCE", "GRADIENT", "HALFSET_ANGLES", "IMAGING", "NO_CONVERGENCE", "angle_corrections", "converged",
-    "convergence_caption", "dependence", "dependence_tip", "direction_tip", "halfset_angles", "independence",
-    "mode_says", "not_converged", "rigid_movement", "shift_corrections", "subunit_correlations", "subunit_key",
-    "subunit_map", "subunit_tip",
+    "convergence_caption", "dependence", "dependence_tip", "direction_tip", "halfset_angle_alone", "halfset_angles",
+    "independence", "mode_says", "not_converged", "rigid_movement", "shift_corrections", "subunit_correlations",
+    "subunit_key", "subunit_map", "subunit_tip",
 ]
 
 # --- Dependence of the coordinates on imaging conditions ---
@@ -94,6 +94,12 @@ def halfset_angles(agreeing: int, same: float, other: float) -> str:
            f"angles between the two. Up to {same:.0f} degrees (lower dotted line) is agreement; beyond {other:.0f} " \
            "degrees the subspaces have nothing in common, and noise gives angles near 90. A mode need not match a " \
            "single mode of the other half-set."
+
+
+def halfset_angle_alone(same: float, other: float) -> str:
+    """Caption where each half-set has one mode."""
+    return (f"Angle between the modes of the two half-sets. Up to {same:.0f} degrees is agreement; beyond {other:.0f} "
+            "degrees they have nothing in common, and noise gives angles near 90.")
 
 
 def direction_tip(direction: int, angle: float) -> str:

@@ -1,5 +1,6 @@
 """Pages that are made from the code, and the pictures."""
 
+import re
 import struct
 import tempfile
 import unittest
@@ -10,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from gmmhet import __version__
 from gmmhet.engine.settings import setting
 from gmmhet.tests.documents.test_commands import ROOT, loaded
 
@@ -62,6 +64,22 @@ class TestSettingsPage(unittest.TestCase):
         self.assertEqual(sorted(before), ["commands.rst", "protocols.rst", "settings.rst"])
 
 
+class TestLinks(unittest.TestCase):
+
+    def test_links_that_lead_nowhere_are_named(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "more").mkdir()
+        (folder / "picture.png").write_bytes(b"")
+        (folder / "a.html").write_text(
+            '<p id="here"><a href="#here"><a href="#gone"><a href="more/b.html#there"><a href="more/b.html#gone">'
+            '<a href="c.html"><img src="picture.png"><img src="none.png"><a href="https://x.org"><a href="http://x.org">')
+        (folder / "more" / "b.html").write_text('<p id="there"><a href="../a.html"><a href="../a.html#nowhere">')
+        self.assertEqual(loaded("links").broken(folder), [
+            "a.html: #gone", "a.html: more/b.html#gone", "a.html: c.html", "a.html: none.png", "a.html: http://x.org",
+            "more/b.html: ../a.html#nowhere"])
+        self.assertIn("no page", loaded("links").broken(folder / "none")[0])
+
+
 class TestPictures(unittest.TestCase):
 
     def test_pictures_are_there_and_small(self):
@@ -71,6 +89,18 @@ class TestPictures(unittest.TestCase):
             width, height = struct.unpack(">II", data[16:24])
             self.assertTrue(800 <= width <= 1400 and 200 <= height <= 600)
             self.assertLess(len(data), 100_000)
+
+    def test_pages_show_what_this_version_made(self):
+        """Every picture of a page is of make docs-pictures and this version, and every one that was made is shown."""
+        pictures = ROOT / "docs" / "pictures"
+        version, *made = (pictures / "made.txt").read_text(encoding="utf-8").split()
+        self.assertEqual(version, __version__)
+        pages = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs").glob("*.rst"))
+        shown = set(re.findall(r"pictures/([\w.]+)", pages))
+        self.assertEqual(shown - set(made), set())
+        self.assertEqual(set(made) - shown, {"simulate.txt"} & set(made))
+        self.assertEqual([name for name in made if not (pictures / name).is_file()], [])
+        self.assertLess(sum(p.stat().st_size for p in pictures.iterdir()), 1_000_000)
 
 
 if __name__ == "__main__":

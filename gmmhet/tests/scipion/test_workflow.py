@@ -2,6 +2,11 @@
 
 import csv
 import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 import unittest
 from importlib.util import find_spec
@@ -23,6 +28,7 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase
+from gmmhet.tests.support.screen import WHY_NOT, screen
 from gmmhet.viewers import (
     GmmHetAnalyzeViewer,
     GmmHetAtomsViewer,
@@ -32,6 +38,7 @@ from gmmhet.viewers import (
 )
 
 KEPT, MAPS = 400, 3
+SECONDS = 300  # no tour of the windows takes so long
 
 
 class TestWorkflow(ProjectCase):
@@ -302,7 +309,7 @@ class TestWorkflow(ProjectCase):
         below = window.getFigure().axes[3].images[0].get_array()
         self.assertTrue(np.ma.getmaskarray(np.ma.masked_invalid(below)).any())  # nothing outside of the molecule
         (window,) = shown["showModes"]()
-        self.assertIn("gain in held-out log likelihood", [a.get_ylabel() for a in window.getFigure().axes])
+        self.assertIn("gain in held-out log likelihood", [t.get_text() for t in window.getFigure().texts])
         (window,) = shown["showCheck"]()
         np.testing.assert_array_equal(window.getFigure().axes[0].images[0].get_array(),
                                       imread(self.motion._getExtraPath("check.png")))
@@ -384,6 +391,24 @@ class TestWorkflow(ProjectCase):
         self.assertEqual([Path(f).is_file() for f in files], [True] * 2 * MAPS)
         self.assertEqual(Path(files[MAPS + 1]).name, "map_02_local_resolution.mrc")
         self.assertEqual(sum(line.startswith(f"color sample #2 map #{MAPS + 2} palette ") for line in script), 1)
+
+    @unittest.skipIf(WHY_NOT, WHY_NOT)
+    def test_every_form_and_viewer_opens_on_a_screen(self):
+        """Scipion's own windows, on a copy of the project: each eye is pressed, a surface is turned, a map is saved."""
+        launch(self.project, self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles")},
+                                           mode=1, low=0.0))
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        project, pictures = folder / "projects" / self.project.getShortName(), folder / "pictures"
+        shutil.copytree(self.project.path, project, symlinks=True)
+        with screen() as display:
+            done = subprocess.run(
+                [sys.executable, "-m", "gmmhet.tests.support.window_tour", str(project), str(pictures)], check=False,
+                capture_output=True, text=True, env={**os.environ, "DISPLAY": display}, timeout=SECONDS)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        seen = {path.stem[3:] for path in pictures.glob("*.png")}
+        kinds = ("Import", "Model", "Analyze", "Reconstruct", "Export")
+        self.assertEqual({f"{what}_ProtGmmHet{kind}" for what in ("form", "viewer") for kind in kinds} - seen, set())
+        self.assertIn("ProtGmmHetAnalyze_showSurface_saved", seen)
 
     def test_single_volumes_have_a_viewer(self):
         for output, maps in ((self.model.outputVolume, 1), (self.maps.outputVolumes, MAPS),

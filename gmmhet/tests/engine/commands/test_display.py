@@ -48,6 +48,16 @@ with display.shown(course, verbose=len(sys.argv) > 2, brief=True):
     display.TOLD.info("the verdict " + "of many words " * 20)
 """
 
+#: while a line is rewritten, a table with a line that is wider than the terminal
+FOUND = """
+import time
+from gmmhet.engine.commands import display
+from gmmhet.engine.progress import Course
+with display.shown(Course({"check": 1.0}), verbose=False, brief=False):
+    time.sleep(0.3)
+    display.say("views    few\\nposes    " + "of many words " * 9 + "\\n         /a/path/that/is/whole", indent=9)
+"""
+
 
 def program(*arguments: str) -> list[str]:
     return [sys.executable, "-c", MANY_LOOPS, *arguments]
@@ -74,6 +84,17 @@ class TestManyLoops(unittest.TestCase):
         self.assertTrue(all(len(line) <= COLUMNS for line in lines))
         self.assertIn("5 of 5 · e", written)  # the rewritten line, which is gone in the end
         self.assertEqual(" ".join(" ".join(lines).split()).count("of many words"), 40)
+
+    def test_what_was_found_stands_on_lines_of_its_own_and_is_wrapped(self) -> None:
+        _, written = in_terminal([sys.executable, "-c", FOUND], COLUMNS, ENVIRONMENT)
+        self.assertIn("check · ", written)  # the line that is rewritten
+        many = "of many words " * 9
+        self.assertEqual(on_screen(written, COLUMNS), [
+            "views    few", f"poses    {many[:70].rstrip()}", f"         {many[70:].rstrip()}",
+            "         /a/path/that/is/whole"])
+        done = subprocess.run([sys.executable, "-c", FOUND], capture_output=True, text=True, check=True,
+                              env={**os.environ, **ENVIRONMENT})
+        self.assertEqual(done.stdout.splitlines()[1], f"poses    {many}")
 
     def test_elsewhere_lines_are_few_and_not_long(self) -> None:
         lines = off_terminal(program("30"))

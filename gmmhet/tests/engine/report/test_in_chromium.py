@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 from gmmhet.engine.report import write_report
-from gmmhet.tests.support.browser import WHY_NOT, launch
+from gmmhet.tests.support.browser import NO_AXE, WHY_NOT, launch
 from gmmhet.tests.support.report_data import write_run
 
 
@@ -79,6 +79,32 @@ class TestInChromium(unittest.TestCase):
         shape = pictures.nth(0).evaluate("image => image.naturalWidth / image.naturalHeight")
         stage = self.page.locator(".first canvas.stage").evaluate("canvas => canvas.width / canvas.height")
         self.assertAlmostEqual(shape, stage, delta=0.02 * stage)  # balls stay balls
+
+    def test_nothing_is_cut_on_a4_and_on_letter(self) -> None:
+        """At the width between the margins of 14 mm: nothing reaches beyond it, tables neither."""
+        self.page.emulate_media(media="print")
+        for paper, millimetres in (("A4", 210), ("Letter", 215.9)):
+            width = int((millimetres - 28) / 25.4 * 96)
+            self.page.set_viewport_size({"width": width, "height": 1000})
+            cut = self.page.evaluate("""width => [...document.querySelectorAll("main *, header *, footer *")]
+                .filter(e => !e.closest(".unseen") && e.getBoundingClientRect().right > width + 1)
+                .map(e => e.tagName + "." + e.getAttribute("class"))""", width)
+            self.assertEqual(cut, [], paper)
+            overlaps = self.page.evaluate("""() => [...document.querySelectorAll(".card, .chart")]
+                .filter(e => e.getBoundingClientRect().height && e.scrollHeight > e.clientHeight + 2)
+                .map(e => e.querySelector("h3")?.textContent)""")
+            self.assertEqual(overlaps, [], paper)
+        self.assertFalse(self.page.is_visible(".chooser"))
+
+    @unittest.skipIf(NO_AXE, NO_AXE)
+    def test_axe_finds_nothing(self) -> None:
+        """Accessibility by axe-core, at the widths of a telephone, a laptop and a large screen."""
+        from axe_playwright_python.sync_playwright import Axe
+        for width in (390, 1280, 1920):
+            self.page.set_viewport_size({"width": width, "height": 800})
+            found = Axe().run(self.page).response
+            self.assertGreater(len(found["passes"]), 20)  # it did look
+            self.assertEqual([f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found["violations"]], [], width)
 
     def test_nothing_is_wider_than_the_window(self) -> None:
         for width in (390, 1280, 1920):

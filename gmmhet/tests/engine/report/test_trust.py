@@ -138,6 +138,8 @@ class TestAgreementAndConvergence(Planted):
         self.assertEqual(dots[1][1], "direction 2: 19.0 degrees")
         self.assertIn("2 directions of variation agree between the half-sets", self.page().text)
         self.plant(halfset_angles=[50.0])
+        self.assertIn("50 degreesAngle between the modes of the two half-sets", self.page().text)
+        self.plant(halfset_angles=[50.0, 80.0])
         self.assertIn("No direction of variation agrees between the half-sets", self.page().text)
 
     def test_settled_or_not(self) -> None:

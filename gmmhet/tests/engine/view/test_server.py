@@ -130,6 +130,9 @@ class TestRefusals(OfPage):
         for at in ("x", "1:nan", "9:0", "0:0", "1:1e9"):
             with self.subTest(at=at):
                 self.told(self.page.ask(f"/api/shape?at={at}"), 400, "expected")
+        for number in ("first", None, 1.5, [1], True):
+            with self.subTest(number=number):
+                self.told(self.page.ask("/api/stop", {"number": number}), 400, "that of a job")
         self.told(self.page.ask("/api/column?name=rlnImageName"), 400, "no column")
         self.told(self.page.ask("/api/selection", {"ids": [PARTICLES + 1]}), 400, f"1 to {PARTICLES}")
 
