@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,9 +178,9 @@ def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: Ana
         "followed": motion is not None, **_optional_arrays(result)})
 
 
-def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[np.float64] | NDArray[np.bool_]]:
+def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[Any]]:
     """Arrays of analysis.npz that only some analyses have."""
-    found: dict[str, NDArray[np.float64] | NDArray[np.bool_]] = {}
+    found: dict[str, NDArray[Any]] = {}
     if result.model.noise_by_group is not None:
         found["noise_by_group"] = result.model.noise_by_group
     if result.pose_errors is not None:
@@ -187,7 +188,9 @@ def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[np.float64] | 
     if result.junk is not None:
         found["junk"] = result.junk.probability
     if result.cross_fit is not None:
-        found |= {"cross_coordinates": result.cross_fit.coordinates, "cross_deviations": result.cross_fit.deviations}
+        cross = result.cross_fit
+        found |= {"cross_coordinates": cross.coordinates.astype(np.float32),
+                  "cross_deviations": cross.deviations.astype(np.float32)}
     if result.modes.given is not None:
         found["modes_given"] = result.modes.given
     if result.local is not None:
