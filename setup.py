@@ -33,15 +33,17 @@ ENGINE = [
     "uvicorn>=0.30,<1",
 ]
 SCIPION = ["scipion-em>=3.11.1,<3.12", "scipion-pyworkflow>=3.11.7,<3.12"]
-# The MPI itself is the machine's (its mpirun, its network); for a machine without one: pip install mpich.
-MPI = ["mpi4py>=4,<5"]
+# Workers on several GPUs and machines, and what shows them at work. The MPI itself is the machine's (its mpirun, its
+# network); for a machine without one: pip install mpich.
+CLUSTER = ["dask>=2026.8,<2026.9", "distributed>=2026.8,<2026.9", "dask-jobqueue>=0.9,<0.10", "bokeh>=3.1,<4",
+           "mpi4py>=4,<5"]
 DOCS = ["sphinx>=8,<9"]
 DIST = ["build>=1.2,<2"]
 # Brings a program of 170 MB, so it is not required.
 MP4 = ["imageio-ffmpeg>=0.5,<0.9"]
 # playwright drives the chromium of the system; no browser is fetched. axe-playwright-python brings axe-core.
 TEST = ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "scipion-em-relion>=5.0.2,<5.1", "ruff>=0.6,<0.18", "mypy>=1.11,<3",
-        *MPI, "mpich>=4.2,<6", "playwright>=1.40,<2", "axe-playwright-python>=0.1.8,<0.2", *MP4]
+        *CLUSTER, "mpich>=4.2,<6", "playwright>=1.40,<2", "axe-playwright-python>=0.1.8,<0.2", *MP4]
 
 setup(
     name="gmmhet",
@@ -67,7 +69,7 @@ setup(
         "gmmhet.engine.view": ["*.js", "*.css", "*.html"],
     },
     install_requires=ENGINE + ([] if TENSORFLOW == "none" else [f"{TENSORFLOW}>=2.19,<2.22"]),
-    extras_require={"scipion": SCIPION, "mpi": MPI, "mp4": MP4, "test": TEST, "docs": DOCS, "dist": DIST},
+    extras_require={"scipion": SCIPION, "cluster": CLUSTER, "mp4": MP4, "test": TEST, "docs": DOCS, "dist": DIST},
     entry_points={
         "pyworkflow.plugin": ["gmmhet = gmmhet"],
         "console_scripts": ["gmmhet = gmmhet.engine.commands.main:main"],

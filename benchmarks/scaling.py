@@ -1,8 +1,8 @@
-"""What an analysis costs against the numbers of particles, Gaussians, modes and ranks, and the box: one at a time.
+"""What an analysis costs against the numbers of particles, Gaussians, modes and workers, and the box: one at a time.
 
     python benchmarks/scaling.py --particles 1000 10000 100000 1000000 [--measured 10000] [--folder F]
     python benchmarks/scaling.py --box 32 64 128 | --gaussians 64 256 1024 | --modes 1 2 4 8
-    python benchmarks/scaling.py --ranks 1 2 [--repeats 3]
+    python benchmarks/scaling.py --workers 1 2 [--repeats 3]
 
 The quantity with several values is varied. A hinge is simulated on 2,000 images; tables of more particles repeat their
 rows, so that images are few but records, coordinates and passes are as many as the rows say. Each is analysed in a
@@ -11,7 +11,7 @@ particles, seconds and processor seconds of the whole, peak memory of the proces
 disk. Numbers of particles beyond --measured are not run: their rows follow a line through the two largest that were
 run, and are marked as extrapolated. Memory and seconds have a large part that does not depend on the particles: take
 at least 10,000 and 100,000 before believing a million. Beside the table stands the matrix-product peak of a core,
-which bounds the passes; kernels.py tells how near they come. Ranks: see scaling_ranks.py. Nothing is asserted.
+which bounds the passes; kernels.py tells how near they come. Workers: see scaling_workers.py. Nothing is asserted.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _STAGES = ("images and scores", "gradients", "modes", "start and writing")
 _IMAGES = 2000  # simulated; more rows repeat them
 _FIELD = 256.0  # Angstrom, of all boxes
 _PEAK_SIZE = 1536
-_DEFAULTS = {"particles": 3000, "box": 32, "gaussians": 64, "modes": 1, "ranks": 1}
+_DEFAULTS = {"particles": 3000, "box": 32, "gaussians": 64, "modes": 1, "workers": 1}
 
 
 @dataclass(frozen=True)
@@ -131,19 +131,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in _DEFAULTS.items():
         parser.add_argument(f"--{name}", type=int, nargs="+", default=[value])
-    parser.add_argument("--repeats", type=int, default=3, help="of every number of ranks")
+    parser.add_argument("--repeats", type=int, default=3, help="of every number of workers")
     parser.add_argument("--poses", default="auto", choices=("exact", "auto"))
     parser.add_argument("--measured", type=int, default=10_000, help="the largest number of particles that is run")
     parser.add_argument("--folder", type=Path, help="keep the simulated particles here")
     options = parser.parse_args()
     varied = [name for name in _DEFAULTS if len(getattr(options, name)) > 1]
     if len(varied) != 1:
-        parser.error("expected several values of one of --particles, --box, --gaussians, --modes, --ranks")
+        parser.error("expected several values of one of --particles, --box, --gaussians, --modes, --workers")
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).absolute()
-        if varied == ["ranks"]:
-            from scaling_ranks import compare
-            compare(options.ranks, options.particles[0], options.modes[0], options.poses, options.repeats, folder)
+        if varied == ["workers"]:
+            from scaling_workers import compare
+            compare(options.workers, options.particles[0], options.modes[0], options.poses, options.repeats, folder)
         else:
             table(options, varied[0], folder)
 
@@ -153,7 +153,7 @@ def table(options: argparse.Namespace, varied: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in THREADS:
         os.environ[name] = "1"
-    base = {name: getattr(options, name)[0] for name in _DEFAULTS if name != "ranks"}
+    base = {name: getattr(options, name)[0] for name in _DEFAULTS if name != "workers"}
     print(f"matrix-product peak {matrix_peak():.0f} GFLOP/s on one core; load of the machine {os.getloadavg()[0]:.1f}")
     print("one thread; " + ", ".join(f"{k} {v}" for k, v in base.items() if k != varied)
           + f"; poses {options.poses}; stages in seconds for 1,000 particles, memory and disk in GB")

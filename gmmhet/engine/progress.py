@@ -112,6 +112,10 @@ class Course:
         finally:
             self._loop = outer
 
+    def say(self, label: str) -> None:
+        """How the present loop is called from now on."""
+        self._label = label
+
     def position(self) -> Position:
         """Where the run is now; the share never falls."""
         now, names, loop = time.monotonic(), list(self.expected), self._loop
@@ -148,22 +152,25 @@ def watched_by(course: Course) -> Iterator[Course]:
         _course = before
 
 
-def progress(items: Iterable[_T], label: str, total: int) -> Iterator[_T]:
+def progress(items: Iterable[_T], label: str, total: int, note: Callable[[], str] | None = None) -> Iterator[_T]:
     """Pass items on while telling how many of ``total`` are done.
 
     Args:
         label: what is being done, in a few words. total: expected number of items.
+        note: what else there is to say each time.
     """
     if _course is None:
-        yield from _logged(items, label, total)
+        yield from _logged(items, label, total, note)
         return
     with _course.loop(label, total) as loop:
         for item in items:
             yield item
             loop.step()
+            if note is not None:
+                _course.say(f"{label}, {note()}")
 
 
-def _logged(items: Iterable[_T], label: str, total: int) -> Iterator[_T]:
+def _logged(items: Iterable[_T], label: str, total: int, note: Callable[[], str] | None) -> Iterator[_T]:
     """Items, with a line of the log every so often."""
     loop = Loop(label, total, time.monotonic())
     shown = loop.started
@@ -173,4 +180,5 @@ def _logged(items: Iterable[_T], label: str, total: int) -> Iterator[_T]:
         now = time.monotonic()
         if now - shown >= SECONDS_BETWEEN_LINES and loop.done < total:
             shown = now
-            _LOG.info("%s: %d of %d, %.0f s left", label, loop.done, total, loop.left(now))
+            _LOG.info("%s: %d of %d, %.0f s left%s", label, loop.done, total, loop.left(now),
+                      "" if note is None else f", {note()}")

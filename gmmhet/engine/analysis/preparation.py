@@ -23,7 +23,6 @@ from gmmhet.engine.molecule.contrast import contrast_of, mixed_signs
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.symmetry import symmetric_copies
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_smaller_batches
-from gmmhet.engine.runtime.ranks import communicator
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 from gmmhet.engine.wording.analysis import mixed_contrast
@@ -85,7 +84,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     observer = Observer(grid, whole.sigmas, table.pixel_size**3)
     copies = len(whole) // len(model)
     columns = (config.modes or MOST_TRIED) * copies + POSE + 1 + LOCAL_POSE * config.local_pose
-    batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory(), communicator().size)
+    batch = batch_size(len(table), len(whole), grid.size, columns, free_gpu_memory())
 
     def compared(particles: ParticleTable) -> Compared:
         cache = build_cache(particles, grid, cache_folder(particles, grid, folder, config.scratch))

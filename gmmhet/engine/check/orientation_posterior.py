@@ -8,6 +8,7 @@ Biol. 180, 519), with the contrast in addition.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from gmmhet.engine.check.settings import ORIENTATION
 from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.io import ParticleTable
 from gmmhet.engine.optics.ctf import ctf
+from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
+from gmmhet.engine.runtime.settings import SHARES
 
 __all__ = ["ImageModel", "LowResolution", "OrientationPosterior", "Slices", "posterior_of"]
 
@@ -98,7 +101,7 @@ class ImageModel:
 
 
 @dataclass(frozen=True)
-class Slices:
+class Slices(Replicated):
     """Slices of a map at the quarter of a grid: values [q, m]."""
 
     grid: OrientationGrid
@@ -107,6 +110,9 @@ class Slices:
     @classmethod
     def of(cls, density: SlicedMap, grid: OrientationGrid, data: LowResolution) -> "Slices":
         return cls(grid, density.at(grid.quarter, *data.frequencies))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"grid": self.grid, "values": self.values}
 
     @cached_property
     def parts(self) -> tuple[Floats, Floats, Floats]:
@@ -148,11 +154,17 @@ def shift_waves(data: LowResolution) -> Complex:
 
 def posterior_of(data: LowResolution, slices: Slices, model: ImageModel) -> OrientationPosterior:
     """Likelihood of all orientations for every image."""
-    waves, n = shift_waves(data), len(data.images)
-    found = OrientationPosterior(np.empty((n, 4, len(slices.values)), np.float32),
-                                 np.empty((n, 4, len(slices.values)), np.uint8))
+    parts = shares_of(len(data.images), ORIENTATION.batch, SHARES.few)
+    found = pool().map(_some, (slices, model, shift_waves(data)), [(data.of_rows(np.r_[part]),) for part in parts])
+    return OrientationPosterior(*(np.concatenate(values) for values in zip(*found, strict=True)))
+
+
+def _some(slices: Slices, model: ImageModel, waves: Complex, data: LowResolution) -> tuple[Floats, NDArray[np.uint8]]:
+    """[n, r] log-likelihood and likeliest shift of some images."""
+    likelihood = np.empty((len(data.images), 4, len(slices.values)), np.float32)
+    best_shift = np.empty(likelihood.shape, np.uint8)
     gain = model.gain[data.ring].astype(np.float32)
-    for start in range(0, n, ORIENTATION.batch):
+    for start in range(0, len(likelihood), ORIENTATION.batch):
         some = slice(start, start + ORIENTATION.batch)
         weight = (2 * data.pairs / model.noise[data.group[some]][:, data.ring]).astype(np.float32)
         transfer = data.transfer[some] * gain
@@ -161,9 +173,9 @@ def posterior_of(data: LowResolution, slices: Slices, model: ImageModel) -> Orie
         for mirrored in (0, 1):  # the two that share an arrangement of the frequencies
             turn = mirrored * (power.shape[1] // 2)
             pair = _two_of_four(np.roll(images, turn, axis=2), np.roll(power, turn, axis=1), slices, model.spread)
-            for place, (likelihood, best) in enumerate(pair, 2 * mirrored):
-                found.log_likelihood[some, place], found.best_shift[some, place] = likelihood, best
-    return OrientationPosterior(found.log_likelihood.reshape(n, -1), found.best_shift.reshape(n, -1))
+            for place, (values, best) in enumerate(pair, 2 * mirrored):
+                likelihood[some, place], best_shift[some, place] = values, best
+    return likelihood.reshape(len(likelihood), -1), best_shift.reshape(len(likelihood), -1)
 
 
 def _two_of_four(images: Complex, power: Floats, slices: Slices, spread: float,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gmmhet.engine.options import Content, OnForm, Typed, bookkeeping, option
+from gmmhet.engine.options.checks import COUNT, Choice, Choices
 
 __all__ = ["GROUPS", "RUN_STAGES", "Command", "OfProject", "OfRefinement", "Process", "Quick"]
 
@@ -13,6 +14,8 @@ __all__ = ["GROUPS", "RUN_STAGES", "Command", "OfProject", "OfRefinement", "Proc
 GROUPS = ("Start here", "Step by step", "Look at results", "Data")
 #: stages of gmmhet run as they are shown
 RUN_STAGES = ("check", "model", "motion", "maps", "report")
+
+_QUEUES = ("slurm", "pbs", "lsf", "sge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class Command(ABC):
         EXAMPLES: command lines, each with what it does.
         STAGES: of its progress; none: it is one. BRIEF: shows few lines, and writes all of them to a file.
         SERVES: runs until it is ended, without progress.
-        KERNELS: ranks of an MPI job load the numerical kernels at the start, all at the same time.
+        SHARED: its work can be shared out over workers.
     """
 
     NAME: ClassVar[str]
@@ -34,7 +37,7 @@ class Command(ABC):
     STAGES: ClassVar[tuple[str, ...]] = ()
     BRIEF: ClassVar[bool] = False
     SERVES: ClassVar[bool] = False
-    KERNELS: ClassVar[bool] = False
+    SHARED: ClassVar[bool] = False
 
     @abstractmethod
     def execute(self) -> None:
@@ -49,10 +52,16 @@ class Command(ABC):
 class Process:
     """How the process runs: options of every command."""
 
-    threads: int | None = bookkeeping(None, "processor threads of a process", otherwise="all, or a rank's share",
+    threads: int | None = bookkeeping(None, "processor threads of a process", otherwise="all, or a worker's share",
                                       typed=Typed(basic=True))
-    gpu: str | None = bookkeeping(None, "GPU numbers with commas between, or none; ranks of an MPI job share them out",
+    gpu: str | None = bookkeeping(None, "GPU numbers with commas between, or none; a machine's workers share them out",
                                   otherwise="those that TensorFlow finds", typed=Typed(basic=True))
+    workers: int | None = bookkeeping(None, "processes of this machine, or with --cluster jobs of the queue, that "
+                                      "share the work", otherwise="none, or with --cluster one", check=COUNT)
+    scheduler: str | None = bookkeeping(None, "address or file of a Dask scheduler that is up, whose workers work",
+                                        typed=Typed(metavar="ADDRESS"))
+    cluster: str | None = bookkeeping(None, "queue that workers are started in, as the configuration of dask-jobqueue "
+                                      "describes it", check=Choices([Choice(n) for n in _QUEUES]))
     error_file: Path | None = bookkeeping(None, "also write the message about bad input to this file",
                                           otherwise="standard error only")
     verbose: bool = bookkeeping(False, "log more", typed=Typed(short="-v"))

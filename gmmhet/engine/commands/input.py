@@ -87,6 +87,7 @@ class CheckCommand(Command, OfRefinement, Seeded, Quick):
     GROUP = "Start here"
     EXAMPLES = (("gmmhet check particles.star map.mrc", "do they fit each other?"),
                 ("gmmhet check particles.star map.mrc --plot check.png", "the same, with a picture of the views"))
+    SHARED = True
 
     particles: Path = required(Path, "particle file", typed=Typed(positional=True))
     map: Path | None = option(None, "consensus map (.mrc) in the frame of the poses",

@@ -3,21 +3,21 @@
 import contextlib
 import importlib
 import logging
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from gmmhet.engine.commands.arguments import options_from
-from gmmhet.engine.commands.command import Process
+from gmmhet.engine.commands.command import Command, Process
 from gmmhet.engine.commands.display import shown
 from gmmhet.engine.commands.parser import parse
 from gmmhet.engine.commands.pipes import readers_may_leave
 from gmmhet.engine.commands.table import COMMANDS
 from gmmhet.engine.errors import InputError, storage_problem
 from gmmhet.engine.progress import Course
-from gmmhet.engine.runtime.devices import set_devices, start
-from gmmhet.engine.runtime.ranks import Communicator, RankError, use
+from gmmhet.engine.runtime.devices import set_devices, share_of_cores
+from gmmhet.engine.runtime.mpi_start import MpiJob, announced_ranks
+from gmmhet.engine.runtime.pool import Pool, WorkersError, pool, use
 from gmmhet.engine.wording.run import GOES_ON
 
 __all__ = ["main"]
@@ -26,49 +26,50 @@ _LOG = logging.getLogger("gmmhet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, alone or as the ranks of an MPI job, of which the first runs it; returns the exit status."""
-    ranks, problem = Communicator(), None
-    try:
-        ranks = start()
-    except InputError as error:
-        problem = error
-    use(ranks)
-    if ranks.rank:
-        logging.basicConfig(stream=sys.stderr, format=f"rank {ranks.rank} on {ranks.place.host}: %(message)s",
-                            level=logging.WARNING)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first rank gets it too, and ends all
-        ranks.serve()
+    """Run one command, alone or as the first process of an MPI job; returns the exit status."""
+    job, problem = None, None
+    if announced_ranks() > 1:
+        try:
+            job = MpiJob()
+        except InputError as error:
+            problem = error
+    if job is not None and job.rank:
+        address = job.told()
+        if address is not None:
+            importlib.import_module("gmmhet.engine.runtime.clusters").work_for(job, address)
         return 0
-    status = 1
     try:
         with readers_may_leave():
-            status = _lead(arguments, ranks, problem)
+            return _lead(arguments, job, problem)
     finally:
-        ranks.finish(status)
-    return status
+        pool().close()
+        use(Pool())
+        if job is not None:
+            job.dismiss()
 
 
-def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputError | None) -> int:
+def _lead(arguments: Sequence[str] | None, job: MpiJob | None, problem: InputError | None) -> int:
     """The command itself.
 
     Args:
-        problem: with the way that the ranks were started.
+        problem: with the way that the processes were started.
     """
     typed = parse(arguments)
-    process = options_from(Process, typed)
     command = COMMANDS[typed.command]
     course = Course(dict.fromkeys(command.STAGES or (command.NAME,)))
+    error_file: Path | None = getattr(typed, "error_file", None)
     try:
+        process = options_from(Process, typed)
         with shown(course, verbose=process.verbose, brief=command.BRIEF, serves=command.SERVES):
             if problem is not None:
                 raise problem
             if process.threads is not None and process.threads < 1:
                 raise InputError(f"--threads is {process.threads}; expected 1 or more")
-            _prepare(ranks, process, command.KERNELS)
+            _prepare(process, job if command.SHARED else None, command)
             options_from(command, typed).execute()
     except InputError as error:
-        return _refuse(error, process.error_file)
-    except RankError as error:
+        return _refuse(error, error_file)
+    except WorkersError as error:
         print(f"gmmhet: error: {error}; {GOES_ON}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -80,7 +81,7 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
         place = None if error.filename else getattr(typed, "output", None)
         problem = storage_problem(error, place)
         if problem is not None:
-            return _refuse(problem, process.error_file)
+            return _refuse(problem, error_file)
         _LOG.exception("gmmhet: failed unexpectedly")
         return 1
     except Exception:
@@ -89,17 +90,39 @@ def _lead(arguments: Sequence[str] | None, ranks: Communicator, problem: InputEr
     return 0
 
 
-def _prepare(ranks: Communicator, process: Process, kernels: bool) -> None:
-    """Devices of every rank, and the kernels: at all ranks at the same time, not at each when it first needs them."""
-    places = ranks.distribute(set_devices, (process.threads, process.gpu), [()] * ranks.size)
-    if ranks.size > 1:
-        _LOG.info("%d ranks: %s", ranks.size, "; ".join(places))
-        if kernels:
-            ranks.distribute(_load_kernels, (), [()] * ranks.size)
+def _prepare(process: Process, job: MpiJob | None, command: type[Command]) -> None:
+    """Threads and GPUs of this process, and those who share its work."""
+    asked = [name for name, value in (("--workers", process.workers), ("--scheduler", process.scheduler),
+                                      ("--cluster", process.cluster), ("mpirun or srun", job)) if value is not None]
+    if len(asked) > 1 and asked != ["--workers", "--cluster"]:
+        raise InputError(f"{' and '.join(asked)} together; expected one of them, or --workers with --cluster")
+    if asked and not command.SHARED:
+        raise InputError(f"gmmhet {command.NAME} shares no work; expected no {asked[0]}")
+    threads = process.threads
+    if job is not None:
+        threads = threads or share_of_cores(job.here, job.threads)
+    elif process.workers is not None and process.cluster is None:
+        threads = threads or share_of_cores(process.workers)
+    set_devices(threads, process.gpu)
+    if asked:
+        use(_workers(process, job, threads))
 
 
-def _load_kernels() -> None:
-    importlib.import_module("gmmhet.engine.subspace.passes")
+def _workers(process: Process, job: MpiJob | None, threads: int | None) -> Pool:
+    try:
+        clusters = importlib.import_module("gmmhet.engine.runtime.clusters")
+    except ImportError as error:
+        raise InputError(f"workers need Dask ({error}); expected pip install 'gmmhet[cluster]'") from None
+    started: Pool
+    if job is not None:
+        started = clusters.of_mpi(job, threads, process.gpu)
+    elif process.scheduler is not None:
+        started = clusters.of_scheduler(process.scheduler, threads, process.gpu)
+    elif process.cluster is not None:
+        started = clusters.of_queue(process.cluster, process.workers or 1, threads, process.gpu)
+    else:
+        started = clusters.on_this_machine(process.workers, threads, process.gpu)
+    return started
 
 
 def _refuse(error: InputError, error_file: Path | None) -> int:

@@ -57,7 +57,7 @@ class AnalyzeCommand(Command, OfProject):
     EXAMPLES = (
         ("gmmhet analyze particles.star --model model/model.npz -o analysis", "find the motions"),
         ("gmmhet analyze particles.star --model model/model.npz --focus mask.mrc -o part", "of a part of the molecule"))
-    KERNELS = True
+    SHARED = True
 
     particles: Path = required(Path, "particle file with poses", typed=Typed(positional=True))
     model: Path = required(Path, "model.npz of gmmhet fit")
@@ -80,6 +80,7 @@ class ReconstructCommand(Command, OfProject):
         ("gmmhet reconstruct particles.star --latents analysis/latents.star -o maps", "five maps along mode 1"),
         ("gmmhet reconstruct particles.star --latents analysis/latents.star --by kernel -o maps",
          "at points, at the resolution of all particles where nothing moves"))
+    SHARED = True
 
     particles: Path = required(Path, "particle file, from whose images the maps are made", typed=Typed(positional=True))
     latents: Path = required(Path, "latents.star of gmmhet analyze: coordinates and contrast of the same particles; "
@@ -125,7 +126,7 @@ class RunCommand(Command, OfProject):
         ("gmmhet run particles.star map.mrc --focus mask.mrc -o result", "only the part inside a mask moves"))
     STAGES = RUN_STAGES
     BRIEF = True
-    KERNELS = True
+    SHARED = True
 
     particles: Path = required(Path, "particle file with poses", typed=Typed(positional=True))
     map: Path = required(Path, "consensus map (.mrc) or atomic model (.pdb, .cif) in the frame of the poses",

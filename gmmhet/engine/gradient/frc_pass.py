@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,9 +13,8 @@ from gmmhet.engine.gradient.frc import frc_gradient, frc_score
 from gmmhet.engine.gradient.settings import POSE_SCORES
 from gmmhet.engine.imaging.image_model import Batch, Observer, batches
 from gmmhet.engine.imaging.particle_cache import ParticleCache
-from gmmhet.engine.progress import progress
 from gmmhet.engine.runtime.batching import in_smaller_batches
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
 from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["Compared", "PoseScores", "ScorePass", "own_scores", "pose_scores", "score_pass"]
@@ -59,53 +58,54 @@ class ScorePass:
 
 def score_pass(compared: Compared, *, batch_size: int, covariance: bool) -> ScorePass:
     """Score and gradient of every particle; memory does not grow with their number."""
-    n, ranks = len(compared.cache), communicator()
-    score, length, first, squares, mean, second = ranks.total(
-        _sums_where_there_is_room, (compared, batch_size, covariance),
-        [(part,) for part in ranks.parts(n, batch_size)])
+    n = len(compared.cache)
+    scores, length, first, squares, mean, second = pool().total(
+        _Sums(compared, covariance), (batch_size,), [(part,) for part in shares_of(n, batch_size)],
+        "scores and gradients")
     first, mean = first / n, mean / n
-    return ScorePass(score, length / n, np.sqrt(np.maximum(squares / n - first**2, 0)),
+    return ScorePass(np.concatenate(scores), length / n, np.sqrt(np.maximum(squares / n - first**2, 0)),
                      second / n - np.outer(mean, mean) if covariance else None)
 
 
-class _Sums(NamedTuple):
-    """Of a rank's particles: scores [n], 0 for those of other ranks; sums of the gradients' lengths [N], of the
-    amplitude gradients [N] and of their squares, of the position gradients [3N] and of their products [3N, 3N]."""
+class _Sums(Replicated):
+    """Of some particles: a list of their scores [n]; sums of the gradients' lengths [N], of the amplitude gradients [N]
+    and of their squares, of the position gradients [3N] and of their products [3N, 3N]."""
 
-    score: Array
-    length: Array
-    amplitude: Array
-    squares: Array
-    position: Array
-    products: Array | float
+    def __init__(self, compared: Compared, covariance: bool) -> None:
+        self._compared, self._covariance = compared, covariance
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_step"}
 
-def _sums_where_there_is_room(compared: Compared, batch_size: int, covariance: bool, part: slice) -> tuple[Any, ...]:
-    return in_smaller_batches(lambda size: tuple(_sums(compared, size, covariance, part)), batch_size)
+    def __call__(self, batch_size: int, part: slice) -> tuple[Any, ...]:
+        return in_smaller_batches(lambda size: self._of(size, np.arange(len(self._compared.cache))[part]), batch_size)
 
+    def _of(self, batch_size: int, rows: NDArray[np.int64]) -> tuple[Any, ...]:
+        scores: list[Array] = []
+        sums: list[Any] = [0.0] * 5
+        for chosen, batch in batches(self._compared.cache, rows, batch_size):
+            score, *found = self._step(batch)
+            scores.append(score.numpy()[:len(chosen)].astype(np.float64))
+            sums = [s + r.numpy().astype(np.float64) for s, r in zip(sums, found, strict=True)]
+        return scores, *sums
 
-def _sums(compared: Compared, batch_size: int, covariance: bool, part: slice) -> _Sums:
-    cache, observer, size = compared.cache, compared.observer, len(compared.weights)
-    constants = *compared.gaussians, tf.constant(compared.sign, tf.float32)
+    @functools.cached_property
+    def _step(self) -> Callable[[Batch], Any]:
+        """Traced once in each process."""
+        compared, size = self._compared, len(self._compared.weights)
+        constants = *compared.gaussians, tf.constant(compared.sign, tf.float32)
 
-    def sums_of(batch: Batch) -> Any:
-        score, gradient = frc_gradient(observer, batch, *constants)
-        gradient *= batch.is_particle[:, tf.newaxis, tf.newaxis]
-        length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
-        flat = tf.reshape(gradient[..., :3], [batch_size, 3 * size])
-        second = tf.matmul(flat, flat, transpose_a=True) if covariance else tf.zeros([])
-        return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
-                tf.reduce_sum(flat, 0), second)
+        def sums_of(batch: Batch) -> Any:
+            score, gradient = frc_gradient(compared.observer, batch, *constants)
+            gradient *= batch.is_particle[:, tf.newaxis, tf.newaxis]
+            length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
+            flat = tf.reshape(gradient[..., :3], [batch.planes.shape[0], 3 * size])
+            second = tf.matmul(flat, flat, transpose_a=True) if self._covariance else tf.zeros([])
+            return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
+                    tf.reduce_sum(flat, 0), second)
 
-    step = tf.function(sums_of, autograph=False)
-    score = np.zeros(len(cache))
-    sums: list[Any] = [0.0] * 5
-    own = np.arange(len(cache))[part]
-    for rows, batch in progress(batches(cache, own, batch_size), "scores and gradients", -(-len(own) // batch_size)):
-        result = step(batch)
-        score[rows] = result[0][:len(rows)]
-        sums = [s + r.numpy().astype(np.float64) for s, r in zip(sums, result[1:], strict=True)]
-    return _Sums(score, *sums)
+        step: Callable[[Batch], Any] = tf.function(sums_of, autograph=False)
+        return step
 
 
 @dataclass(frozen=True)
@@ -139,30 +139,50 @@ def pose_scores(compared: Compared, *, batch_size: int, seed: int) -> PoseScores
     n = len(compared.cache)
     rows = np.sort(rng.choice(n, min(n, POSE_SCORES.most_particles), replace=False))
     shuffles = max(POSE_SCORES.shuffles, min(POSE_SCORES.most_shuffles, POSE_SCORES.shuffled_images // len(rows)))
-    scores = _scorer(compared, rows, batch_size)
-    own, *shuffled = (scores(order) for order in (rows, *(rng.permutation(rows) for _ in range(shuffles))))
+    orders = [rows, *(rng.permutation(rows) for _ in range(shuffles))]
+    own, *shuffled = _scores(compared, rows, np.array(orders), batch_size)
     return PoseScores(own, np.array(shuffled))
 
 
 def own_scores(compared: Compared, *, batch_size: int) -> Array:
     """[n] mean FRC of every particle at its own pose."""
     rows = np.arange(len(compared.cache))
-    return _scorer(compared, rows, batch_size)(rows)
+    return np.asarray(_scores(compared, rows, rows[np.newaxis], batch_size)[0])
 
 
-def _scorer(compared: Compared, rows: NDArray[np.int64], batch_size: int) -> Callable[[NDArray[np.int64]], Array]:
-    """Scores of particles at the orientations of others, whose rows are given."""
-    cache, observer, constants = compared.cache, compared.observer, compared.gaussians
-    step = tf.function(lambda batch: frc_score(observer, batch, *constants), autograph=False)
+def _scores(compared: Compared, rows: NDArray[np.int64], orders: NDArray[np.int64], batch_size: int) -> Array:
+    """[S, n] scores of particles at the orientations of others, whose rows are given [S, n]."""
+    size = min(batch_size, len(rows))
+    shares = [(rows[part], orders[:, part]) for part in shares_of(len(rows), size)]
+    return np.concatenate(pool().map(_Scorer(compared), (size,), shares), axis=1)
 
-    def scores(order: NDArray[np.int64], size: int) -> Array:
-        found: list[Array] = []
-        done = 0
-        for chosen, batch in batches(cache, rows, size):
-            other = np.resize(order[done:done + len(chosen)], size)
-            turned = batch._replace(rotations=tf.constant(cache.table.views[other], tf.float32))
-            found.append(step(turned).numpy()[:len(chosen)].astype(np.float64))
+
+class _Scorer(Replicated):
+    """[S, n] scores of some particles at the orientations of others."""
+
+    def __init__(self, compared: Compared) -> None:
+        self._compared = compared
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_step"}
+
+    def __call__(self, batch_size: int, rows: NDArray[np.int64], orders: NDArray[np.int64]) -> Array:
+        return in_smaller_batches(lambda size: self._of(size, rows, orders), batch_size)
+
+    def _of(self, size: int, rows: NDArray[np.int64], orders: NDArray[np.int64]) -> Array:
+        views, found, done = self._compared.cache.table.views, np.empty(orders.shape), 0
+        for chosen, batch in batches(self._compared.cache, rows, size):
+            span = slice(done, done + len(chosen))
+            for scores, order in zip(found, orders, strict=True):
+                turned = batch._replace(rotations=tf.constant(views[np.resize(order[span], size)], tf.float32))
+                scores[span] = self._step(turned).numpy()[:len(chosen)]
             done += len(chosen)
-        return np.concatenate(found)
+        return found
 
-    return lambda order: in_smaller_batches(functools.partial(scores, order), min(batch_size, len(rows)))
+    @functools.cached_property
+    def _step(self) -> Callable[[Batch], Tensor]:
+        """Traced once in each process."""
+        observer, constants = self._compared.observer, self._compared.gaussians
+        step: Callable[[Batch], Tensor] = tf.function(lambda batch: frc_score(observer, batch, *constants),
+                                                      autograph=False)
+        return step

@@ -1,7 +1,10 @@
 """The published single-step method: principal components of the particles' gradient vectors, and the position
 along each that fits a particle best (Chen 2018; docs/method.rst, "Single-step method")."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse.linalg
@@ -12,9 +15,8 @@ from gmmhet.engine.gradient.frc import frc_score
 from gmmhet.engine.gradient.frc_pass import Compared
 from gmmhet.engine.gradient.settings import GRADIENT_PCA
 from gmmhet.engine.imaging.image_model import Batch, batches
-from gmmhet.engine.progress import progress
 from gmmhet.engine.runtime.batching import in_smaller_batches
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
 from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["EigenMotions", "best_positions", "eigen_motions"]
@@ -57,40 +59,49 @@ def best_positions(compared: Compared, motions: Array, *, reach: float, batch_si
     Returns:
         positions [n, K] in Angstrom, and widths [n, K]: 1 / sqrt(curvature of the score), relative uncertainties.
     """
-    ranks = communicator()
-    shares = [(part,) for part in ranks.parts(len(compared.cache), batch_size)]
-    found = ranks.distribute(_positions_where_there_is_room, (compared, motions, reach, batch_size), shares)
+    shares = [(part,) for part in shares_of(len(compared.cache), batch_size)]
+    found = pool().map(_Tried(compared, motions, reach), (batch_size,), shares, "positions")
     positions, widths = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return positions, widths
 
 
-def _positions_where_there_is_room(compared: Compared, motions: Array, reach: float, batch_size: int, part: slice,
-                                   ) -> tuple[Array, Array]:
-    return in_smaller_batches(lambda size: _best_positions(compared, motions, reach, size, part), batch_size)
+class _Tried(Replicated):
+    """Positions and widths of some particles."""
 
+    def __init__(self, compared: Compared, motions: Array, reach: float) -> None:
+        self._compared, self._motions, self._reach = compared, motions, reach
 
-def _best_positions(compared: Compared, motions: Array, reach: float, batch_size: int, part: slice,
-                    ) -> tuple[Array, Array]:
-    """Those of a rank's particles."""
-    cache, (c, w) = compared.cache, compared.gaussians
-    v = tf.constant(motions, tf.float32)
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_step"}
 
-    def scores_of(batch: Batch) -> Tensor:
-        def one(position: Tensor) -> Tensor:
-            centers = c + position[1] * tf.gather(v, tf.cast(position[0], tf.int32))
-            return compared.sign * frc_score(compared.observer, batch, centers, w)
-        grid = np.array([(k, x * reach) for k in range(len(motions)) for x in _GRID], np.float32)
-        return tf.map_fn(one, tf.constant(grid), fn_output_signature=tf.float32)
+    def __call__(self, batch_size: int, part: slice) -> tuple[Array, Array]:
+        return in_smaller_batches(lambda size: self._of(size, np.arange(len(self._compared.cache))[part]), batch_size)
 
-    step = tf.function(scores_of)
-    own, k = np.arange(len(cache))[part], len(motions)
-    positions, widths = [], []
-    for rows, batch in progress(batches(cache, own, batch_size), "positions", -(-len(own) // batch_size)):
-        scores = step(batch).numpy()[:, :len(rows)].reshape(k, len(_GRID), len(rows))
-        best, width = _parabola(scores, reach)
-        positions.append(best)
-        widths.append(width)
-    return np.concatenate(positions), np.concatenate(widths)
+    def _of(self, batch_size: int, own: NDArray[np.int64]) -> tuple[Array, Array]:
+        k = len(self._motions)
+        positions, widths = [], []
+        for rows, batch in batches(self._compared.cache, own, batch_size):
+            scores = self._step(batch).numpy()[:, :len(rows)].reshape(k, len(_GRID), len(rows))
+            best, width = _parabola(scores, self._reach)
+            positions.append(best)
+            widths.append(width)
+        return np.concatenate(positions), np.concatenate(widths)
+
+    @functools.cached_property
+    def _step(self) -> Callable[[Batch], Tensor]:
+        """Traced once in each process."""
+        compared, (c, w) = self._compared, self._compared.gaussians
+        v = tf.constant(self._motions, tf.float32)
+        grid = np.array([(k, x * self._reach) for k in range(len(self._motions)) for x in _GRID], np.float32)
+
+        def scores_of(batch: Batch) -> Tensor:
+            def one(position: Tensor) -> Tensor:
+                centers = c + position[1] * tf.gather(v, tf.cast(position[0], tf.int32))
+                return compared.sign * frc_score(compared.observer, batch, centers, w)
+            return tf.map_fn(one, tf.constant(grid), fn_output_signature=tf.float32)
+
+        step: Callable[[Batch], Tensor] = tf.function(scores_of)
+        return step
 
 
 def _parabola(scores: Array, reach: float) -> tuple[Array, Array]:

@@ -31,8 +31,7 @@ from gmmhet.engine.imaging.half_plane import HalfPlane, images_to_planes
 from gmmhet.engine.imaging.settings import PARTICLE_CACHE
 from gmmhet.engine.io import ParticleTable, locked, output_folder, replacing, rows_of
 from gmmhet.engine.progress import progress
-from gmmhet.engine.runtime.rank_messages import Replicated
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import Replicated, pool
 from gmmhet.engine.wording.numbers import amount
 
 __all__ = ["ParticleCache", "build_cache", "cache_folder"]
@@ -212,7 +211,7 @@ class _Store:
                              "expected more room, or --scratch with a folder on another disk")
 
     def make(self, chunks: list[int]) -> None:
-        """Crop the images of some chunks, on all ranks, and write them, each with its checksum.
+        """Crop the images of some chunks, on all workers, and write them, each with its checksum.
 
         Raises:
             InputError: an image that cannot be used; a full disk.
@@ -225,8 +224,9 @@ class _Store:
     def _make(self, chunks: list[int]) -> None:
         steps = [(chunk, rows) for chunk in chunks for rows in self._batches(chunk)]
         records = np.empty(0, self.record)
-        found = communicator().each(_Cropper(self.table, self.grid), (), (rows for _, rows in steps))
-        for (chunk, rows), planes in progress(zip(steps, found, strict=True), "reading images", len(steps)):
+        found = pool().each(_Cropper(self.table, self.grid), (), (rows for _, rows in steps))
+        for (chunk, rows), planes in progress(zip(steps, found, strict=True), "reading images", len(steps),
+                                        pool().note):
             first, end = self._span(chunk)
             if rows[0] == first:
                 records = np.empty(end - first, self.record)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options.description import Spelling
 
-__all__ = ["COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "SEED", "Choice", "Choices", "Range",
+__all__ = ["COUNT", "COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "SEED", "Choice", "Choices", "Range",
            "count_or_auto", "numbers", "point_group"]
 
 
@@ -39,6 +39,7 @@ class Range:
 POSITIVE = Range("a positive number", above=0)
 NOT_NEGATIVE = Range("0 or a positive number", low=0)
 SEED = Range("0 or more", low=0)
+COUNT = Range("1 or more", low=1)
 
 
 class Choice(NamedTuple):

@@ -154,10 +154,11 @@ def option(default: T, help: str, *, unit: str = "", otherwise: str = "", check:
     return field(default=default, metadata={"option": Option(help, unit, otherwise, check, form, typed)})
 
 
-def bookkeeping(default: T, help: str, *, otherwise: str = "", form: OnForm | None = None, typed: Typed = PLAIN) -> T:
+def bookkeeping(default: T, help: str, *, otherwise: str = "", check: Check | None = None, form: OnForm | None = None,
+                typed: Typed = PLAIN) -> T:
     """An option of how and where something is computed, on which results do not depend."""
-    return field(default=default, metadata={"option": Option(help, otherwise=otherwise, form=form, typed=typed,
-                                                             for_result=False)})
+    return field(default=default, metadata={"option": Option(help, otherwise=otherwise, check=check, form=form,
+                                                             typed=typed, for_result=False)})
 
 
 def required(kind: type[T], help: str, *, form: OnForm | None = None, typed: Typed = PLAIN) -> T:

@@ -35,7 +35,8 @@ from gmmhet.engine.reconstruction.results import SPOOL, MapContent, MapResult
 from gmmhet.engine.reconstruction.series import Series, at_once, half_equations, near_limit
 from gmmhet.engine.reconstruction.settings import KERNELS, SERIES, SERIES_EVIDENCE
 from gmmhet.engine.reconstruction.windows import Window
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import pool, shares_of
+from gmmhet.engine.runtime.settings import SHARES
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import reconstruction as wording
 
@@ -55,22 +56,21 @@ class KernelSeries(Series):
         self._require_halves(wording.HALVES_FOR_KERNELS)
         with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
             base = self._widest(threads)
-            if self._size(base) > SERIES.coarse_above:
+            if pool().elsewhere or self._size(base) > SERIES.coarse_above:
                 base = base.spooled(Path(spool))
-            ranks, evidence = communicator(), Evidence({})
-            kept: dict[int, dict[int, int]] = {}
-            for some in self._rounds:
-                if self._size(base) > SERIES.coarse_above:
-                    yield None
-                    continue
-                shares = [(i, i in missing) for i in some]
-                found, more = ranks.total(self._look, (threads, base, Path(spool)), shares)
+            evidence, kept = Evidence({}), dict[int, dict[int, int]]()
+            looked_at = [] if self._size(base) > SERIES.coarse_above else [(i, i in missing) for i in self._looks]
+            for found, more in pool().each(self._look, (threads, base, Path(spool)), looked_at):
                 kept |= dict(found)
                 evidence += more
                 yield None
+            yield from (None for _ in self._looks[len(looked_at):])
             evidence = dataclasses.replace(evidence, apart=self._apart)
-            yield from ranks.each(self._around, (threads, base, self._whole(base, threads), evidence, Path(spool)),
-                                  [(i, kept.get(i)) for i in missing])
+            common = threads, base, self._whole(base, threads), evidence, Path(spool)
+            for i, result in zip(missing, pool().each(self._around, common, [(i, kept.get(i)) for i in missing]),
+                                 strict=True):
+                self._forget(Path(spool), i)  # not before the result is here: a worker that is lost reads them again
+                yield result
 
     def warnings(self) -> list[str]:
         assert isinstance(self.selection, Windows)
@@ -79,7 +79,7 @@ class KernelSeries(Series):
     @property
     def steps(self) -> int:
         missing = super().steps
-        return missing + (len(self._rounds) if missing else 0)
+        return missing + (len(self._looks) if missing else 0)
 
     @cached_property
     def _looked_at(self) -> list[int]:
@@ -87,12 +87,9 @@ class KernelSeries(Series):
         return [int(i) for i in evenly_spread(len(self.selection), KERNELS.points_looked_at)]
 
     @property
-    def _rounds(self) -> list[list[int]]:
-        """The points looked at, as many at a time as there are ranks; none where they would not help."""
-        if max(self._apart.values(), default=0.0) < SERIES_EVIDENCE.fewest_apart:
-            return []
-        ranks = communicator().size
-        return [self._looked_at[i:i + ranks] for i in range(0, len(self._looked_at), ranks)]
+    def _looks(self) -> list[int]:
+        """The points looked at; none where they would not help."""
+        return [] if max(self._apart.values(), default=0.0) < SERIES_EVIDENCE.fewest_apart else self._looked_at
 
     @cached_property
     def _apart(self) -> dict[int, float]:
@@ -108,37 +105,43 @@ class KernelSeries(Series):
             found[number] = maps_apart(members @ members.T / size, size / n)
         return found
 
-    def _look(self, threads: int, base: Window, spool: Path, index: int, kept: bool,
+    def _look(self, threads: int, base: Window, spool: Path, item: tuple[int, bool],
               ) -> tuple[list[tuple[int, dict[int, int]]], Evidence]:
-        """What the windows around a point agree on; what they say goes to files, where it is needed later."""
+        """What the windows around a point agree on. item: its number, and whether what they say is to go to files."""
+        index, kept = item
         found: dict[int, int] = {}
 
         def keep(estimate: Estimate) -> None:
             if kept:
                 estimate.write(self._stem(spool, index))
                 found[estimate.number] = estimate.n
-        evidence = decompose(self._windows(threads, base, index), self._size(base), threads, keep=keep)
+        evidence = decompose(self._windows(threads, base, index, spool), self._size(base), threads, keep=keep)
         return [(index, found)] if kept else [], evidence
 
     @staticmethod
     def _stem(spool: Path, index: int) -> Path:
         return spool / f"point_{index + 1}"
 
+    def _forget(self, spool: Path, index: int) -> None:
+        """Files of a point whose map is made."""
+        for path in spool.glob(f"{self._stem(spool, index).name}_*"):
+            path.unlink()
+
     @staticmethod
     def _size(window: Window) -> int:
         return next(half.box for half in window.halves if half is not None)
 
     def _widest(self, threads: int) -> Window:
-        """All particles, at the size of the grid that they need; every rank a share, on the coarse grid."""
+        """All particles, at the size of the grid that they need."""
         rows = np.arange(len(self.table))
-        shares = [(rows[part],) for part in communicator().parts(len(rows))]
+        shares = [(rows[part],) for part in shares_of(len(rows), least=SHARES.particles_of_map)]
         size = self._first_size
-        window = communicator().total(self._window, (size, threads), shares)
+        window = pool().total(self._window, (size, threads), shares)
         if size < self.table.box:
             first, second = window.maps
             mask = soft_mask(DensityMap(first + second, self._pixel(size)))
             if near_limit(compare_halves(first, second, mask, self._pixel(size), self.seed)) > SERIES.goes_on:
-                window = self._window(self.table.box, threads, rows)
+                window = pool().total(self._window, (self.table.box, threads), shares)
         return window
 
     def _window(self, size: int, threads: int, rows: NDArray[np.int64]) -> Window:
@@ -149,18 +152,18 @@ class KernelSeries(Series):
             some = np.sort(used[self.table.halves[used] == number])
             return half_equations(reader, some, np.ones(len(some), np.float32), self.symmetry)
 
-        with ThreadPoolExecutor(min(2, at_once(size, threads))) as pool:
-            first, second = pool.map(half, (1, 2))
+        with ThreadPoolExecutor(min(2, at_once(size, threads))) as threaded:
+            first, second = threaded.map(half, (1, 2))
         return Window(len(used), (first, second))
 
-    def _windows(self, threads: int, base: Window, index: int) -> Iterator[Window]:
+    def _windows(self, threads: int, base: Window, index: int, folder: Path) -> Iterator[Window]:
         """Around a point, wide ones first; made of its particles, narrow ones first."""
         windows = self.selection
         assert isinstance(windows, Windows)
         size = self._size(base)
         nested: list[Window] = []
         nearest = windows.nearest(index)
-        with tempfile.TemporaryDirectory(prefix=SPOOL, dir=self.folder.path) as spool:
+        with tempfile.TemporaryDirectory(dir=folder) as spool:
             for inner, outer in itertools.pairwise([0, *(n for n in windows.sizes if n < len(self.table))]):
                 ring = self._window(size, threads, nearest[inner:outer])
                 window = ring if not nested else nested[-1] + ring
@@ -185,14 +188,12 @@ class KernelSeries(Series):
         assert isinstance(windows, Windows)
         size, stem = self._size(base), self._stem(spool, index)
         if not evidence.agreements:
-            found = combine(self._windows(threads, base, index), size, threads, whole)
+            found = combine(self._windows(threads, base, index, spool), size, threads, whole)
         else:
             if kept is None:
-                kept = dict(self._look(threads, base, spool, index, True)[0])[index]
+                kept = dict(self._look(threads, base, spool, (index, True))[0])[index]
             found = compose([Estimate.read(stem, number, n, size) for number, n in kept.items()], evidence, size,
                             threads, whole)
-            for path in spool.glob(f"{stem.name}_*"):
-                path.unlink()
         maps = {"file": found.density, "half1": found.halves[0], "half2": found.halves[1]}
         curves = compare_halves(*found.halves, self._mask_of(found.density, size), self._pixel(size), self.seed + index)
         return self._write(index, maps, curves, threads, self._described(windows, index, found, size))

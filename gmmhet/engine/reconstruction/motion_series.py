@@ -31,7 +31,8 @@ from gmmhet.engine.reconstruction.results import SPOOL, MapContent, MapResult
 from gmmhet.engine.reconstruction.series import Series, at_once, near_limit
 from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION, SERIES
 from gmmhet.engine.reconstruction.solver import half_map
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import pool, shares_of
+from gmmhet.engine.runtime.settings import SHARES
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["MotionSeries"]
@@ -50,7 +51,7 @@ class _PartMap:
 
     @classmethod
     def kept(cls, stem: Path, density: Map, halves: tuple[Map, Map], mask: Map) -> "_PartMap":
-        """Put into files, which other ranks of a run read too."""
+        """Put into files, which the workers of a run read too."""
         found = []
         for name, data in zip(("map", "half1", "half2", "mask"), (density, *halves, mask), strict=True):
             path = stem.with_name(f"{stem.name}_{name}.npy")
@@ -96,18 +97,18 @@ class MotionSeries(Series):
                     continue
                 parts.append(part)
                 yield None
-            yield from communicator().each(self._composed, (threads, size, parts), missing)
+            yield from pool().each(self._composed, (threads, size, parts), missing)
 
     def _part(self, size: int, number: int, threads: int, spool: Path) -> tuple[_PartMap, bool]:
         """A part's maps, and whether its half maps agree up to the end of the grid."""
-        every, ranks = np.arange(len(self.table)), communicator()
-        shares = [(every[some],) for some in ranks.parts(len(every))]
-        halves = ranks.total(self._equations, (size, number, threads), shares)
+        every = np.arange(len(self.table))
+        shares = [(every[some],) for some in shares_of(len(every), least=SHARES.particles_of_map)]
+        halves = pool().total(self._equations, (size, number, threads), shares)
         first, second = halves.of
         assert first is not None
         assert second is not None
-        with ThreadPoolExecutor(min(2, at_once(size, threads))) as pool:
-            maps = tuple(pool.map(half_map, (first, second)))
+        with ThreadPoolExecutor(min(2, at_once(size, threads))) as threaded:
+            maps = tuple(threaded.map(half_map, (first, second)))
         pixel = self._pixel(size)
         own = self._own(number, self.deforming.model.centers, self.deforming.model.weights, size)
         mask = soft_mask(own, max(self.deforming.model.resolution, 3 * pixel))
@@ -117,14 +118,14 @@ class MotionSeries(Series):
         return kept, near_limit(curves) > SERIES.goes_on
 
     def _equations(self, size: int, number: int, threads: int, rows: NDArray[np.int64]) -> "_Halves":
-        """Of a rank's particles."""
+        """Of some particles."""
         reader = self._reader(size)
 
         def half(which: int) -> NormalEquations | None:
             return part_equations(reader, self.deforming, number, np.intersect1d(rows, self._used(which)))
 
-        with ThreadPoolExecutor(min(2, at_once(size, threads))) as pool:
-            first, second = pool.map(half, (1, 2))
+        with ThreadPoolExecutor(min(2, at_once(size, threads))) as threaded:
+            first, second = threaded.map(half, (1, 2))
         return _Halves((first, second))
 
     def _own(self, number: int, centers: NDArray[np.float64], weights: NDArray[np.float64], size: int) -> DensityMap:
@@ -168,7 +169,7 @@ class MotionSeries(Series):
 
 @dataclass(frozen=True)
 class _Halves:
-    """Equations of both half-sets, which add up over ranks."""
+    """Equations of both half-sets, which add up over shares."""
 
     of: tuple[NormalEquations | None, NormalEquations | None]
 

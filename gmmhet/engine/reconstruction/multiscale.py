@@ -25,7 +25,7 @@ from gmmhet.engine.reconstruction.bands import Agreement, Band, Wave, bands_of
 from gmmhet.engine.reconstruction.settings import SERIES_EVIDENCE
 from gmmhet.engine.reconstruction.solver import ball
 from gmmhet.engine.reconstruction.windows import Window, increments
-from gmmhet.engine.runtime.rank_messages import Replicated
+from gmmhet.engine.runtime.pool import Replicated
 
 __all__ = ["Bandwidth", "Combined", "Estimate", "Evidence", "combine", "compose", "decompose",
            "maps_apart"]

@@ -29,8 +29,7 @@ from gmmhet.engine.reconstruction.results import (
 from gmmhet.engine.reconstruction.settings import SERIES, SOLVER
 from gmmhet.engine.reconstruction.slices import SliceReader
 from gmmhet.engine.reconstruction.solver import half_map, solve
-from gmmhet.engine.runtime.rank_messages import Replicated
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import Replicated, pool
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["Series", "at_once", "half_equations", "near_limit"]
@@ -96,7 +95,7 @@ class Series(Replicated):
         return []
 
     def make(self, threads: int) -> Iterator[MapResult | None]:
-        """Make the maps that are missing, half maps some way ahead in other threads; or each rank of the run a map.
+        """Make the maps that are missing, half maps some way ahead in other threads; or each worker of the run a map.
         Gives None after other work that takes about as long.
 
         A large box is tried at 128 voxels first: where the half maps stop agreeing before its Nyquist frequency, the
@@ -110,30 +109,30 @@ class Series(Replicated):
             if not len(self._rows(i, 1)) and not len(self._rows(i, 2)):
                 raise InputError(f"gmmhetContrast is 0 for every particle of map {i + 1}; expected the contrast of the "
                                  "images")
-        if communicator().size > 1:
-            yield from communicator().each(self._make_one, (threads,), missing)
+        if pool().elsewhere:
+            yield from pool().each(self._make_one, (threads,), missing)
             return
         first = self._first_size
         waiting: deque[tuple[int, list[Future[_Half]]]] = deque()
-        with ThreadPoolExecutor(at_once(first, threads)) as pool:
+        with ThreadPoolExecutor(at_once(first, threads)) as threaded:
             try:
                 for i in missing:
-                    waiting.append((i, self._submit(pool, first, i)))
+                    waiting.append((i, self._submit(threaded, first, i)))
                     if len(waiting) > max(1, threads // 2):
                         yield self._finish(first, *waiting.popleft(), threads)
                 while waiting:
                     yield self._finish(first, *waiting.popleft(), threads)
             finally:
-                pool.shutdown(cancel_futures=True)
+                threaded.shutdown(cancel_futures=True)
 
     @property
     def _first_size(self) -> int:
         return SERIES.coarse if self.table.box > SERIES.coarse_above else self.table.box
 
     def _make_one(self, threads: int, index: int) -> MapResult:
-        """A map and its files, on any rank."""
-        with ThreadPoolExecutor(at_once(self._first_size, threads)) as pool:
-            halves = self._submit(pool, self._first_size, index)
+        """A map and its files, on any worker."""
+        with ThreadPoolExecutor(at_once(self._first_size, threads)) as threaded:
+            halves = self._submit(threaded, self._first_size, index)
         return self._finish(self._first_size, index, halves, threads)
 
     def _submit(self, pool: ThreadPoolExecutor, size: int, index: int) -> list[Future[_Half]]:
@@ -181,8 +180,8 @@ class Series(Replicated):
                   HalfMapCurves.of_one_half(size, pixel))
         if size < self.table.box and len(given) == 2 and near_limit(curves) > SERIES.goes_on:
             del first, second, given
-            with ThreadPoolExecutor(at_once(self.table.box, threads)) as pool:
-                again = self._submit(pool, self.table.box, index)
+            with ThreadPoolExecutor(at_once(self.table.box, threads)) as threaded:
+                again = self._submit(threaded, self.table.box, index)
             return self._finish(self.table.box, index, again, threads)
         total = given[0] + given[1] if len(given) == 2 else given[0]
         if len(given) == 2:

@@ -37,6 +37,7 @@ from gmmhet.engine.reconstruction.results import COMMAND, MapRecord, ResultFolde
 from gmmhet.engine.reconstruction.series import Series
 from gmmhet.engine.reconstruction.sharpening import sharpen_series
 from gmmhet.engine.reconstruction.spreading import gridding
+from gmmhet.engine.runtime.pool import pool
 from gmmhet.engine.wording import reconstruction as wording
 
 __all__ = ["reconstruct"]
@@ -85,7 +86,7 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     for line in series.warnings():
         _LOG.warning("%s", line)
     prepared = time.monotonic()
-    for result in progress(series.make(_threads()), "reconstruct", series.steps):
+    for result in progress(series.make(_threads()), "reconstruct", series.steps, pool().note):
         if result is not None:
             folder.finish_map(result)
     _write_results(folder, placed, selection, _About(config, evidence, started, prepared))

@@ -13,7 +13,7 @@ from gmmhet.engine.reconstruction.bands import Wave
 from gmmhet.engine.reconstruction.equations import NormalEquations, shell_of_grid
 from gmmhet.engine.reconstruction.settings import INCREMENTS
 from gmmhet.engine.reconstruction.solver import ball, convolved, half_map
-from gmmhet.engine.runtime.rank_messages import Replicated
+from gmmhet.engine.runtime.pool import Replicated
 
 __all__ = ["Window", "increments"]
 

@@ -45,8 +45,8 @@ def free_gpu_memory() -> int | None:
     return max(limits[0] - int(tf.config.experimental.get_memory_info("GPU:0")["current"]), 0)
 
 
-def batch_size(n_particles: int, n_gaussians: int, size: int, columns: int, free: int | None, ranks: int = 1) -> int:
-    """Particles at once; on GPUs so that every rank has a part of each half-set, in batches that are nearly equal.
+def batch_size(n_particles: int, n_gaussians: int, size: int, columns: int, free: int | None) -> int:
+    """Particles at once; on GPUs a power of two, which seldom changes with the memory that other programs take.
 
     Args:
         size: h + 1 of the half-plane. columns: derivatives of an image that a pass keeps (coordinates, pose, contrast).
@@ -56,9 +56,8 @@ def batch_size(n_particles: int, n_gaussians: int, size: int, columns: int, free
         most = min(BATCHES.cpu_most, max(2, n_particles))
         return int(np.clip(BATCHES.cpu_floats // (n_gaussians * 2 * size * 8), 2, most))
     each = 4 * (n_gaussians * 2 * size * BATCHES.factor_copies + 4 * size**2 * (columns + BATCHES.image_copies) * 3)
-    most = int(np.clip(BATCHES.gpu_share * free / each, 2, BATCHES.gpu_most))
-    share = max(1, -(-n_particles // (2 * ranks)))
-    return max(2, -(-share // -(-share // most)))
+    most = min(int(BATCHES.gpu_share * free / each), BATCHES.gpu_most, n_particles // BATCHES.gpu_parts)
+    return max(2, 1 << max(most, 1).bit_length() - 1)
 
 
 def in_smaller_batches(work: Callable[[int], _T], size: int) -> _T:

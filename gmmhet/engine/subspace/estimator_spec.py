@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.image_model import Batch, Observer, whitening
 from gmmhet.engine.imaging.particle_cache import ParticleCache
-from gmmhet.engine.runtime.rank_messages import Replicated
+from gmmhet.engine.runtime.pool import Replicated
 from gmmhet.engine.runtime.tensors import Tensor
 from gmmhet.engine.subspace.curvature import CurvatureRule
 from gmmhet.engine.subspace.decoder import View
@@ -50,7 +50,7 @@ class EstimatorSpec(Replicated):
 
     @cached_property
     def compiled(self) -> "CompiledFunctions":
-        """Traced once for all estimators of this specification; each rank traces its own."""
+        """Traced once for all estimators of this specification; each worker traces its own."""
         return CompiledFunctions(self.observer, self.basis.scalar)
 
     def __getstate__(self) -> dict[str, Any]:

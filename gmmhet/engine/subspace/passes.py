@@ -7,10 +7,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.image_model import Batch, batches
-from gmmhet.engine.progress import progress
 from gmmhet.engine.runtime.batching import smaller_batches
-from gmmhet.engine.runtime.rank_messages import Replicated
-from gmmhet.engine.runtime.ranks import communicator
+from gmmhet.engine.runtime.pool import Replicated, in_tree, pool, shares_of
+from gmmhet.engine.runtime.settings import SHARES
 from gmmhet.engine.runtime.tensors import Floats, Tensor
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
@@ -27,7 +26,7 @@ BatchTransform = Callable[[NDArray[np.int64], Batch], Batch]
 
 
 class SubspaceEstimator(Replicated):
-    """Runs passes over particles of one cache with one basis; every rank of the run does a share of each.
+    """Runs passes over particles of one cache with one basis; in fixed shares, which the workers of the run do.
 
     Args:
         spec: images, bases and functions; estimators that share one share its traced functions.
@@ -75,25 +74,25 @@ class SubspaceEstimator(Replicated):
             label: of the progress that is shown; empty: none. number: of the pass; each draws other poses from their
                 posterior.
         """
-        n, ranks = len(posteriors.rows), communicator()
+        n = len(posteriors.rows)
         signs = np.array([-1, 1], np.int8)
         draws = np.random.default_rng([self.spec.seed, number]).choice(signs, (n, model.n_pose))
-        shares = [(posteriors.at(part), draws[part]) for part in ranks.parts(n, self.batch_size)]
-        found = ranks.distribute(self._pass_over_some, (model, gradient, label), shares)
-        sums = found[0][1]
-        for _, others in found[1:]:
-            sums = sums + others
-        return Posteriors.joined([part for part, _ in found]), sums
+        shares = [(posteriors.at(part), draws[part]) for part in self._shares(n)]
+        found = pool().map(self._pass_over_some, (model, gradient), shares, label)
+        return Posteriors.joined([part for part, _ in found]), in_tree(sums for _, sums in found)
+
+    def _shares(self, n: int) -> list[slice]:
+        return shares_of(n, self.spec.batch_size)
 
     @smaller_batches
-    def _pass_over_some(self, model: SubspaceModel, gradient: bool, label: str, posteriors: Posteriors,
-                        draws: NDArray[np.int8]) -> tuple[Posteriors, Sums]:
-        """The pass over a rank's particles."""
+    def _pass_over_some(self, model: SubspaceModel, gradient: bool, posteriors: Posteriors, draws: NDArray[np.int8],
+                        ) -> tuple[Posteriors, Sums]:
+        """The pass over a share of the particles."""
         tensors = self._tensors(model)
         n, out = len(posteriors.rows), Posteriors.unfilled(posteriors.rows, model)
         sums = Sums(np.zeros((model.n_fields + 1, len(model.weights), 5)), np.zeros(model.noise.shape),
                     self._counts(posteriors.rows))
-        for span, batch in self._batches(posteriors.rows, label):
+        for span, batch in self._batches(posteriors.rows):
             count = span.stop - span.start
             result = self.spec.compiled.step(batch, tensors, self._state(posteriors, span), self._filled(draws[span]),
                                              gradient)
@@ -115,9 +114,8 @@ class SubspaceEstimator(Replicated):
 
     def best_coordinates(self, model: SubspaceModel, posteriors: Posteriors, tried: Array) -> NDArray[np.int64]:
         """[n] which of some coordinates [S, D] explain each particle best, at its pose and contrast."""
-        ranks = communicator()
-        shares = [(posteriors.at(part),) for part in ranks.parts(len(posteriors.rows), self.batch_size)]
-        return np.concatenate(ranks.distribute(self._best_coordinates_of_some, (model, tried), shares))
+        shares = [(posteriors.at(part),) for part in self._shares(len(posteriors.rows))]
+        return np.concatenate(pool().map(self._best_coordinates_of_some, (model, tried), shares, "places"))
 
     @smaller_batches
     def _best_coordinates_of_some(self, model: SubspaceModel, tried: Array, posteriors: Posteriors,
@@ -126,7 +124,7 @@ class SubspaceEstimator(Replicated):
         inner = tensors.prior.precision.numpy().astype(np.float64)
         penalty = np.einsum("sk,kl,sl->s", tried, inner, tried)
         found = np.zeros(len(posteriors.rows), np.int64)
-        for span, batch in self._batches(posteriors.rows, "places"):
+        for span, batch in self._batches(posteriors.rows):
             state = self._state(posteriors, span)
             misfits = [self.spec.compiled.misfit(batch, tensors, state._replace(z=self._filled(z[np.newaxis]))).numpy()
                        for z in tried]
@@ -136,10 +134,8 @@ class SubspaceEstimator(Replicated):
     def least_squares_contrast(self, model: SubspaceModel, posteriors: Posteriors) -> tuple[Array, Array]:
         """[n] contrast of every image by least squares at its place and pose, [n] its standard error; both in units of
         the mean contrast."""
-        ranks = communicator()
-        shares = [(posteriors.at(part),) for part in ranks.parts(len(posteriors.rows), self.batch_size)]
-        found = ranks.distribute(self._contrast_of_some, (model,), shares)
-        nothing, once, twice = np.concatenate(found, axis=1)
+        shares = [(posteriors.at(part),) for part in self._shares(len(posteriors.rows))]
+        nothing, once, twice = np.concatenate(pool().map(self._contrast_of_some, (model,), shares, "contrast"), axis=1)
         power = np.maximum((twice - 2 * once + nothing) / 2, np.finfo(np.float32).tiny)  # of the projection
         return (nothing - once + power) / (2 * power), 1 / np.sqrt(power)
 
@@ -147,7 +143,7 @@ class SubspaceEstimator(Replicated):
     def _contrast_of_some(self, model: SubspaceModel, posteriors: Posteriors) -> Array:
         """[3, n] misfits at contrasts of 0, 1 and 2 times the mean one, which are a parabola; in units of that mean."""
         tensors, found = self._tensors(model), np.zeros((3, len(posteriors.rows)))
-        for span, batch in self._batches(posteriors.rows, "contrast"):
+        for span, batch in self._batches(posteriors.rows):
             state, count = self._state(posteriors, span), span.stop - span.start
             for times in range(3):
                 scale = self._filled(np.full(count, times * model.contrast_mean))
@@ -158,14 +154,13 @@ class SubspaceEstimator(Replicated):
     def changes(self, model: SubspaceModel, posteriors: Posteriors, places: Array) -> Array:
         """[2, S, n] of the change m that every image makes from other coordinates [S, n, D] to its own: <r, m>, r the
         whitened residual at the others, and <m, m>."""
-        ranks = communicator()
-        shares = [(posteriors.at(part), places[:, part]) for part in ranks.parts(len(posteriors.rows), self.batch_size)]
-        return np.concatenate(ranks.distribute(self._changes_of_some, (model,), shares), axis=2)
+        shares = [(posteriors.at(part), places[:, part]) for part in self._shares(len(posteriors.rows))]
+        return np.concatenate(pool().map(self._changes_of_some, (model,), shares, "changes"), axis=2)
 
     @smaller_batches
     def _changes_of_some(self, model: SubspaceModel, posteriors: Posteriors, places: Array) -> Array:
         tensors, found = self._tensors(model), np.zeros((2, *places.shape[:2]))
-        for span, batch in self._batches(posteriors.rows, "changes"):
+        for span, batch in self._batches(posteriors.rows):
             state, count = self._state(posteriors, span), span.stop - span.start
             for number, z in enumerate(places):
                 change = self.spec.compiled.change(batch, tensors, state, self._filled(z[span]))
@@ -175,10 +170,9 @@ class SubspaceEstimator(Replicated):
     def _counts(self, rows: NDArray[np.int64]) -> Array:
         return np.bincount(self.spec.cache.table.optics_index[rows], minlength=self.spec.n_groups).astype(np.float64)
 
-    def _batches(self, rows: NDArray[np.int64], label: str) -> Iterator[tuple[slice, Batch]]:
-        total = -(-len(rows) // self.batch_size)
-        done, every = 0, batches(self.spec.cache, rows, self.batch_size)
-        for chosen, batch in progress(every, label, total) if label else every:
+    def _batches(self, rows: NDArray[np.int64]) -> Iterator[tuple[slice, Batch]]:
+        done = 0
+        for chosen, batch in batches(self.spec.cache, rows, self.batch_size):
             yield (slice(done, done + len(chosen)),
                    batch if self.transform is None else self.transform(chosen, batch))
             done += len(chosen)
@@ -218,8 +212,8 @@ class SubspaceEstimator(Replicated):
 
     def _mean_curvature(self, model: SubspaceModel, some: Posteriors, weights: Array, following: float) -> Array:
         """Mean over particles of the rule's sums."""
-        shares = [(some.at(part), weights[part]) for part in communicator().parts(len(weights), self._few)]
-        total = communicator().total(self._curvature_of_some, (model, following), shares)
+        parts = shares_of(len(weights), self._few, SHARES.few)
+        total = pool().total(self._curvature_of_some, (model, following), [(some.at(p), weights[p]) for p in parts])
         return np.asarray(total / len(weights))
 
     @smaller_batches
@@ -248,18 +242,18 @@ class SubspaceEstimator(Replicated):
 
         At the best coordinates, pose and contrast of a particle this is the gradient with all of them integrated out.
         """
-        shares = [(posteriors.at(part),) for part in communicator().parts(len(posteriors.rows), self.batch_size)]
-        second, mean, count = communicator().total(self._gradient_sums, (model,), shares)
+        shares = [(posteriors.at(part),) for part in self._shares(len(posteriors.rows))]
+        second, mean, count = pool().total(self._gradient_sums, (model,), shares, "gradients")
         mean = mean / count
         return np.asarray(second / count - np.outer(mean, mean))
 
     @smaller_batches
     def _gradient_sums(self, model: SubspaceModel, posteriors: Posteriors) -> tuple[Array, Array, int]:
-        """Sums of g g^T and g over a rank's particles, and their number."""
+        """Sums of g g^T and g over a share of the particles, and their number."""
         tensors, basis = self._tensors(model), self.spec.basis
         second = np.zeros((basis.size, basis.size))
         mean, count = np.zeros(basis.size), 0
-        for span, batch in self._batches(posteriors.rows, "gradients"):
+        for span, batch in self._batches(posteriors.rows):
             gradients = self.spec.compiled.statistics(batch, tensors, self._state(posteriors, span))
             g = basis.adjoint(gradients.numpy().astype(np.float64))
             second += g.T @ g

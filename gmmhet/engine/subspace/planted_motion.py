@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.image_model import Batch, Observer, rotation_matrix
 from gmmhet.engine.molecule.part_motions import Moves, PartMotion
-from gmmhet.engine.runtime.rank_messages import Replicated
+from gmmhet.engine.runtime.pool import Replicated
 from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["PlantedMotion", "RestingMolecule", "TrueParticles"]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.image_model import Batch
-from gmmhet.engine.runtime.rank_messages import Replicated
+from gmmhet.engine.runtime.pool import Replicated
 from gmmhet.engine.runtime.tensors import Tensor
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.evaluation import State

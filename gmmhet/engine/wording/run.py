@@ -3,12 +3,15 @@
 from gmmhet.engine.progress import Position
 from gmmhet.engine.wording.numbers import amount, counted
 
-__all__ = ["EXIT_STATUS", "GOES_ON", "UNFINISHED", "duration", "few_particles", "mode_not_significant",
-           "no_motion", "no_room", "progress_line", "significant_modes", "stage_kept", "stage_line",
-           "what_it_takes", "where_to_look"]
+__all__ = ["EXIT_STATUS", "GOES_ON", "OF_OTHERS", "UNFINISHED", "duration", "few_particles", "lost_share",
+           "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers", "progress_line",
+           "significant_modes", "stage_kept", "stage_line", "what_it_takes", "where_to_look", "worker_failed",
+           "workers_there"]
 
 EXIT_STATUS = "Exit status: 0 done, 2 bad input, which is named in one line, 1 any other failure."
 GOES_ON = "the same command with --resume goes on from here"
+#: memory of workers that this run did not start
+OF_OTHERS = "set where they were started"
 UNFINISHED = "not finished; the same command with --resume goes on"
 
 
@@ -89,3 +92,29 @@ def stage_kept(at: Position) -> str:
 def where_to_look(page: str, log: str, time: str) -> str:
     """What to open."""
     return f"Done in {time}. Open {page} (all that was logged: {log})"
+
+
+def workers_there(workers: int, threads: int | None, memory: str, dashboard: str) -> str:
+    """Who works, and where that can be watched."""
+    each = "" if threads is None else f" of {threads} thread{'s' * (threads != 1)}"
+    return f"{workers} worker{'s' * (workers != 1)}{each}, memory of each: {memory}; dashboard {dashboard or 'none'}"
+
+
+def worker_failed(place: str, error: str) -> str:
+    """Work raised an error on a worker."""
+    return f"worker {place}: {error}"
+
+
+def lost_share(workers: int) -> str:
+    """Every worker that took a share was lost."""
+    return f"{workers} workers were lost over the same particles; expected workers with more memory (see --workers)"
+
+
+def no_workers(seconds: float) -> str:
+    """All are gone."""
+    return f"no worker for {seconds:.0f} s"
+
+
+def no_scheduler(reason: object) -> str:
+    """The connection to the scheduler is lost, or it has stopped."""
+    return f"the scheduler of the workers does not answer ({reason})"

@@ -21,7 +21,7 @@ __all__ = ["BOX", "HAND_BOX", "HAND_PIXEL", "PARTICLES", "PIXEL", "RANKS", "Conv
 HAND_PIXEL, HAND_BOX = 2.5, 8
 PARTICLES, BOX, PIXEL = 500, 32, 8.0
 #: processes of the protocols with an MPI box
-RANKS = 2 if find_spec("mpi4py") and Path(sys.executable).with_name("mpirun").exists() else 1
+RANKS = 2 if all(map(find_spec, ("mpi4py", "distributed"))) and Path(sys.executable).with_name("mpirun").exists() else 1
 
 
 class ConvertCase(unittest.TestCase):

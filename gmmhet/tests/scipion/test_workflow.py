@@ -79,10 +79,10 @@ class TestWorkflow(ProjectCase):
         self.assertTrue(all(Path(p.getFileName()).is_symlink() for p in particles))
         self.assertEqual(self.imports.outputVolume.getSamplingRate(), PIXEL)
 
-    @unittest.skipIf(RANKS == 1, "mpi4py and mpirun are not there: pip install mpi4py mpich")
-    def test_the_mpi_box_starts_ranks(self):
+    @unittest.skipIf(RANKS == 1, "mpi4py and mpirun are not there: pip install 'gmmhet[cluster]' mpich")
+    def test_the_mpi_box_starts_workers(self):
         for protocol in (self.motion, self.maps):
-            self.assertIn(f"{RANKS} ranks: ", Path(protocol.getStdoutLog()).read_text(encoding="utf-8"))
+            self.assertIn(f"{RANKS} workers of 1 thread, ", Path(protocol.getStdoutLog()).read_text(encoding="utf-8"))
 
     def test_the_model_represents_the_map(self):
         model = GaussianModel.load(self.model.outputModel.getModelFile())

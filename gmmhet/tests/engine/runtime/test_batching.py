@@ -32,13 +32,14 @@ class TestBatchSize(unittest.TestCase):
         self.assertEqual(batch_size(100000, 2000, 65, 8, None), 12_000_000 // (2000 * 130 * 8))
         self.assertEqual(batch_size(1, 128, 17, 8, None), 2)
 
-    def test_gpus_take_what_they_have_room_for_in_equal_parts(self) -> None:
-        self.assertEqual(batch_size(3000, 200, 23, 8, 80 * _GIGABYTE), 750)  # half-sets of two batches
-        self.assertEqual(batch_size(3000, 200, 23, 8, 80 * _GIGABYTE, ranks=4), 375)
-        self.assertEqual(batch_size(500, 200, 23, 8, 80 * _GIGABYTE), 250)
+    def test_gpus_take_a_power_of_two_that_they_have_room_for(self) -> None:
+        self.assertEqual(batch_size(3000, 200, 23, 8, 80 * _GIGABYTE), 256)  # half-sets of six batches
+        self.assertEqual(batch_size(500, 200, 23, 8, 80 * _GIGABYTE), 32)
+        self.assertEqual(batch_size(10**6, 200, 23, 8, 80 * _GIGABYTE), 1024)
         little, more = (batch_size(10**6, 2000, 65, 8, free * _GIGABYTE) for free in (4, 8))
-        self.assertAlmostEqual(more / little, 2, delta=0.02)
-        self.assertGreater(little * 4 * 2000 * 130 * 5, 0.1 * 4 * _GIGABYTE)  # more than a share of it is used
+        self.assertEqual(more / little, 2)
+        self.assertGreater(little * 4 * 2000 * 130 * 5, 0.05 * 4 * _GIGABYTE)  # more than a share of it is used
+        self.assertEqual({batch_size(10**6, 2000, 65, 8, free * _GIGABYTE) for free in (5, 6, 7)}, {128})
         self.assertEqual(batch_size(10**6, 2000, 65, 8, 1000), 2)
 
     def test_gpus_are_numbers(self) -> None:

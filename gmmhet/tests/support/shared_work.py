@@ -1,0 +1,159 @@
+"""Work for the workers of a pool, without TensorFlow; and the passes over the particles of a scene, which
+
+    python -m gmmhet.tests.support.shared_work FILE
+
+does in one process."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.runtime.devices import set_devices
+from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
+
+__all__ = ["Thing", "call_of_thing", "killed_once", "kills", "number_of_thing", "passes", "process_of", "spoiled",
+           "square", "terms", "threads_of_worker"]
+
+PARTICLES, FEW, BATCH = 18, 6, 4
+
+
+class Thing(Replicated):
+    """Something that stays with the workers."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def plus(self, number: int) -> tuple[int, int, int]:
+        """The process, the identity of the object there, and a result."""
+        return os.getpid(), id(self), int(np.sum(self.value)) + number
+
+
+def call_of_thing(thing: Thing, number: int) -> tuple[int, int]:
+    """Identity of an object within another one, and a result."""
+    return id(thing.value[0]), int(np.sum(thing.value[0].value)) + number
+
+
+def number_of_thing(thing: Thing) -> int:
+    return int(np.sum(thing.value))
+
+
+def square(offset: int, number: int) -> int:
+    return (number + offset) ** 2
+
+
+def terms(scale: float, number: int) -> tuple[Any, ...]:
+    """Values whose sum depends on the order of the additions; a list; nothing."""
+    values = np.random.default_rng(number).standard_normal(50) * scale ** (number % 7)
+    return values, [number], None, float(values[0])
+
+
+def process_of() -> int:
+    return os.getpid()
+
+
+def threads_of_worker(_: int) -> tuple[str | None, str | None]:
+    """Threads of TensorFlow, and GPUs, of the process that this runs in."""
+    return os.environ.get("TF_NUM_INTRAOP_THREADS"), os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def killed_once(folder: Path, number: int) -> int:
+    """The square of a number; whoever first computes that of 3 is killed over it."""
+    mark = folder / "killed"
+    if number == 3 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
+
+
+def kills(process: int, _: int) -> None:
+    """Kill a process (0: that which runs this)."""
+    os.kill(process or os.getpid(), signal.SIGKILL)
+
+
+def spoiled(kind: str, number: int) -> Any:
+    """Work that goes wrong for the second number."""
+    if number != 1:
+        return number
+    if kind == "input":
+        raise InputError("images.mrcs: bad image")
+    if kind == "disk":
+        raise PermissionError(13, "Permission denied", "images.mrcs")
+    if kind == "mute":
+        return sys.modules["sys"]  # which cannot be sent
+    raise ZeroDivisionError("nothing to divide by")
+
+
+class Images:
+    """What a pass reads of a ParticleCache, of a scene."""
+
+    def __init__(self, scene: Any, n: int = PARTICLES) -> None:
+        self.planes, self.grid = scene.planes[:n], scene.grid
+        self.table = SimpleNamespace(views=scene.rotations, ctf_coefficients=scene.ctf, optics_index=scene.group)
+
+    def __len__(self) -> int:
+        return len(self.planes)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        return self.planes[rows]
+
+
+def passes() -> dict[str, np.ndarray]:
+    """Every kind of pass over the particles of a scene, in shares of a batch each, by the pool that there is."""
+    pool().everywhere(_without_graphs)
+    from gmmhet.engine.gradient import frc_pass, gradient_pca
+    from gmmhet.engine.gradient.frc_pass import Compared, own_scores, score_pass
+    from gmmhet.engine.gradient.gradient_pca import best_positions
+    from gmmhet.engine.subspace import passes as subspace_passes
+    from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+    from gmmhet.engine.subspace.passes import SubspaceEstimator
+    from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
+    from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
+    from gmmhet.tests.support.scene import Scene
+    scene = Scene(n=PARTICLES, gaussians=8, modes=1, groups=2, seed=3)
+    cache: Any = Images(scene)
+    few: Any = Images(scene, FEW)  # the score is evaluated often for each
+    basis = FieldBasis.of(smooth_basis(scene.centers, 14.0), position=4.0, amplitude=0.3)
+    noise = np.array([[60.0], [90.0]]) * np.ones(scene.grid.n_shells)
+    model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, np.full((1, basis.size), 0.1), noise, 1.0, 0.3,
+                          PoseSpread(0.3, 0.03, 0.02))
+    for module in (frc_pass, gradient_pca, subspace_passes):
+        module.shares_of = lambda n, unit=1, least=1: shares_of(n, unit, 1)  # type: ignore[attr-defined]
+    estimator = SubspaceEstimator(EstimatorSpec(cache, scene.observer, basis, basis, batch_size=BATCH))
+    start = Posteriors.blank(np.arange(PARTICLES), model)
+    found: dict[str, np.ndarray] = {}
+
+    def kept(name: str, estimator: SubspaceEstimator, start: Posteriors, number: int) -> Posteriors:
+        posteriors, sums = estimator.pass_over(model, start, gradient=True, label=name, number=number)
+        found.update({f"{name}_{k}": v for k, v in (*vars(posteriors).items(), *vars(sums).items())})
+        return posteriors
+
+    first = kept("first", estimator, start, 0)
+    found["covariance"] = estimator.gradient_covariance(model, first)
+    second = kept("second", estimator, first, 1)
+    kept("flipped", estimator.with_flips(5, model, first), start, 0)
+    found["curvature"] = estimator.curvature(model, second)
+    whole = scene.observer, scene.centers, scene.weights
+    scores = score_pass(Compared(cache, *whole), batch_size=BATCH, covariance=True)
+    found |= {f"scores_{k}": v for k, v in vars(scores).items()}
+    best = best_positions(Compared(few, *whole), scene.position, reach=2.0, batch_size=BATCH)
+    found["positions"], found["widths"] = best
+    found["own"] = own_scores(Compared(cache, *whole), batch_size=BATCH)
+    found["places"] = estimator.best_coordinates(model, second, np.array([[-1.0], [0.0], [1.0]]))
+    return found
+
+
+def _without_graphs() -> None:
+    """The few batches take less time than tracing them would."""
+    import tensorflow as tf
+    tf.config.run_functions_eagerly(True)
+
+
+if __name__ == "__main__":
+    set_devices(1, "none")
+    np.savez(sys.argv[1], **passes())
