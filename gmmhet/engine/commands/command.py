@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from gmmhet.engine.options import Content, OnForm, Typed, bookkeeping, option
+from gmmhet.engine.options import Content, OnForm, Typed, bookkeeping, check_options, option
 from gmmhet.engine.options.checks import COUNT, Choice, Choices
 
 __all__ = ["GROUPS", "RUN_STAGES", "Command", "OfProject", "OfRefinement", "Process", "Quick"]
@@ -65,6 +65,9 @@ class Process:
     error_file: Path | None = bookkeeping(None, "also write the message about bad input to this file",
                                           otherwise="standard error only")
     verbose: bool = bookkeeping(False, "log more", typed=Typed(short="-v"))
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Clusters of Dask: workers of this machine, of a scheduler that is up, of a queue, of an MPI job."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import warnings
@@ -100,10 +101,10 @@ def _processes(workers: int, memory: int, host: str) -> LocalCluster:
     return cluster
 
 
-def _led(cluster: Any, workers: int, devices: Devices, memory: str) -> DaskPool:
-    """The pool of a cluster that this process started, as soon as there is a worker."""
+def _led(cluster: Any, workers: int, devices: Devices, memory: str, seconds: float = WORKERS.start) -> DaskPool:
+    """The pool of a cluster that this process started, as soon as there is a worker, for which it waits so long."""
     client = Client(cluster, set_as_default=False)
-    return _ready(DaskPool(client, cluster.close), client, workers, devices, memory)
+    return _ready(DaskPool(client, cluster.close), client, workers, devices, memory, seconds)
 
 
 def of_scheduler(address: str, threads: int | None, gpu: str | None) -> DaskPool:
@@ -119,7 +120,7 @@ def of_scheduler(address: str, threads: int | None, gpu: str | None) -> DaskPool
     except (OSError, ValueError) as error:
         raise InputError(f"--scheduler is {address}, where no scheduler answers ({error}); expected the address that "
                          "dask scheduler prints, such as tcp://node:8786, or its scheduler file") from None
-    return _ready(DaskPool(client), client, 1, Devices(threads, gpu), OF_OTHERS)
+    return _ready(DaskPool(client), client, 1, Devices(threads, gpu), OF_OTHERS, WORKERS.start)
 
 
 def of_queue(kind: str, workers: int, threads: int | None, gpu: str | None) -> DaskPool:
@@ -140,11 +141,13 @@ def of_queue(kind: str, workers: int, threads: int | None, gpu: str | None) -> D
             cluster.worker_spec.update(cluster.new_worker_spec())
         cluster.sync(_submitted, cluster)
     except (ValueError, OSError, RuntimeError) as error:
-        cluster.close()
+        with contextlib.suppress(AssertionError, TimeoutError, OSError):  # that a job never began is asserted against
+            cluster.close(timeout=WORKERS.answer)
         raise InputError(f"--cluster {kind}: the queue takes no job ({' '.join(str(error).split())}); expected a "
                          "machine that jobs can be submitted from") from None
     cluster.adapt(minimum=workers, maximum=workers)  # jobs that end are put into the queue again
-    return _led(cluster, workers, Devices(threads or cores, gpu), str(dask.config.get(f"jobqueue.{kind}.memory")))
+    memory = str(dask.config.get(f"jobqueue.{kind}.memory"))
+    return _led(cluster, workers, Devices(threads or cores, gpu), memory, WORKERS.queue)
 
 
 async def _submitted(cluster: Any) -> None:
@@ -170,15 +173,17 @@ def _dashboard(client: Client) -> str:
         return ""
 
 
-def _ready(made: DaskPool, client: Client, workers: int, devices: Devices, memory: str) -> DaskPool:
+def _ready(made: DaskPool, client: Client, workers: int, devices: Devices, memory: str, seconds: float) -> DaskPool:
     """The pool, as soon as it has a worker; says what there is and where it can be watched."""
     try:
         _LOG.info("%s", workers_there(workers, devices.threads, memory, _dashboard(client)))
-        client.wait_for_workers(1)
+        made.wait_for(1, seconds)
         client.register_plugin(devices)
         client.amm.stop()  # copies of messages stay with all workers: what was traced for them would be lost with them
-    except ImportError as error:
+    except BaseException as error:
         made.close()
+        if not isinstance(error, ImportError):
+            raise
         raise InputError(f"a worker lacks this program ({error}); expected gmmhet of the same version where workers "
                          "run") from None
     return made

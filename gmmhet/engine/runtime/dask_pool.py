@@ -1,5 +1,6 @@
 """Work on the workers of a Dask cluster, which schedules it, and repeats what a worker that is lost had done."""
 
+import contextlib
 import itertools
 import logging
 import platform
@@ -26,6 +27,7 @@ __all__ = ["DaskPool"]
 
 _LOG = logging.getLogger("gmmhet")
 _T = TypeVar("_T")
+_BETWEEN_LOOKS = 0.1  # s
 _one_at_a_time = threading.Lock()  # in a worker of several threads, which are for TensorFlow
 
 
@@ -45,12 +47,12 @@ class DaskPool(Pool):
     """The workers of a client's cluster. Within a share a worker is alone: work may itself be written for a pool.
 
     Args:
-        close: what else is to be closed with the client, last.
+        close: what else is to be closed with the client, last; takes the seconds that it may take as timeout.
     """
 
     elsewhere = True
 
-    def __init__(self, client: Client, close: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, client: Client, close: Callable[..., object] = lambda **_: None) -> None:
         self._client, self._close = client, close
         self.note = self._count
         self._token = uuid.uuid4().hex  # other runs may have tasks on the same scheduler
@@ -63,9 +65,17 @@ class DaskPool(Pool):
         """How many replicated objects the workers keep."""
         return len(self._kept)
 
-    def wait_for(self, workers: int) -> None:
-        """Wait until there are so many."""
-        self._client.wait_for_workers(workers)
+    def wait_for(self, workers: int, seconds: float = WORKERS.patience) -> None:
+        """Wait until there are so many.
+
+        Raises:
+            WorkersError: there are not, after so many seconds; no scheduler.
+        """
+        end = time.monotonic() + seconds
+        while self._there() < workers:
+            if time.monotonic() > end:
+                raise WorkersError(no_workers(seconds))
+            time.sleep(_BETWEEN_LOOKS)
 
     def map(self, work: Callable[..., _T], common: tuple[Any, ...], shares: Sequence[tuple[Any, ...]], label: str = "",
             ) -> list[_T]:
@@ -102,8 +112,9 @@ class DaskPool(Pool):
 
     def close(self) -> None:
         self._kept.clear()
-        self._client.close(timeout=WORKERS.answer)
-        self._close()
+        for close in (self._client.close, self._close):
+            with contextlib.suppress(TimeoutError, OSError):  # whoever does not answer is left to end by itself
+                close(timeout=WORKERS.answer)
 
     # -- what is sent --------------------------------------------------------------------------------------------
 
@@ -174,15 +185,20 @@ class DaskPool(Pool):
         Raises:
             WorkersError: none for a long time; no scheduler.
         """
-        if self._client.status != "running":
-            raise WorkersError(no_scheduler(self._client.status))
-        count = len(self._client.scheduler_info(n_workers=-1)["workers"])
-        now = time.monotonic()
+        count, now = self._there(), time.monotonic()
         if count:
             self._seen = now
         elif now - self._seen > WORKERS.patience:
             raise WorkersError(no_workers(WORKERS.patience))
         return count
+
+    def _there(self) -> int:
+        if self._client.status != "running":
+            raise WorkersError(no_scheduler(self._client.status))
+        try:
+            return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        except OSError as error:
+            raise WorkersError(no_scheduler(error)) from None
 
 
 def _shared(data: bytes, call: str, **messages: Message) -> Any:

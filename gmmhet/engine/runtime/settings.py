@@ -57,6 +57,8 @@ class Workers:
     silence: float = setting(300.0, "s", "without a sign of life, after which a worker is replaced", origin=_CHOSEN)
     failures: int = setting(5, "workers", "that may be lost over a share before the run ends: what kills every worker "
                             "would do so for ever", origin=_CHOSEN)
+    start: float = setting(120.0, "s", "in which a process that this run starts is to be a worker", origin=_CHOSEN)
+    queue: float = setting(604_800.0, "s", "in which a queue is to start the first worker", origin=_CHOSEN)
     answer: float = setting(20.0, "s", "in which a scheduler is to answer", origin=_CHOSEN)
     memory: float = setting(0.9, "of the memory", "of this machine that its workers and the process that leads share",
                             origin=_CHOSEN)

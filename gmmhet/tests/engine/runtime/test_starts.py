@@ -23,7 +23,8 @@ _AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"
 _LAUNCHED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 _DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "cluster.rst"
 #: a queue that starts every job at once on this machine
-_SBATCH = '#!/bin/bash\nsetsid bash "$1" > "$1.out" 2>&1 < /dev/null &\necho "Submitted batch job $!"\n'
+_SBATCH = ('#!/bin/bash\ncp "$1" "$0.job"\nsetsid bash "$0.job" > "$0.log" 2>&1 < /dev/null &\n'
+           'echo "Submitted batch job $!"\n')
 _SCANCEL = '#!/bin/bash\nkill -- "-$1"\n'
 
 
