@@ -1,24 +1,21 @@
-"""Work for the workers of a pool, without TensorFlow; and the passes over the particles of a scene, which
+"""Work for the workers of a pool, without TensorFlow; and the passes over the particles of a scene."""
 
-    python -m gmmhet.tests.support.shared_work FILE
-
-does in one process."""
-
+import contextlib
 import os
 import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.runtime.devices import set_devices
 from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
 
-__all__ = ["Thing", "call_of_thing", "killed_once", "kills", "number_of_thing", "passes", "process_of", "spoiled",
-           "square", "terms", "threads_of_worker"]
+__all__ = ["Thing", "call_of_thing", "killed_once", "kills", "number_of_thing", "passes", "passes_alone", "process_of",
+           "spoiled", "square", "terms", "threads_of_worker"]
 
 PARTICLES, FEW, BATCH = 18, 6, 4
 
@@ -103,17 +100,18 @@ class Images:
         return self.planes[rows]
 
 
+def passes_alone(_: int) -> dict[str, np.ndarray]:
+    """The same in one process, that which this is called in."""
+    return passes()
+
+
 def passes() -> dict[str, np.ndarray]:
     """Every kind of pass over the particles of a scene, in shares of a batch each, by the pool that there is."""
     pool().everywhere(_without_graphs)
     from gmmhet.engine.gradient import frc_pass, gradient_pca
-    from gmmhet.engine.gradient.frc_pass import Compared, own_scores, score_pass
-    from gmmhet.engine.gradient.gradient_pca import best_positions
     from gmmhet.engine.subspace import passes as subspace_passes
-    from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
-    from gmmhet.engine.subspace.passes import SubspaceEstimator
     from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-    from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
+    from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
     from gmmhet.tests.support.scene import Scene
     scene = Scene(n=PARTICLES, gaussians=8, modes=1, groups=2, seed=3)
     cache: Any = Images(scene)
@@ -122,8 +120,18 @@ def passes() -> dict[str, np.ndarray]:
     noise = np.array([[60.0], [90.0]]) * np.ones(scene.grid.n_shells)
     model = SubspaceModel(scene.centers, scene.weights, scene.sigmas**2, np.full((1, basis.size), 0.1), noise, 1.0, 0.3,
                           PoseSpread(0.3, 0.03, 0.02))
-    for module in (frc_pass, gradient_pca, subspace_passes):
-        module.shares_of = lambda n, unit=1, least=1: shares_of(n, unit, 1)  # type: ignore[attr-defined]
+    with contextlib.ExitStack() as small:
+        for module in (frc_pass, gradient_pca, subspace_passes):
+            small.enter_context(mock.patch.object(module, "shares_of", _shares_of_a_batch))
+        return _found(scene, cache, few, basis, model)
+
+
+def _found(scene: Any, cache: Any, few: Any, basis: Any, model: Any) -> dict[str, np.ndarray]:
+    from gmmhet.engine.gradient.frc_pass import Compared, own_scores, score_pass
+    from gmmhet.engine.gradient.gradient_pca import best_positions
+    from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+    from gmmhet.engine.subspace.passes import SubspaceEstimator
+    from gmmhet.engine.subspace.state import Posteriors
     estimator = SubspaceEstimator(EstimatorSpec(cache, scene.observer, basis, basis, batch_size=BATCH))
     start = Posteriors.blank(np.arange(PARTICLES), model)
     found: dict[str, np.ndarray] = {}
@@ -148,12 +156,12 @@ def passes() -> dict[str, np.ndarray]:
     return found
 
 
+def _shares_of_a_batch(n: int, unit: int = 1, least: int = 1) -> list[slice]:
+    return shares_of(n, unit, 1)
+
+
 def _without_graphs() -> None:
     """The few batches take less time than tracing them would."""
     import tensorflow as tf
     tf.config.run_functions_eagerly(True)
 
-
-if __name__ == "__main__":
-    set_devices(1, "none")
-    np.savez(sys.argv[1], **passes())

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from contextlib import redirect_stderr
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from unittest import mock
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.runtime.mpi_start import announced_ranks
 from gmmhet.tests.support.shared_work import square
+from gmmhet.tests.support.slurm import PROGRAMS, SlurmError, found, slurm
 
 _AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",  # of Open MPI
             "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
@@ -159,6 +161,43 @@ class TestQueues(unittest.TestCase):
             self.assertEqual(pool.map(square, (1,), [(i,) for i in range(5)]), [1, 4, 9, 16, 25])
         finally:
             pool.close()
+
+    @unittest.skipUnless(all(map(found, PROGRAMS)), "SLURM is not there: apt-get install slurm-wlm")
+    def test_slurm(self) -> None:
+        """A worker is a job of it, an ended one is put into the queue again, and none is left."""
+
+        from gmmhet.engine.runtime.clusters import of_queue
+        try:
+            configuration = self.enterContext(slurm(self.folder))
+        except SlurmError as error:
+            self.skipTest(str(error))
+        self.enterContext(mock.patch.dict(os.environ, {"SLURM_CONF": str(configuration)}))
+        self.configured("slurm", queue="main", cores=1, memory="1GB", walltime="00:10:00", interface="lo",
+                        local_directory=str(self.folder), log_directory=str(self.folder))
+        soon = mock.patch.dict("gmmhet.engine.runtime.clusters._SETTINGS",
+                               {"distributed.deploy.lost-worker-timeout": "1 s"})
+        with soon:
+            pool = of_queue("slurm", 1, None, "none")
+        try:
+            self.assertEqual(pool.map(square, (1,), [(i,) for i in range(5)]), [1, 4, 9, 16, 25])
+            first = self.jobs()
+            self.assertEqual(len(first), 1)
+            subprocess.run(["scancel", *first], check=True, timeout=60)
+            end = time.monotonic() + 60
+            while self.jobs() in ([], first) and time.monotonic() < end:
+                time.sleep(0.2)
+            self.assertEqual((len(self.jobs()), self.jobs() == first), (1, False))
+            self.assertEqual(pool.map(square, (2,), [(i,) for i in range(5)]), [4, 9, 16, 25, 36])
+        finally:
+            pool.close()
+        self.assertEqual(self.jobs(), [])
+
+    @staticmethod
+    def jobs() -> list[str]:
+        """Numbers of those in the queue that have not ended."""
+        done = subprocess.run(["squeue", "--noheader", "--format=%i", "--states=PD,R"], check=True, timeout=60,
+                              capture_output=True, text=True)
+        return done.stdout.split()
 
     def test_a_queue_that_takes_no_job_is_one_line(self) -> None:
         from gmmhet.engine.runtime.clusters import of_queue
