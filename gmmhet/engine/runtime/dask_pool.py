@@ -122,7 +122,7 @@ class DaskPool(Pool):
         """Tasks of the shares of a call, in one message to the scheduler."""
         names = {call.key} | call.others
         data = [packed(share, lambda obj: self._key_of(obj, names)) for share in shares]
-        messages = {sent.key: sent.future for sent in (call, *self._kept.values()) if sent.key in names}
+        messages: dict[str, Any] = {sent.key: sent.future for sent in (call, *self._kept.values()) if sent.key in names}
         keys = [f"share-{self._token}-{next(self._keys)}" for _ in shares]
         futures: list[Future[Any]] = self._client.map(_shared, data, key=keys, call=call.key, **messages)
         return futures
