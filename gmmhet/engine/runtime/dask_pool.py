@@ -167,10 +167,11 @@ class DaskPool(Pool):
 
     def _gathered(self, futures: Sequence[Future[Any]]) -> list[Any]:
         try:
-            return list(self._client.gather(list(futures)))
+            # as gather, but with an end where all that have the results are gone meanwhile
+            return list(self._client.sync(self._client._gather, list(futures), callback_timeout=WORKERS.patience))
         except KilledWorker as error:
             raise WorkersError(lost_share(error.allowed_failures + 1)) from None
-        except NoValidWorkerError:
+        except (NoValidWorkerError, TimeoutError):
             raise WorkersError(no_workers(WORKERS.patience)) from None
         except (CancelledError, OSError) as error:
             raise WorkersError(no_scheduler(error)) from None

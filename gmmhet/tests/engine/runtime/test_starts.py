@@ -95,7 +95,7 @@ class TestMpi(unittest.TestCase):
     def ran(self, *command: str) -> subprocess.CompletedProcess[str]:
         with tempfile.TemporaryDirectory() as folder:
             return subprocess.run([str(_mpirun()), "-np", "2", sys.executable, "-m", *command], capture_output=True,
-                                  text=True, check=False, timeout=900, cwd=folder,
+                                  text=True, check=False, timeout=300, cwd=folder,
                                   env={**os.environ, **_AS_ROOT, "OMP_NUM_THREADS": "1"})
 
     def test_every_process_has_a_worker(self) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from dataclasses import replace
 from importlib.util import find_spec
@@ -137,14 +138,16 @@ class TestScheduler(unittest.TestCase):
 
     def joined(self) -> tuple[Pool, subprocess.Popen[bytes]]:
         """Its pool, and the scheduler."""
-        from gmmhet.engine.runtime.clusters import of_scheduler
+        from gmmhet.engine.runtime import clusters
+        self.enterContext(mock.patch.object(clusters, "WORKERS", replace(clusters.WORKERS, answer=120)))
         scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file",
                                str(self.file))
         self.start("worker", "--scheduler-file", str(self.file), "--nthreads", "1", "--no-nanny", "--no-dashboard",
                    "--name", "3", "--local-directory", str(self.folder))
-        while not self.file.exists() and scheduler.poll() is None:
-            os.sched_yield()
-        pool = of_scheduler(str(self.file), 1, "none")
+        end = time.monotonic() + 120
+        while not self.file.exists() and scheduler.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        pool = clusters.of_scheduler(str(self.file), 1, "none")
         self.addCleanup(pool.close)
         return pool, scheduler
 
