@@ -179,7 +179,7 @@ def commands(data: Path, output: Path, workers: int, resume: bool = False) -> li
     return [[*engine, "analyze", stars, "--model", str(data / "model" / "model.npz"), "--modes", "1", "-o",
              str(output / "analysis"), *how],
             [*engine, "reconstruct", stars, "--latents", str(output / "analysis" / "latents.star"), "--by", "kernel",
-             "-n", "3", "-o", str(output / "maps"), *how]]
+             "--n", "3", "-o", str(output / "maps"), *how]]
 
 
 def done(data: Path, output: Path, workers: int, *, resume: bool = False,
