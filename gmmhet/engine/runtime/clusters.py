@@ -21,9 +21,10 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.runtime.dask_pool import DaskPool
 from gmmhet.engine.runtime.devices import set_devices
 from gmmhet.engine.runtime.mpi_start import MpiJob
+from gmmhet.engine.runtime.pool import WorkersError
 from gmmhet.engine.runtime.settings import WORKERS
 from gmmhet.engine.wording.numbers import amount
-from gmmhet.engine.wording.run import OF_OTHERS, workers_there
+from gmmhet.engine.wording.run import OF_OTHERS, no_scheduler, workers_there
 
 __all__ = ["QUEUES", "Devices", "memory_of_worker", "of_mpi", "of_queue", "of_scheduler", "on_this_machine", "queued",
            "work_for"]
@@ -173,12 +174,24 @@ def _dashboard(client: Client) -> str:
         return ""
 
 
+def _give(devices: Devices, made: DaskPool, client: Client) -> None:
+    """Set the devices of all workers, again where one was lost meanwhile."""
+    for last in (False, False, True):
+        try:
+            client.register_plugin(devices)
+            return
+        except OSError as error:
+            if last:
+                raise WorkersError(no_scheduler(error)) from None
+        made.wait_for(1, WORKERS.start)
+
+
 def _ready(made: DaskPool, client: Client, workers: int, devices: Devices, memory: str, seconds: float) -> DaskPool:
     """The pool, as soon as it has a worker; says what there is and where it can be watched."""
     try:
         _LOG.info("%s", workers_there(workers, devices.threads, memory, _dashboard(client)))
         made.wait_for(1, seconds)
-        client.register_plugin(devices)
+        _give(devices, made, client)
         client.amm.stop()  # copies of messages stay with all workers: what was traced for them would be lost with them
     except BaseException as error:
         made.close()

@@ -164,6 +164,16 @@ class TestScheduler(unittest.TestCase):
         with mock.patch.object(dask_pool, "WORKERS", short), self.assertRaisesRegex(WorkersError, "^no worker for 0 s"):
             pool.map(shared_work.kills, (0,), [(0,)])
 
+    def test_a_worker_that_is_lost_while_it_starts_is_waited_for_again(self) -> None:
+        from gmmhet.engine.runtime import clusters
+        client, waiting = mock.Mock(), mock.Mock()
+        client.register_plugin.side_effect = [OSError("closed"), {}]
+        clusters._give(clusters.Devices(1, "none"), waiting, client)
+        self.assertEqual((client.register_plugin.call_count, waiting.wait_for.call_count), (2, 1))
+        client.register_plugin.side_effect = OSError("closed")
+        with self.assertRaisesRegex(WorkersError, r"^the scheduler of the workers does not answer \(closed\)$"):
+            clusters._give(clusters.Devices(1, "none"), waiting, client)
+
     def test_nothing_that_answers_is_one_line(self) -> None:
         from gmmhet.engine.runtime import clusters
         short = replace(clusters.WORKERS, answer=0.1)
