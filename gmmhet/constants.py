@@ -3,8 +3,8 @@
 __all__ = [
     "ANALYSIS_DIR", "CONTRAST", "COORDINATE", "COORDINATE_SD", "ENGINE_PACKAGE", "ENV_ACTIVATION_VAR", "ENV_NAME",
     "ENV_TENSORFLOW", "LATENT", "LATENT_SD", "LOG_LIKELIHOOD", "LOG_TO_OUTPUT", "LOG_VAR", "MAPS_DIR", "MODEL_DIR",
-    "MODEL_FILE",
-    "OLD_COORDINATE", "OLD_COORDINATE_SD", "PARTICLE_ID", "PROGRAM_NAME", "PYTHON_VAR", "REPORT_FILE",
+    "MODEL_FILE", "OLD_COORDINATE", "OLD_COORDINATE_SD", "PARTICLE_ID", "PROGRAM_NAME", "PYTHON_VAR", "REPORT_FILE",
+    "SELECTIONS",
 ]
 
 PYTHON_VAR = "GMMHET_PYTHON"
@@ -22,6 +22,8 @@ PROGRAM_NAME = "gmmhet"
 MODEL_DIR, ANALYSIS_DIR, MAPS_DIR = "model", "analysis", "maps"
 MODEL_FILE = "model.npz"
 REPORT_FILE = "report.html"
+# Of the live page, in the folder of the analysis.
+SELECTIONS = "view/*_selection/selection.star"
 
 # Columns of the STAR files, and (with an underscore before) attributes of the particles.
 PARTICLE_ID = "gmmhetParticleId"

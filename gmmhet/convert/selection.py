@@ -11,7 +11,7 @@ from gmmhet.convert.alignment import poses_to_matrices
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_particles, read_star
 
-__all__ = ["class_members", "fill_selection", "write_row_numbers"]
+__all__ = ["class_members", "fill_selection", "particle_ids", "write_row_numbers"]
 
 
 def class_members(classes: SetOfClasses3D, numbers: Iterable[int]) -> set[int]:
@@ -37,7 +37,7 @@ def write_row_numbers(path: str | os.PathLike[str], star: str | os.PathLike[str]
         InputError: the file or its column of ids is missing, or none of the particles is in it.
     """
     wanted = set(ids)
-    rows = [row for row, identity in enumerate(_identities(star), 1) if identity in wanted]
+    rows = [row for row, identity in enumerate(particle_ids(star), 1) if identity in wanted]
     if not rows:
         raise InputError(f"{star}: none of the {len(wanted)} particles is in it; expected particles of this analysis")
     Path(path).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
@@ -52,7 +52,7 @@ def fill_selection(chosen: SetOfParticles, particles: SetOfParticles, star: str 
     Raises:
         InputError: the file or its column of ids is missing.
     """
-    place = {identity: row for row, identity in enumerate(_identities(star))}
+    place = {identity: row for row, identity in enumerate(particle_ids(star))}
     table = read_particles(star, images=False)
     matrices = poses_to_matrices(table.angles, table.origins, table.pixel_size) if poses else None
     for particle in particles.iterItems(orderBy="id"):
@@ -66,7 +66,12 @@ def fill_selection(chosen: SetOfParticles, particles: SetOfParticles, star: str 
         chosen.append(item)
 
 
-def _identities(star: str | os.PathLike[str]) -> list[int]:
+def particle_ids(star: str | os.PathLike[str]) -> list[int]:
+    """Ids of the framework's particles in the rows of a STAR.
+
+    Raises:
+        InputError: the file or its column of ids is missing.
+    """
     for table in read_star(star).values():
         if PARTICLE_ID in table:
             return [int(i) for i in table.integers(PARTICLE_ID)]

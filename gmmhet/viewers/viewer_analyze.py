@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from gmmhet.engine.landscape import Chart, inside_molecule, read_analysis
 from gmmhet.plugin import Plugin
 from gmmhet.protocols import ProtGmmHetAnalyze
 from gmmhet.viewers.figures import draw_coordinates, draw_modes
+from gmmhet.viewers.page_selections import PageSelections
 from gmmhet.viewers.point_picker import PointPicker
 from gmmhet.viewers.saved_maps import SavesMaps
 from gmmhet.viewers.viewer_model import spheres_plotter
@@ -53,7 +55,8 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
         form.addSection(label="Coordinates")
         form.addParam("showPage", LabelParam, label="Live page",
                       help="The molecule at every point, maps from the particles there, selections, paths and movies, "
-                           "in the browser. What is written goes into the folder view of the analysis.")
+                           "in the browser. What is written goes into the folder view of the analysis; a selection is "
+                           "also a box of the project, with its particles.")
         form.addParam("showModes", LabelParam, label="Which modes count")
         form.addParam("first", IntParam, default=1, label="Mode across")
         form.addParam("second", IntParam, allowsNull=True, label="Mode up",
@@ -149,7 +152,11 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
         return Path(self.protocol._getExtraPath("check.png"))
 
     def _showPage(self, paramName=None):
-        return [LivePageView(Plugin.getEngineProgram(), self.protocol.getAnalysisFolder(), Plugin.getEnviron())]
+        folder, watch = self.protocol.getAnalysisFolder(), None
+        window = getattr(self, "windows", None)
+        if window is not None:
+            watch = partial(PageSelections(self.getProject(), self.protocol, Path(folder)).watch, window.getRoot())
+        return [LivePageView(Plugin.getEngineProgram(), folder, Plugin.getEnviron(), watch)]
 
     def _showCheck(self, paramName=None):
         return [picture_window("Check of the input", self._checkPicture())]

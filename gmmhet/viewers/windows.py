@@ -43,9 +43,12 @@ class LivePageView(View):
 
     Args:
         program: shell text that starts the engine. folder: of the analysis. environ: of the engine.
+        watch: called when the page is shown, with what says whether its server still runs.
     """
 
-    def __init__(self, program: str, folder: str, environ: Mapping[str, str]):
+    def __init__(self, program: str, folder: str, environ: Mapping[str, str],
+                 watch: Callable[[Callable[[], bool]], None] | None = None):
+        self._watch = watch
         self._command = f"{program} view {shlex.quote(os.path.relpath(folder))}"
         self._environ = {**os.environ, **environ}
         self.process: subprocess.Popen[bytes] | None = None
@@ -54,10 +57,15 @@ class LivePageView(View):
         self.process = subprocess.Popen(self._command, shell=True, env=self._environ, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, start_new_session=True)
         atexit.register(self.close)
+        if self._watch is not None:
+            self._watch(self._runs)
+
+    def _runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def close(self) -> None:
         """End the server, and what it runs."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self._runs():
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGTERM)
             self.process.wait()

@@ -25,9 +25,10 @@ from gmmhet.convert import matrices_to_poses
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.io import read_map, read_particles, read_star
 from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.view.result import open_result
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
-from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase
+from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase, engine
 from gmmhet.tests.support.screen import WHY_NOT, screen
 from gmmhet.viewers import (
     GmmHetAnalyzeViewer,
@@ -36,6 +37,7 @@ from gmmhet.viewers import (
     GmmHetReconstructViewer,
     GmmHetSlicesViewer,
 )
+from gmmhet.viewers.page_selections import PageSelections
 
 KEPT, MAPS = 400, 3
 SECONDS = 300  # no tour of the windows takes so long
@@ -174,6 +176,26 @@ class TestWorkflow(ProjectCase):
             from relion.convert.convert31 import Writer
             Writer().writeSetOfParticles(chosen, "theirs.star")
             np.testing.assert_allclose(read_particles("theirs.star", root=".").rotations, table.rotations, atol=1e-5)
+
+    def test_a_selection_of_the_live_page_is_a_box_of_the_project(self):
+        folder = Path(self.motion.getAnalysisFolder())
+        selections, again = (PageSelections(self.project, self.motion, folder) for _ in range(2))
+        self.assertEqual(selections.take(), [])
+        star = open_result(folder).new_folder("selection") / "selection.star"
+        done = engine("export", folder / "latents.star", "--mode", 1, "--from", 0, "-o", star)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (box,) = selections.take()
+        self.assertEqual(selections.take() + again.take(), [])
+        until = time.monotonic() + SECONDS
+        while not box.isFinished() and time.monotonic() < until:
+            time.sleep(0.1)
+            self.project._updateProtocol(box)
+        self.assertTrue(box.isFinished(), box.getErrorMessage())
+        expected = {p.getObjId() for p in self.motion.outputParticles.iterItems() if p.getZFlex()[0] >= 0}
+        self.assertEqual(set(box.outputParticles.getIdSet()), expected)
+        self.assertIsInstance(box.outputParticles, SetOfParticles)
+        self.assertEqual(box.inputParticles.get().getObjId(), self.motion.outputParticles.getObjId())
+        self.assertIn("selection 001", box.getObjLabel())
 
     def test_selections_are_checked_on_the_form(self):
         export = self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles")}, low=1.0,
