@@ -24,7 +24,7 @@ from gmmhet.engine.runtime.mpi_start import MpiJob
 from gmmhet.engine.runtime.pool import WorkersError
 from gmmhet.engine.runtime.settings import WORKERS
 from gmmhet.engine.wording.numbers import amount
-from gmmhet.engine.wording.run import OF_OTHERS, no_scheduler, workers_there
+from gmmhet.engine.wording.run import OF_OTHERS, no_scheduler, not_started, workers_there
 
 __all__ = ["QUEUES", "Devices", "memory_of_worker", "of_mpi", "of_queue", "of_scheduler", "on_this_machine", "queued",
            "work_for"]
@@ -97,8 +97,14 @@ def _processes(workers: int, memory: int, host: str) -> LocalCluster:
     dask.config.set(_SETTINGS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that another dashboard has the usual port: the address is printed
-        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, host=host,
-                               dashboard_address=f"{host}:8787", memory_limit=memory)
+        for last in (False, False, True):  # again where a process was lost before it was a worker
+            try:
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, host=host,
+                                       dashboard_address=f"{host}:8787", memory_limit=memory)
+                break
+            except RuntimeError as error:
+                if last:
+                    raise WorkersError(not_started(error)) from None
     return cluster
 
 

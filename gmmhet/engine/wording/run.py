@@ -4,9 +4,9 @@ from gmmhet.engine.progress import Position
 from gmmhet.engine.wording.numbers import amount, counted
 
 __all__ = ["EXIT_STATUS", "GOES_ON", "OF_OTHERS", "UNFINISHED", "duration", "few_particles", "lost_share",
-           "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers", "progress_line",
-           "significant_modes", "stage_kept", "stage_line", "what_it_takes", "where_to_look", "worker_failed",
-           "workers_there"]
+           "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers", "not_started",
+           "progress_line", "significant_modes", "stage_kept", "stage_line", "what_it_takes", "where_to_look",
+           "worker_failed", "workers_there"]
 
 EXIT_STATUS = "Exit status: 0 done, 2 bad input, which is named in one line, 1 any other failure."
 GOES_ON = "the same command with --resume goes on from here"
@@ -108,6 +108,11 @@ def worker_failed(place: str, error: str) -> str:
 def lost_share(workers: int) -> str:
     """Every worker that took a share was lost."""
     return f"{workers} workers were lost over the same particles; expected workers with more memory (see --workers)"
+
+
+def not_started(reason: object) -> str:
+    """Processes of this machine that were to be workers end as soon as they begin."""
+    return f"the workers do not start ({reason})"
 
 
 def no_workers(seconds: float) -> str:
