@@ -13,6 +13,7 @@ from typing import TypedDict, cast
 from gmmhet import __version__
 from gmmhet.engine.check import contrast_with, require_sane_poses
 from gmmhet.engine.commands.command import RUN_STAGES
+from gmmhet.engine.commands.map_series import remove_other_modes, series_of_maps
 from gmmhet.engine.commands.telling import Telling
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
@@ -25,7 +26,13 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.signal import HalfMaps
 from gmmhet.engine.wording.fitting import analysis_disagrees, made_half_maps, model_disagrees
-from gmmhet.engine.wording.run import UNFINISHED, few_particles, mode_not_significant, no_motion, significant_modes
+from gmmhet.engine.wording.run import (
+    UNFINISHED,
+    few_particles,
+    mode_not_significant,
+    no_motion,
+    significant_modes,
+)
 
 __all__ = ["StageOptions", "run"]
 
@@ -235,10 +242,13 @@ def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, suppo
         _LOG.info("no motion is supported: one map of all particles instead of maps along it")
         config = dataclasses.replace(config, by="bins", n=1, mode=1)
     subunits = folder / "analysis" / "subunits.star"  # maps of one subunit along its own coordinate
+    if not config.resume:
+        remove_other_modes(folder)
     if supported and subunits.is_file():
         reconstruct(subunits, subunits, config, folder / "maps", root=root)
-    else:
-        reconstruct(particles, folder / "analysis" / "latents.star", config, folder / "maps", root=root)
+        return
+    for name, chosen in series_of_maps(folder, config, supported):
+        reconstruct(particles, folder / "analysis" / "latents.star", chosen, output_folder(folder / name), root=root)
 
 
 def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str]:

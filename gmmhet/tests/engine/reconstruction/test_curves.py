@@ -21,7 +21,7 @@ from gmmhet.engine.reconstruction.curves import (
 )
 from gmmhet.engine.reconstruction.mixture import deconvolved_mixture
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
-from gmmhet.engine.reconstruction.particle_windows import mixture_clusters, nested_windows, points_along
+from gmmhet.engine.reconstruction.particle_windows import bins_between, mixture_clusters, nested_windows, points_along
 from gmmhet.tests.support.reconstruction_data import ParticleSet
 
 
@@ -153,6 +153,14 @@ class TestBins(unittest.TestCase):
         found = equal_bins(None, 5, 1)
         self.assertEqual(found.classes.tolist(), [1] * 5)
         self.assertTrue(np.isnan(found.coordinate).all())
+
+
+    def test_no_bin_reaches_across_a_border(self):
+        z = np.concatenate([np.linspace(-1, 0, 10), np.linspace(1, 2, 31)])
+        found = bins_between(z, [0.5], [1, 3])
+        self.assertEqual(found.weights.sum(axis=1).tolist(), [10, 11, 10, 10])
+        self.assertEqual((found.high[0], found.low[1]), (0.0, 1.0))
+        self.assertEqual(len(bins_between(z, [0.5, 3.0], [1, 1, 2])), 2)  # nothing is beyond the second
 
 
 class TestClusters(unittest.TestCase):
