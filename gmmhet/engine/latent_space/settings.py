@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["EXTENT", "LIKELIHOODS", "MOVIE_POINTS", "PARTICLE_DENSITY", "TWO_STATES", "Extent", "LikelihoodLimits",
-           "MoviePoints", "ParticleDensity", "TwoStatesOf"]
+__all__ = ["DECONVOLUTION", "EXTENT", "LIKELIHOODS", "MOVIE_POINTS", "PARTICLE_DENSITY", "TWO_STATES",
+           "Deconvolution", "Extent", "LikelihoodLimits", "MoviePoints", "ParticleDensity", "TwoStatesOf"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -90,6 +90,48 @@ class TwoStatesOf:
                            "for are 3.3 apart", origin="an even spread over a range")
 
 
+@dataclass(frozen=True)
+class Deconvolution:
+    """The density of the particles without the uncertainty of each."""
+
+    most: int = setting(4000, "particles", "that it is estimated from, taken evenly from all",
+                        origin="chosen for speed, not measured")
+    most_of_several: int = setting(2000, "particles", "the same over several coordinates",
+                                   origin="chosen for speed, not measured")
+    widths: tuple[float, ...] = setting((0.05, 0.1, 0.2, 0.35), "standard deviations of the coordinates", "of the normal "
+                                        "distributions that make it up", origin=_CHOSEN)
+    marks: tuple[int, ...] = setting((0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90), "passes", "that are tried",
+                                     origin=_CHOSEN)
+    patience: int = setting(3, "marks", "at which the held-out half-set is explained worse and worse end a trial",
+                            origin="chosen for speed, not measured")
+    negligible: float = setting(1e-3, "of the mean share", "of the smeared density: centers of less are left out",
+                                origin="chosen for speed, not measured")
+    power: float = setting(1.8, "", "to which the factors of a pass are raised: two passes in one", origin="below 2, "
+                           "with which expectation-maximisation converges")
+    behind: float = setting(1.0, "standard errors", "that the held-out half-set may be explained worse than by the best",
+                            origin="the rule of one standard error")
+    agreement: float = setting(0.95, "", "least correlation of the densities of both half-sets along a coordinate",
+                               origin=_CHOSEN)
+    everywhere: float = setting(0.01, "of the mean share", "that every center has at first, so that none is lost",
+                                origin=_CHOSEN)
+    cells: int = setting(160, "centers", "along one coordinate", origin=_CHOSEN)
+    cells_of_two: int = setting(30, "centers", "along each of two coordinates", origin="chosen for speed, not measured")
+    drawn: int = setting(400, "centers", "over more coordinates, drawn from posteriors",
+                         origin="chosen for speed, not measured")
+    margin: float = setting(0.3, "standard deviations", "around the particles", origin=_CHOSEN)
+    coarsest: float = setting(1.2, "widths", "between centers of a grid, at most", origin=_CHOSEN)
+    nothing: float = setting(1e-20, "", "likelihoods over the largest, and shares, of less are 0",
+                             origin="single precision")
+    surroundings: float = setting(0.2, "standard deviations", "over which the half-sets' difference is averaged",
+                                  origin=_CHOSEN)
+    near: float = setting(0.15, "standard deviations", "from a point, at least, within which particles are near",
+                          origin=_CHOSEN)
+    smallest_spread: float = setting(1e-3, "standard deviations", "of the coordinates that widths are shares of",
+                                     origin=_CHOSEN)
+    at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory, not measured")
+
+
+DECONVOLUTION = Deconvolution()
 EXTENT = Extent()
 LIKELIHOODS = LikelihoodLimits()
 TWO_STATES = TwoStatesOf()
