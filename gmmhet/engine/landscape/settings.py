@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["CHART", "GRAPH", "PATHS", "POINTS", "RIDGE", "SERIES", "Chart", "Graph",
-           "Paths", "Points", "Ridge", "Series"]
+__all__ = ["CHART", "GRAPH", "MAP_PLACES", "PATHS", "POINTS", "RIDGE", "SERIES", "Chart", "Graph",
+           "MapPlaces", "Paths", "Points", "Ridge", "Series"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -30,6 +30,9 @@ class Paths:
                                          "mode runs", origin=_CHOSEN)
     one_point: float = setting(1e-6, "standard deviations", "particles that spread by less are at one point",
                                origin=_CHOSEN)
+    far: float = setting(1.0, "standard deviations", "from a path, beyond which particles are left out", origin=_CHOSEN)
+    least_left_out: float = setting(0.02, "of the particles", "that a path leaves out, from which it is said",
+                                    origin=_CHOSEN)
     hole: float = setting(0.5, "of the density of the path", "between both sides of a ring, at most; else it is none",
                           origin=_CHOSEN)
 
@@ -77,6 +80,20 @@ class Chart:
                            origin="chosen for speed, not measured")
 
 
+@dataclass(frozen=True)
+class MapPlaces:
+    """Where maps along a mode are made."""
+
+    most: int = setting(4, "modes", "beside it that are looked at", origin=_CHOSEN)
+    looked_at: int = setting(15, "points", "along the mode", origin=_CHOSEN)
+    empty: float = setting(0.3, "of these", "without particles, though there are some at this coordinate: the "
+                           "particles lie around an empty middle", origin=_CHOSEN)
+    dependent: float = setting(0.2, "nats", "of mutual information of two coordinates, less of which are no curve",
+                               origin=_CHOSEN)
+    fewest: int = setting(200, "particles", "of which a curve is looked for", origin=_CHOSEN)
+
+
+MAP_PLACES = MapPlaces()
 POINTS = Points()
 PATHS = Paths()
 GRAPH = Graph()

@@ -16,6 +16,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import made_by, output_folder, remove_files, replacing, write_map
 from gmmhet.engine.io.points import write_points
 from gmmhet.engine.landscape.movie import check_movie, write_movie
+from gmmhet.engine.landscape.path_warnings import path_warnings
 from gmmhet.engine.landscape.paths import path_along_mode, path_between, principal_path
 from gmmhet.engine.landscape.points import PopulatedRule, Surroundings, given_points, looks_closed, rule, surroundings
 from gmmhet.engine.landscape.series import read_series, write_chimerax
@@ -23,7 +24,7 @@ from gmmhet.engine.latent_space.saved_analysis import Analysis, read_analysis
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.progress import progress
-from gmmhet.engine.wording.landscape import map_label, unpopulated_path
+from gmmhet.engine.wording.landscape import map_label
 
 __all__ = ["PathChoice", "map_points", "movie_of", "write_path"]
 
@@ -191,8 +192,9 @@ def write_path(folder: Path, output: Path, choice: PathChoice) -> None:
     around = surroundings(population, points)
     output_folder(output.parent)
     write_points(output, points, around.density, around.populated)
-    if not around.populated.all():
-        _LOG.warning("%s", unpopulated_path(", ".join(map(str, np.flatnonzero(~around.populated) + 1))))
+    unit = "subunits" if analysis.subunits > 1 else "particles"
+    for line in path_warnings(population, points, around.populated, unit, closed=closed):
+        _LOG.warning("%s", line)
     _LOG.info("%s: %d points of a path%s", output, len(points), ", closed" if closed else "")
 
 

@@ -61,9 +61,24 @@ class Deconvolved:
         volume = float(np.prod(np.sqrt(4 * np.pi) * width))
         return np.asarray(np.sqrt(differ + self.density(points) / (len(self.rows) * volume)))
 
+    def broad(self, points: Array) -> Array:
+        """[P] density averaged over what is called near."""
+        width = self._broad
+        return self._sums(points, self.shares, width) / float(np.prod(np.sqrt(2 * np.pi) * width))
+
     def near(self, points: Array) -> Array:
         """[P] particles near points, each counted as exp(-d^2 / 2), d in units of the distance that is called near."""
-        return self.count * self._sums(points, self.shares, np.maximum(self.width, DECONVOLUTION.near))
+        return self.count * self._sums(points, self.shares, self._broad)
+
+    def drawn(self, count: int) -> Array:
+        """[count, K] points drawn from the density averaged over what is called near; the same ones every time."""
+        rng = np.random.default_rng(0)
+        chosen = rng.choice(len(self.centers), count, p=self.shares / self.shares.sum())
+        return np.asarray(self.centers[chosen] + self._broad * rng.normal(size=(count, self.centers.shape[1])))
+
+    @property
+    def _broad(self) -> Array:
+        return np.maximum(self.width, DECONVOLUTION.near)
 
     def within(self, inside: Array) -> tuple[float, float]:
         """Particles in a region, and its standard error.
@@ -103,18 +118,18 @@ class Deconvolved:
         return np.asarray(np.exp(-0.5 * np.maximum(apart, 0)))
 
 
-def deconvolved(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int64], *, seed: int = 0,
-                ) -> Deconvolved:
-    """The density of particles.
+def deconvolved(coordinates: Array, covariance: NDArray[Any], halves: NDArray[np.int64]) -> Deconvolved:
+    """The density of particles over one or two coordinates.
 
     Args:
-        coordinates, covariance: posteriors N(z [n, K], M [n, K, K]) under the prior N(0, 1). halves: [n] 1 or 2.
+        coordinates, covariance: posteriors N(z [n, K], M [n, K, K]) under the prior N(0, 1); or variances [n, K]. What
+            is not known (NaN) counts as 0. halves: [n] 1 or 2.
     """
     several = coordinates.shape[1] > 1
     rows = evenly_spread(len(coordinates), DECONVOLUTION.most_of_several if several else DECONVOLUTION.most)
-    z, m, half = coordinates[rows], covariance[rows].astype(np.float64), halves[rows]
+    z, m, half = coordinates[rows], _matrices(covariance[rows]), halves[rows]
     spread = np.maximum(np.sqrt(z.var(axis=0) + np.einsum("nkk->nk", m).mean(axis=0)), DECONVOLUTION.smallest_spread)
-    centers = _centers(z, m, spread, np.random.default_rng(seed))
+    centers = _centers(z, m, spread)
     likelihoods = Likelihoods.of(z, m)
     smeared = _Trial.smeared(likelihoods, centers, DECONVOLUTION.widths[-1] * spread, spread)
     centers = centers[smeared > DECONVOLUTION.negligible * smeared.mean()]
@@ -216,7 +231,7 @@ def _heights(likelihoods: Likelihoods, centers: Array, width: Array) -> tuple[ND
 
 def _posterior_shares(heights: NDArray[np.float32], centers: Array, spread: Array) -> Array:
     """[A] mean over the particles of the posterior over the centers: the smeared density."""
-    prior = np.exp(-0.5 * ((centers / spread) ** 2).sum(1)) if centers.shape[1] <= 2 else np.ones(len(centers))
+    prior = np.exp(-0.5 * ((centers / spread) ** 2).sum(1))
     prior = prior / prior.sum()
     evidence = np.maximum(heights @ prior.astype(np.float32), np.float32(1e-30))
     shares = prior * (np.reciprocal(evidence) @ heights)
@@ -241,22 +256,24 @@ def _logs(likelihoods: Likelihoods, centers: Array, width: Array) -> Array:
     return np.asarray(blurred.logs(centers / width) + constant[:, None])
 
 
-def _centers(z: Array, m: Array, spread: Array, rng: np.random.Generator) -> Array:
-    """[A, K] a grid over one or two coordinates; draws from the posteriors of some particles over more."""
+def _centers(z: Array, m: Array, spread: Array) -> Array:
+    """[A, K] a grid over one or two coordinates."""
     modes = z.shape[1]
-    if modes > 2:
-        chosen = rng.permutation(len(z))[:DECONVOLUTION.drawn]
-        root = np.linalg.cholesky(m[chosen] + 1e-12 * np.eye(modes))
-        return np.asarray(z[chosen] + np.einsum("nab,nb->na", root, rng.normal(size=(len(chosen), modes))))
     cells = DECONVOLUTION.cells if modes == 1 else DECONVOLUTION.cells_of_two
     margin = DECONVOLUTION.margin * spread
-    axes = [np.linspace(low, high, cells) for low, high in zip(z.min(0) - margin, z.max(0) + margin, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, modes)
+    reach = DECONVOLUTION.reach * np.sqrt(np.maximum(np.einsum("nkk->nk", m), 0))
+    ends = zip((z - reach).min(0) - margin, (z + reach).max(0) + margin, strict=True)
+    axes = [np.linspace(low, high, cells) for low, high in ends]
+    return np.asarray(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, modes))
+
+
+def _matrices(covariance: NDArray[Any]) -> Array:
+    """[n, K, K] covariances, of which variances are the diagonal."""
+    known = np.nan_to_num(covariance.astype(np.float64))
+    return np.asarray(known if known.ndim == 3 else known[:, :, None] * np.eye(known.shape[1]))
 
 
 def _fine_enough(centers: Array, width: Array) -> bool:
     """Whether a grid has no gaps that a width would show."""
-    if centers.shape[1] > 2:
-        return True
     steps = [float(np.diff(np.unique(centers[:, k])).max(initial=0.0)) for k in range(centers.shape[1])]
     return all(step <= DECONVOLUTION.coarsest * w for step, w in zip(steps, width, strict=True))

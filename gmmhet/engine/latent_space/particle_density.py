@@ -1,4 +1,4 @@
-"""How many particles are near a point of latent space, with the uncertainty of every particle taken into account."""
+"""How many particles are near a point of latent space, with the uncertainty of every particle taken out."""
 
 from functools import cached_property
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.latent_space.deconvolution import Deconvolved, deconvolved
 from gmmhet.engine.latent_space.settings import PARTICLE_DENSITY
 from gmmhet.engine.sampling import evenly_spread
 
@@ -17,31 +18,36 @@ _LISTED = 12  # points in a message
 
 
 class Population:
-    """The density f(p) = mean_i N(p; z_i, M_i + h^2) of particles with posteriors N(z_i, M_i).
+    """The density f of particles with posteriors N(z_i, M_i).
 
-    The mean of the posteriors alone is what the images say of the density; the kernel's width h stands for the
-    particles that were not imaged. h is a share of the spread along every coordinate, the one under which particles
-    left out of f are most likely (Habbema, Hermans and van den Broek 1974).
+    Over one or two coordinates, of 50 particles or more, f is the density with the uncertainty of each particle taken
+    out (:mod:`~gmmhet.engine.latent_space.deconvolution`), as sharp as both half-sets agree on; a particle counts as
+    near by exp(-d^2 / 2), d its distance in units of 0.15 standard deviations, or of the width of f's parts where that
+    is more. Else f is the smeared density, mean_i N(p; z_i, M_i + h^2): the mean of the posteriors alone is what the
+    images say of it; the kernel's width h stands for the particles that were not imaged. h is a share of the spread
+    along every coordinate, the one under which particles left out of f are most likely (Habbema, Hermans and van den
+    Broek 1974). Particles near then count as exp(-(p - z_i)^T (M_i + h^2)^-1 (p - z_i) / 2). What is uphill, and which
+    other coordinates are expected, always follows from it.
 
-    A point is populated where f is at least what 99 % of the particles have at their own coordinates (a highest-density
-    region, Hyndman 1996; f without the particle itself), and at least 3 particles are near, each counted as
-    exp(-(p - z_i)^T (M_i + h^2)^-1 (p - z_i) / 2): as one at its place, as 0.61 one standard deviation away. Over many
-    modes particles are far from each other: where fewer than 99 % of 50 or more have 3 near, themselves included, what
-    99 % have is enough.
+    A point is populated where f is at least what 99 % of the particles have at their own places (a highest-density
+    region, Hyndman 1996; the smeared f without the particle itself), and at least 3 particles are near. Over many modes
+    particles are far from each other: where fewer than 99 % of 50 or more have 3 near, what 99 % have is enough. Over
+    three coordinates and more a point has to be populated along each single one too: an empty gap is empty.
 
     Attributes:
-        coordinates: [n, K] z. width: [K] h.
+        coordinates: [n, K] z. width: [K] h. halves: [n] 1 or 2. prior_mean: [K] that the posteriors were made with.
     """
 
-    def __init__(self, coordinates: ArrayLike, covariance: ArrayLike) -> None:
+    def __init__(self, coordinates: ArrayLike, covariance: ArrayLike, halves: NDArray[np.int64] | None = None,
+                 prior_mean: ArrayLike = 0.0) -> None:
         """covariance: M [n, K, K] of any precision, or the variances [n, K] where it is diagonal; of at most 10,000
-        particles a copy is kept."""
+        particles a copy is kept. halves: default: every other particle."""
+        self.prior_mean = np.asarray(prior_mean, np.float64)
+        self.halves = 1 + np.arange(len(np.asarray(coordinates))) % 2 if halves is None else halves
         self.coordinates = np.asarray(coordinates, np.float64)
         self._given = np.asarray(covariance)
         self._rows = evenly_spread(len(self.coordinates), PARTICLE_DENSITY.most)
         self._places, self._covariance = self.coordinates[self._rows], _of_rows(self._given, self._rows)
-        self.width = self._best_width(np.maximum(self._places.std(axis=0), PARTICLE_DENSITY.smallest_spread))
-        self._kernels = _Kernels(self._places, self._covariance, self.width)
 
     @property
     def modes(self) -> int:
@@ -51,18 +57,48 @@ class Population:
         """The density over some of the coordinates (from 0), whatever the others are."""
         kept = np.asarray(modes)
         covariance = self._given[:, kept] if self._given.ndim == 2 else self._given[:, kept[:, None], kept]
-        return Population(self.coordinates[:, kept], covariance)
+        mean = self.prior_mean[kept] if self.prior_mean.ndim else self.prior_mean
+        return Population(self.coordinates[:, kept], covariance, self.halves, mean)
 
     def judge(self, points: ArrayLike) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """[P] each of points [P, K]: f relative to the highest that any particle has at its coordinates; number of
-        particles near; whether it is populated."""
-        density, near = self._kernels.sums(_points(points, self.modes))
-        density = density / np.exp(self._highest)
-        near = near * (len(self.coordinates) / len(self._rows))
-        return density, near, (density >= self.level) & (near >= self.fewest)
+        """[P] each of points [P, K]: f relative to its highest; number of particles near; whether it is populated."""
+        table = _points(points, self.modes)
+        if self.sharp:
+            density, near = self.deconvolved.broad(table - self.prior_mean) / self._highest, self.deconvolved.near(
+                table - self.prior_mean)
+            return density, near, (density >= self.level) & (near >= self.fewest)
+        density, near = self._kernels.sums(table)
+        density, near = density / self._highest, near * (len(self.coordinates) / len(self._rows))
+        populated = (density >= self.level) & (near >= self.fewest)
+        for k, single in enumerate(self._singles):
+            populated &= single.populated(table[:, [k]])
+        return density, near, populated
+
+    @cached_property
+    def uncertainty(self) -> Array:
+        """[n] root of the summed posterior variances of each particle."""
+        known = np.nan_to_num(self._given.astype(np.float64))
+        variances = known if known.ndim == 2 else np.einsum("nkk->nk", known)
+        return np.asarray(np.sqrt(variances.sum(axis=1)))
+
+    @property
+    def sharp(self) -> bool:
+        """Whether the uncertainty of the particles is taken out."""
+        return self.modes <= 2 and len(self.coordinates) >= FEWEST_PARTICLES
+
+    @cached_property
+    def _singles(self) -> list["Population"]:
+        """Along each coordinate, where that says more."""
+        some = self.modes > 2 and len(self.coordinates) >= FEWEST_PARTICLES
+        return [self.along([k]) for k in range(self.modes)] if some else []
+
+    @cached_property
+    def deconvolved(self) -> Deconvolved:
+        """f, of coordinates less the mean of the prior."""
+        return deconvolved(self.coordinates - self.prior_mean, self._given, self.halves)
 
     def density(self, points: ArrayLike) -> Array:
-        """[P] f at points [P, K], relative to the highest that any particle has at its coordinates."""
+        """[P] f at points [P, K], relative to its highest."""
         return self.judge(points)[0]
 
     def near(self, points: ArrayLike) -> Array:
@@ -101,9 +137,18 @@ class Population:
         return out
 
     @cached_property
+    def width(self) -> Array:
+        """[K] h."""
+        return self._best_width(np.maximum(self._places.std(axis=0), PARTICLE_DENSITY.smallest_spread))
+
+    @cached_property
     def _leading(self) -> "_Kernels":
         some = evenly_spread(len(self._rows), PARTICLE_DENSITY.leading)
         return _Kernels(self._places[some], self._covariance[some], self.width)
+
+    @cached_property
+    def _kernels(self) -> "_Kernels":
+        return _Kernels(self._places, self._covariance, self.width)
 
     @cached_property
     def _judged(self) -> NDArray[np.int64]:
@@ -111,22 +156,30 @@ class Population:
 
     @cached_property
     def _highest(self) -> float:
-        return float(self._kernels.log_density(self._kernels.places[self._judged]).max())
+        if self.sharp:
+            return float(self.deconvolved.broad(self.deconvolved.centers).max())
+        return float(np.exp(self._kernels.log_density(self._kernels.places[self._judged]).max()))
 
     @cached_property
     def level(self) -> float:
         """Relative density below which a point is not populated."""
+        if self.sharp:
+            own = self.deconvolved.broad(self.deconvolved.drawn(PARTICLE_DENSITY.judged))
+            return float(np.quantile(own, PARTICLE_DENSITY.outside)) / self._highest
         if len(self._rows) < 2:
             return 0.0
         own = self._kernels.log_density(self._kernels.places[self._judged], without=self._judged)
-        return float(np.exp(np.quantile(own, PARTICLE_DENSITY.outside) - self._highest))
+        return float(np.exp(np.quantile(own, PARTICLE_DENSITY.outside)) / self._highest)
 
     @cached_property
     def fewest(self) -> float:
         """Particles that have to be near a populated point."""
         if len(self.coordinates) < FEWEST_PARTICLES:
             return PARTICLE_DENSITY.fewest_near
-        near = self._kernels.sums(self._kernels.places[self._judged])[1] * len(self.coordinates) / len(self._rows)
+        if self.sharp:
+            near = self.deconvolved.near(self.deconvolved.drawn(PARTICLE_DENSITY.judged))
+        else:
+            near = self._kernels.sums(self._kernels.places[self._judged])[1] * len(self.coordinates) / len(self._rows)
         return min(PARTICLE_DENSITY.fewest_near, float(np.quantile(near, PARTICLE_DENSITY.outside)))
 
     def _best_width(self, spread: Array) -> Array:

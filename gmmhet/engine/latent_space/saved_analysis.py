@@ -88,6 +88,8 @@ class Analysis:
             [n, K] alone. subunits: G, 1 without.
         model: at the origin of latent space, on the grid of the particles (C1: the whole molecule).
         position: [K, N, 3] Angstrom. amplitude: [K, N] relative. Both per unit of a coordinate.
+        halves: [n] 1 or 2, of the rows of coordinates; None: not known. prior_mean: [K] of the coordinates, where it
+            is not 0.
     """
 
     folder: Path
@@ -97,6 +99,8 @@ class Analysis:
     model: GaussianModel
     position: Array
     amplitude: Array
+    halves: NDArray[np.int64] | None = None
+    prior_mean: Array | None = None
 
     @property
     def modes(self) -> int:
@@ -105,7 +109,8 @@ class Analysis:
     @cached_property
     def population(self) -> Population:
         """Density of the particles (or subunits)."""
-        return Population(self.coordinates, self.covariance)
+        return Population(self.coordinates, self.covariance, self.halves,
+                          0.0 if self.prior_mean is None else self.prior_mean)
 
     def gaussians_at(self, point: Array) -> GaussianModel:
         """c_i = c + sum_m z_m V_m and w_i = w (1 + sum_m z_m U_m) at z = point [K]."""
@@ -125,7 +130,7 @@ def read_analysis(folder: Path) -> Analysis:
         raise InputError(f"{folder}: no such folder; expected one made by gmmhet analyze or gmmhet run")
     inside = folder / "analysis" if (folder / "analysis" / "analysis.npz").is_file() else folder
     path = inside / "analysis.npz"
-    arrays = ANALYSIS_FILE.read(path, _OF_LATENT_SPACE)
+    arrays = ANALYSIS_FILE.read(path, _OF_LATENT_SPACE, ("half", "followed"))
     if len(arrays["modes_position"]) == 0:
         raise InputError(f"{path}: the analysis has no mode; there is one map only, and no latent space")
     if len(arrays["coordinates"]) == 0:
@@ -138,8 +143,10 @@ def read_analysis(folder: Path) -> Analysis:
     coordinates, covariance, subunits = arrays["coordinates"], arrays["covariance"], 1
     if (inside / "subunits.npz").is_file():
         coordinates, covariance, subunits = _subunits(inside / "subunits.npz", len(arrays["modes_position"]))
+    halves = np.repeat(arrays["half"], subunits).astype(np.int64) if "half" in arrays else None
+    mean = coordinates.mean(axis=0) if arrays.get("followed", False) else None
     return Analysis(inside, coordinates, covariance, subunits, model, arrays["modes_position"],
-                    arrays["modes_amplitude"])
+                    arrays["modes_amplitude"], halves, mean)
 
 
 def _subunits(path: Path, modes: int) -> tuple[Array, NDArray[np.floating[Any]], int]:

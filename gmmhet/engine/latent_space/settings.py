@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["DECONVOLUTION", "EXTENT", "LIKELIHOODS", "MOVIE_POINTS", "PARTICLE_DENSITY", "TWO_STATES",
-           "Deconvolution", "Extent", "LikelihoodLimits", "MoviePoints", "ParticleDensity", "TwoStatesOf"]
+__all__ = ["DECONVOLUTION", "EXTENT", "ISLANDS", "LIKELIHOODS", "MOVIE_POINTS", "PARTICLE_DENSITY", "TWO_STATES",
+           "Deconvolution", "Extent", "IslandsOf", "LikelihoodLimits", "MoviePoints", "ParticleDensity", "TwoStatesOf"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -98,8 +98,8 @@ class Deconvolution:
                         origin="chosen for speed, not measured")
     most_of_several: int = setting(2000, "particles", "the same over several coordinates",
                                    origin="chosen for speed, not measured")
-    widths: tuple[float, ...] = setting((0.05, 0.1, 0.2, 0.35), "standard deviations of the coordinates", "of the normal "
-                                        "distributions that make it up", origin=_CHOSEN)
+    widths: tuple[float, ...] = setting((0.05, 0.1, 0.2, 0.35), "standard deviations of the coordinates", "of the "
+                                        "normal distributions that make it up", origin=_CHOSEN)
     marks: tuple[int, ...] = setting((0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90), "passes", "that are tried",
                                      origin=_CHOSEN)
     patience: int = setting(3, "marks", "at which the held-out half-set is explained worse and worse end a trial",
@@ -108,18 +108,17 @@ class Deconvolution:
                                 origin="chosen for speed, not measured")
     power: float = setting(1.8, "", "to which the factors of a pass are raised: two passes in one", origin="below 2, "
                            "with which expectation-maximisation converges")
-    behind: float = setting(1.0, "standard errors", "that the held-out half-set may be explained worse than by the best",
-                            origin="the rule of one standard error")
+    behind: float = setting(1.0, "standard errors", "that the held-out half-set may be explained worse than by the "
+                            "best", origin="the rule of one standard error")
     agreement: float = setting(0.95, "", "least correlation of the densities of both half-sets along a coordinate",
                                origin=_CHOSEN)
     everywhere: float = setting(0.01, "of the mean share", "that every center has at first, so that none is lost",
                                 origin=_CHOSEN)
     cells: int = setting(160, "centers", "along one coordinate", origin=_CHOSEN)
-    cells_of_two: int = setting(30, "centers", "along each of two coordinates", origin="chosen for speed, not measured")
-    drawn: int = setting(400, "centers", "over more coordinates, drawn from posteriors",
-                         origin="chosen for speed, not measured")
-    margin: float = setting(0.3, "standard deviations", "around the particles", origin=_CHOSEN)
-    coarsest: float = setting(1.2, "widths", "between centers of a grid, at most", origin=_CHOSEN)
+    cells_of_two: int = setting(40, "centers", "along each of two coordinates", origin="chosen for speed, not measured")
+    margin: float = setting(0.2, "standard deviations", "around the particles", origin=_CHOSEN)
+    reach: float = setting(1.0, "posterior standard deviations", "around each of them", origin=_CHOSEN)
+    coarsest: float = setting(2.0, "widths", "between centers of a grid, at most: it ripples by 1 %", origin="formula")
     nothing: float = setting(1e-20, "", "likelihoods over the largest, and shares, of less are 0",
                              origin="single precision")
     surroundings: float = setting(0.2, "standard deviations", "over which the half-sets' difference is averaged",
@@ -131,7 +130,21 @@ class Deconvolution:
     at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory, not measured")
 
 
+@dataclass(frozen=True)
+class IslandsOf:
+    """Empty gaps along a coordinate."""
+
+    empty: float = setting(0.05, "of the lower of the densities on both sides", "where a gap may be", origin=_CHOSEN)
+    least_share: float = setting(0.03, "of the particles", "on either side of a gap", origin=_CHOSEN)
+    most: float = setting(0.03, "of the particles", "in a gap, its standard error added", origin=_CHOSEN)
+    narrowest: float = setting(0.15, "standard deviations", "from end to end of a gap", origin=_CHOSEN)
+    fewest: int = setting(200, "particles", "among which gaps are looked for", origin=_CHOSEN)
+    one_state: float = setting(0.7, "of the posterior deviation of a typical particle", "an island that is no wider is "
+                               "one state: one map", origin=_CHOSEN)
+
+
 DECONVOLUTION = Deconvolution()
+ISLANDS = IslandsOf()
 EXTENT = Extent()
 LIKELIHOODS = LikelihoodLimits()
 TWO_STATES = TwoStatesOf()

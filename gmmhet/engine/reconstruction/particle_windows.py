@@ -11,7 +11,7 @@ from gmmhet.engine.reconstruction.mixture import Uncertainty, mixture_labels
 from gmmhet.engine.reconstruction.settings import KERNELS
 from gmmhet.engine.wording import reconstruction as wording
 
-__all__ = ["Selection", "Windows", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
+__all__ = ["Selection", "Windows", "bins_between", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
 
 
 
@@ -48,6 +48,20 @@ def equal_bins(coordinate: NDArray[np.float64] | None, n_particles: int, bins: i
     """
     values = np.full(n_particles, np.nan) if coordinate is None else coordinate
     return _disjoint(values, np.array_split(np.argsort(values, kind="stable"), bins))
+
+
+def bins_between(coordinate: NDArray[np.float64], borders: list[float], counts: list[int]) -> Selection:
+    """Bins of equal numbers of particles, none of which reaches across a border.
+
+    Args:
+        coordinate: [n]. borders: B rising coordinates. counts: B + 1 bins on either side of them.
+    """
+    side = np.searchsorted(borders, coordinate)
+    parts = []
+    for number, bins in enumerate(counts):
+        rows = np.flatnonzero(side == number)
+        parts += np.array_split(rows[np.argsort(coordinate[rows], kind="stable")], min(bins, max(len(rows), 1)))
+    return _disjoint(coordinate, [rows for rows in parts if len(rows)])
 
 
 def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: Uncertainty, mode: int, clusters: int, seed: int,

@@ -13,9 +13,12 @@ from gmmhet.engine.config import AT_POINTS, ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import file_beside, made_by
 from gmmhet.engine.io.points import read_points
+from gmmhet.engine.latent_space.deconvolution import deconvolved
+from gmmhet.engine.latent_space.islands import gaps_along, islands_along
 from gmmhet.engine.latent_space.movie_points import through_particles
 from gmmhet.engine.latent_space.particle_density import Population, listed
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
+from gmmhet.engine.latent_space.settings import ISLANDS
 from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.progress import progress
@@ -28,6 +31,7 @@ from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
 from gmmhet.engine.reconstruction.particle_windows import (
     Selection,
     Windows,
+    bins_between,
     equal_bins,
     mixture_clusters,
     nested_windows,
@@ -147,7 +151,27 @@ def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: 
             return found
         _LOG.info("%s", wording.points_follow_particles(listed(~found.populated), int((~found.populated).sum())))
         return _around_points(placed, through_particles(placed.coordinates, k, config.n), k, analysis)
-    return equal_bins(placed.coordinates[:, k], len(placed.row), config.n)
+    return _bins(placed, k, config.n, analysis)
+
+
+def _bins(placed: Placed, k: int, bins: int, analysis: Path) -> Selection:
+    """Bins along mode k (from 0); where an empty gap divides the particles, none reaches across it, and particles of
+    one state make one map."""
+    coordinate, modes = placed.coordinates[:, k], placed.coordinates.shape[1]
+    own = _posteriors(placed, _covariance(analysis, modes))
+    if bins < 2 or own is None or len(coordinate) < ISLANDS.fewest or not np.isfinite(own[:, k, k]).all():
+        return equal_bins(coordinate, len(placed.row), bins)
+    mean = float(_prior_mean(analysis, modes)[k])
+    variance = own[:, k, k].astype(np.float64)
+    density = deconvolved(coordinate[:, None] - mean, variance[:, None], placed.particles.halves)
+    gaps = gaps_along(density)
+    if not gaps:
+        return equal_bins(coordinate, len(placed.row), bins)
+    islands, typical = islands_along(density, gaps), float(np.sqrt(np.median(variance)))
+    counts = [1 if island.width <= ISLANDS.one_state * typical else max(1, round(bins * island.share))
+              for island in islands]
+    _LOG.info("%s", wording.islands([(island.share, island.error) for island in islands], k + 1))
+    return bins_between(coordinate, [gap.middle + mean for gap in gaps], counts)
 
 
 def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analysis: Path) -> Windows:
@@ -157,7 +181,9 @@ def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analy
     if covariance is not None:
         mean = covariance.mean(axis=0, dtype=np.float64)
         mean = mean if np.isfinite(mean).all() and np.linalg.eigvalsh(mean)[0] > 0 else None
-    populated = Population(placed.coordinates, np.square(placed.deviations) if own is None else own).populated(points)
+    population = Population(placed.coordinates, np.square(placed.deviations) if own is None else own,
+                            placed.particles.halves if own is not None else None, _prior_mean(analysis, points.shape[1]))
+    populated = population.populated(points)
     return nested_windows(placed.coordinates, placed.deviations, points, mode, populated, mean)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.report.density import deconvolved_density
+from gmmhet.engine.latent_space.deconvolution import deconvolved
 from gmmhet.engine.report.elements import one_number
 from gmmhet.engine.report.results import TOO_FEW, Curve, MapBin, Mode, Results
 from gmmhet.engine.report.settings import REPORTING
@@ -123,14 +123,17 @@ def histogram(results: Results, mode: Mode, *, follows: bool = False) -> str:
     low, high = (float(v) for v in np.percentile(z, [0.1, 99.9])) if len(z) else (-1.0, 1.0)
     edges, counts = _histogram(z, low, high)
     true = _true_density(results, [mode], [edges])
-    top = max(float(counts.max()), 1.0, 0.0 if true is None else float(true.max()))
+    top = max(float(counts.max()), 1.0, 0.0 if true is None else float(true[0].max()))
     colour, chart = mode_colour(mode), wording.histogram(mode.number)
     plot = Plot(chart.title, Axis(chart.x, edges[0], edges[-1]), Axis(chart.y, 0, 1.28 * top))
     plot.bars(edges[:-1], edges[1:], counts, shade(0.55, ("#ffffff", colour)), label=wording.POSTERIOR_MEANS,
               tips=[f"{a:.2f} to {b:.2f}: {n:.0f} particles" for a, b, n in
                     zip(edges[:-1], edges[1:], counts, strict=True)])
     if true is not None:
-        plot.line((edges[:-1] + edges[1:]) / 2, true, "#20262e", label=wording.DECONVOLVED)
+        middles = (edges[:-1] + edges[1:]) / 2
+        for side, label in ((-2, wording.BAND), (2, "")):
+            plot.line(middles, np.maximum(true[0] + side * true[1], 0), "#6b7480", label=label, dash="2 3", width=1.2)
+        plot.line(middles, true[0], "#20262e", label=wording.DECONVOLVED)
     if results.bins_mode == mode.number:
         _mark_borders(plot, results.bins, top)
     sd, middle = mode.median_posterior_sd, (edges[0] + edges[-1]) / 2
@@ -150,8 +153,9 @@ def _mark_borders(plot: Plot, bins: tuple[MapBin, ...], top: float) -> None:
                   label="" if i else wording.MAP_MARKS[points])
 
 
-def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> Floats | None:
-    """Expected particles a cell, from the posteriors; None where the posteriors say too little, or nothing."""
+def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> tuple[Floats, Floats] | None:
+    """Expected particles a cell, as far as both half-sets agree, and the standard error; None where the posteriors say
+    too little, or nothing."""
     index = [m.number - 1 for m in modes]
     if results.summary.get("method") != "likelihood":
         return None
@@ -165,8 +169,12 @@ def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> F
     if results.summary.get("followed"):  # coordinates are not counted from the mean of their prior
         middle = means.mean(0)
         means, edges = means - middle, [e - m for e, m in zip(edges, middle, strict=True)]
-    most = REPORTING.most_deconvolved_1d if len(index) == 1 else REPORTING.most_deconvolved_2d
-    return deconvolved_density(means, covariance, edges, most=most) * len(means)
+    density = deconvolved(means, covariance, np.asarray(results.arrays["half"], dtype=np.int64))
+    middles = [(e[:-1] + e[1:]) / 2 for e in edges]
+    points = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1).reshape(-1, len(edges))
+    cell, shape = float(np.prod([e[1] - e[0] for e in edges])), tuple(len(m) for m in middles)
+    count = cell * len(means)
+    return count * density.density(points).reshape(shape), count * density.band(points).reshape(shape)
 
 
 def landscape(results: Results, first: Mode, second: Mode) -> list[str]:
@@ -176,12 +184,13 @@ def landscape(results: Results, first: Mode, second: Mode) -> list[str]:
     edges = [_edges(x, cells), _edges(y, cells)]
     counts = np.histogramdd(np.stack([x, y], axis=-1), bins=edges)[0]
     figures = []
-    for deconvolved, values in enumerate((counts, _true_density(results, [first, second], edges))):
+    true = _true_density(results, [first, second], edges)
+    for sharp, values in ((False, counts), (True, None if true is None else true[0])):
         if values is not None:
-            chart = wording.landscape(first.number, second.number, deconvolved=bool(deconvolved))
+            chart = wording.landscape(first.number, second.number, deconvolved=sharp)
             plot = Plot(chart.title, Axis(chart.x, edges[0][0], edges[0][-1]),
                         Axis(chart.y, edges[1][0], edges[1][-1]), height=340)
-            plot.density(edges[0], edges[1], values)
+            plot.density(edges[0], edges[1], np.where(values < REPORTING.least_drawn * values.max(), 0, values))
             _mark_maps(plot, results.bins, first.number - 1, second.number - 1)
             figures.append(plot.figure(chart.caption))
     return figures

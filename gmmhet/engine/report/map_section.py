@@ -50,6 +50,7 @@ def _bin_table(results: Results) -> str:
     if results.map_noise:
         note += f" {escape(results.map_noise)}"
     more = [f"<b>{escape(text)}</b>" for text in _notes(bins)] + [t for t in [wording.KIND_NOTES[kind]] if t]
+    more += [wording.more_maps(results.more_maps)] if results.more_maps else []
     return table("bins", heads, "".join(rows), note) + "".join(f'<p class="note">{text}</p>' for text in more)
 
 

@@ -112,7 +112,8 @@ class Results:
     Attributes:
         arrays: the arrays of analysis.npz, shapes checked (n particles, N Gaussians, K modes). pose: where the analysis
             corrected none, [n, 0].
-        bins: empty where no maps were made; bins_mode: the mode they go along, from 1.
+        bins: empty where no maps were made; bins_mode: the mode they go along, from 1. more_maps: folders of maps along
+            other modes.
         b_factor: of the sharpened maps beside them, square Angstrom; None where there are none.
         map_noise: which noise the maps share with the coordinates that sort the particles, in words.
         stages: fit, analyze, reconstruct, run, as far as they are there.
@@ -128,6 +129,7 @@ class Results:
     bins: tuple[MapBin, ...]
     bins_mode: int | None
     bin_curves: tuple[Curve, ...]
+    more_maps: tuple[str, ...]
     b_factor: float | None
     map_noise: str
     stages: tuple[Stage, ...]
@@ -195,6 +197,7 @@ def read_results(folder: Path) -> Results:
     return Results(
         folder, summary, modes, arrays, _fit_curve(folder / "model" / "fsc.csv"), fitted if fitted.is_file() else None,
         _bins(maps, folder / "maps"), _bins_mode(maps, len(modes), folder), _bin_curves(folder / "maps" / "fsc.csv"),
+        tuple(sorted(p.parent.name for p in folder.glob("maps_mode_*/summary.json"))),
         _b_factor(maps, folder / "maps" / "summary.json"), _words_of(maps.get("evidence")),
         tuple(s for s in stages if s.parameters or s.timing),
         _verdicts(run, summary),

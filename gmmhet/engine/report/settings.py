@@ -48,16 +48,11 @@ class Reporting:
     mostly_rigid: float = setting(
         0.5, "of the displacement", "a mode of a larger rigid share is named in the box at the top",
         origin="chosen, not measured")
+    least_drawn: float = setting(
+        0.01, "of the highest", "density over two modes that is drawn", origin="chosen, not measured")
     largest_uncertainty: float = setting(
         0.5, "posterior variance", "densities are deconvolved only if the median particle has less: more uncertainty "
         "leaves nothing to be resolved",
-        origin="chosen, not measured")
-    most_deconvolved_1d: int = setting(
-        20_000, "particles", "used for the density along one mode", origin="run time")
-    most_deconvolved_2d: int = setting(
-        5_000, "particles", "used for the density over two modes", origin="run time")
-    deconvolution_passes: int = setting(
-        40, "passes", "of expectation maximisation with smoothing; more sharpen noise",
         origin="chosen, not measured")
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-__all__ = ["map_label", "near_point", "path_shape", "populated_rule", "unpopulated_label", "unpopulated_path",
-           "unpopulated_points"]
+__all__ = ["crosses_gap", "leaves_out", "map_label", "near_point", "path_shape", "populated_rule", "unpopulated_label",
+           "unpopulated_path", "unpopulated_points"]
 
 
 def unpopulated_points(count: int, of: int, numbers: str) -> str:
@@ -34,8 +34,20 @@ def populated_rule(unit: str, share: float, fewest: float) -> str:
         unit: particles or subunits. share: of these that are inside. fewest: of these that have to be near.
     """
     return (f"A point is populated where the density is at least that at {share:.0%} of the {unit}, and at least "
-            f"{fewest:.3g} {unit} are near, each counted as exp(-d^2 / 2), d its distance in standard deviations of "
-            "its posterior and the kernel.")
+            f"{fewest:.3g} {unit} are near. The uncertainty of each is taken out of the density over one or two modes; "
+            "over more, a point must also be populated along each single mode.")
+
+
+def crosses_gap(first: int, last: int, count: float | None, error: float, unit: str) -> str:
+    """A path that leads through a gap; first, last: its points there, from 1. count, error: of the particles."""
+    there = "" if count is None else f", which holds {count:.0f} ± {max(error, 1):.0f} {unit}"
+    points = f"point {first}" if first == last else f"points {first} to {last}"
+    return f"the path crosses an empty gap at {points}{there}: maps there extrapolate the model"
+
+
+def leaves_out(share: float, unit: str) -> str:
+    """A path that is far from some; share: of the particles that are far."""
+    return f"{100 * share:.0f} % of the {unit} lie farther than one standard deviation from the path"
 
 
 def near_point(near: float, unit: str, populated: bool) -> str:

@@ -6,7 +6,7 @@ from gmmhet.engine.wording.numbers import counted, plural
 
 __all__ = [
     "CROSS_FITTED", "HALVES_FOR_KERNELS", "HALVES_FOR_PARTS", "NO_RESOLUTION", "REFINED_POSES", "RISING_AMPLITUDES",
-    "all_maps_alike", "finished_map", "mode_is_noise", "modes_about_the_average", "no_finufft", "no_fit", "no_half",
+    "all_maps_alike", "finished_map", "islands", "mode_is_noise", "modes_about_the_average", "no_finufft", "no_fit", "no_half",
     "no_particles_at_point",
     "no_particles_at_points", "not_sharpened", "points_follow_particles", "rigid_parts", "shares_noise", "sharpened",
 ]
@@ -20,6 +20,13 @@ _OUTSIDE = {
     "motion": ("the map shows the arrangement of the parts that the Gaussian model predicts",
                "the maps show the arrangements of the parts that the Gaussian model predicts"),
 }
+
+
+def islands(shares: list[tuple[float, float]], mode: int) -> str:
+    """Particles that an empty gap divides; shares: of each island, with its standard error. mode: from 1."""
+    parts = ", ".join(f"{100 * share:.0f} ± {max(100 * error, 0.5):.0f} %" for share, error in shares)
+    return f"empty gaps along mode {mode} divide the particles into {len(shares)} groups ({parts}); no map reaches " \
+           "across a gap"
 
 
 def no_particles_at_point(kind: str) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gmmhet.engine.wording.numbers import angstrom, number
 
 __all__ = [
-    "CONTRASTS", "DECONVOLVED", "FIT_FSC", "GAINS", "HALFSET_AGREEMENT", "MAPS_ON_LANDSCAPE", "MAP_MARKS",
+    "BAND", "CONTRASTS", "DECONVOLVED", "FIT_FSC", "GAINS", "HALFSET_AGREEMENT", "MAPS_ON_LANDSCAPE", "MAP_MARKS",
     "NULL_QUANTILE", "POSTERIOR_MEANS", "SCORES", "SCORE_KEYS", "SPECTRUM", "Chart", "analysis_resolution",
     "half_map_fsc", "histogram", "landscape", "map_count_tip", "map_place_tip", "one_particle", "particles_per_map",
     "uncertainty",
@@ -63,6 +63,7 @@ FIT_FSC = Chart(
     "of the dashed line, in the range that the analysis uses.")
 POSTERIOR_MEANS = "posterior means"
 DECONVOLVED = "without the uncertainty (deconvolved)"
+BAND = "its band of 2 standard errors"
 MAP_MARKS = {True: "coordinates of the maps", False: "borders between the maps"}  # maps at points; of intervals
 MAPS_ON_LANDSCAPE = "maps from the particles"
 
@@ -70,7 +71,8 @@ _POSTERIOR_MEANS_CAPTION = (
     "Separate clusters are discrete states; a band is a continuous motion. A curved band is usually one large motion "
     "that needs two modes, because a rotation does not follow a straight line.")
 _DECONVOLVED_CAPTION = (
-    "The density that best explains the images, without the broadening by the uncertainty of each particle.")
+    "The density that explains the images, without the broadening by the uncertainty of each particle, as sharp as "
+    "both half-sets agree on.")
 
 
 def analysis_resolution(resolution: float) -> str:
@@ -94,7 +96,8 @@ def uncertainty(known: bool, resolved: bool, deconvolved: bool) -> str:
         return "The analysis holds no uncertainty of a single coordinate."
     if not resolved:
         return "The uncertainty of a single coordinate exceeds the width of this plot."
-    line = "; the line is the density that best explains the images without this broadening" if deconvolved else ""
+    line = "; the line is the density without this broadening, as sharp as both half-sets agree on, with its band of " \
+           "two standard errors" if deconvolved else ""
     return "The bar at the top is the median posterior standard deviation of a particle's coordinate. It broadens " \
            f"the histogram{line}."
 

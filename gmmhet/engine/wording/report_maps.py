@@ -10,8 +10,15 @@ from gmmhet.engine.wording.numbers import counted, number
 
 __all__ = [
     "COLUMNS", "KIND_NOTES", "KIND_TITLES", "LOCAL_COLUMN", "MOVIE", "ONE_MAP", "TABLE", "b_factor_note",
-    "columns_note", "local_range", "movie_note", "not_shown", "note_of_maps",
+    "columns_note", "local_range", "more_maps", "movie_note", "not_shown", "note_of_maps",
 ]
+
+
+def more_maps(folders: Sequence[str]) -> str:
+    """Maps along other modes, and their folders."""
+    names = ", ".join(f"<code>{name}</code>" for name in folders)
+    return f"Maps along the other significant modes are in {names}."
+
 
 TABLE = "The maps"
 ONE_MAP = ("One map of all particles", "The map of all particles")

@@ -4,7 +4,8 @@ from gmmhet.engine.progress import Position
 from gmmhet.engine.wording.numbers import amount, counted
 
 __all__ = ["EXIT_STATUS", "GOES_ON", "OF_OTHERS", "UNFINISHED", "duration", "few_particles", "lost_share",
-           "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers", "not_started",
+__all__ = ["maps_along_curve", "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers",
+           "not_started"]
            "progress_line", "significant_modes", "stage_kept", "stage_line", "what_it_takes", "where_to_look",
            "worker_failed", "workers_there"]
 
@@ -24,6 +25,12 @@ def few_particles(count: int, verdict: str) -> str:
 def significant_modes(significant: int, modes: int) -> str:
     """Of an analysis without a verdict of its own."""
     return f"{significant} of {modes} modes are significant."
+
+
+def maps_along_curve(modes: list[int]) -> str:
+    """Maps of several modes (from 1) in one series."""
+    names = " and ".join(map(str, modes))
+    return f"The particles lie along a curve in modes {names}: maps are made at points along it."
 
 
 def mode_not_significant(mode: int, verdict: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import chi2, multivariate_normal
 
 from gmmhet.engine.latent_space.particle_density import Population
-from gmmhet.engine.latent_space.settings import PARTICLE_DENSITY
+from gmmhet.engine.latent_space.settings import DECONVOLUTION, PARTICLE_DENSITY
 from gmmhet.tests.support.planted_landscape import ring, with_posteriors
 
 
@@ -91,13 +91,18 @@ class TestPopulated(unittest.TestCase):
         self.assertFalse(population.populated(np.zeros((1, 4)))[0])
         self.assertTrue(population.populated(ring(50, rng)).all())
 
-    def test_uncertain_particles_populate_what_lies_between_them(self):
-        """Two sharp states are apart; were every particle uncertain by the distance, they would not be."""
+    def test_uncertain_particles_leave_the_gap_between_two_states_empty(self):
+        """Half of the posterior means lie in the gap's middle half; images that say nothing leave all of it open."""
         rng = np.random.default_rng(5)
-        z = rng.choice([-1.0, 1.0], 1000)[:, None] + 0.05 * rng.normal(size=(1000, 1))
-        sharp, blurred = (Population(z, np.full((1000, 1, 1), sd**2)) for sd in (0.05, 1.0))
-        self.assertFalse(sharp.populated(np.zeros((1, 1)))[0])
-        self.assertTrue(blurred.populated(np.zeros((1, 1)))[0])
+        measured = rng.choice([-1.0, 1.0], 1500) + 0.6 * rng.normal(size=1500)
+        known = 1 / 0.6**2
+        z, variance = known * measured / (known + 1), np.full((1500, 1, 1), 1 / (known + 1))
+        self.assertGreater((np.abs(z) < 0.5).mean(), 0.25)
+        population = Population(z[:, None], variance)
+        self.assertEqual(population.populated(np.array([[0.0], [-1.0], [1.0]])).tolist(), [False, True, True])
+        self.assertLess(population.near(np.zeros((1, 1)))[0], 3)
+        nothing = Population(np.zeros((1500, 1)), np.full((1500, 1, 1), 1 - 1e-6))
+        self.assertTrue(nothing.populated(np.array([[-1.0], [0.0], [1.0]])).all())
 
     def test_handfuls_of_particles_populate_nothing(self):
         for n in (1, 2):
@@ -118,9 +123,11 @@ class TestPopulated(unittest.TestCase):
         rng = np.random.default_rng(6)
         z = rng.normal(size=(30_000, 1))
         population = Population(z, np.full((30_000, 1, 1), 0.04))
-        point = np.array([[0.5]])
-        naive = np.exp(-0.5 * (z - 0.5) ** 2 / (0.04 + population.width[0] ** 2)).sum()
-        self.assertLess(abs(population.near(point)[0] / naive - 1), 0.05)
+        truth = (1 / 0.96) ** 2 - 0.04 / 0.96  # variance of what was measured, less that of its errors
+        within = max(float(population.deconvolved.width[0]), DECONVOLUTION.near)
+        total = truth + within**2
+        naive = 30_000 * within / np.sqrt(total) * np.exp(-0.5 * 0.25 / total)
+        self.assertLess(abs(population.near(np.array([[0.5]]))[0] / naive - 1), 0.1)
 
 
 class TestExpected(unittest.TestCase):

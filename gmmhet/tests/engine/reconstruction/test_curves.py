@@ -12,6 +12,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_particles
 from gmmhet.engine.molecule.maps import soft_edge
 from gmmhet.engine.reconstruction import equal_bins
+from gmmhet.engine.reconstruction.particle_windows import bins_between
 from gmmhet.engine.reconstruction.curves import (
     HalfMapCurves,
     compare_halves,
@@ -153,6 +154,14 @@ class TestBins(unittest.TestCase):
         found = equal_bins(None, 5, 1)
         self.assertEqual(found.classes.tolist(), [1] * 5)
         self.assertTrue(np.isnan(found.coordinate).all())
+
+
+    def test_no_bin_reaches_across_a_border(self):
+        z = np.concatenate([np.linspace(-1, 0, 10), np.linspace(1, 2, 31)])
+        found = bins_between(z, [0.5], [1, 3])
+        self.assertEqual(found.weights.sum(axis=1).tolist(), [10, 11, 10, 10])
+        self.assertEqual((found.high[0], found.low[1]), (0.0, 1.0))
+        self.assertEqual(len(bins_between(z, [0.5, 3.0], [1, 1, 2])), 2)  # nothing is beyond the second
 
 
 class TestClusters(unittest.TestCase):

@@ -15,7 +15,6 @@ from gmmhet.engine.browser import script
 from gmmhet.engine.io import write_map
 from gmmhet.engine.molecule.first_view import first_view
 from gmmhet.engine.report import scene as scene_module
-from gmmhet.engine.report.density import deconvolved_density
 from gmmhet.engine.report.results import read_results
 from gmmhet.engine.report.scene import scene
 from gmmhet.engine.report.svg import Axis, Plot, round_ticks, shade
@@ -160,45 +159,6 @@ class TestCharts(unittest.TestCase):
         paths = [e for e in ElementTree.fromstring(plot.figure("")).iter("path") if e.get("stroke-width") == ".4"]
         self.assertEqual(sum(p.get("d").count("z") for p in paths), 3)
         self.assertEqual(len({p.get("fill") for p in paths}), 3)
-
-
-class TestDeconvolution(unittest.TestCase):
-    """Posteriors as the analysis makes them: mean t + noise shrunk by 1 + s^2, variance s^2 / (1 + s^2)."""
-
-    def posteriors(self, truth: np.ndarray, s: float) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng(5)
-        means = (truth + s * rng.normal(size=truth.shape)) / (1 + s**2)
-        return means, np.tile(np.eye(truth.shape[1]) * s**2 / (1 + s**2), (len(truth), 1, 1))
-
-    def test_two_states_come_apart(self) -> None:
-        """30 % at -1.5, 70 % at 0.65, noise 0.5: placed particles fill the gap, the density does not."""
-        truth = np.where(np.arange(4000) % 10 < 3, -1.5, 0.65)[:, None]
-        means, covariances = self.posteriors(truth, 0.5)
-        edges = np.linspace(-3, 3, 49)
-        found = deconvolved_density(means, covariances, [edges])
-        placed = np.histogram(means, edges)[0] / len(means)
-        middles = (edges[:-1] + edges[1:]) / 2
-        gap = np.abs(middles + 0.425) < 0.4
-        self.assertAlmostEqual(found.sum(), 1.0)
-        self.assertLess(found[gap].sum(), 0.3 * placed[gap].sum())
-        self.assertAlmostEqual(found[middles < -0.425].sum(), 0.3, delta=0.02)
-        self.assertAlmostEqual(found @ middles, truth.mean(), delta=0.03)
-        self.assertAlmostEqual(middles[np.argmax(found)], 0.65, delta=0.13)  # to the cell
-
-    def test_spread_is_neither_smeared_nor_shrunk(self) -> None:
-        """Coordinates spread evenly over -1.7..1.7 in one direction, 0.5 wide in the other, noise 0.7."""
-        rng = np.random.default_rng(2)
-        truth = np.stack([rng.uniform(-1.7, 1.7, 5000), rng.uniform(-0.5, 0.5, 5000)], axis=-1)
-        means, covariances = self.posteriors(truth, 0.7)
-        edges = [np.linspace(-3, 3, 31), np.linspace(-2, 2, 21)]
-        found = deconvolved_density(means, covariances, edges)
-        middles = [(e[:-1] + e[1:]) / 2 for e in edges]
-        spread = [np.sqrt(np.sum(found.sum(1 - i) * m**2) - np.sum(found.sum(1 - i) * m) ** 2)
-                  for i, m in enumerate(middles)]
-        placed = means.std(0)
-        self.assertAlmostEqual(spread[0], truth[:, 0].std(), delta=0.06)
-        self.assertLess(placed[0], truth[:, 0].std() - 0.15)  # what the raw coordinates would say
-        self.assertLess(abs(spread[1] - truth[:, 1].std()), 0.6 * abs(placed[1] - truth[:, 1].std()))
 
 
 class TestNumbers(unittest.TestCase):
