@@ -12,7 +12,6 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import read_particles
 from gmmhet.engine.molecule.maps import soft_edge
 from gmmhet.engine.reconstruction import equal_bins
-from gmmhet.engine.reconstruction.particle_windows import bins_between
 from gmmhet.engine.reconstruction.curves import (
     HalfMapCurves,
     compare_halves,
@@ -22,7 +21,7 @@ from gmmhet.engine.reconstruction.curves import (
 )
 from gmmhet.engine.reconstruction.mixture import deconvolved_mixture
 from gmmhet.engine.reconstruction.noise import image_noise, with_residual_noise
-from gmmhet.engine.reconstruction.particle_windows import mixture_clusters, nested_windows, points_along
+from gmmhet.engine.reconstruction.particle_windows import bins_between, mixture_clusters, nested_windows, points_along
 from gmmhet.tests.support.reconstruction_data import ParticleSet
 
 
