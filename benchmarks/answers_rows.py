@@ -1,18 +1,23 @@
 """Rows of the set of answers: what the program says in words, against what is there.
 
 ``named``: a hinge and a domain that comes and goes, in the preset's molecule and in molecules of random shape: turn of
-the hinge, and share and mass of the domain, as the summary names them. 1,500 images of 48 px of 4 Angstrom.
+the hinge, and share and mass of the domain, as the summary names them. ``plateau``: eleven even states of a hinge, and
+the density along its coordinate. ``gap``: two states, and the particles between them. ``hidden``: 80 % in one of two
+states, seen mostly along the line on which the domain lies before the body. 1,500 images of 48 px of 4 Angstrom.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from answer_molecules import RESIDUE_KILODALTON, hinge_and_domain
-from figures import Figure, at_most
+from answer_molecules import RESIDUE_KILODALTON, hinge_and_domain, two_states
+from figures import Figure, at_least, at_most
 from stages import Analysis, Bench, DataSet, code_digest
 
 from gmmhet.engine.config import SimulateConfig
+from gmmhet.engine.io import read_particles, write_particles
+from gmmhet.engine.latent_space.deconvolution import Deconvolved
+from gmmhet.engine.latent_space.saved_analysis import read_analysis
 from gmmhet.engine.simulate import Preset, preset, simulate
 
 __all__ = ["ROWS"]
@@ -69,4 +74,71 @@ def _domain(label: str, what: Preset, present: Any, domains: list[dict[str, Any]
                  1.0 if mass is None else abs(mass / true_mass - 1), at_most(0.3), at_most(0.15))
 
 
-ROWS = {"named": _named}
+def _density(found: Analysis) -> Deconvolved:
+    """Over the coordinate of mode 1."""
+    return read_analysis(found.folder).population.along([0]).deconvolved
+
+
+def humps(density: Deconvolved) -> int:
+    """Summits with valleys between them that are deeper than two standard errors, in both half-sets."""
+    axis = np.linspace(density.centers.min(), density.centers.max(), 400)[:, None]
+    height, error, halves = density.density(axis), density.band(axis), density.of_halves(axis)
+    summits: list[int] = []
+    for i in np.flatnonzero((height[1:-1] > height[:-2]) & (height[1:-1] >= height[2:])) + 1:
+        if not summits:
+            summits.append(int(i))
+            continue
+        valley = summits[-1] + int(np.argmin(height[summits[-1]:i + 1]))
+        lower = min(summits[-1], int(i), key=lambda at: float(height[at]))
+        deep = height[lower] - height[valley] > 2 * np.hypot(error[lower], error[valley])
+        if deep and (halves[:, valley] < halves[:, lower]).all():
+            summits.append(int(i))
+        elif height[i] > height[summits[-1]]:
+            summits[-1] = int(i)
+    return len(summits)
+
+
+def _plateau(work: Bench, seed: int) -> Iterator[Figure]:
+    data = simulated(work, "plateau", preset("hinge11"), seed)
+    density = _density(work.analyze(data, "likelihood"))
+    axis = np.linspace(density.centers.min(), density.centers.max(), 400)[:, None]
+    agree, count = float(np.corrcoef(*density.of_halves(axis))[0, 1]), humps(density)
+    yield Figure("eleven even states: humps of the density that both halves agree on", str(count), "1", abs(count - 1),
+                 at_most(0), at_most(0))
+    yield Figure("eleven even states: correlation of the halves' densities", f"{agree:.3f}", "1.000", agree,
+                 at_least(0.9), at_least(0.98))
+
+
+def _gap(work: Bench, seed: int) -> Iterator[Figure]:
+    data = simulated(work, "gap", preset("twostate"), seed)
+    density, present = _density(work.analyze(data, "likelihood")), data.truth().coordinates[:, 0]
+    middles = np.sort(density.centers[:, 0][np.argsort(-density.density(density.centers))])
+    low, high = (float(density.centers[side, 0][np.argmax(density.density(density.centers[side]))]) for side in (
+        density.centers[:, 0] < middles.mean(), density.centers[:, 0] >= middles.mean()))
+    inside = np.abs(density.centers[:, 0] - (low + high) / 2) < (high - low) / 4
+    count, error = density.within(inside.astype(float))
+    yield Figure(f"two states: particles in the middle half between them, of {len(present):,}",
+                 f"{count:.1f} ± {error:.1f}", "0", count, at_most(5), at_most(error))
+
+
+def _hidden(work: Bench, seed: int) -> Iterator[Figure]:
+    particles = work.particles or 1500
+    what = two_states(seed, 0.8, np.array([0.0, 0.0, 1.0]))
+    every = simulated(Bench(work.folder, 4 * particles), "hidden_all", what, seed)
+    table = read_particles(every.folder / "particles.star")
+    seen = np.abs(np.cos(np.deg2rad(table.angles[:, 1]))) > np.cos(np.deg2rad(40))
+    rng = np.random.default_rng(seed)
+    rows = np.sort(np.flatnonzero(seen | (rng.random(len(seen)) < 0.05))[:particles])
+    folder = work.folder / f"hidden_n{particles}_seed{seed}_{code_digest()}"
+    folder.mkdir(exist_ok=True)
+    write_particles(folder / "particles.star", table.some(rows), {})
+    (folder / "consensus.mrc").write_bytes((every.folder / "consensus.mrc").read_bytes())
+    truth = float(every.truth().coordinates[rows, 0].mean())
+    domains = _names(work.analyze(DataSet(folder, what, seed), "likelihood"), "density")
+    share = domains[0].get("present_share") if domains else None
+    said = "none" if share is None else f"{share:.3f} ± {domains[0]['present_share_error']:.3f}"
+    yield Figure("80:20 under preferred views: share of the particles with the domain", said, f"{truth:.3f}",
+                 1.0 if share is None else abs(share - truth), at_most(0.05), at_most(0.02))
+
+
+ROWS = {"named": _named, "plateau": _plateau, "gap": _gap, "hidden": _hidden}

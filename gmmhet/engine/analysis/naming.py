@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import DETECTABLE, NAMING
 from gmmhet.engine.io import DensityMap
+from gmmhet.engine.latent_space.deconvolution import deconvolved
+from gmmhet.engine.latent_space.islands import Island, gaps_along, islands_along
 from gmmhet.engine.latent_space.movie_points import through_particles
+from gmmhet.engine.latent_space.settings import ISLANDS
 from gmmhet.engine.latent_space.two_states import TwoStates, two_states
 from gmmhet.engine.molecule.change_of_density import rigid_rate
 from gmmhet.engine.molecule.changing_density import ChangingPart, changing_part
@@ -31,7 +34,8 @@ class NamedMode:
         number: from 1. motion: the part that moves, from the 5th to the 95th percentile of the particles; None: none
             stands out. density: the part whose density comes and goes; None: none does. states: of the particles along
             the mode, where density does. kilodalton: of the whole molecule, or None. middle, radius: of the molecule,
-            Angstrom: centre of mass and radius of gyration.
+            Angstrom: centre of mass and radius of gyration. groups: of particles that empty gaps divide along the mode,
+            lowest first; none where nothing does.
     """
 
     number: int
@@ -41,6 +45,7 @@ class NamedMode:
     kilodalton: float | None
     middle: Array
     radius: float
+    groups: tuple[Island, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -81,7 +86,9 @@ class NamedMode:
         """A sentence on what moves, and one on what comes and goes."""
         moved, density = self.motion_words, self.density_words
         return [*([] if moved is None else [wording.motion_sentence(self.number, moved)]),
-                *([] if density is None else [wording.density_sentence(self.number, density)])]
+                *([] if density is None else [wording.density_sentence(self.number, density)]),
+                *([] if self.share is not None or len(self.groups) < 2 else [wording.groups_sentence(
+                    self.number, [(group.share, group.error) for group in self.groups])])]
 
     @property
     def motion_words(self) -> wording.MotionWords | None:
@@ -108,16 +115,18 @@ class NamedMode:
         return wording.place((x, y, z), distance, self.radius)
 
 
-def named_modes(result: AnalysisResult, resolution: float, kilodalton: float | None) -> list[NamedMode]:
+def named_modes(result: AnalysisResult, halves: NDArray[np.int64], resolution: float, kilodalton: float | None,
+                ) -> list[NamedMode]:
     """The significant modes.
 
     Args:
-        resolution: Angstrom. kilodalton: of the molecule, or None.
+        halves: [n] half-set of each particle, 1 or 2. resolution: Angstrom. kilodalton: of the molecule, or None.
     """
-    return [_named(result, k, resolution, kilodalton) for k in range(result.significant)]
+    return [_named(result, k, halves, resolution, kilodalton) for k in range(result.significant)]
 
 
-def _named(result: AnalysisResult, k: int, resolution: float, kilodalton: float | None) -> NamedMode:
+def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution: float, kilodalton: float | None,
+           ) -> NamedMode:
     model, modes = result.model, result.modes
     low, high = _ends(result, k)
     before, after = (model.centers + np.tensordot(z, modes.position, 1) for z in (low, high))
@@ -142,7 +151,18 @@ def _named(result: AnalysisResult, k: int, resolution: float, kilodalton: float 
         states = replace(states, low=states.low + shift, high=states.high + shift)
     middle = np.average(model.centers, axis=0, weights=mass)
     radius = float(np.sqrt(np.average(((model.centers - middle) ** 2).sum(1), weights=mass)))
-    return NamedMode(k + 1, motion, density, states, kilodalton, middle, radius)
+    return NamedMode(k + 1, motion, density, states, kilodalton, middle, radius, _groups(result, k, halves))
+
+
+def _groups(result: AnalysisResult, k: int, halves: NDArray[np.int64]) -> tuple[Island, ...]:
+    """Groups of particles that empty gaps divide along mode k."""
+    z, variance = result.coordinates[:, [k]], result.covariance[:, k, k].astype(np.float64)
+    if len(z) < ISLANDS.fewest or not np.isfinite(variance).all():
+        return ()
+    middle = 0.0 if result.large_motion is None else float(z.mean())
+    density = deconvolved(z - middle, variance[:, None], halves)
+    gaps = gaps_along(density)
+    return tuple(islands_along(density, gaps)) if gaps else ()
 
 
 def _ends(result: AnalysisResult, k: int) -> tuple[Array, Array]:

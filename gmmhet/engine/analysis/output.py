@@ -123,7 +123,8 @@ def _write_names(folder: Path, prepared: Prepared, model: GaussianModel, result:
     if run.config.symmetry != "C1":
         return []
     names: list[NameEntry] = []
-    for named in named_modes(result, prepared.observer.grid.resolution, volume_in_kilodalton(prepared.model.about)):
+    for named in named_modes(result, prepared.cache.table.halves, prepared.observer.grid.resolution,
+                             volume_in_kilodalton(prepared.model.about)):
         masks = {}
         for kind, part in (("motion", named.motion), ("density", named.density)):
             if part is not None:

@@ -101,7 +101,8 @@ def rule(analysis: Analysis) -> PopulatedRule:
     """How populated is decided, for summary.json."""
     population = analysis.population
     unit = "subunits" if analysis.subunits > 1 else "particles"
-    return {"unit": unit, "count": len(population.coordinates), "kernel_width": population.width.tolist(),
+    width = population.deconvolved.width if population.sharp else population.width
+    return {"unit": unit, "count": len(population.coordinates), "kernel_width": width.tolist(),
             "lowest_density": population.level, "fewest_near": population.fewest,
             "words": wording.populated_rule(unit, 1 - PARTICLE_DENSITY.outside, population.fewest)}
 

@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch of a coordinate without particles, from low to high; count: particles there, error: its standard
-    error."""
+    """A stretch of a coordinate without particles, from low to high; count: particles in its middle half, error: its
+    standard error."""
 
     low: float
     high: float
@@ -54,9 +54,8 @@ def gaps_along(density: Deconvolved) -> list[Gap]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], empty, [False]]).astype(int)))
     found = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        inside = np.zeros(len(x))
-        inside[start:end] = 1
-        count, error = density.within(inside)
+        inside = np.abs(x - (x[start] + x[end - 1]) / 2) <= (x[end - 1] - x[start]) / 4
+        count, error = density.within(inside.astype(float))  # nearer to its ends, particles may as well be beyond them
         if count + error < ISLANDS.most * density.count and x[end - 1] - x[start] >= ISLANDS.narrowest:
             found.append(Gap(float(x[start]), float(x[end - 1]), count, error))
     return found

@@ -181,8 +181,9 @@ def _around_points(placed: Placed, points: NDArray[np.float64], mode: int, analy
     if covariance is not None:
         mean = covariance.mean(axis=0, dtype=np.float64)
         mean = mean if np.isfinite(mean).all() and np.linalg.eigvalsh(mean)[0] > 0 else None
-    population = Population(placed.coordinates, np.square(placed.deviations) if own is None else own,
-                            placed.particles.halves if own is not None else None, _prior_mean(analysis, points.shape[1]))
+    halves = None if own is None else placed.particles.halves
+    population = Population(placed.coordinates, np.square(placed.deviations) if own is None else own, halves,
+                            _prior_mean(analysis, points.shape[1]))
     populated = population.populated(points)
     return nested_windows(placed.coordinates, placed.deviations, points, mode, populated, mean)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from gmmhet.engine.wording.numbers import angstrom, degrees, percent, plural
 
-__all__ = ["DensityWords", "MassWords", "MotionWords", "density_sentence", "headline", "kinds_found", "motion_sentence",
-           "place"]
+__all__ = ["DensityWords", "MassWords", "MotionWords", "density_sentence", "groups_sentence", "headline", "kinds_found",
+           "motion_sentence", "place"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,12 @@ def density_sentence(mode: int, density: DensityWords) -> str:
     if density.present:
         return f"{what} is present in {share} and absent from the others."
     return f"{what} is added in {share}; the others have {percent(density.left)} of the density of that part."
+
+
+def groups_sentence(mode: int, shares: Sequence[tuple[float, float]]) -> str:
+    """Groups of particles that empty gaps divide; shares: of each, lowest first, with its standard error."""
+    parts = ", ".join(f"{100 * share:.0f} ± {max(100 * error, 0.5):.0f}\N{NO-BREAK SPACE}%" for share, error in shares)
+    return f"Along mode {mode} the particles form {len(shares)} groups with empty gaps between them: {parts}."
 
 
 def kinds_found(motions: int, densities: int, both: int, other: int) -> str:

@@ -6,9 +6,9 @@ from gmmhet.engine.wording.numbers import counted, plural
 
 __all__ = [
     "CROSS_FITTED", "HALVES_FOR_KERNELS", "HALVES_FOR_PARTS", "NO_RESOLUTION", "REFINED_POSES", "RISING_AMPLITUDES",
-    "all_maps_alike", "finished_map", "islands", "mode_is_noise", "modes_about_the_average", "no_finufft", "no_fit", "no_half",
-    "no_particles_at_point",
-    "no_particles_at_points", "not_sharpened", "points_follow_particles", "rigid_parts", "shares_noise", "sharpened",
+    "all_maps_alike", "finished_map", "islands", "mode_is_noise", "modes_about_the_average", "no_finufft", "no_fit",
+    "no_half", "no_particles_at_point", "no_particles_at_points", "not_sharpened", "points_follow_particles",
+    "rigid_parts", "shares_noise", "sharpened",
 ]
 
 # --- Maps at points ---

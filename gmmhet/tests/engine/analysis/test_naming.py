@@ -10,6 +10,7 @@ from gmmhet.engine.analysis.naming import named_modes, part_mask, volume_in_kilo
 from gmmhet.engine.analysis.result import AnalysisResult, Evidence, MeanModel, Modes
 from gmmhet.engine.molecule.gaussians import GaussianModel
 
+HALVES = 1 + np.arange(3000) % 2
 HINGE, ANGLE = np.array([15.0, 0.0, 0.0]), 14.0  # Angstrom; degrees of one standard deviation
 
 
@@ -54,7 +55,7 @@ class TestNames(unittest.TestCase):
         for share in (0.3, 0.5, 0.85):
             with self.subTest(share=share):
                 result = analysis(share)
-                hinge, domain = named_modes(result, 16.0, 100.0)
+                hinge, domain = named_modes(result, HALVES, 16.0, 100.0)
                 self.assertEqual((hinge.kind, domain.kind), ("motion", "density"))
                 total = result.model.weights.sum()
                 assert hinge.motion is not None
@@ -74,13 +75,13 @@ class TestNames(unittest.TestCase):
         modes = result.modes
         turned = replace(result, coordinates=-result.coordinates,
                          modes=replace(modes, position=-modes.position, amplitude=-modes.amplitude))
-        one, other = (named_modes(r, 16.0, None)[1].share for r in (result, turned))
+        one, other = (named_modes(r, HALVES, 16.0, None)[1].share for r in (result, turned))
         assert one is not None
         assert other is not None
         self.assertAlmostEqual(one[0], other[0], places=3)
 
     def test_a_mode_can_do_both(self) -> None:
-        named = named_modes(analysis(0.6, together=True), 16.0, 100.0)[0]
+        named = named_modes(analysis(0.6, together=True), HALVES, 16.0, 100.0)[0]
         self.assertEqual(named.kind, "both")
         entry = name_entry(named, {"motion": "a.mrc"})
         assert entry["motion"] is not None
@@ -93,7 +94,7 @@ class TestNames(unittest.TestCase):
         result = analysis(0.5)
         rng = np.random.default_rng(4)
         spread = replace(result, coordinates=rng.normal(size=(3000, 2)) * np.sqrt(result.covariance[0].diagonal() * 5))
-        named = named_modes(spread, 16.0, 100.0)[1]
+        named = named_modes(spread, HALVES, 16.0, 100.0)[1]
         self.assertEqual(named.kind, "density")
         self.assertIsNone(named.share)
         entry = name_entry(named, {})["density"]
@@ -101,8 +102,20 @@ class TestNames(unittest.TestCase):
         self.assertIsNone(entry["present_share"])
         self.assertIn("is not known", " ".join(named.words()))
 
+    def test_two_states_of_a_hinge_are_groups_with_their_shares(self) -> None:
+        result = analysis(0.5)
+        rng = np.random.default_rng(8)
+        open_ones = rng.random(3000) < 0.25
+        measured = np.where(open_ones, 1.73, -0.58) + rng.normal(size=3000) / np.sqrt(20)
+        z = result.coordinates.copy()
+        z[:, 0] = 20 * measured / 21
+        named = named_modes(replace(result, coordinates=z), HALVES, 16.0, 100.0)[0]
+        self.assertEqual(len(named.groups), 2)
+        self.assertAlmostEqual(named.groups[1].share, float(open_ones.mean()), delta=3 * named.groups[1].error)
+        self.assertRegex(named.words()[-1], r"form 2 groups .*: 7[3-7] ± \d.*, 2[3-7] ± \d")
+
     def test_kinds_are_counted(self) -> None:
-        entries = [name_entry(named, {}) for named in named_modes(analysis(0.5), 16.0, None)]
+        entries = [name_entry(named, {}) for named in named_modes(analysis(0.5), HALVES, 16.0, None)]
         self.assertEqual(kinds(entries), "1 motion, 1 change in the amount of density")
 
     def test_the_volume_gives_the_mass(self) -> None:
