@@ -260,7 +260,7 @@ def _series(folder: Path, config: ReconstructConfig, supported: bool) -> list[tu
         return [("maps", config)]
     from gmmhet.engine.landscape import write_curve
     summary = json.loads((folder / "analysis" / "summary.json").read_text(encoding="utf-8"))
-    significant = int(summary["n_significant_modes"] or 0)
+    significant = int(summary.get("n_significant_modes") or 0)
     found, done = [], set()
     for mode in [config.mode, *(k for k in range(1, significant + 1) if k != config.mode)]:
         if mode in done:

@@ -64,8 +64,10 @@ def write_curve(folder: Path, output: Path, mode: int, significant: int, n: int)
     Raises:
         InputError: as of read_analysis.
     """
+    if n < 2 or significant < 2:
+        return []
     population = read_analysis(folder).population
-    if n < 2 or significant < 2 or len(population.coordinates) < MAP_PLACES.fewest:
+    if len(population.coordinates) < MAP_PLACES.fewest:
         return []
     try:
         found = curve_through(population, mode - 1, significant, n)

@@ -123,7 +123,7 @@ def histogram(results: Results, mode: Mode, *, follows: bool = False) -> str:
     low, high = (float(v) for v in np.percentile(z, [0.1, 99.9])) if len(z) else (-1.0, 1.0)
     edges, counts = _histogram(z, low, high)
     true = _true_density(results, [mode], [edges])
-    top = max(float(counts.max()), 1.0, 0.0 if true is None else float(true[0].max()))
+    top = max(float(counts.max()), 1.0, 0.0 if true is None else float((true[0] + 2 * true[1]).max()))
     colour, chart = mode_colour(mode), wording.histogram(mode.number)
     plot = Plot(chart.title, Axis(chart.x, edges[0], edges[-1]), Axis(chart.y, 0, 1.28 * top))
     plot.bars(edges[:-1], edges[1:], counts, shade(0.55, ("#ffffff", colour)), label=wording.POSTERIOR_MEANS,
@@ -131,9 +131,9 @@ def histogram(results: Results, mode: Mode, *, follows: bool = False) -> str:
                     zip(edges[:-1], edges[1:], counts, strict=True)])
     if true is not None:
         middles = (edges[:-1] + edges[1:]) / 2
+        plot.line(middles, true[0], "#20262e", label=wording.DECONVOLVED)
         for side, label in ((-2, wording.BAND), (2, "")):
             plot.line(middles, np.maximum(true[0] + side * true[1], 0), "#6b7480", label=label, dash="2 3", width=1.2)
-        plot.line(middles, true[0], "#20262e", label=wording.DECONVOLVED)
     if results.bins_mode == mode.number:
         _mark_borders(plot, results.bins, top)
     sd, middle = mode.median_posterior_sd, (edges[0] + edges[-1]) / 2
