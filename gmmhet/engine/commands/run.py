@@ -4,7 +4,6 @@ import dataclasses
 import json
 import logging
 import shlex
-import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from typing import TypedDict, cast
 from gmmhet import __version__
 from gmmhet.engine.check import contrast_with, require_sane_poses
 from gmmhet.engine.commands.command import RUN_STAGES
+from gmmhet.engine.commands.map_series import remove_other_modes, series_of_maps
 from gmmhet.engine.commands.telling import Telling
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
@@ -29,7 +29,6 @@ from gmmhet.engine.wording.fitting import analysis_disagrees, made_half_maps, mo
 from gmmhet.engine.wording.run import (
     UNFINISHED,
     few_particles,
-    maps_along_curve,
     mode_not_significant,
     no_motion,
     significant_modes,
@@ -243,39 +242,13 @@ def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, suppo
         _LOG.info("no motion is supported: one map of all particles instead of maps along it")
         config = dataclasses.replace(config, by="bins", n=1, mode=1)
     subunits = folder / "analysis" / "subunits.star"  # maps of one subunit along its own coordinate
-    for old in folder.glob("maps_mode_*"):
-        if not config.resume:
-            shutil.rmtree(old)
+    if not config.resume:
+        remove_other_modes(folder)
     if supported and subunits.is_file():
         reconstruct(subunits, subunits, config, folder / "maps", root=root)
         return
-    for name, chosen in _series(folder, config, supported):
+    for name, chosen in series_of_maps(folder, config, supported):
         reconstruct(particles, folder / "analysis" / "latents.star", chosen, output_folder(folder / name), root=root)
-
-
-def _series(folder: Path, config: ReconstructConfig, supported: bool) -> list[tuple[str, ReconstructConfig]]:
-    """Folders of maps and how each is made: along the mode that was asked for, then along every other significant one,
-    where particles are. Modes that a curve goes through have their maps along it."""
-    if not supported or config.by != "bins":
-        return [("maps", config)]
-    from gmmhet.engine.landscape import write_curve
-    summary = json.loads((folder / "analysis" / "summary.json").read_text(encoding="utf-8"))
-    significant = int(summary.get("n_significant_modes") or 0)
-    found, done = [], set()
-    for mode in [config.mode, *(k for k in range(1, significant + 1) if k != config.mode)]:
-        if mode in done:
-            continue
-        name = "maps" if mode == config.mode else f"maps_mode_{mode:02d}"
-        points = folder / f"{name}_points.csv"
-        points.unlink(missing_ok=True)
-        along = write_curve(folder / "analysis", points, mode, significant, config.n)
-        done |= {mode, *along}
-        chosen = dataclasses.replace(config, mode=mode)
-        if along:
-            _LOG.info("%s", maps_along_curve(along))
-            chosen = dataclasses.replace(chosen, by="kernel", points=points)
-        found.append((name, chosen))
-    return found
 
 
 def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str]:
