@@ -146,6 +146,8 @@ def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution
     if result.large_motion is not None:
         z = z - z.mean()  # the mean of the prior
     states = None if density is None else two_states(z, variance)
+    if states is not None and not states.apart and amounts < NAMING.mostly_density:
+        density = states = None  # a trace of another mode's
     if states is not None and result.large_motion is not None:
         shift = float(result.coordinates[:, k].mean())
         states = replace(states, low=states.low + shift, high=states.high + shift)

@@ -5,9 +5,8 @@ from gmmhet.engine.wording.numbers import amount, counted
 
 __all__ = ["EXIT_STATUS", "GOES_ON", "OF_OTHERS", "UNFINISHED", "duration", "few_particles", "lost_share",
            "maps_along_curve", "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers",
-           "not_started",
-           "progress_line", "significant_modes", "stage_kept", "stage_line", "what_it_takes", "where_to_look",
-           "worker_failed", "workers_there"]
+           "not_started", "progress_line", "significant_modes", "stage_kept", "stage_line", "what_it_takes",
+           "where_to_look", "worker_failed", "workers_there"]
 
 EXIT_STATUS = "Exit status: 0 done, 2 bad input, which is named in one line, 1 any other failure."
 GOES_ON = "the same command with --resume goes on from here"
