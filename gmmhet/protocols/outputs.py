@@ -89,6 +89,22 @@ class MotionOutputs:
             fill_map_set(outputs["sharpenedVolumes"], maps, folder, "sharpened")
         if curves.getSize():  # else every map lacks one of its halves
             outputs["outputFSCs"] = curves
+        self._define(pointer, outputs)
+
+    def _defineMapsOfModes(self, pointer: Any, folder: Path) -> None:
+        """Maps along every further mode that a run made some along: volumesMode2 and so on.
+
+        Args:
+            pointer: to what the maps are made of. folder: of the run.
+        """
+        outputs = {}
+        for of_mode in sorted(path for path in folder.glob("maps_mode_*") if path.is_dir()):
+            number = int(of_mode.name.rsplit("_", 1)[1])
+            outputs[f"volumesMode{number}"] = self._createSetOfVolumes(suffix=f"_mode{number}")
+            fill_map_set(outputs[f"volumesMode{number}"], read_maps_summary(of_mode)["maps"], of_mode)
+        self._define(pointer, outputs)
+
+    def _define(self, pointer: Any, outputs: dict[str, EMSet]) -> None:
         self._defineOutputs(**outputs)
         for output in outputs.values():
             self._defineSourceRelation(pointer, output)

@@ -142,8 +142,9 @@ class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs)
     def createOutputStep(self, arguments, inputs):
         model = os.path.join(str(self._folder(MODEL_DIR)), MODEL_FILE)
         particles = self._defineAnalysis(self.inputParticles, self._folder(ANALYSIS_DIR), model)
-        self._defineMaps(Pointer(self, extended=MotionRunOutputs.outputParticles.name), particles,
-                         self._folder(MAPS_DIR))
+        pointer = Pointer(self, extended=MotionRunOutputs.outputParticles.name)
+        self._defineMaps(pointer, particles, self._folder(MAPS_DIR))
+        self._defineMapsOfModes(pointer, self._folder())
         self._defineSourceRelation(self.inputVolume, particles)
 
     def _validate(self):

@@ -1,5 +1,6 @@
 """The protocol that does everything in one box, on particles that are too few for a motion: all outputs, one map."""
 
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
@@ -7,6 +8,7 @@ from unittest import mock
 
 import numpy as np
 from pyworkflow import Config
+from pyworkflow.object import Pointer
 
 from gmmhet.constants import ANALYSIS_DIR
 from gmmhet.headless import launch, open_project, point
@@ -48,6 +50,17 @@ class TestMotionProtocol(unittest.TestCase):
         folder = self.motion.outputParticles.getFlexInfo().getAttr("analysis")
         self.assertEqual(folder, str(self.motion._folder(ANALYSIS_DIR)))
         self.assertTrue((Path(folder) / "latents.star").is_file())
+
+    def test_maps_of_every_further_mode(self):
+        """Of a run that made some: those of this one stand for them."""
+        shutil.copytree(self.motion._folder("maps"), self.motion._folder("maps_mode_03"))
+        self.motion._folder("maps_mode_02_points.csv").write_text("latent1\n")  # no folder of maps
+        self.motion._defineMapsOfModes(Pointer(self.motion, extended="outputParticles"), self.motion._folder())
+        volumes = self.motion.volumesMode3
+        self.assertEqual(volumes.getSize(), 1)
+        self.assertIn("maps_mode_03/map_01.mrc", volumes.getFirstItem().getFileName())
+        self.assertTrue(volumes.getFirstItem().hasHalfMaps())
+        self.assertFalse(hasattr(self.motion, "volumesMode2"))
 
     def test_summary_begins_with_the_verdict(self):
         self.assertIn(f"{COUNT} particles cannot support a motion", self.motion.summary()[0])
