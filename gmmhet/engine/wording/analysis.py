@@ -76,7 +76,8 @@ class ModeFigures:
 def cross_fit(slope: float, error: float) -> str:
     """What pixels that a coordinate is not from say of it: slope and standard error."""
     return (f"The half of each image's Fourier pixels that a coordinate is not from changes by {slope:.2f} ± "
-            f"{error:.2f} of what the coordinate predicts (1: all of it; 0: noise).")
+            f"{error:.2f} of what the coordinate predicts (1: all of it; 0: noise). Neighbours and errors of the poses "
+            "are no noise in this sense.")
 
 
 def mode_verdict(mode: ModeFigures) -> str:
