@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.settings import EMPIRICAL_PRIOR
+from gmmhet.engine.latent_space.likelihoods import Likelihoods
 from gmmhet.engine.subspace.mode_selection import significant
 
 __all__ = ["EmpiricalPosterior", "empirical_posterior"]
@@ -41,45 +42,6 @@ class EmpiricalPosterior:
 
 
 @dataclass(frozen=True)
-class _Likelihoods:
-    """exp(pull . z - z^T precision z / 2) of n particles; pull: [n, K]. precision: [n, K, K]."""
-
-    pull: Array
-    precision: Array
-
-    @classmethod
-    def of(cls, coordinates: Array, covariance: NDArray[Any]) -> "_Likelihoods":
-        """From posteriors N(z, M) under the prior N(0, 1)."""
-        values, vectors = np.linalg.eigh(covariance.astype(np.float64))
-        told = np.maximum(1 / np.maximum(values, EMPIRICAL_PRIOR.least_variance) - 1, EMPIRICAL_PRIOR.least_information)
-        left = np.einsum("nab,nb,ncb->nac", vectors, told, vectors)
-        return cls(coordinates + np.einsum("nab,nb->na", left, coordinates), left)
-
-    def at(self, chosen: Any) -> "_Likelihoods":
-        return _Likelihoods(self.pull[chosen], self.precision[chosen])
-
-    def under_normal(self) -> Array:
-        """[n] log of the mean likelihood under N(0, 1)."""
-        whole = self.precision + np.eye(self.pull.shape[1])
-        mean = np.linalg.solve(whole, self.pull[..., None])[..., 0]
-        return np.asarray(0.5 * (np.einsum("na,na->n", self.pull, mean) - np.linalg.slogdet(whole)[1]))
-
-    def blurred(self, width: float) -> tuple["_Likelihoods", Array]:
-        """The mean likelihood around a place under N(place, width^2), and the logarithm of its constant factor, [n]."""
-        k = self.pull.shape[1]
-        spread = np.eye(k) + width**2 * self.precision
-        inverse = np.linalg.inv(spread)
-        pull = np.einsum("nab,nb->na", inverse, self.pull)
-        constant = 0.5 * (width**2 * np.einsum("na,na->n", self.pull, pull) - np.linalg.slogdet(spread)[1])
-        return _Likelihoods(pull, inverse @ self.precision), constant
-
-    def logs(self, places: Array) -> Array:
-        """[n, A] at places [A, K]."""
-        squares = np.einsum("ak,al->akl", places, places).reshape(len(places), -1)
-        return np.asarray(self.pull @ places.T - 0.5 * self.precision.reshape(len(self.pull), -1) @ squares.T)
-
-
-@dataclass(frozen=True)
 class _Mixture:
     """sum_a shares_a N(centers_a, width^2)."""
 
@@ -88,7 +50,7 @@ class _Mixture:
     width: float
 
     @classmethod
-    def learned(cls, some: _Likelihoods, centers: Array, width: float) -> "_Mixture":
+    def learned(cls, some: Likelihoods, centers: Array, width: float) -> "_Mixture":
         """Shares of largest likelihood, by expectation-maximisation from equal ones."""
         blurred, _ = some.blurred(width)
         logs = blurred.logs(centers)
@@ -104,13 +66,13 @@ class _Mixture:
             shares = shares * (heights.T @ (1 / total)) / len(total)
         return cls(centers, shares, width)
 
-    def log_likelihoods(self, some: _Likelihoods) -> Array:
+    def log_likelihoods(self, some: Likelihoods) -> Array:
         """[n] log of the mean likelihood."""
         blurred, constant = some.blurred(self.width)
         parts = [self._weighed(blurred.at(part))[1] for part in self._parts(len(constant))]
         return np.asarray(np.concatenate(parts) + constant)
 
-    def posterior(self, some: _Likelihoods) -> tuple[Array, Array]:
+    def posterior(self, some: Likelihoods) -> tuple[Array, Array]:
         """Means and standard deviations [n, K]."""
         blurred, _ = some.blurred(self.width)
         k = some.pull.shape[1]
@@ -126,7 +88,7 @@ class _Mixture:
         mean = np.einsum("nab,nb->na", narrow, some.pull) + np.einsum("nab,nb->na", slope, mean)
         return mean, np.sqrt(np.einsum("naa->na", covariance))
 
-    def _weighed(self, blurred: _Likelihoods) -> tuple[Array, Array]:
+    def _weighed(self, blurred: Likelihoods) -> tuple[Array, Array]:
         """[n, A] posterior shares of the centres, and [n] log of the sum that they are of."""
         logs = blurred.logs(self.centers) + np.log(np.maximum(self.shares, 1e-300))
         top = logs.max(axis=1, keepdims=True)
@@ -146,7 +108,7 @@ def empirical_posterior(coordinates: Array, covariance: NDArray[Any], halves: ND
     Args:
         coordinates, covariance: posteriors N(z [n, K], M [n, K, K]) under the prior N(0, 1). halves: [n] 1 or 2.
     """
-    every = _Likelihoods.of(coordinates, covariance)
+    every = Likelihoods.of(coordinates, covariance)
     rng = np.random.default_rng(seed)
     halved = tuple(np.flatnonzero(halves == half) for half in (1, 2))
     some = tuple(rng.permutation(rows)[:EMPIRICAL_PRIOR.learned_from // 2] for rows in halved)

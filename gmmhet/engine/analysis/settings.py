@@ -113,9 +113,6 @@ class EmpiricalPrior:
     enough: float = setting(1e-4, "of the log-likelihood per particle", "a smaller rise ends the passes",
                              origin=_CHOSEN)
     at_once: int = setting(1 << 22, "numbers", "in memory", origin="chosen for memory, not measured")
-    least_variance: float = setting(1e-12, "", "of a posterior, so that it can be inverted", origin=_CHOSEN)
-    least_information: float = setting(1e-6, "", "of an image about a coordinate, so that it is no less than none",
-                                       origin=_CHOSEN)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import unittest
 
 import numpy as np
 
-from gmmhet.engine.analysis.empirical_prior import _Likelihoods, _Mixture, empirical_posterior
+from gmmhet.engine.analysis.empirical_prior import _Mixture, empirical_posterior
+from gmmhet.engine.latent_space.likelihoods import Likelihoods
 
 
 def _posteriors(truth: np.ndarray, precision: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +29,7 @@ class TestFormulae(unittest.TestCase):
         normal = np.exp(-0.5 * (grid**2).sum(1)) / (2 * np.pi)
         offsets = grid[:, None] - centers
         prior = np.exp(-0.5 * (offsets**2).sum(-1) / width**2) @ shares / (2 * np.pi * width**2)
-        likelihoods, mixture = _Likelihoods.of(z, covariance), _Mixture(centers, shares, width)
+        likelihoods, mixture = Likelihoods.of(z, covariance), _Mixture(centers, shares, width)
         under_normal, under_mixture = likelihoods.under_normal(), mixture.log_likelihoods(likelihoods)
         means, deviations = mixture.posterior(likelihoods)
         for i in range(4):
