@@ -20,9 +20,6 @@ from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.analysis.summary import (
-    FrameEntry,
-    ModeEntry,
-    Summary,
     detectable_entry,
     followed_entry,
     junk_entry,
@@ -33,6 +30,7 @@ from gmmhet.engine.analysis.summary import (
     pose_errors_entry,
     verdict,
 )
+from gmmhet.engine.analysis.summary_shape import FrameEntry, ModeEntry, Summary
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.gradient.frc_pass import ScorePass
 from gmmhet.engine.io import (
