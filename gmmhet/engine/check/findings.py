@@ -13,7 +13,7 @@ from gmmhet.engine.check.views import ViewCheck
 from gmmhet.engine.wording import check as wording
 from gmmhet.engine.wording.views import unit_line
 
-__all__ = ["facts_lines", "image_lines", "pose_lines", "pose_problem", "pose_warnings", "view_lines"]
+__all__ = ["facts_lines", "image_lines", "pose_lines", "pose_problem", "pose_warnings", "unsure", "view_lines"]
 
 
 def facts_lines(facts: Facts) -> list[str]:
@@ -71,6 +71,11 @@ def pose_problem(found: PoseCheck, source: Path | str, map_path: Path | str) -> 
         reading, value = found.better
         return wording.other_reading(str(source), str(map_path), reading.words, value, found.given, found.chance)
     return None if found.fit else wording.unlikely_poses(str(source), str(map_path), found.given, found.chance)
+
+
+def unsure(found: PoseCheck) -> bool:
+    """Whether poses fit the map so little better than shuffled ones, and so little at all, that another map might."""
+    return found.weak and abs(found.given) < LIKELY.correlation
 
 
 def pose_warnings(found: PoseCheck) -> list[str]:

@@ -15,6 +15,7 @@ from gmmhet.engine.check.findings import (
     pose_lines,
     pose_problem,
     pose_warnings,
+    unsure,
     view_lines,
 )
 from gmmhet.engine.check.images import ImageCheck, check_images_of, particle_radius
@@ -59,7 +60,8 @@ class CheckResult:
         if self.poses is None:
             return wording.NO_MAP
         frame = self.poses.frame
-        return wording.verdict_of_fit(few=self.poses.few, other_size=self.poses.scale is not None,
+        return wording.verdict_of_fit(few=self.poses.few, unsure=unsure(self.poses),
+                                      other_size=self.poses.scale is not None,
                                       displaced=frame is not None and (frame.moved or frame.turned),
                                       inverted=(self.poses.inverted, self.poses.n_particles) if self.poses.inverted
                                       else (self.facts.inverted, self.facts.n_particles))

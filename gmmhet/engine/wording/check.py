@@ -239,17 +239,23 @@ def unlikely_poses(source: str, map_name: str, given: float, chance: float) -> s
 NO_MAP = "no map was given: poses, sign of the contrast and pixel size were not compared with a map"
 
 
-def verdict_of_fit(*, few: bool, other_size: bool, displaced: bool, inverted: tuple[int, int] = (0, 0)) -> str:
+def verdict_of_fit(*, few: bool, unsure: bool, other_size: bool, displaced: bool, inverted: tuple[int, int] = (0, 0),
+                   ) -> str:
     """Verdict where no problem stops the run.
 
     Args:
+        unsure: whether the particles hardly correlate with the map.
         inverted: images of inverted contrast where others are not, and images in all.
     """
-    words = _verdict(few, other_size, displaced)
+    words = UNSURE if unsure and not few else _verdict(few, other_size, displaced)
     if not inverted[0]:
         return words
     return f"the contrast is mixed, {inverted[0]:,} of {inverted[1]:,} images are inverted (this is taken into " \
            f"account); {words}"
+
+
+UNSURE = ("whether poses, sign of the contrast and pixel size fit the map cannot be told: the particles hardly "
+          "correlate with it. The map of the refinement that the poses come from would tell")
 
 
 def _verdict(few: bool, other_size: bool, displaced: bool) -> str:

@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.check import check, check_poses, require_sane_poses
-from gmmhet.engine.check.findings import pose_problem, pose_warnings
+from gmmhet.engine.check.findings import pose_problem, pose_warnings, unsure
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.conventions import matrix_to_euler
@@ -150,6 +150,7 @@ class TestPlantedFaults(CheckedSet):
             noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(BOX,) * 3), 1.5)
             found = check_poses(self.table, DensityMap(noise.astype(np.float32), PIXEL))
             self.assertIsNone(found.better)
+            self.assertTrue(unsure(found) or not found.fit)  # what fits it by chance is not said to fit
 
 
 class TestCommand(CheckedSet):

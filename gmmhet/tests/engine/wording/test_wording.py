@@ -103,10 +103,10 @@ class TestReport(unittest.TestCase):
 class TestCheck(unittest.TestCase):
 
     def test_verdicts_differ(self) -> None:
-        flags = [dict.fromkeys(("few", "other_size", "displaced"), False) | {k: True} for k in
-                 ("few", "other_size", "displaced")]
+        kinds = ("few", "unsure", "other_size", "displaced")
+        flags = [dict.fromkeys(kinds, False) | {k: True} for k in kinds]
         found = {check.verdict_of_fit(**f) for f in [*flags, dict.fromkeys(flags[0], False)]}
-        self.assertEqual(len(found), 4)
+        self.assertEqual(len(found), 5)
 
     def test_displacement_and_rotation_are_named_where_they_matter(self) -> None:
         move, turn = (1.0, -2.04, 0.0), (0.0, 0.0, 5.0)
