@@ -65,6 +65,10 @@ class FitSettings:
     iterations: int = setting(200, "iterations", "of L-BFGS, at most", origin="chosen, not measured")
     tolerance: float = setting(
         1e-4, "of the misfit", "ends when an iteration lowers it by less", origin="chosen, not measured")
+    share_products: int = setting(
+        500_000_000, "products", "of a coefficient and a Gaussian in a share of the coefficients, at least; it costs "
+        "little to send beside computing it", origin="a tenth of a second of a core that computes 5e9 a second")
+    most_shares: int = setting(64, "shares", "of the coefficients", origin="chosen, not measured")
     sweeps: int = setting(15, "sweeps", "of k-means over the seeds", origin="chosen, not measured")
     power_floor: float = setting(
         1e-7, "of the power of the strongest shell", "below that a shell is empty, and single precision ends",

@@ -33,6 +33,7 @@ _LOG = logging.getLogger("gmmhet")
 #: queue systems, and the classes of dask-jobqueue for them
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 _LOOPBACK = "127.0.0.1"
+_BETWEEN_MESSAGES = 0.001  # s; Dask lets 0.01 s pass, so that the shares of every call would wait after its arguments
 #: TensorFlow's memory cannot be written to disk: a worker that holds too much is replaced, never halted
 _SETTINGS = {
     "distributed.worker.memory.target": False, "distributed.worker.memory.spill": False,
@@ -198,6 +199,7 @@ def _ready(made: DaskPool, client: Client, workers: int, devices: Devices, memor
         _LOG.info("%s", workers_there(workers, devices.threads, memory, _dashboard(client)))
         made.wait_for(1, seconds)
         _give(devices, made, client)
+        client.scheduler_comm.interval = _BETWEEN_MESSAGES
         client.amm.stop()  # copies of messages stay with all workers: what was traced for them would be lost with them
     except BaseException as error:
         made.close()

@@ -78,8 +78,8 @@ class TestWorkers(unittest.TestCase):
         self.pool.wait_for(2)
 
     def test_what_kills_every_worker_ends_the_run(self) -> None:
-        with self.assertRaisesRegex(WorkersError, "^2 workers were lost over the same particles; expected workers "
-                                    "with more memory"):
+        with self.assertRaisesRegex(WorkersError, "^2 workers were lost over the same share of the work; expected "
+                                    "workers with more memory"):
             self.pool.map(shared_work.kills, (0,), [(0,)])
         self.assertEqual(self.pool.map(square, (0,), _NUMBERS[:3]), [0, 1, 4])  # the others are there
         self.pool.wait_for(2)
@@ -114,6 +114,7 @@ class TestWorkers(unittest.TestCase):
         for name, expected in alone.items():
             np.testing.assert_array_equal(found[name], expected, name)
         self.assertGreater(np.abs(alone["first_z"] - alone["flipped_z"]).max(), 0.01)
+        self.assertGreater(alone["fit_shares"], 2)
 
 
 @unittest.skipUnless(_HAS_DASK, _MISSING)
