@@ -88,8 +88,8 @@ class Misfit(Replicated):
 
     def coefficients(self, given: Gaussians) -> NDArray[np.float64]:
         """The target's coefficients of Gaussians."""
-        parts = (tf.constant(v, tf.float32) for v in (given.centers, given.weights, given.sigmas))
-        return np.asarray(self._model(*parts, self.target.frequencies), np.float64)
+        centers, weights, sigmas = (tf.constant(v, tf.float32) for v in (given.centers, given.weights, given.sigmas))
+        return np.asarray(self._model(centers, weights, sigmas, self.target.frequencies), np.float64)
 
     def _of_share(self, flat: NDArray[np.float32], part: slice) -> tuple[float, NDArray[np.float64]]:
         some = self.target.slab(part)
