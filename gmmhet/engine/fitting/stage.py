@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.atoms import atomic_density, is_atomic, read_atoms
+from gmmhet.engine.fitting.atoms import atomic_density, read_atoms
 from gmmhet.engine.fitting.halves import half_maps_of
 from gmmhet.engine.fitting.molecule import MapToFit, fit_molecule
 from gmmhet.engine.fitting.quality import FitQuality, quality_of
 from gmmhet.engine.fitting.settings import CHOICES, QUALITY
 from gmmhet.engine.io import DensityMap, output_folder, replacing, write_map
+from gmmhet.engine.io.atomic_models import is_atomic
 from gmmhet.engine.molecule.field import read_density
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
