@@ -6,7 +6,7 @@ import logging
 import shlex
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -106,7 +106,7 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
                options.resume, telling)
     if "analyze" not in job.seconds:
         telling.ahead(table, consensus, folder, options.fit, options.analyze, options.reconstruct.n)
-    halves = partial(_halves, table, options.fit.symmetry)
+    halves = lru_cache(1)(partial(_halves, table, options.fit.symmetry))
     job.stage("fit", partial(_fit, consensus, options.fit, map_path, halves, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
     if judged is not None:
