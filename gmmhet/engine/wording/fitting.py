@@ -50,8 +50,9 @@ def missing_line(name: str, share: float, middle: tuple[float, ...], *, of_parti
     """
     place = ", ".join(f"{v:.0f}" for v in middle)
     whose = "the particles" if of_particles else "its half maps"
-    return (f"{name}: {whose} show density beside the molecule that the map lacks, {share:.0%} of the molecule's, around "
-            f"({place}) A: a mask or a model may have left it out. It is added before the fit (--no-missing: not)")
+    return (f"{name}: {whose} show density beside the molecule that the map lacks, {share:.0%} of the molecule's, "
+            f"around ({place}) A: a mask or a model may have left it out. It is added before the fit (--no-missing: "
+            "not)")
 
 
 def model_disagrees(source: str, with_map: float, with_model: float, chance: float) -> str:

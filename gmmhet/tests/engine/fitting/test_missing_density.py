@@ -100,8 +100,8 @@ class TestFit(unittest.TestCase):
             self.assertRegex(logs.output[0], r"the particles show density beside the molecule that the map lacks, "
                                              r"\d+% of the molecule's, around \(-?\d, 3\d, -?\d\) A")
             there = np.linalg.norm(model.centers - [0, 36, 0], axis=1) < 12
-            self.assertAlmostEqual(model.weights[there].sum() / model.weights.sum(), domain.sum() / (body + domain).sum(),
-                                   delta=0.06)
+            self.assertAlmostEqual(model.weights[there].sum() / model.weights.sum(),
+                                   domain.sum() / (body + domain).sum(), delta=0.06)
             self.assertEqual(model.about["missing_density"]["pieces"], 1)
             plain = fit_density(given, FitConfig(n_gaussians=60, resolution=16.0, missing=False), output, {})
             self.assertLess(plain.centers[:, 1].max(), 34)
