@@ -51,7 +51,7 @@ def missing_line(name: str, share: float, middle: tuple[float, ...], *, of_parti
     place = ", ".join(f"{v:.0f}" for v in middle)
     whose = "the particles" if of_particles else "its half maps"
     return (f"{name}: {whose} show density beside the molecule that the map lacks, {share:.0%} of the molecule's, "
-            f"around ({place}) A: a mask or a model may have left it out. It is added before the fit (--no-missing: "
+            f"around ({place}) Å: a mask or a model may have left it out. It is added before the fit (--no-missing: "
             "not)")
 
 

@@ -17,7 +17,7 @@ def no_start(particles: Path, map_path: Path) -> str:
 
 def undetermined(particles: Path, resolution: float, unresolved: float) -> str:
     """Images that are too noisy."""
-    return (f"{particles}: these images do not determine their orientations to {resolution:.0f} A ({unresolved:.0%} of "
+    return (f"{particles}: these images do not determine their orientations to {resolution:.0f} Å ({unresolved:.0%} of "
             "projections with the same noise would be oriented wrongly); expected images with more signal")
 
 
@@ -34,7 +34,7 @@ def findings(given_wrong: NDArray[Any], wrong: NDArray[Any], found: NDArray[Any]
     if found.any():
         lines.append(f"{int(found.sum())} of them have a likelier orientation elsewhere, and get it; of those about "
                      f"{float(wrong[found].sum()):.0f} may be wrong again")
-        lines.append(f"they were found with the given map to {resolution:.0f} A: to that resolution half maps with "
+        lines.append(f"they were found with the given map to {resolution:.0f} Å: to that resolution half maps with "
                      "these particles are no longer independent")
     left = probable - int(found.sum())
     if left:

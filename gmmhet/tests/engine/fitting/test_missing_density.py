@@ -98,7 +98,7 @@ class TestFit(unittest.TestCase):
             with self.assertLogs("gmmhet", "WARNING") as logs:
                 model = fit_density(given, config, output, {})
             self.assertRegex(logs.output[0], r"the particles show density beside the molecule that the map lacks, "
-                                             r"\d+% of the molecule's, around \(-?\d, 3\d, -?\d\) A")
+                                             r"\d+% of the molecule's, around \(-?\d, 3\d, -?\d\) Å")
             there = np.linalg.norm(model.centers - [0, 36, 0], axis=1) < 12
             self.assertAlmostEqual(model.weights[there].sum() / model.weights.sum(),
                                    domain.sum() / (body + domain).sum(), delta=0.06)
