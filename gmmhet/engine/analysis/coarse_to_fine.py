@@ -44,7 +44,7 @@ def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | Non
         fixed: a number of modes to keep to.
     """
     estimator, evidence, reference = begun.estimator, begun.evidence, begun.reference
-    particles, k = begun.final.posteriors, begun.final.model.n_modes
+    particles, k = begun.still, begun.n_modes
     rows = np.flatnonzero(halves == 1), np.flatnonzero(halves == 2)
     while evidence.significant and (fine := finer(estimator)) is not None:
         better = _HalfSets(estimator, fine, particles, k, evidence, rows, journal, reference).evidence(fixed)
@@ -56,8 +56,8 @@ def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | Non
     if estimator is begun.estimator:
         return begun
     page = journal.page(f"all particles, {k} modes{_at(estimator)}")
-    last = fit_all_particles(estimator, evidence, particles, k, reference=reference, page=page)
-    return FoundModes(estimator, last, evidence, reference)
+    return FoundModes(estimator, evidence, k, particles, reference, lambda: fit_all_particles(
+        estimator, evidence, particles, k, reference=reference, page=page))
 
 
 def _at(estimator: SubspaceEstimator) -> str:

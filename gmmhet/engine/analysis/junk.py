@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.estimators import with_first_model
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import AnalysisResult, Junk, PoseErrors
+from gmmhet.engine.analysis.search_sample import SearchRows, of_some, search_rows
 from gmmhet.engine.analysis.settings import JUNK
 from gmmhet.engine.analysis.subspace_method import calibrated
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig
-from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.sampling import evenly_spread
-from gmmhet.engine.subspace.em import AtRest
+from gmmhet.engine.subspace.em import AtRest, infer
+from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import SubspaceModel
 from gmmhet.engine.wording.junk import junk_found, mostly_junk
@@ -102,9 +103,16 @@ def sorted_out(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> S
         return every
     estimator, start = with_first_model(prepared, config)
     every = dataclasses.replace(every, begun=(estimator, start))
-    rest = calibrated(estimator, start, config, journal)
-    contrast, error = estimator.least_squares_contrast(rest.model, rest.posteriors)
-    junk = junk_by_contrast(contrast, error)
+    rows = search_rows(table, config.search_particles, estimator.spec.directions.shape[1], config.seed)
+    if rows.all:
+        rest = calibrated(estimator, start, config, journal)
+    else:
+        section = journal.section(f"of {rows.number} particles")
+        some = _calibrated_sample(prepared, rows, config, section)
+        if some is None:
+            return every
+        rest = section.page("all particles without motion").once(lambda: _at_rest(estimator, some))
+    junk = junk_by_contrast(*estimator.least_squares_contrast(rest.model, rest.posteriors))
     if junk is None:
         return every
     kept = np.flatnonzero(junk.probability <= JUNK.junk)
@@ -112,9 +120,23 @@ def sorted_out(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> S
         _LOG.warning("%s", mostly_junk(junk.share))
         return every
     _LOG.info("%s", junk_found(junk.share, junk.error, len(table) - len(kept)))
-    some = dataclasses.replace(table.some(kept), half_set=table.halves[kept])
-    cache = ParticleCache(prepared.cache.records, prepared.cache.grid, some, kept)
-    return Sorted(dataclasses.replace(prepared, cache=cache), journal.section("without junk"), kept, junk, rest)
+    return Sorted(of_some(prepared, kept), journal.section("without junk"), kept, junk, rest)
+
+
+def _calibrated_sample(prepared: Prepared, rows: SearchRows, config: AnalyzeConfig, journal: Journal,
+                       ) -> AtRest | None:
+    """A sample of the particles without motion; None where its contrasts tell of no junk."""
+    estimator, start = with_first_model(of_some(prepared, rows.rows), config)
+    rest = calibrated(estimator, start, config, journal)
+    found = junk_by_contrast(*estimator.least_squares_contrast(rest.model, rest.posteriors))
+    return None if found is None else rest
+
+
+def _at_rest(estimator: SubspaceEstimator, some: AtRest) -> AtRest:
+    """All particles of an estimator under the model that a sample of them was calibrated with."""
+    posteriors = infer(estimator, some.model, np.arange(len(estimator.spec.cache)), label="calibrating")
+    total = log_likelihood_total(estimator, some.model, posteriors)
+    return AtRest(some.model, posteriors.without_covariance(), total)
 
 
 @dataclass(frozen=True)

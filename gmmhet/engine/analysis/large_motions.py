@@ -155,10 +155,14 @@ def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first:
               "" if better else ": not better than modes about the average map")
     if not better and config.follow == "auto":
         return None
-    last = way.fit(every, "all particles", config.modes or max(1, shown.significant), FOLLOWING.passes_of_all)
-    last = way.seated_again(last, "all particles")
-    return Followed(FoundModes(way.fine, last, shown, first.reference), source, count, gain, error,
-                    first.final.model.n_modes, better)
+    number = config.modes or max(1, shown.significant)
+
+    def last() -> Fit:
+        fit = way.fit(every, "all particles", number, FOLLOWING.passes_of_all)
+        return way.seated_again(fit, "all particles")
+
+    return Followed(FoundModes(way.fine, shown, number, first.still, first.reference, last), source, count, gain, error,
+                    first.n_modes, better)
 
 
 def _followed_half_sets(way: _Way, halves: NDArray[np.int64], k: int, null: float) -> ModeEvidence:

@@ -7,9 +7,9 @@ from gmmhet.engine.settings import setting
 
 __all__ = [
     "BREAKING", "DEPENDENCE", "DETECTABLE", "EMPIRICAL_PRIOR", "FINER_FIELDS", "FIRST_MODEL", "FOCUS", "FOLLOWING",
-    "GRADIENT_METHOD", "INPUT", "JUNK", "NAMING", "OUTPUT", "SUBSPACE_METHOD", "Breaking", "DependenceTest",
-    "DetectableMotion", "EmpiricalPrior", "FinerFields", "FirstModel", "Focus", "Following", "GradientMethod",
-    "InputLooks", "JunkByContrast", "Naming", "Output", "SubspaceMethod",
+    "GRADIENT_METHOD", "INPUT", "JUNK", "NAMING", "OUTPUT", "SEARCH_SAMPLE", "SUBSPACE_METHOD", "Breaking",
+    "DependenceTest", "DetectableMotion", "EmpiricalPrior", "FinerFields", "FirstModel", "Focus", "Following",
+    "GradientMethod", "InputLooks", "JunkByContrast", "Naming", "Output", "SearchSample", "SubspaceMethod",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -178,6 +178,29 @@ class SubspaceMethod:
 
 
 @dataclass(frozen=True)
+class SearchSample:
+    """Particles that modes are searched on, where there are many."""
+
+    information: float = setting(1.0, "", "of an image on the coordinate of a motion, of unit variance, that the first "
+                                 "sample finds: it halves the variance", origin=_CHOSEN)
+    cosine: float = setting(0.5, "", "squared, of the direction that the sample finds with that of this motion",
+                            origin="half")
+    fewest: int = setting(1000, "particles", "of a sample, where there are few unknowns", origin=_CHOSEN)
+    of_group: int = setting(8, "particles", "of every half-set and optics group, where it has so many, so that the "
+                            "noise of each is told", origin=_CHOSEN)
+    more: int = setting(2, "times", "as many particles, where those do not decide", origin=_CHOSEN)
+    most: float = setting(0.5, "of the particles", "that are searched on where that is not all", origin="beyond, the "
+                          "search and what finishes it take about as long as a search on all")
+    bands: int = setting(8, "bands", "of equal area, that views are laid along", origin=_CHOSEN)
+    seed: int = setting(11, "", "beside the analysis' own seed, where the samples begin", origin="any number")
+    places: int = setting(12, "places", "where the particles of the sample are, from the best of which others start",
+                          origin="as stations of a path")
+    curvature: int = setting(192, "particles", "of each half-set, whose curvature is averaged where motion that is "
+                             "left is looked for", origin="as of the first modes")
+    passes: int = setting(12, "passes", "of the fit of all particles, from the modes of the sample", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
 class FinerFields:
     """Modes in fields of shorter correlation length."""
 
@@ -271,4 +294,5 @@ INPUT = InputLooks()
 FIRST_MODEL = FirstModel()
 SUBSPACE_METHOD = SubspaceMethod()
 FINER_FIELDS = FinerFields()
+SEARCH_SAMPLE = SearchSample()
 FOLLOWING = Following()

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from gmmhet import __version__
+from gmmhet.engine.analysis.all_particles import MotionLeft
 from gmmhet.engine.analysis.by_subunit import by_subunits, write_subunits
 from gmmhet.engine.analysis.gradient_method import by_gradient_pca, without_motion
 from gmmhet.engine.analysis.junk import sorted_out
@@ -55,7 +56,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     residues = _residues(model, config)
     prepared = prepare(table, model, config, output)
     lap("images and scores")
-    pieces = (*PIECES, ScorePass, PlantedTrial, CrossFit)
+    pieces = (*PIECES, ScorePass, PlantedTrial, CrossFit, MotionLeft)
     journal = Journal(output / _CHECKPOINT, parameters, pieces, resume=config.resume)
     scores = journal.page("scores").once(lambda: score_pass(
         prepared.compared, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))

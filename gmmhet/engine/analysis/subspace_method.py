@@ -1,10 +1,12 @@
 """The likelihood subspace, from prepared input to results."""
 
 import dataclasses
+import logging
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.all_particles import decided, finished
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
 from gmmhet.engine.analysis.cross_fitting import cross_fitted
 from gmmhet.engine.analysis.detectable import detectable_motion
@@ -22,6 +24,7 @@ from gmmhet.engine.analysis.result import (
     Modes,
     PoseErrors,
 )
+from gmmhet.engine.analysis.search_sample import of_some, search_rows
 from gmmhet.engine.analysis.settings import SUBSPACE_METHOD
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.latent_space.movie_points import typical_place
@@ -40,8 +43,11 @@ from gmmhet.engine.subspace.mode_selection import (
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
+from gmmhet.engine.wording import analysis as wording
 
 __all__ = ["by_likelihood", "calibrated", "evidence_for", "pose_errors_of", "search", "settings_found"]
+
+_LOG = logging.getLogger("gmmhet")
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
@@ -51,26 +57,72 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
     Args:
         begun: what with_first_model gives, where it has been called for these particles already.
     """
-    estimator, start = begun or with_first_model(prepared, config)
-    halves = prepared.cache.table.halves
-    found, large = _searched(prepared, config, journal, _Start(estimator, start, halves))
-    if large is None:
-        found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes)
-    part, body = found.final.model.local_pose, None
+    sought, final = _of_all(prepared, config, journal, begun)
+    found, large, halves = sought.found, sought.large, prepared.cache.table.halves
+    part, body = final.final.model.local_pose, None
     if part is not None:
         gain, error = journal.page("gain of the body").once(
-            lambda: held_out_gain_of_nuisances(found.estimator, found.evidence.models, halves))
-        body = _local_motion(found, part, gain, error)
+            lambda: held_out_gain_of_nuisances(found.estimator, found.evidence.models, sought.halves))
+        body = _local_motion(final, part, gain, error)
     if large is None:
-        result = dataclasses.replace(_result(found, config, body),
-                                     detectable=detectable_motion(prepared, config, journal, found),
-                                     cross_fit=_cross_fit(found, halves, config, journal))
+        planted = detectable_motion(sought.prepared, config, sought.journal, found)
+        result = dataclasses.replace(_result(final, config, body), detectable=planted,
+                                     cross_fit=_cross_fit(final, halves, config, journal))
         return _placed(result, halves, config)
-    result = _result(large.found, config, body, as_given=True)
+    result = _result(final, config, body, as_given=True)
     motion = LargeMotion(stations=large.stations, before=large.before, gain=large.gain, error=large.error,
                          better=large.better, source=large.source)
     result = dataclasses.replace(result, large_motion=motion)
     return _about_particles(_placed(result, halves, config))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sought:
+    """Results of a search: the particles that it was made on, its journal, the modes about the average, and those along
+    large movements, if these explain held-out particles better."""
+
+    prepared: Prepared
+    journal: Journal
+    found: FoundModes
+    large: Followed | None
+
+    @property
+    def halves(self) -> NDArray[np.int64]:
+        """Of the particles that it was made on."""
+        return self.prepared.cache.table.halves
+
+    @property
+    def last(self) -> FoundModes:
+        """The modes that are kept."""
+        return self.found if self.large is None else self.large.found
+
+
+def _of_all(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
+            begun: tuple[SubspaceEstimator, SubspaceModel] | None) -> tuple[_Sought, FoundModes]:
+    """A search on as many particles as it needs, and its modes finished on all particles."""
+    estimator, start = begun or with_first_model(prepared, config)
+    table, directions = prepared.cache.table, estimator.spec.directions.shape[1]
+    rows = search_rows(table, config.search_particles, directions, config.seed)
+    while not rows.all:
+        _LOG.info("%s", wording.searched_on(rows.number, len(table), directions, asked=bool(config.search_particles)))
+        few = of_some(prepared, rows.rows)
+        some = _sought(few, config, journal.section(f"of {rows.number} particles"), with_first_model(few, config))
+        final = finished(some.last, prepared.cache, rows.rows, some.journal)
+        if config.modes or config.search_particles or decided(final, rows.number, table.halves, some.journal):
+            return some, final
+        rows = rows.more()
+    every = _sought(prepared, config, journal, (estimator, start))
+    return every, every.last
+
+
+def _sought(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
+            begun: tuple[SubspaceEstimator, SubspaceModel]) -> _Sought:
+    """Modes, their number, large movements and smoothness, on all particles that are prepared."""
+    halves = prepared.cache.table.halves
+    found, large = _searched(prepared, config, journal, _Start(*begun, halves))
+    if large is None:
+        found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes)
+    return _Sought(prepared, journal, found, large)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +145,7 @@ def _searched(prepared: Prepared, config: AnalyzeConfig, journal: Journal, start
     while True:
         found = search(start.estimator, start.model, start.halves, config, journal, most=few)
         large = followed(prepared, config, journal, found, start.halves)
-        enough = found.evidence.significant < few or (large is not None and large.found.final.model.n_modes < few)
+        enough = found.evidence.significant < few or (large is not None and large.found.n_modes < few)
         if enough or few == MOST_TRIED:
             return found, large
         few = MOST_TRIED
@@ -165,9 +217,9 @@ def search(estimator: SubspaceEstimator, start: SubspaceModel, halves: NDArray[n
     options = SearchOptions(config.modes, config.seed + SUBSPACE_METHOD.null_seed, most)
     evidence = select_modes(estimator, rest, halves, options, journal)
     k = config.modes or max(1, evidence.significant)
-    final = fit_all_particles(estimator, evidence, rest.posteriors, k, reference=rest.log_likelihood,
-                              page=journal.page(f"all particles, {k} modes"))
-    return FoundModes(estimator, final, evidence, rest.log_likelihood)
+    return FoundModes(estimator, evidence, k, rest.posteriors, rest.log_likelihood, lambda: fit_all_particles(
+        estimator, evidence, rest.posteriors, k, reference=rest.log_likelihood,
+        page=journal.page(f"all particles, {k} modes")))
 
 
 def _result(found: FoundModes, config: AnalyzeConfig, body: LocalMotion | None, *, as_given: bool = False,

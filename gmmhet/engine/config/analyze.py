@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmmhet.engine.config.limits import MOST_MODES
+from gmmhet.engine.config.limits import FEWEST_PARTICLES, MOST_MODES
 from gmmhet.engine.config.shared import Resumable, Seeded
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import (
+    COUNT_AUTO_OR_ALL,
     COUNT_OR_AUTO,
     POSITIVE,
     Choice,
@@ -123,6 +124,14 @@ class AnalyzeConfig(Seeded, Resumable):
         "yes", "also coordinates from one half of the Fourier pixels, under the modes of the other half-set: maps from "
         "the other half of the pixels are then free of the noise that the coordinates follow", check=_CROSS,
         form=OnForm("Cross-fitted coordinates", advanced=True, when="to never to save time where no maps are made"))
+    search_particles: int | None = option(
+        None, "particles that modes, their number, large motions and smoothness are searched on; modes are then "
+        "finished on all particles, and all are placed; N, or all", otherwise="as many as the number of unknowns asks "
+        "for, and more where held-out particles do not decide", check=Range(
+            f"at least {FEWEST_PARTICLES}, auto or all", low=0),
+        form=OnForm("Particles of the search", name="searchParticles", advanced=True,
+                    when="to all to search on every particle, which takes longer"),
+        typed=Typed(spelling=COUNT_AUTO_OR_ALL, metavar="N"))
     scratch: Path | None = bookkeeping(
         None, "folder for the cropped images, on a fast disk; analyses of the same particles share them, and nothing "
         "in it is needed afterwards", otherwise="the output folder",
@@ -137,6 +146,9 @@ class AnalyzeConfig(Seeded, Resumable):
                              "a body")
         self._check_method()
         self._check_follow()
+        if 0 < (self.search_particles or 0) < FEWEST_PARTICLES:
+            raise InputError(f"--search-particles is {self.search_particles}; expected at least {FEWEST_PARTICLES}, "
+                             "auto or all")
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
 
@@ -148,7 +160,8 @@ class AnalyzeConfig(Seeded, Resumable):
 
     def _check_method(self) -> None:
         refused = {"--focus": self.focus is not None, "--poses refine": self.poses == "refine",
-                   "--smoothness": self.smoothness is not None, "--follow yes": self.follow == "yes"}
+                   "--smoothness": self.smoothness is not None, "--follow yes": self.follow == "yes",
+                   "--search-particles": self.search_particles is not None}
         if self.method == "gradient-pca" and any(refused.values()):
             other = next(name for name, given in refused.items() if given)
             raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "

@@ -1,8 +1,8 @@
 """From Gaussians to whitened images: batches of particles, CTF, noise, and corrections of the poses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +12,12 @@ from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.imaging.projector import Factors, Projector
 from gmmhet.engine.optics.ctf import evaluate_ctf
+from gmmhet.engine.runtime.pool import Replicated
 from gmmhet.engine.runtime.tensors import Tensor
 
 __all__ = ["POSE", "Batch", "Observer", "batches", "rotation_matrix", "whitening"]
 
+_T = TypeVar("_T")
 #: corrections of a pose: shift x, y (Angstrom, added to the origin), rotation vector x, y, z (radians, view frame)
 POSE = 5
 
@@ -79,7 +81,7 @@ def rotation_matrix(vector: Tensor) -> Tensor:
     return tf.eye(3) + tf.sin(angle) / angle * cross + (1 - tf.cos(angle)) / squared * tf.matmul(cross, cross)
 
 
-class Observer:
+class Observer(Replicated):
     """Whitened, CTF-modulated projections of conformations of one set of Gaussians."""
 
     def __init__(self, grid: HalfPlane, sigmas: NDArray[np.float64], voxel_volume: float) -> None:
@@ -88,6 +90,17 @@ class Observer:
         self._kx = tf.constant(grid.kx, tf.float32)
         self._ky = tf.constant(grid.ky, tf.float32)
         self.along = 2 * np.pi * tf.stack([self._kx, self._ky])  # [2, 2, h + 1, h + 1]
+        self._made: dict[Any, Any] = {}
+
+    def once(self, make: Callable[[Self], _T]) -> _T:
+        """What is made of this observer, once in every process: functions that are traced for it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: _T = self._made[make]
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_made": {}}
 
     def posed(self, batch: Batch, pose: Tensor) -> Batch:
         """The batch with its poses corrected: turned rotations, and images moved to the corrected centre.

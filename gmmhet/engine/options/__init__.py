@@ -6,6 +6,7 @@ reference; with ``form`` it is on the form of the protocol, and in the arguments
 """
 
 from gmmhet.engine.options.checks import (
+    COUNT_AUTO_OR_ALL,
     COUNT_OR_AUTO,
     NOT_NEGATIVE,
     NUMBERS,
@@ -43,8 +44,8 @@ from gmmhet.engine.options.description import (
 from gmmhet.engine.options.words import build, for_result, words
 
 __all__ = [
-    "COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "REQUIRED", "SEED", "Choice", "Choices", "Content",
-    "Declared", "Level", "OnForm", "OptionsClass", "Range", "Spelling", "Typed", "Where", "bookkeeping", "build",
-    "check_options", "flag_of", "for_result", "option", "options_of", "options_with_parts", "part", "parts_of",
-    "point_group", "required", "result_options", "sentence", "words",
+    "COUNT_AUTO_OR_ALL", "COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "REQUIRED", "SEED", "Choice",
+    "Choices", "Content", "Declared", "Level", "OnForm", "OptionsClass", "Range", "Spelling", "Typed", "Where",
+    "bookkeeping", "build", "check_options", "flag_of", "for_result", "option", "options_of", "options_with_parts",
+    "part", "parts_of", "point_group", "required", "result_options", "sentence", "words",
 ]

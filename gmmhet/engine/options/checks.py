@@ -9,8 +9,8 @@ from typing import NamedTuple
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options.description import Spelling
 
-__all__ = ["COUNT", "COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "SEED", "Choice", "Choices", "Range",
-           "count_or_auto", "numbers", "point_group"]
+__all__ = ["COUNT", "COUNT_AUTO_OR_ALL", "COUNT_OR_AUTO", "NOT_NEGATIVE", "NUMBERS", "POSITIVE", "SEED", "Choice",
+           "Choices", "Range", "count_auto_or_all", "count_or_auto", "numbers", "point_group"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,20 @@ def count_or_auto(label: str, text: str) -> int | None:
     return int(text)
 
 
+def count_auto_or_all(label: str, text: str) -> int | None:
+    """A number from 1; 0 for all; None for auto or nothing.
+
+    Raises:
+        InputError: anything else; the message names it by its label.
+    """
+    text = text.strip() or "auto"
+    if text in ("auto", "all"):
+        return None if text == "auto" else 0
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"{label} is {text!r}; expected a whole number from 1, auto or all")
+    return int(text)
+
+
 def numbers(label: str, text: str) -> tuple[int, ...]:
     """Numbers from 0 with commas between.
 
@@ -119,5 +133,10 @@ def _write_numbers(values: Sequence[int]) -> str:
     return ",".join(map(str, values))
 
 
+def _write_count_or_all(count: int | None) -> str:
+    return "all" if count == 0 else _write_count(count)
+
+
+COUNT_AUTO_OR_ALL = Spelling(count_auto_or_all, _write_count_or_all)
 COUNT_OR_AUTO = Spelling(count_or_auto, _write_count)
 NUMBERS = Spelling(numbers, _write_numbers)

@@ -36,7 +36,8 @@ class CurvatureRule(Protocol):
     def still_shares(self, count: int) -> Array:
         """The same where one displacement along the modes' basis is looked at, whatever z."""
 
-    def sums(self, point: Point, tensors: ModelTensors, scalar: Array, shares: Tensor, following: float) -> Tensor:
+    def sums(self, point: Point, tensors: ModelTensors, scalar: Array | Tensor, shares: Tensor,
+             following: float | Tensor) -> Tensor:
         """Sum over a batch; see curvature_sums. scalar: [N, A] the scalar fields of both bases."""
 
     def assembled(self, mean: Array, basis: FieldBasis, consensus_basis: FieldBasis) -> Array:
@@ -77,7 +78,8 @@ class MomentCurvature:
     def still_shares(self, count: int) -> Array:
         return np.ones((count, 1))
 
-    def sums(self, point: Point, tensors: ModelTensors, scalar: Array, shares: Tensor, following: float) -> Tensor:
+    def sums(self, point: Point, tensors: ModelTensors, scalar: Array | Tensor, shares: Tensor,
+             following: float | Tensor) -> Tensor:
         """In double precision, as the sum over batches is."""
         return tf.cast(curvature_sums(point, tensors, scalar, shares, following), tf.float64)
 
@@ -106,8 +108,8 @@ def _of_consensus(basis: FieldBasis) -> Array:
     return np.concatenate([x, y, z, np.zeros_like(weight), width, weight])
 
 
-def curvature_sums(point: Point, tensors: ModelTensors, scalar: Array, moments: Tensor,
-                   following: float = CURVATURE.following) -> Tensor:
+def curvature_sums(point: Point, tensors: ModelTensors, scalar: Array | Tensor, moments: Tensor,
+                   following: float | Tensor = CURVATURE.following) -> Tensor:
     """Sum over particles of m_ik B^T J_i^T Q_i J_i B, J_i the Jacobian of s T F by all Gaussians at z_i, and Q_i what
     is left once the particle's contrast, pose and other nuisances have followed, 1 - f L (L^T L + P)^-1 L^T. With f = 1
     this would be the curvature of the marginal likelihood, in which rigid movements weigh next to nothing, so that
@@ -138,7 +140,7 @@ def curvature_sums(point: Point, tensors: ModelTensors, scalar: Array, moments: 
     return tf.tensordot(tf.transpose(moments * view.batch.is_particle[:, tf.newaxis]), gram, 1)
 
 
-def followed_gram(point: Point, tensors: ModelTensors, columns: Tensor, following: float) -> Tensor:
+def followed_gram(point: Point, tensors: ModelTensors, columns: Tensor, following: float | Tensor) -> Tensor:
     """[n, R, R] J^T Q J of columns J [n, R, ...]: Q of curvature_sums."""
     view, state, prior = point.view, point.state, tensors.prior
     jacobian = flat(columns, 2)
@@ -163,9 +165,9 @@ def followed_gram(point: Point, tensors: ModelTensors, columns: Tensor, followin
     return gram - following * tf.matmul(followed, followed, transpose_a=True)
 
 
-def field_images(observer: Observer, scalar: Array, factors: Factors, weights: Tensor) -> Tensor:
+def field_images(observer: Observer, scalar: Array | Tensor, factors: Factors, weights: Tensor) -> Tensor:
     """[n, A, 2, 2, h + 1, h + 1] projections of the Gaussians weighted by each scalar field; weights [n, N]."""
-    fields = tf.constant(scalar.T, tf.float32) * (weights * observer.projector.scale)[:, tf.newaxis]  # [n, A, N]
+    fields = tf.transpose(tf.cast(scalar, tf.float32)) * (weights * observer.projector.scale)[:, tf.newaxis]
     columns = fields[..., tf.newaxis] * factors.x[:, tf.newaxis]
     return quadrants_to_planes(tf.matmul(factors.y[:, tf.newaxis], columns, transpose_a=True))
 

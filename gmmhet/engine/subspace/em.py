@@ -48,6 +48,8 @@ class FitOptions:
             that counts as little. label: of the progress that is shown.
         warm: start from the modes in the model, with the particles at these coordinates; None: from first_modes.
         watched: particles that are not fitted, as they are without motion, whose likelihood tells when to stop.
+        placed: whether warm holds their best places in that model, so that they are not inferred before the first pass.
+        settled: passes in succession that gain little, after which no more are made.
     """
 
     reference: float
@@ -56,6 +58,8 @@ class FitOptions:
     label: str = "modes"
     warm: Posteriors | None = None
     watched: Posteriors | None = None
+    placed: bool = False
+    settled: int = PASSES.settled
 
 
 @dataclass
@@ -123,7 +127,7 @@ class _Passes:
         # of what is kept, if this was undone
         self.history.append({"log_likelihood": self.climb.reached.log_likelihood, "gradient": 0.0})
         self.made += 1
-        self.left = 0 if self.settled >= PASSES.settled else self.left - 1
+        self.left = 0 if self.settled >= options.settled else self.left - 1
 
     def watch(self, estimator: SubspaceEstimator, watched: Posteriors, last: BestPass | None) -> tuple[float, float]:
         """Rise of the log-likelihood of particles that the best pass' model was not fitted to: since the last pass (the
@@ -152,16 +156,29 @@ class _Passes:
 
 @dataclass
 class _Inference:
-    """Where an inference stands: particles, their mean log-likelihood so far, steps that may still be made."""
+    """Where an inference stands: particles, their mean log-likelihood so far, steps that may still be made, and which
+    particles still move (None: all)."""
 
     posteriors: Posteriors
     mean: float
     left: int
+    moving: NDArray[np.int64] | None = None
+
+    def after(self, found: Posteriors) -> None:
+        """Take note of a step of the particles that move."""
+        every = np.arange(len(self.posteriors.rows)) if self.moving is None else self.moving
+        before = np.full(len(every), -np.inf) if self.mean == -np.inf else self.posteriors.log_likelihood[every]
+        self.posteriors = found if self.moving is None else self.posteriors.with_some(self.moving, found)
+        still_moving = every[np.abs(found.log_likelihood - before) >= PASSES.little]
+        self.moving = None if len(still_moving) == len(self.posteriors.rows) else still_moving
+        mean = float(self.posteriors.log_likelihood.mean())
+        self.left = 0 if mean < self.mean + PASSES.little or not len(still_moving) else self.left - 1
+        self.mean = mean
 
 
 #: what the pages of a fit hold (gmmhet.engine.runtime.checkpoint)
-PIECES: tuple[type, ...] = (PoseEvidence, PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass, KnownCurvature,
-                             Climb, _Kept, _Passes, _Inference)
+PIECES: tuple[type, ...] = (AtRest, PoseEvidence, PoseSpread, SubspaceModel, Posteriors, Sums, Fit, BestPass,
+                             KnownCurvature, Climb, _Kept, _Passes, _Inference)
 
 
 def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.int64], *, passes: int = 3,
@@ -215,6 +232,9 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
           start: Posteriors | None = None, page: Page = _NOWHERE, label: str = "coordinates") -> Posteriors:
     """Coordinates of particles under a fixed model: steps until the mean log-likelihood stays, at most so many.
 
+    A particle whose own log-likelihood stayed is left where it is. What the result says of all particles together
+    (information, mean_covariance, contrast_variance) is left out where the last step was of some of them alone.
+
     Args:
         label: of the progress that is shown; empty: none.
         page: what every step leaves, to go on from.
@@ -222,10 +242,8 @@ def infer(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[np.i
     state: _Inference = page.read() or _Inference(Posteriors.blank(rows, model) if start is None else start, -np.inf,
                                                   steps)
     while state.left:
-        state.posteriors, _ = estimator.pass_over(model, state.posteriors, gradient=False, label=label)
-        mean = float(state.posteriors.log_likelihood.mean())
-        state.left = 0 if mean < state.mean + PASSES.little else state.left - 1
-        state.mean = mean
+        moving = state.posteriors if state.moving is None else state.posteriors.at(state.moving)
+        state.after(estimator.pass_over(model, moving, gradient=False, label=label)[0])
         page.write(state)
     return state.posteriors
 
@@ -248,7 +266,7 @@ def fit_subspace(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
     climb = state.climb
     while state.left:
         if climb.best is None:
-            current, posteriors, state.eigenvalues = _begun(estimator, model, still, n_modes, options.warm)
+            current, posteriors, state.eigenvalues = _begun(estimator, model, still, n_modes, options)
         else:
             posteriors = climb.best.posteriors
             current, state.history[-1]["gradient"] = climb.step(estimator, modes=True)
@@ -284,10 +302,12 @@ def _moved_alike(others: Posteriors, before: Array, after: Array) -> Posteriors:
     return Posteriors(others.rows, moved, others.pose, others.contrast)
 
 
-def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Posteriors, n_modes: int, warm: Posteriors | None,
+def _begun(estimator: SubspaceEstimator, model: SubspaceModel, still: Posteriors, n_modes: int, options: FitOptions,
            ) -> tuple[SubspaceModel, Posteriors, Array]:
     """First modes, the particles' place on them, and the eigenvalues of Fit."""
-    current, eigenvalues = model, np.zeros(0)
+    current, eigenvalues, warm = model, np.zeros(0), options.warm
+    if warm is not None and options.placed:
+        return current, warm, eigenvalues
     if warm is None:
         current, eigenvalues = first_modes(estimator, model, still, n_modes)
         warm = still.with_modes_of(current)

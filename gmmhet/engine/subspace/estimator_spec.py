@@ -48,13 +48,19 @@ class EstimatorSpec(Replicated):
     rigid: Array | None = None
     length: float = math.nan
 
-    @cached_property
+    @property
     def compiled(self) -> "CompiledFunctions":
-        """Traced once for all estimators of this specification; each worker traces its own."""
-        return CompiledFunctions(self.observer, self.basis.scalar)
+        """Traced once for all specifications of one observer, whatever their fields and particles; each worker traces
+        its own."""
+        return self.observer.once(CompiledFunctions)
+
+    @cached_property
+    def scalar(self) -> Tensor:
+        """[N, A] the scalar fields of both bases."""
+        return tf.constant(self.basis.scalar, tf.float32)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "compiled"}
+        return {name: value for name, value in vars(self).items() if name != "scalar"}
 
     @property
     def directions(self) -> Array:
@@ -84,11 +90,11 @@ class CompiledFunctions:
     """A cache of functions of batches, traced by TensorFlow when they are first called.
 
     Args:
-        observer: of the particles. scalar: [N, A] scalar fields of the bases.
+        observer: of the particles.
     """
 
-    def __init__(self, observer: Observer, scalar: Array) -> None:
-        self._observer, self._scalar = observer, scalar
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
         self._curvatures: dict[CurvatureRule, Any] = {}
         self.step = tf.function(self._step, autograph=False)
         self.misfit = tf.function(self._misfit, autograph=False)
@@ -97,12 +103,16 @@ class CompiledFunctions:
         self.statistics = tf.function(self._statistics, autograph=False)
 
     def curvature(self, rule: CurvatureRule) -> Any:
-        """The function (batch, tensors, state, shares, following) that sums the curvature of a batch."""
-        def sums(batch: Batch, tensors: ModelTensors, state: State, shares: Tensor, following: float) -> Tensor:
-            point = at_state(self._observer, batch, tensors, state)
-            return rule.sums(point, tensors, self._scalar, shares, following)
+        """The function (batch, tensors, state, scalar, shares, following) that sums the curvature of a batch; scalar:
+        [N, A] scalar fields of the bases, following: a scalar."""
+        if rule not in self._curvatures:
+            def sums(batch: Batch, tensors: ModelTensors, state: State, scalar: Tensor, shares: Tensor,
+                     following: Tensor) -> Tensor:
+                point = at_state(self._observer, batch, tensors, state)
+                return rule.sums(point, tensors, scalar, shares, following)
 
-        return self._curvatures.setdefault(rule, tf.function(sums, autograph=False))
+            self._curvatures[rule] = tf.function(sums, autograph=False)
+        return self._curvatures[rule]
 
     def _step(self, batch: Batch, tensors: ModelTensors, state: State, draws: Tensor, gradient: bool) -> PosteriorStep:
         return posterior_step(self._observer, batch, tensors, state, gradient=gradient, draws=draws)

@@ -1,7 +1,9 @@
 """How many modes there are, and whether they are real: what each half-set's model says of the other half."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,14 +73,22 @@ class FoundModes:
     """What a search for modes gives.
 
     Attributes:
-        estimator: of the fields that the modes are in. final: the fit of all particles. evidence: what half-sets say.
-        reference: log-likelihood per particle without motion.
+        estimator: of the fields that the modes are in. evidence: what half-sets say. n_modes: that are kept.
+        still: the particles without motion. reference: log-likelihood per particle without motion.
+        finish: makes ``final``, which takes passes over all particles.
     """
 
     estimator: SubspaceEstimator
-    final: Fit
     evidence: ModeEvidence
+    n_modes: int
+    still: Posteriors
     reference: float
+    finish: Callable[[], Fit]
+
+    @cached_property
+    def final(self) -> Fit:
+        """The fit of all particles."""
+        return self.finish()
 
 
 @dataclass(frozen=True)

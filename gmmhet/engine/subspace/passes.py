@@ -221,7 +221,7 @@ class SubspaceEstimator(Replicated):
         tensors, sums = self._tensors(model), self.spec.compiled.curvature(model.curvature_rule)
         total: Array | float = 0.0
         for batch, state, shares in self._few_at_once(some, weights):
-            total = total + sums(batch, tensors, state, shares, following).numpy()
+            total = total + sums(batch, tensors, state, self.spec.scalar, shares, tf.constant(following)).numpy()
         return np.asarray(total, np.float64)
 
     @property

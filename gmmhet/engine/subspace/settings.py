@@ -137,7 +137,7 @@ class Passes:
     inference: int = setting(10, "steps", "of coordinates under a fixed model", origin=_CHOSEN)
     curvature_kept: int = setting(1, "steps", "after one that kept its promise are made with the same curvature, "
                                   "its axes turned", origin=_CHOSEN)
-    watching: int = setting(2, "steps", "of particles that are watched, from where they were in the pass before",
+    watching: int = setting(1, "step", "of particles that are watched, from where they were in the pass before",
                             origin=_CHOSEN)
 
 

@@ -1,8 +1,9 @@
 """What passes over the particles start from and end with: the model, and what is known of every particle."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,7 @@ __all__ = ["POSE_AXES", "LocalPose", "PoseEvidence", "PoseSpread", "Posteriors",
 Array = NDArray[np.float64]
 #: which of the five corrections of a pose (imaging.image_model.POSE) are its shift, tilt and turn, as in PoseSpread
 POSE_AXES = ([0, 1], [2, 3], [4])
+_OF_PARTICLES = ("z", "pose", "contrast", "covariance", "pose_variance", "log_likelihood")
 
 
 @dataclass(frozen=True)
@@ -303,13 +305,20 @@ class Posteriors:
 
         Means over all particles (information, mean_covariance, contrast_variance) stay.
         """
-        better = other.log_likelihood > self.log_likelihood + margin
-        found = replace(self)
-        for name in ("z", "pose", "contrast", "covariance", "pose_variance", "log_likelihood"):
-            values = np.array(getattr(self, name))
-            values[better] = getattr(other, name)[better]
-            setattr(found, name, values)
-        return found
+        better = np.flatnonzero(other.log_likelihood > self.log_likelihood + margin)
+        return self._replaced(better, {name: getattr(other, name)[better] for name in _OF_PARTICLES})
+
+    def with_some(self, chosen: NDArray[np.int64], found: "Posteriors") -> "Posteriors":
+        """The same with some of the particles, by their index, as in another one; without means over all of them."""
+        changed = self._replaced(chosen, {name: getattr(found, name) for name in _OF_PARTICLES})
+        nothing = np.zeros((0, 0))
+        return replace(changed, mean_covariance=nothing, information=nothing, contrast_variance=math.nan)
+
+    def _replaced(self, chosen: NDArray[np.int64], values: dict[str, Floats]) -> "Posteriors":
+        arrays: dict[str, Any] = {name: np.array(getattr(self, name)) for name in values}
+        for name, some in values.items():
+            arrays[name][chosen] = some
+        return replace(self, **arrays)
 
     def without_covariance(self) -> "Posteriors":
         """The same without covariance and pose_variance, which take most of the memory."""

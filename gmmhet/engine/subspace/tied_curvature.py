@@ -49,7 +49,8 @@ class TiedCurvature:
         """One of the copies of each particle is displaced."""
         return np.asarray(np.eye(self.copies)[np.arange(count) % self.copies][:, np.newaxis])
 
-    def sums(self, point: Point, tensors: ModelTensors, scalar: Array, shares: Tensor, following: float) -> Tensor:
+    def sums(self, point: Point, tensors: ModelTensors, scalar: Array | Tensor, shares: Tensor,
+             following: float | Tensor) -> Tensor:
         assert isinstance(tensors.decoder, SubunitModes)
         return tied_curvature(point, tensors, tensors.decoder, scalar, shares, following)
 
@@ -61,7 +62,7 @@ class TiedCurvature:
         return np.asarray(basis.mixing.T @ mean @ basis.mixing)
 
 
-def tied_curvature(point: Point, tensors: ModelTensors, decoder: SubunitModes, scalar: Array, amounts: Tensor,
+def tied_curvature(point: Point, tensors: ModelTensors, decoder: SubunitModes, scalar: Array | Tensor, amounts: Tensor,
                    following: float = CURVATURE.following) -> Tensor:
     """As curvature.curvature_sums for fields over one unit: sum of J_i^T Q_i J_i with the columns J_i(m, a) = sum_g
     amounts_img times the derivative by field a of copy g, turned with it.

@@ -21,6 +21,8 @@ __all__ = [
     "no_test",
     "not_sought",
     "population",
+    "searched_on",
+    "searched_on_more",
     "too_few",
 ]
 
@@ -267,3 +269,17 @@ def ends_of_range(low: tuple[float, float], high: tuple[float, float], unit: str
 def _percent(share: float) -> str:
     digits = 2 if share < 0.00095 else 1 if share < 0.0995 else 0
     return f"{100 * share:.{digits}f} %"
+
+
+def searched_on(number: int, n_particles: int, directions: int, *, asked: bool) -> str:
+    """How many particles modes are searched on, and why; asked: whether the user gave the number."""
+    why = "as asked for" if asked else (
+        f"enough among {directions} directions for a motion of whose coordinate an image tells half the variance")
+    return f"modes are searched on {number:,} of {n_particles:,} particles, {why}, and then finished on all"
+
+
+def searched_on_more(gain: float, error: float, least: float, *, left: bool) -> str:
+    """Why a search is made again on more particles; left: on account of motion beside the modes, in all particles."""
+    what = "all particles show motion beside the modes" if left else "the next mode is not decided"
+    return (f"{what} (gain per particle {gain:.3f} +- {error:.3f}, {least:.3f} is needed): searching on more "
+            "particles")
