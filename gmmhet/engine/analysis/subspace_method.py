@@ -106,7 +106,8 @@ def _of_all(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
     while not rows.all:
         _LOG.info("%s", wording.searched_on(rows.number, len(table), directions, asked=bool(config.search_particles)))
         few = of_some(prepared, rows.rows)
-        some = _sought(few, config, journal.section(f"of {rows.number} particles"), with_first_model(few, config))
+        section, begun = journal.section(f"of {rows.number} particles"), with_first_model(few, config)
+        some = _sought(few, config, section, begun, rows.number / len(table))
         final = finished(some.last, prepared.cache, rows.rows, some.journal)
         if config.modes or config.search_particles or decided(final, rows.number, table.halves, some.journal):
             return some, final
@@ -116,12 +117,13 @@ def _of_all(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
 
 
 def _sought(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
-            begun: tuple[SubspaceEstimator, SubspaceModel]) -> _Sought:
-    """Modes, their number, large movements and smoothness, on all particles that are prepared."""
+            begun: tuple[SubspaceEstimator, SubspaceModel], share: float = 1.0) -> _Sought:
+    """Modes, their number, large movements and smoothness, on particles that are this share of all."""
     halves = prepared.cache.table.halves
     found, large = _searched(prepared, config, journal, _Start(*begun, halves))
     if large is None:
-        found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes)
+        found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes,
+                                share=share)
     return _Sought(prepared, journal, found, large)
 
 
