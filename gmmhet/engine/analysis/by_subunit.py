@@ -15,6 +15,7 @@ from gmmhet.engine.analysis.estimators import bases, first_model, first_spread, 
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, MeanModel, Modes
+from gmmhet.engine.analysis.sampled_search import Sought, on_as_many_as_needed
 from gmmhet.engine.analysis.subspace_method import evidence_for, pose_errors_of, search, settings_found
 from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry, places_follow_views
 from gmmhet.engine.config import AnalyzeConfig
@@ -68,12 +69,16 @@ class Subunits:
 
 def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> tuple[AnalysisResult, Subunits]:
     """Likelihood subspace of one asymmetric unit, with the copies of a particle correlated as the data tell."""
+    def seek(some: Prepared, pages: Journal, _: float) -> Sought:
+        return Sought(some, pages, search(*_estimator(some, config), some.cache.table.halves, config, pages))
+
     estimator, start = _estimator(prepared, config)
-    found = search(estimator, start, prepared.cache.table.halves, config, journal)
+    directions = -(-estimator.spec.directions.shape[1] // start.copies)
+    sought, found = on_as_many_as_needed(prepared, config, journal, directions, seek)
     model = found.final.model
     assert isinstance(model, SubunitModel)
-    result = dataclasses.replace(_result(found, model, config),
-                                 detectable=detectable_motion(prepared, config, journal, found))
+    planted = detectable_motion(sought.prepared, config, sought.journal, sought.found)
+    result = dataclasses.replace(_result(found, model, config), detectable=planted)
     subunits = _subunits(model, found.final.posteriors, config.symmetry, result.significant)
     views = prepared.cache.table.rotations[:, 2]
     if places_follow_views(views, subunits.rotations):

@@ -1,12 +1,10 @@
 """The likelihood subspace, from prepared input to results."""
 
 import dataclasses
-import logging
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.analysis.all_particles import decided, finished
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
 from gmmhet.engine.analysis.cross_fitting import cross_fitted
 from gmmhet.engine.analysis.detectable import detectable_motion
@@ -24,7 +22,7 @@ from gmmhet.engine.analysis.result import (
     Modes,
     PoseErrors,
 )
-from gmmhet.engine.analysis.search_sample import of_some, search_rows
+from gmmhet.engine.analysis.sampled_search import Sought, on_as_many_as_needed
 from gmmhet.engine.analysis.settings import SUBSPACE_METHOD
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.latent_space.movie_points import typical_place
@@ -43,11 +41,8 @@ from gmmhet.engine.subspace.mode_selection import (
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
-from gmmhet.engine.wording import analysis as wording
 
 __all__ = ["by_likelihood", "calibrated", "evidence_for", "pose_errors_of", "search", "settings_found"]
-
-_LOG = logging.getLogger("gmmhet")
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
@@ -57,7 +52,13 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
     Args:
         begun: what with_first_model gives, where it has been called for these particles already.
     """
-    sought, final = _of_all(prepared, config, journal, begun)
+    estimator, start = begun or with_first_model(prepared, config)
+
+    def seek(some: Prepared, pages: Journal, share: float) -> Sought:
+        return _sought(some, config, pages, (estimator, start) if some is prepared else with_first_model(some, config),
+                       share)
+
+    sought, final = on_as_many_as_needed(prepared, config, journal, estimator.spec.directions.shape[1], seek)
     found, large, halves = sought.found, sought.large, prepared.cache.table.halves
     part, body = final.final.model.local_pose, None
     if part is not None:
@@ -76,55 +77,15 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
     return _about_particles(_placed(result, halves, config))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Sought:
-    """Results of a search: the particles that it was made on, its journal, the modes about the average, and those along
-    large movements, if these explain held-out particles better."""
-
-    prepared: Prepared
-    journal: Journal
-    found: FoundModes
-    large: Followed | None
-
-    @property
-    def halves(self) -> NDArray[np.int64]:
-        """Of the particles that it was made on."""
-        return self.prepared.cache.table.halves
-
-    @property
-    def last(self) -> FoundModes:
-        """The modes that are kept."""
-        return self.found if self.large is None else self.large.found
-
-
-def _of_all(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
-            begun: tuple[SubspaceEstimator, SubspaceModel] | None) -> tuple[_Sought, FoundModes]:
-    """A search on as many particles as it needs, and its modes finished on all particles."""
-    estimator, start = begun or with_first_model(prepared, config)
-    table, directions = prepared.cache.table, estimator.spec.directions.shape[1]
-    rows = search_rows(table, config.search_particles, directions, config.seed)
-    while not rows.all:
-        _LOG.info("%s", wording.searched_on(rows.number, len(table), directions, asked=bool(config.search_particles)))
-        few = of_some(prepared, rows.rows)
-        section, begun = journal.section(f"of {rows.number} particles"), with_first_model(few, config)
-        some = _sought(few, config, section, begun, rows.number / len(table))
-        final = finished(some.last, prepared.cache, rows.rows, some.journal)
-        if config.modes or config.search_particles or decided(final, rows.number, table.halves, some.journal):
-            return some, final
-        rows = rows.more()
-    every = _sought(prepared, config, journal, (estimator, start))
-    return every, every.last
-
-
 def _sought(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
-            begun: tuple[SubspaceEstimator, SubspaceModel], share: float = 1.0) -> _Sought:
+            begun: tuple[SubspaceEstimator, SubspaceModel], share: float) -> Sought:
     """Modes, their number, large movements and smoothness, on particles that are this share of all."""
     halves = prepared.cache.table.halves
     found, large = _searched(prepared, config, journal, _Start(*begun, halves))
     if large is None:
         found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes,
                                 share=share)
-    return _Sought(prepared, journal, found, large)
+    return Sought(prepared, journal, found, large)
 
 
 @dataclasses.dataclass(frozen=True)
