@@ -16,7 +16,13 @@ from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult, MeanModel, Modes
 from gmmhet.engine.analysis.sampled_search import Sought, on_as_many_as_needed
-from gmmhet.engine.analysis.subspace_method import evidence_for, pose_errors_of, search, settings_found
+from gmmhet.engine.analysis.subspace_method import (
+    evidence_for,
+    pose_errors_of,
+    search,
+    searched_on,
+    settings_found,
+)
 from gmmhet.engine.analysis.symmetry_breaking import Asymmetry, asymmetry, places_follow_views
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.conventions import matrix_to_euler
@@ -78,7 +84,7 @@ def by_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal) -> 
     model = found.final.model
     assert isinstance(model, SubunitModel)
     planted = detectable_motion(sought.prepared, config, sought.journal, sought.found)
-    result = dataclasses.replace(_result(found, model, config), detectable=planted)
+    result = searched_on(dataclasses.replace(_result(found, model, config), detectable=planted), sought)
     subunits = _subunits(model, found.final.posteriors, config.symmetry, result.significant)
     views = prepared.cache.table.rotations[:, 2]
     if places_follow_views(views, subunits.rotations):

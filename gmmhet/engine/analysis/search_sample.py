@@ -22,7 +22,7 @@ from gmmhet.engine.analysis.settings import SEARCH_SAMPLE
 from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.io import ParticleTable
 
-__all__ = ["SearchRows", "first_number", "of_some", "sample_order", "search_rows"]
+__all__ = ["SearchRows", "expected_share", "first_number", "of_some", "sample_order", "search_rows"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -63,12 +63,21 @@ def search_rows(table: ParticleTable, asked: int | None, directions: int, seed: 
         directions: R, among which modes are sought.
     """
     n = len(table)
-    number = first_number(directions) if asked is None else asked or n
-    strata = _strata(table)
-    number = max(number, int(np.minimum(np.bincount(strata), SEARCH_SAMPLE.of_group).sum()))
+    least = int(np.minimum(np.bincount(_strata(table)), SEARCH_SAMPLE.of_group).sum())
+    number = max(_first(n, asked, directions), least)
     if number >= n or (asked is None and number > SEARCH_SAMPLE.most * n):
         return SearchRows(np.arange(n), n)
     return SearchRows(sample_order(table, seed), number)
+
+
+def expected_share(n: int, asked: int | None, directions: int) -> float:
+    """Of n particles, those that a search begins with; see search_rows."""
+    number = _first(n, asked, directions)
+    return 1.0 if number >= n or (asked is None and number > SEARCH_SAMPLE.most * n) else number / n
+
+
+def _first(n: int, asked: int | None, directions: int) -> int:
+    return first_number(directions) if asked is None else asked or n
 
 
 def first_number(directions: int) -> int:

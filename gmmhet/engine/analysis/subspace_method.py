@@ -42,7 +42,8 @@ from gmmhet.engine.subspace.mode_selection import (
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
 
-__all__ = ["by_likelihood", "calibrated", "evidence_for", "pose_errors_of", "search", "settings_found"]
+__all__ = ["by_likelihood", "calibrated", "evidence_for", "pose_errors_of", "search", "searched_on",
+           "settings_found"]
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
@@ -69,8 +70,8 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
         planted = detectable_motion(sought.prepared, config, sought.journal, found)
         result = dataclasses.replace(_result(final, config, body), detectable=planted,
                                      cross_fit=_cross_fit(final, halves, config, journal))
-        return _placed(result, halves, config)
-    result = _result(final, config, body, as_given=True)
+        return _placed(searched_on(result, sought), halves, config)
+    result = searched_on(_result(final, config, body, as_given=True), sought)
     motion = LargeMotion(stations=large.stations, before=large.before, gain=large.gain, error=large.error,
                          better=large.better, source=large.source)
     result = dataclasses.replace(result, large_motion=motion)
@@ -219,6 +220,11 @@ def settings_found(found: FoundModes) -> dict[str, float | list[float]]:
     return {"correlation_length": spec.length, "coefficients_per_mode": spec.basis.size,
             "log_likelihood_without_motion": found.reference,
             "held_out_gain_of_modes_tried": [float(g) for g in found.evidence.gain]}
+
+
+def searched_on(result: AnalysisResult, sought: Sought) -> AnalysisResult:
+    """The same with the number of particles of the search among summary.json's ``settings``."""
+    return dataclasses.replace(result, settings={**result.settings, "particles_searched": len(sought.halves)})
 
 
 def evidence_for(found: ModeEvidence, k: int) -> Evidence:

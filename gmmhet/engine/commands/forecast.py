@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gmmhet.engine.analysis.search_sample import expected_share
 from gmmhet.engine.commands.command import RUN_STAGES
 from gmmhet.engine.commands.settings import FORECAST
 from gmmhet.engine.config import AnalyzeConfig, FitConfig
@@ -146,13 +147,17 @@ def forecast(work: Work, rates: Rates, analyze: AnalyzeConfig) -> RunForecast:
     image = 2 * 2 * work.half_plane.size**2 * 2 + 2  # bytes of a cropped image, in half precision
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + 8 * FORECAST.copies * voxels
     disk = n * (image + FORECAST.bytes_of_particle) + work.maps * FORECAST.maps_of_result * voxels
-    low, high = (_motion(work, rates, rates.score * n, passes) for passes in _passes(analyze))
+    low, high = (_motion(work, rates, rates.score * n, passes) for passes in _passes(work, analyze))
     return RunForecast((low, high), maps, memory + n * FORECAST.bytes_of_particle, disk)
 
 
-def _passes(analyze: AnalyzeConfig) -> tuple[float, float]:
+def _passes(work: Work, analyze: AnalyzeConfig) -> tuple[float, float]:
     """Least and most passes over all particles, in passes of scores with gradients."""
-    return (FORECAST.least_passes, FORECAST.most_passes) if analyze.method == "likelihood" else (2.0, 2.0)
+    if analyze.method != "likelihood":
+        return 2.0, 2.0
+    share = expected_share(work.particles, analyze.search_particles, round(FORECAST.directions * work.gaussians))
+    rest = FORECAST.finishing if share < 1 else 0.0
+    return rest + share * FORECAST.least_passes, rest + share * FORECAST.most_passes
 
 
 def _motion(work: Work, rates: Rates, score_pass: float, passes: float) -> float:
@@ -168,7 +173,7 @@ def expect(course: Course, work: Work, rates: Rates, analyze: AnalyzeConfig) -> 
     found = forecast(work, rates, analyze)
     for stage, seconds in zip(RUN_STAGES[1:], (0.0, sum(found.motion) / 2, found.maps, 0.0), strict=True):
         course.expect(stage, seconds)
-    passes = sum(_passes(analyze)) / 2
+    passes = sum(_passes(work, analyze)) / 2
     course.after("scores and gradients",
                  lambda seconds: course.expect(RUN_STAGES[2], _motion(work, rates, seconds, passes)))
     return found

@@ -22,6 +22,10 @@ class Forecast:
     most_passes: float = setting(600.0, "passes of scores with gradients", "that an analysis takes as long as, where "
                                  "more modes and finer fields are tried, or motions are planted",
                                  origin=f"twice {_RUN}")
+    directions: float = setting(1.2, "directions of a Gaussian", "among which modes are sought, from which follows on "
+                                "how many particles they are", origin="a hinge: 98 of 88 Gaussians at 16 Å")
+    finishing: float = setting(55.0, "passes of scores with gradients", "over all particles, that modes found on some "
+                               "of them take to be finished and cross-fitted", origin="benchmarks/scale.py, hinge")
     traces: float = setting(25.0, "times the first score", "that graphs of an analysis take to be traced",
                             origin=_RUN)
     half_maps: float = setting(8.0, "half maps", "that a map takes as long as: two halves, the map of both within its "

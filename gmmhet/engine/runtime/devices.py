@@ -26,6 +26,7 @@ def set_devices(threads: int | None, gpu: str | None, number: int | None = None)
     # its matrix products of small, many matrices are 1.5 to 3 times as fast; TensorFlow's own choice leaves them out on
     # processors without AVX-512
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # so that Keras, a third of the start, is not loaded
     quiet_tensorflow()  # which says so four times
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # GPUs are shared: take memory as it is needed
     os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # products in float32: TF32 keeps ten bits of every factor
