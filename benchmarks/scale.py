@@ -11,7 +11,8 @@ ribosome    the same, 8,000 particles of 64 px of 6.55 Angstrom of a ribosome in
 pass        E and M step of 1,000 particles of 128 px, four modes, errors of the poses, with many Gaussians.
 
 One thread. Processor time is that of the run and of all that it starts, so that other programs on the machine weigh
-less. Floor and goal are what is asked for. Nothing is asserted. The folder is removed afterwards, unless --keep is given.
+less. Floor and goal are what is asked for. Nothing is asserted. The folder is removed afterwards, unless --keep is
+given.
 """
 
 import argparse

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.settings import SEARCH_SAMPLE
+from gmmhet.engine.config import FEWEST_PARTICLES
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.imaging.particle_cache import ParticleCache
 from gmmhet.engine.io import ParticleTable
 
@@ -61,6 +63,8 @@ def search_rows(table: ParticleTable, asked: int | None, directions: int, seed: 
     Args:
         asked: a number; 0: all; None: so many as first_number says, where that is a minor part of all.
         directions: R, among which modes are sought.
+    Raises:
+        InputError: too few are asked for.
     """
     n = len(table)
     least = int(np.minimum(np.bincount(_strata(table)), SEARCH_SAMPLE.of_group).sum())
@@ -77,6 +81,9 @@ def expected_share(n: int, asked: int | None, directions: int) -> float:
 
 
 def _first(n: int, asked: int | None, directions: int) -> int:
+    if 0 < (asked or 0) < FEWEST_PARTICLES:
+        raise InputError(f"--search-particles is {asked}; expected at least {FEWEST_PARTICLES}, auto or all: with "
+                         "fewer, a motion cannot be told from noise")
     return first_number(directions) if asked is None else asked or n
 
 

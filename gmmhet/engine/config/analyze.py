@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmmhet.engine.config.limits import FEWEST_PARTICLES, MOST_MODES
+from gmmhet.engine.config.limits import MOST_MODES
 from gmmhet.engine.config.shared import Resumable, Seeded
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import (
@@ -127,8 +127,7 @@ class AnalyzeConfig(Seeded, Resumable):
     search_particles: int | None = option(
         None, "particles that modes, their number, large motions and smoothness are searched on; modes are then "
         "finished on all particles, and all are placed; N, or all", otherwise="as many as the number of unknowns asks "
-        "for, and more where held-out particles do not decide", check=Range(
-            f"at least {FEWEST_PARTICLES}, auto or all", low=0),
+        "for, and more where held-out particles do not decide", check=Range("a whole number, auto or all", low=0),
         form=OnForm("Particles of the search", name="searchParticles", advanced=True,
                     when="to all to search on every particle, which takes longer"),
         typed=Typed(spelling=COUNT_AUTO_OR_ALL, metavar="N"))
@@ -146,9 +145,6 @@ class AnalyzeConfig(Seeded, Resumable):
                              "a body")
         self._check_method()
         self._check_follow()
-        if 0 < (self.search_particles or 0) < FEWEST_PARTICLES:
-            raise InputError(f"--search-particles is {self.search_particles}; expected at least {FEWEST_PARTICLES}, "
-                             "auto or all")
         if not (self.motion or self.occupancy):
             raise InputError("--no-motion and --no-occupancy together leave nothing to analyse; expected at most one")
 

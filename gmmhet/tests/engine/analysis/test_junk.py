@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from gmmhet.engine.analysis import analyze
 from gmmhet.engine.analysis import junk as sorting
 from gmmhet.engine.analysis.junk import junk_by_contrast, sorted_out
+from gmmhet.engine.analysis.search_sample import SearchRows
 from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
 from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.export.results import chosen_rows
@@ -169,15 +170,38 @@ class TestKept(unittest.TestCase):
 
     def test_where_most_seem_junk_all_are_kept_and_it_is_said(self) -> None:
         contrast, errors, _ = drawn(3, 1500, 0.6, 0.1)
-        estimator = mock.Mock(least_squares_contrast=lambda *_: (contrast, errors))
+        estimator = mock.MagicMock(least_squares_contrast=lambda *_: (contrast, errors))
         prepared: Any = SimpleNamespace(cache=SimpleNamespace(table=range(1500)))
         with mock.patch.object(sorting, "with_first_model", return_value=(estimator, None)), \
+                mock.patch.object(sorting, "search_rows", return_value=SearchRows(np.arange(1500), 1500)), \
                 mock.patch.object(sorting, "calibrated"), self.assertLogs("gmmhet", "WARNING") as logged:
             found = sorted_out(prepared, AnalyzeConfig(), NO_JOURNAL)
         self.assertRegex(logged.output[0], r"about (5[89]|6[012]) % of the particles .* too many to leave out")
         self.assertIsNone(found.junk)
         self.assertEqual(len(found.kept), 1500)
         self.assertEqual(found.begun, (estimator, None))  # not made again
+
+    def test_a_sample_tells_whether_all_are_looked_at(self) -> None:
+        """Contrasts of 400 of 1,500 first; of all, at rest under the sample's model, only where these tell of junk."""
+        for share in (0.25, 0.0):
+            contrast, errors, junk = drawn(4, 1500, share, 0.1)
+            rows = SearchRows(np.random.default_rng(0).permutation(1500), 400)
+            every = mock.MagicMock(least_squares_contrast=lambda *_, c=contrast, e=errors: (c, e))
+            some = mock.MagicMock(least_squares_contrast=lambda *_, c=contrast[rows.rows], e=errors[rows.rows]: (c, e))
+            prepared: Any = SimpleNamespace(cache=SimpleNamespace(table=range(1500)))
+            few: Any = SimpleNamespace()
+            with mock.patch.object(sorting, "with_first_model", side_effect=lambda of, _, few=few, some=some, every=every:
+                                   (some if of is few else every, None)), \
+                    mock.patch.object(sorting, "search_rows", return_value=rows), \
+                    mock.patch.object(sorting, "of_some", return_value=few), \
+                    mock.patch.object(sorting, "calibrated"), \
+                    mock.patch.object(sorting, "_at_rest") as at_rest:
+                found = sorted_out(prepared, AnalyzeConfig(), NO_JOURNAL)
+            self.assertEqual(at_rest.call_count, int(share > 0))
+            self.assertEqual(found.junk is None, share == 0)
+            if share:
+                self.assertGreater(np.mean(junk[np.setdiff1d(np.arange(1500), found.kept)]), 0.9)
+                self.assertLess(np.mean(junk[found.kept]), 0.03)
 
 
 if __name__ == "__main__":

@@ -172,9 +172,11 @@ class TestOption(unittest.TestCase):
             self.assertIn(text, words(config))
 
     def test_refused(self) -> None:
-        for text in ("some", "0", "-4", "1.5", "49"):
+        for text in ("some", "0", "-4", "1.5"):
             with self.assertRaisesRegex(InputError, f"--search-particles is '?{text}'?; expected"):
                 build(AnalyzeConfig, {"search_particles": text})
+        with self.assertRaisesRegex(InputError, "--search-particles is 49; expected at least 50"):
+            search_rows(table_of(3000), 49, 100, 0)
         with self.assertRaisesRegex(InputError, "--method gradient-pca and --search-particles"):
             AnalyzeConfig(method="gradient-pca", search_particles=100)
 

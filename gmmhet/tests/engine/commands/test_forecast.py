@@ -22,12 +22,20 @@ WORK = Work(10_000, 64, HalfPlane(64, 4.0, 16.0), 100, 5)
 class TestArithmetic(unittest.TestCase):
 
     def test_time_is_passes_times_the_measured_rate(self) -> None:
-        found = forecast(WORK, RATES, AnalyzeConfig())
+        found = forecast(WORK, RATES, AnalyzeConfig(search_particles=0))
         fixed = FORECAST.traces * RATES.first + 1.0  # tracing, and 10,000 images cropped
         self.assertAlmostEqual(found.motion[0], fixed + 10.0 * (1 + FORECAST.least_passes))
         self.assertAlmostEqual(found.motion[1], fixed + 10.0 * (1 + FORECAST.most_passes))
         self.assertAlmostEqual(found.maps, 20.0 + 5 * FORECAST.half_maps * 0.1)
         self.assertAlmostEqual(found.seconds[0], found.motion[0] + found.maps)
+
+    def test_a_search_on_some_takes_its_share(self) -> None:
+        """A tenth of the particles, and passes over all that finish its modes."""
+        found = forecast(WORK, RATES, AnalyzeConfig(search_particles=1000))
+        fixed = FORECAST.traces * RATES.first + 1.0
+        self.assertAlmostEqual(found.motion[0], fixed + 10.0 * (1 + FORECAST.finishing + FORECAST.least_passes / 10))
+        usual = forecast(WORK, RATES, AnalyzeConfig())  # 100 Gaussians: 1,000 particles are enough
+        self.assertAlmostEqual(usual.motion[1], fixed + 10.0 * (1 + FORECAST.finishing + FORECAST.most_passes / 10))
 
     def test_a_machine_of_half_the_speed_takes_twice_the_time(self) -> None:
         slow = forecast(WORK, Rates(*(2 * v for v in vars(RATES).values())), AnalyzeConfig())
