@@ -190,8 +190,8 @@ class TestKept(unittest.TestCase):
             some = mock.MagicMock(least_squares_contrast=lambda *_, c=contrast[rows.rows], e=errors[rows.rows]: (c, e))
             prepared: Any = SimpleNamespace(cache=SimpleNamespace(table=range(1500)))
             few: Any = SimpleNamespace()
-            with mock.patch.object(sorting, "with_first_model", side_effect=lambda of, _, few=few, some=some, every=every:
-                                   (some if of is few else every, None)), \
+            begun = [(every, None), (some, None)]
+            with mock.patch.object(sorting, "with_first_model", side_effect=begun), \
                     mock.patch.object(sorting, "search_rows", return_value=rows), \
                     mock.patch.object(sorting, "of_some", return_value=few), \
                     mock.patch.object(sorting, "calibrated"), \
