@@ -2,11 +2,6 @@
 
 import csv
 import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
 import unittest
 from importlib.util import find_spec
@@ -29,7 +24,8 @@ from gmmhet.engine.view.result import open_result
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase, engine
-from gmmhet.tests.support.screen import WHY_NOT, screen
+from gmmhet.tests.scipion.windows import toured
+from gmmhet.tests.support.screen import WHY_NOT
 from gmmhet.viewers import (
     GmmHetAnalyzeViewer,
     GmmHetAtomsViewer,
@@ -419,15 +415,8 @@ class TestWorkflow(ProjectCase):
         """Scipion's own windows, on a copy of the project: each eye is pressed, a surface is turned, a map is saved."""
         launch(self.project, self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles")},
                                            mode=1, low=0.0))
-        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        project, pictures = folder / "projects" / self.project.getShortName(), folder / "pictures"
-        shutil.copytree(self.project.path, project, symlinks=True)
-        with screen() as display:
-            done = subprocess.run(
-                [sys.executable, "-m", "gmmhet.tests.support.window_tour", str(project), str(pictures)], check=False,
-                capture_output=True, text=True, env={**os.environ, "DISPLAY": display}, timeout=SECONDS)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        seen = {path.stem[3:] for path in pictures.glob("*.png")}
+        said, seen = toured(self, self.project)
+        self.assertRegex(said, rf"Analyze_showPage: \d+ of {KEPT} particles chosen on the page")
         kinds = ("Import", "Model", "Analyze", "Reconstruct", "Export")
         self.assertEqual({f"{what}_ProtGmmHet{kind}" for what in ("form", "viewer") for kind in kinds} - seen, set())
         self.assertIn("ProtGmmHetAnalyze_showSurface_saved", seen)
