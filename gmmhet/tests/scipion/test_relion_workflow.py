@@ -134,8 +134,9 @@ class TestRelionWorkflow(ProjectCase):
         kinds = ("Model", "Analyze", "Reconstruct", "Export")
         windows = {f"{what}_ProtGmmHet{kind}" for what in ("form", "viewer") for kind in kinds}
         self.assertLessEqual(windows, pictures)
-        self.assertLessEqual({f"ProtGmmHet{kind}_saved" for kind in ("Analyze_showSurface", "Reconstruct_showSurface")},
-                             pictures)
+        self.assertLessEqual({f"ProtGmmHet{view}" for view in (
+            "Model_showSpheres", "Analyze_showSurface_saved", "Analyze_showPoint", "Reconstruct_showMapSurface",
+            "Reconstruct_showLocal", "Export_showChosen")}, pictures)
         self.assertRegex(said, rf"Analyze_showPage: \d+ of {KEPT} particles chosen on the page")
 
 

@@ -16,7 +16,7 @@ from pwem.protocols import ProtSubSet
 from pyworkflow import Config
 from scipy.stats import spearmanr
 
-from gmmhet.convert import matrices_to_poses
+from gmmhet.convert import matrices_to_poses, read_maps_summary
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.io import read_map, read_particles, read_star
 from gmmhet.engine.molecule.gaussians import GaussianModel
@@ -249,6 +249,36 @@ class TestWorkflow(ProjectCase):
             self.assertEqual((volume.getFileName(), volume.getHalfMaps()), (same.getFileName(), same.getHalfMaps()))
             members = [z[i] for i in self.maps.outputClasses[volume.getObjId()].getIdSet()]
             np.testing.assert_allclose(volume.getZFlex(), np.mean(members, axis=0), atol=1e-4)
+
+    def test_maps_along_every_further_significant_mode(self):
+        """Of an analysis with two modes that both count; classes stay those of the mode that is asked for."""
+        motion = launch(self.project, self.protocol(
+            ProtGmmHetAnalyze, {"inputParticles": (self.subset, "outputParticles"),
+                                "inputModel": (self.model, "outputModel")}, nModes="2", numberOfThreads=1))
+        told = Path(motion.getAnalysisFolder(), "summary.json")
+        summary = json.loads(told.read_text())
+        for mode in summary["modes"]:
+            mode["significant"] = True
+        told.write_text(json.dumps(summary))
+        made = {}
+        for wanted in (True, False):
+            maps = made[wanted] = launch(self.project, self.protocol(
+                ProtGmmHetReconstruct, {"inputParticles": (motion, "outputParticles")}, mode=2, nMaps=2,
+                furtherModes=wanted, numberOfThreads=1))
+            self.assertEqual(hasattr(maps, "volumesMode1"), wanted)
+            self.assertFalse(hasattr(maps, "volumesMode2"))
+            self.assertEqual(read_maps_summary(maps.getMapsFolder())["mode"], 2)
+        again = made[True]
+        self.assertEqual((again.volumesMode1.getSize(), again.volumesMode1.getSamplingRate()), (2, PIXEL))
+        folder = Path(again._getExtraPath("maps_mode_01"))
+        self.assertEqual(read_maps_summary(folder)["mode"], 1)
+        z = {p.getObjId(): p.getZFlex()[0] for p in motion.outputParticles}
+        row_of, table = self.by_id(folder / "classes.star")
+        member = {i: table.integers("rlnClassNumber")[row] for i, row in row_of.items()}
+        self.assertLess(max(z[i] for i, k in member.items() if k == 1), min(z[i] for i, k in member.items() if k == 2))
+        for volume in again.volumesMode1:
+            self.assertEqual(Path(volume.getFileName().split(":")[0]).parent, folder)
+        self.assertIn("maps_mode_01", Path(again.getReport()).read_text(encoding="utf-8"))
 
     def test_sharpened_maps_come_beside_the_maps(self):
         described = json.loads(Path(self.maps._getExtraPath("maps", "summary.json")).read_text())

@@ -31,7 +31,7 @@ def toured(case: unittest.TestCase, project: Any) -> tuple[str, set[str]]:
         done = subprocess.run([sys.executable, "-m", "gmmhet.tests.support.window_tour", str(copy), str(pictures)],
                               check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env={**os.environ, "DISPLAY": display}, timeout=_SECONDS)
-    case.assertEqual(done.returncode, 0, done.stdout)
-    if keep := os.environ.get("GMMHET_WINDOWS"):
+    if keep := os.environ.get("GMMHET_WINDOWS"):  # to look at them
         shutil.copytree(pictures, Path(keep) / project.getShortName(), dirs_exist_ok=True)
+    case.assertEqual(done.returncode, 0, done.stdout)
     return done.stdout, {path.stem[3:] for path in pictures.glob("*.png")}

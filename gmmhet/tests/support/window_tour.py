@@ -196,11 +196,12 @@ class Tour:
         before = {box.getObjId() for box in self.project.getRuns(refresh=True)}
         with urlopen(asked, timeout=_PATIENCE):
             yield lambda: any(box.isFinished() for box in self._new(before))
+        from pwem.objects import SetOfParticles
         (box,) = self._new(before)
         kept = _as_on_disk(self.project).getProtocol(box.getObjId())
         source, chosen = kept.inputParticles.get(), getattr(kept, "outputParticles", None)
         expected = {p.getObjId() for p in source.iterItems() if p.getZFlex()[0] >= 0}
-        if (type(chosen).__name__ != "SetOfParticles" or set(chosen.getIdSet()) != expected
+        if (not isinstance(chosen, SetOfParticles) or set(chosen.getIdSet()) != expected
                 or source.getObjParentId() != protocol.getObjId()):
             self.fail(f"{about}: a selection on the page is {chosen} of {source}; expected a set of particles")
         print(f"{about}: {chosen.getSize()} of {source.getSize()} particles chosen on the page", flush=True)
