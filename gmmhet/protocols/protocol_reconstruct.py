@@ -32,7 +32,6 @@ from gmmhet.protocols.outputs import MotionOutputs
 
 __all__ = ["ProtGmmHetReconstruct"]
 
-
 class ReconstructOutputs(Enum):
     """What the protocol gives; sharpened maps come as sharpenedVolumes, maps along further modes as volumesMode2 ..."""
 
@@ -63,10 +62,9 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         form.addParam("inputParticles", PointerParam, pointerClass="SetOfParticlesFlex", important=True,
                       label="Particles with coordinates", help="Made by 'motion analysis', or a subset of them.")
         add_params(form, ReconstructConfig)
-        form.addParam("furtherModes", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED,
-                      condition="by==0", label="Maps along the other significant modes too?",
-                      help="As many along each, as volumesMode2, volumesMode3 and so on.\nDefault: yes.\n"
-                           "Change it to no where one motion is enough: each takes as long as the first.")
+        form.addParam("furtherModes", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, condition="by==0",
+                      label="Maps along the other significant modes too?", help="As volumesMode2, volumesMode3 ...\n"
+                      "Default: yes.\nChange it to no where one motion is enough: each takes as long as the first.")
         self._defineCompute(form, gpu=False, mpi=True)
 
     def _insertAllSteps(self):
@@ -87,8 +85,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         return found if isinstance(found, Path) else None
 
     def _furtherModes(self) -> list[int]:
-        """Other significant modes, from 1, where maps along them are wanted; only of intervals, as gmmhet run makes
-        them."""
+        """Other significant modes, from 1, where maps of intervals are wanted along them."""
         summary = Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"), "summary.json")
         if not self.furtherModes.get() or self._config().by != "bins" or not summary.is_file():
             return []
@@ -103,9 +100,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         """What summary.json says of the maps."""
         return read_maps_summary(self._getExtraPath(MAPS_DIR))
 
-    def getMaps(self) -> MapsSummary:
-        """The same, by the name that all protocols with maps have."""
-        return self.getFound()
+    getMaps = getFound  # the name that all protocols with maps have
 
     def getMapsFolder(self) -> str:
         """Where the files of the maps are."""
@@ -133,13 +128,12 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
             particles=star, latents=star, config=config, root=Path("."), output=folder)), inputs, folder, record)
 
     def reconstructFurtherStep(self, arguments, inputs):
-        modes = inputs[-1]
-        for old in set(Path(self._getExtraPath()).glob(f"{MAPS_DIR}_mode_*")) - {self._ofMode(k) for k in modes}:
+        folders = {number: self._ofMode(number) for number in inputs[-1]}
+        for old in set(Path(self._getExtraPath()).glob(f"{MAPS_DIR}_mode_*")) - set(folders.values()):
             shutil.rmtree(old)
-        for number in modes:
-            folder = self._ofMode(number)
+        for number, folder in folders.items():
             self._reconstruct(replace(self._config(), mode=number), inputs, folder, folder.name)
-        return [str(self._ofMode(number) / "summary.json") for number in modes]
+        return [str(folder / "summary.json") for folder in folders.values()]
 
     def reportStep(self, arguments, inputs):
         info = self.inputParticles.get().getFlexInfo()
@@ -148,7 +142,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         together.mkdir(exist_ok=True)
         folders = {ANALYSIS_DIR: info.getAttr("analysis"), MODEL_DIR: os.path.dirname(info.getAttr("model")),
                    MAPS_DIR: self._getExtraPath(MAPS_DIR),
-                   **{self._ofMode(number).name: str(self._ofMode(number)) for number in inputs[-1]}}
+                   **{folder.name: str(folder) for folder in map(self._ofMode, inputs[-1])}}
         for old in together.glob(f"{MAPS_DIR}_mode_*"):
             old.unlink()
         for name, target in folders.items():

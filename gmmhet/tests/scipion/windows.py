@@ -13,7 +13,7 @@ from gmmhet.tests.support.screen import screen
 
 __all__ = ["toured"]
 
-_SECONDS = 300  # no tour takes so long
+_SECONDS = 900  # no tour takes so long
 
 
 def toured(case: unittest.TestCase, project: Any) -> tuple[str, set[str]]:

@@ -27,7 +27,7 @@ from gmmhet.headless import prepare
 __all__ = ["Tour", "main"]
 
 _LOOK = 40  # milliseconds between two looks at what is waited for
-_PATIENCE = 60.0  # seconds for a window to come
+_PATIENCE = 180.0  # seconds for a window to come, on a machine that has much to do
 _SHOWN = 0.01  # of the pixels of a window have another colour than its ground, where it shows something
 _PROJECT = (1300, 860)  # size of the project's window, pixels
 _GROUND = (40, 40)  # a corner of a figure without a drawing, pixels
