@@ -259,16 +259,14 @@ class TestWorkflow(ProjectCase):
         summary = json.loads(told.read_text())
         for mode in summary["modes"]:
             mode["significant"] = True
-        told.write_text(json.dumps(summary))
-        made = {}
-        for wanted in (True, False):
-            maps = made[wanted] = launch(self.project, self.protocol(
-                ProtGmmHetReconstruct, {"inputParticles": (motion, "outputParticles")}, mode=2, nMaps=2,
-                furtherModes=wanted, numberOfThreads=1))
-            self.assertEqual(hasattr(maps, "volumesMode1"), wanted)
-            self.assertFalse(hasattr(maps, "volumesMode2"))
-            self.assertEqual(read_maps_summary(maps.getMapsFolder())["mode"], 2)
-        again = made[True]
+        told.write_text(json.dumps({**summary, "n_significant_modes": 2}))
+        given = {"inputParticles": (motion, "outputParticles")}
+        for options, modes in (({}, [2]), ({"mode": 2}, [1]), ({"by": 2}, []), ({"furtherModes": False}, [])):
+            maps = self.protocol(ProtGmmHetReconstruct, given, **options)
+            self.assertEqual(maps._furtherModes(), modes)
+        again = launch(self.project, self.protocol(ProtGmmHetReconstruct, given, mode=2, nMaps=2, numberOfThreads=1))
+        self.assertFalse(hasattr(again, "volumesMode2"))
+        self.assertEqual(read_maps_summary(again.getMapsFolder())["mode"], 2)
         self.assertEqual((again.volumesMode1.getSize(), again.volumesMode1.getSamplingRate()), (2, PIXEL))
         folder = Path(again._getExtraPath("maps_mode_01"))
         self.assertEqual(read_maps_summary(folder)["mode"], 1)
