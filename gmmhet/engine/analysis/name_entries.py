@@ -5,9 +5,19 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from gmmhet.engine.analysis.naming import NamedMode
+from gmmhet.engine.molecule.residues import Stretch
 from gmmhet.engine.wording import names as wording
 
-__all__ = ["DensityEntry", "MovingEntry", "NameEntry", "kinds", "name_entry"]
+__all__ = ["DensityEntry", "MovingEntry", "NameEntry", "StretchEntry", "kinds", "name_entry"]
+
+
+class StretchEntry(TypedDict):
+    """Residues of a chain of the atomic model, both ends included."""
+
+    chain: str
+    first: int
+    last: int
+    whole: bool
 
 
 class MovingEntry(TypedDict):
@@ -22,6 +32,7 @@ class MovingEntry(TypedDict):
     axis: list[float]
     hinge: list[float]
     rigid_share: float
+    residues: list[StretchEntry]
     mask: str
 
 
@@ -35,6 +46,7 @@ class DensityEntry(TypedDict):
     present_share_error: float | None
     left: float | None
     present_high: bool
+    residues: list[StretchEntry]
     mask: str
 
 
@@ -65,7 +77,8 @@ def _moving(named: NamedMode, mask: str) -> MovingEntry | None:
         return None
     return {"mass_share": part.share, "kilodalton": named.mass(part.share).kilodalton, "middle": part.middle.tolist(),
             "distance_angstrom": part.distance, "turn_degrees": part.turn, "turns": part.turns,
-            "axis": part.axis.tolist(), "hinge": part.hinge.tolist(), "rigid_share": part.rigid, "mask": mask}
+            "axis": part.axis.tolist(), "hinge": part.hinge.tolist(), "rigid_share": part.rigid,
+            "residues": _stretches(named.moving), "mask": mask}
 
 
 def _density(named: NamedMode, mask: str) -> DensityEntry | None:
@@ -75,7 +88,11 @@ def _density(named: NamedMode, mask: str) -> DensityEntry | None:
     return {"mass_share": named.changed, "kilodalton": named.mass(named.changed).kilodalton,
             "middle": part.middle.tolist(), "present_share": None if share is None else share[0],
             "present_share_error": None if share is None else share[1], "left": None if share is None else named.left,
-            "present_high": part.change > 0, "mask": mask}
+            "present_high": part.change > 0, "residues": _stretches(named.changing), "mask": mask}
+
+
+def _stretches(found: Sequence[Stretch]) -> list[StretchEntry]:
+    return [{"chain": s.chain, "first": s.first, "last": s.last, "whole": s.whole} for s in found]
 
 
 def kinds(names: Sequence[NameEntry]) -> str:

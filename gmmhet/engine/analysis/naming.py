@@ -1,5 +1,6 @@
 """Each significant mode by what it does: a part that moves, density that comes and goes, or both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,8 @@ from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.maps import soft_edge
 from gmmhet.engine.molecule.moving_part import MovingPart, moving_part
+from gmmhet.engine.molecule.residues import Residues, Stretch
+from gmmhet.engine.molecule.settings import RESIDUES
 from gmmhet.engine.wording import names as wording
 
 __all__ = ["NamedMode", "named_modes", "part_mask", "volume_in_kilodalton"]
@@ -36,6 +39,7 @@ class NamedMode:
             the mode, where density does. kilodalton: of the whole molecule, or None. middle, radius: of the molecule,
             Angstrom: centre of mass and radius of gyration. groups: of particles that empty gaps divide along the mode,
             lowest first; none where nothing does.
+        moving, changing: residues of the parts, where an atomic model tells them.
     """
 
     number: int
@@ -46,6 +50,8 @@ class NamedMode:
     middle: Array
     radius: float
     groups: tuple[Island, ...] = ()
+    moving: tuple[Stretch, ...] = ()
+    changing: tuple[Stretch, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -97,32 +103,44 @@ class NamedMode:
             return None
         x, y, z = (float(v) for v in part.hinge)
         return wording.MotionWords(
-            self.mass(part.share), self._where(part.middle), part.distance, part.turn if part.turns else None,
-            (x, y, z) if part.turns else None, part.rigid, part.rigid >= NAMING.rigid)
+            self.mass(part.share), self._where(part.middle, self.moving), part.distance,
+            part.turn if part.turns else None, (x, y, z) if part.turns else None, part.rigid,
+            part.rigid >= NAMING.rigid)
 
     @property
     def density_words(self) -> wording.DensityWords | None:
         if self.density is None:
             return None
-        mass, where, share = self.mass(self.changed), self._where(self.density.middle), self.share
+        mass, share = self.mass(self.changed), self.share
+        where = self._where(self.density.middle, self.changing)
         return wording.DensityWords(mass, where) if share is None else wording.DensityWords(
             mass, where, *share, self.left)
 
-    def _where(self, point: Array) -> str:
+    def _where(self, point: Array, residues: Sequence[Stretch]) -> str:
         offset = point - self.middle
         distance = float(np.linalg.norm(offset))
         x, y, z = (float(v) for v in offset / max(distance, 1e-9))
-        return wording.place((x, y, z), distance, self.radius)
+        named = wording.residues([(s.chain, s.first, s.last, s.whole) for s in residues])
+        return ", ".join(filter(None, (wording.place((x, y, z), distance, self.radius), named)))
 
 
 def named_modes(result: AnalysisResult, halves: NDArray[np.int64], resolution: float, kilodalton: float | None,
-                ) -> list[NamedMode]:
+                residues: Residues | None = None) -> list[NamedMode]:
     """The significant modes.
 
     Args:
         halves: [n] half-set of each particle, 1 or 2. resolution: Angstrom. kilodalton: of the molecule, or None.
+        residues: of an atomic model in the frame of the molecule, which then name the parts.
     """
-    return [_named(result, k, halves, resolution, kilodalton) for k in range(result.significant)]
+    named = [_named(result, k, halves, resolution, kilodalton) for k in range(result.significant)]
+    if residues is None:
+        return named
+    reach, centers = RESIDUES.reach * resolution, result.model.centers
+
+    def of(part: MovingPart | ChangingPart | None) -> tuple[Stretch, ...]:
+        return () if part is None else tuple(residues.within(centers, part.inside, reach))
+
+    return [replace(mode, moving=of(mode.motion), changing=of(mode.density)) for mode in named]
 
 
 def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution: float, kilodalton: float | None,

@@ -47,6 +47,7 @@ from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
+from gmmhet.engine.molecule.residues import Residues
 
 __all__ = ["Run", "write_results"]
 
@@ -58,12 +59,13 @@ _MASKS = {"motion": "moving_part.mrc", "density": "changing_part.mrc"}
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """How an analysis was run: options, parameters as summary.json holds them, seconds of each step, and entries of
-    summary.json that are there before the others."""
+    summary.json that are there before the others; residues of an atomic model, where there is one."""
 
     config: AnalyzeConfig
     parameters: dict[str, object]
     timing: dict[str, float]
     more: dict[str, object]
+    residues: Residues | None = None
 
 
 def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult, run: Run) -> None:
@@ -122,7 +124,7 @@ def _write_names(folder: Path, prepared: Prepared, model: GaussianModel, result:
         return []
     names: list[NameEntry] = []
     for named in named_modes(result, prepared.cache.table.halves, prepared.observer.grid.resolution,
-                             volume_in_kilodalton(prepared.model.about)):
+                             volume_in_kilodalton(prepared.model.about), run.residues):
         masks = {}
         for kind, part in (("motion", named.motion), ("density", named.density)):
             if part is not None:

@@ -15,8 +15,11 @@ from gmmhet.engine.analysis.preparation import Prepared, prepare
 from gmmhet.engine.analysis.result import AnalysisResult, CrossFit, PlantedTrial
 from gmmhet.engine.analysis.subspace_method import by_likelihood
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, result_options
+from gmmhet.engine.errors import InputError
 from gmmhet.engine.gradient.frc_pass import ScorePass, score_pass
 from gmmhet.engine.io import ParticleTable, read_particles
+from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.residues import Residues, residues_in_molecule
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.subspace.pieces import PIECES
 
@@ -49,6 +52,7 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     def lap(name: str) -> None:
         timing[name] = max(0.0, round(time.monotonic() - started - sum(timing.values()), 2))
 
+    residues = _residues(model, config)
     prepared = prepare(table, model, config, output)
     lap("images and scores")
     pieces = (*PIECES, ScorePass, PlantedTrial, CrossFit)
@@ -65,8 +69,28 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
         result = _result(prepared, scores, config, journal)
     lap("modes")
     write_results(output, prepared, scores, result,
-                  Run(config=config, parameters=parameters, timing=timing, more=more))
+                  Run(config=config, parameters=parameters, timing=timing, more=more, residues=residues))
     journal.remove()
+
+
+def _residues(model: Path, config: AnalyzeConfig) -> Residues | None:
+    """Of the atomic model that is given, or that the Gaussians were fitted to; None where there is none.
+
+    Raises:
+        InputError: one that is given is unreadable, or not in the frame of the molecule.
+    """
+    gaussians = GaussianModel.load(model)
+    fitted = Path(str(gaussians.about.get("source", ""))) if gaussians.about.get("source_kind") == "atoms" else None
+    path = config.atoms or fitted
+    if path is None or config.symmetry != "C1" or (config.atoms is None and not path.is_file()):
+        return None
+    try:
+        return residues_in_molecule(path, gaussians)
+    except InputError as error:
+        if config.atoms is not None:
+            raise
+        _LOG.warning("parts are not named by residues: %s", error)
+        return None
 
 
 def _of_subunits(prepared: Prepared, config: AnalyzeConfig, journal: Journal, output: Path,
@@ -94,7 +118,7 @@ def _result(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journa
 
 def _parameters(table: ParticleTable, model: Path, config: AnalyzeConfig) -> dict[str, object]:
     """What the result depends on: the options, this version, and the files as they are on disk."""
-    files = (("particles", table.source), ("model", model), ("focus", config.focus))
+    files = (("particles", table.source), ("model", model), ("focus", config.focus), ("atoms", config.atoms))
     times = {f"{name}_time": path.stat().st_mtime_ns for name, path in files if path is not None and path.is_file()}
     return {"version": __version__, "particles": str(table.source), "model": str(model), "images": table.fingerprint,
             **times, **result_options(config)}

@@ -22,7 +22,8 @@ from gmmhet.engine.optics.ctf import ctf
 from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
 from gmmhet.engine.runtime.settings import SHARES
 
-__all__ = ["ImageModel", "LowResolution", "OrientationPosterior", "Slices", "posterior_of"]
+__all__ = ["ImageModel", "LowResolution", "OrientationPosterior", "Slices", "posterior_of",
+           "shift_waves", "shifts_tried"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex64]
@@ -141,15 +142,17 @@ class OrientationPosterior:
         return np.asarray(top + np.log(rest), np.float64)
 
 
+def shifts_tried(data: LowResolution) -> Array:
+    """[t, 2] Angstrom, by which images are moved."""
+    axis = np.arange(-int(ORIENTATION.shifts), int(ORIENTATION.shifts) + 1)
+    steps = np.stack([v.ravel() for v in np.meshgrid(axis, axis)], axis=1)
+    within = np.hypot(*steps.T) <= ORIENTATION.shifts
+    return np.asarray(data.grid.resolution * ORIENTATION.shift_step * steps[within])
+
+
 def shift_waves(data: LowResolution) -> Complex:
     """[t, m] factors that move an image by the shifts that are tried."""
-    step = data.grid.resolution * ORIENTATION.shift_step
-    axis = np.arange(-int(ORIENTATION.shifts), int(ORIENTATION.shifts) + 1)
-    x, y = (v.ravel() for v in np.meshgrid(axis, axis))
-    within = np.hypot(x, y) <= ORIENTATION.shifts
-    kx, ky = data.frequencies
-    turns = step * (np.outer(x, kx) + np.outer(y, ky))[within]
-    return np.asarray(np.exp(-2j * np.pi * turns), np.complex64)
+    return np.asarray(np.exp(-2j * np.pi * shifts_tried(data) @ np.stack(data.frequencies)), np.complex64)
 
 
 def posterior_of(data: LowResolution, slices: Slices, model: ImageModel) -> OrientationPosterior:

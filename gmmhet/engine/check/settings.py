@@ -9,6 +9,7 @@ __all__ = [
     "FRAME",
     "IMAGES",
     "LIKELY",
+    "LOCAL_SEARCH",
     "ORIENTATION",
     "POSES",
     "UNIT",
@@ -19,6 +20,7 @@ __all__ = [
     "FrameSettings",
     "ImageSettings",
     "LikelyValues",
+    "LocalSearch",
     "OrientationSettings",
     "PoseSettings",
     "UnitSettings",
@@ -234,6 +236,17 @@ class WrongPoses:
 
 
 @dataclass(frozen=True)
+class LocalSearch:
+    """Search around the likeliest orientation of the grid."""
+
+    first_rounds: int = setting(2, "rounds", "at half the step of the grid, before it is halved: they reach neighbours",
+                                origin=_CHOSEN)
+    halvings: int = setting(3, "", "of the step: the last is half a degree, less than images at such a resolution "
+                            "tell", origin="formula")
+    at_once: int = setting(256, "particles", "whose posteriors are held at the same time", origin="memory of 100 MB")
+
+
+@dataclass(frozen=True)
 class UnusedBandSettings:
     """Support of the poses beyond the band that the refinement used."""
 
@@ -266,6 +279,7 @@ FRAME = FrameSettings()
 IMAGES = ImageSettings()
 VIEWS = ViewSettings()
 WRONG_POSES = WrongPoses()
+LOCAL_SEARCH = LocalSearch()
 LIKELY = LikelyValues()
 UNIT = UnitSettings()
 UNUSED_BAND = UnusedBandSettings()

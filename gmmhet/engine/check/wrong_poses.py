@@ -24,6 +24,14 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.check.agreement import SlicedMap
 from gmmhet.engine.check.images import particle_radius
+from gmmhet.engine.check.kinds_of_poses import (
+    TINY,
+    Evidence,
+    by_kinds,
+    by_mass,
+    share_of_empty,
+    told_of_kinds,
+)
 from gmmhet.engine.check.orientation_grid import angles_between, near, orientation_grid
 from gmmhet.engine.check.orientation_model import estimate_model, scale_at
 from gmmhet.engine.check.orientation_posterior import (
@@ -36,12 +44,9 @@ from gmmhet.engine.check.orientation_posterior import (
 from gmmhet.engine.check.settings import ORIENTATION, WRONG_POSES
 from gmmhet.engine.io import DensityMap, ParticleTable
 
-__all__ = ["GrossErrors", "Interval", "gross_errors"]
+__all__ = ["Comparison", "GrossErrors", "Interval", "gross_errors", "probably_wrong"]
 
 Array = NDArray[np.float64]
-_TINY = 1e-12
-_STEPS = 300  # of expectation maximisation of three shares
-_RIGHT, _FITTED, _UNRELATED = range(3)
 
 
 @dataclass(frozen=True)
@@ -80,156 +85,14 @@ class GrossErrors:
 
 
 @dataclass(frozen=True)
-class _Evidence:
-    """Of n particles: within: [n, powers] probability of the given orientation within 10 degrees; chance: [n] that of
-    any orientation; top: [n] whether it is at the maximum."""
+class Trial:
+    """What becomes of projections of the map with noise of the estimated kind.
 
-    within: Array
-    chance: Array
-    top: NDArray[np.bool_]
-
-    def densities(self, power: int) -> Array:
-        """[n, 3] of the given orientation, if right, fitted, unrelated."""
-        return np.stack([self.within[:, power] + _TINY, self.top + _TINY, self.chance], axis=1)
-
-
-def working_resolution(table: ParticleTable, radius: float) -> float:
-    """Angstrom, of the comparison of a molecule of a radius (Angstrom)."""
-    return max(ORIENTATION.finest, ORIENTATION.pixels_per_resolution * table.pixel_size,
-               ORIENTATION.radii_per_resolution * radius, table.box * table.pixel_size / ORIENTATION.rings)
-
-
-def gross_errors(table: ParticleTable, rows: NDArray[np.int64], density: DensityMap, *, sign: int = 1,
-                 symmetry: str = "C1", seed: int = 0) -> GrossErrors:
-    """Look at the orientations of some particles.
-
-    Args:
-        rows: of the particles, from 0, at most a few hundred. sign: of the contrast. symmetry: point group of the map.
-    Raises:
-        InputError: an image holds NaN or infinite pixels.
+    Attributes:
+        told: shares of wrong orientations where none, and a fifth, are random. unresolved: share of wrong ones at the
+            maximum of the posterior. beyond: mean probability of right orientations to be off. apart: whether
+            projections are told from noise.
     """
-    rng = np.random.default_rng(seed)
-    resolution = working_resolution(table, particle_radius(density, table))
-    data = LowResolution.of(table, rows, resolution)
-    data.images[:] *= sign
-    sliced, views = SlicedMap(density, resolution), table.views[rows]
-    slices = Slices.of(sliced, orientation_grid(ORIENTATION.step), data)
-    given = sliced.at(views, *data.frequencies)
-    some = np.sort(rng.permutation(len(rows))[:ORIENTATION.sample])
-    model = estimate_model(data.of_rows(some), slices, given[some], rng)
-    posterior = posterior_of(data, slices, model)
-    evidence = _evidence(posterior, views, slices, symmetry)
-    trial = _trial(data, slices, model, given * scale_at(data, given, evidence.within[:, 0])[data.ring],
-                   (views, symmetry), rng)
-    presence = np.exp(np.clip(posterior.evidence, -300, 300))
-    empty = _share_of_empty(presence, np.ones((1, len(rows))))[0]
-    shown = presence / (presence + empty / max(1 - empty, _TINY))
-    resampled = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), WRONG_POSES.resamples).astype(np.float64)
-    mass = _by_mass(evidence, shown, resampled)
-    power, told, probability = mass if trial.sharp else _by_kinds(evidence, shown, resampled)
-    blank = [empty, *_share_of_empty(presence, resampled)]
-    return GrossErrors(rows, resolution, probability, _interval(told) if trial.sure else None,
-                       _interval(blank) if trial.apart else None, power, trial.unresolved, trial.told,
-                       None if trial.sharp or not trial.sure else _interval(mass[1]))
-
-
-def _by_mass(evidence: _Evidence, shown: Array, resampled: Array) -> tuple[float, list[float], Array]:
-    """Share by the mean posterior probability of being off, where images determine their orientations.
-
-    Returns:
-        power of the likelihood; share of all particles and of resamples [b, n]; probability [n] of each.
-    """
-    wrong = 1 - evidence.within[:, 0]
-    return 1.0, [float(np.average(wrong, weights=w)) for w in (shown, *(resampled * shown))], wrong
-
-
-def _by_kinds(evidence: _Evidence, shown: Array, resampled: Array) -> tuple[float, list[float], Array]:
-    """The same by the shares of the kinds of orientations, where many images do not determine theirs."""
-    power, densities = _densities(evidence, shown, len(WRONG_POSES.powers))
-    right = evidence.within[:, power]
-    shares = _shares(densities, np.concatenate([shown[None], resampled * shown]))
-    told = [_told(densities, right, s, w) for s, w in zip(shares, [shown, *(resampled * shown)], strict=True)]
-    return WRONG_POSES.powers[power], told, _probability_wrong(densities, right, shares[0])
-
-
-def _evidence(posterior: OrientationPosterior, views: Array, slices: Slices, symmetry: str) -> _Evidence:
-    """What the posterior says of orientations [n, 3, 3]."""
-    matrices = slices.grid.matrices
-    close = near(views, matrices, WRONG_POSES.angle, symmetry)
-    within = [(posterior.probabilities(power) * close).sum(axis=1, dtype=np.float64) for power in WRONG_POSES.powers]
-    best = matrices[posterior.log_likelihood.argmax(axis=1)]
-    top = angles_between(views, best, symmetry) < WRONG_POSES.angle
-    return _Evidence(np.stack(within, axis=1), close.mean(axis=1), top)
-
-
-# --- Shares of three kinds of orientations ---
-
-
-def _shares(densities: Array, weights: Array) -> Array:
-    """[b, k] most likely shares of kinds of densities [n, k], particles weighted by [b, n] (EM)."""
-    shares = np.full((len(weights), densities.shape[1]), 1 / densities.shape[1])
-    total = weights.sum(axis=1, keepdims=True)
-    for _ in range(_STEPS):
-        parts = shares[:, None] * densities
-        shares = np.einsum("bn,bnk->bk", weights, parts / parts.sum(axis=2, keepdims=True)) / total
-    return shares
-
-
-def _densities(evidence: _Evidence, weights: Array, powers: int) -> tuple[int, Array]:
-    """Index of the power of the likelihood under which the given orientations are the likeliest, and [n, 3] densities.
-
-    That of fitted ones is 0 unless they explain the orientations surely better: where the posterior is wide, the
-    difference between right and fitted ones is small.
-
-    Args:
-        weights: [n] of the particles. powers: that are tried, of the first.
-    """
-    found = []
-    for power in range(powers):
-        full = evidence.densities(power)
-        plain = full * (np.arange(full.shape[1]) != _FITTED)
-        found += [(float(weights @ np.log(d @ _shares(d, weights[None])[0])) - cost, power, d)
-                  for d, cost in ((plain, 0.0), (full, WRONG_POSES.fitted))]
-    _, power, densities = max(found, key=lambda item: item[0])
-    return power, densities
-
-
-def _probability_wrong(densities: Array, right: Array, shares: Array) -> Array:
-    """[n] of each particle: unrelated, or fitted to its own image and yet not right [n]."""
-    kinds = shares * densities
-    kinds /= kinds.sum(axis=1, keepdims=True)
-    return np.asarray(kinds[:, _FITTED] * (1 - right) + kinds[:, _UNRELATED])
-
-
-def _told(densities: Array, right: Array, shares: Array, weights: Array) -> float:
-    """Share of wrong orientations of particles weighted by [n]."""
-    return float(np.average(_probability_wrong(densities, right, shares), weights=weights))
-
-
-def _interval(values: list[float]) -> Interval:
-    """The first value, and the interval of the others."""
-    low, high = np.quantile(values[1:], [0.5 - WRONG_POSES.interval / 2, 0.5 + WRONG_POSES.interval / 2])
-    return Interval(values[0], float(low), float(high))
-
-
-def _share_of_empty(presence: Array, weights: Array) -> list[float]:
-    """[b] most likely share of images without molecule.
-
-    Args:
-        presence: [n] likelihood of a molecule over that of none. weights: [b, n].
-    """
-    shares = _shares(np.stack([np.ones_like(presence), presence], axis=1), weights)
-    return [float(share) for share in shares[:, 0]]
-
-
-# --- The trial ---
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """told: shares of wrong orientations where none, and a fifth, are random. unresolved: share of wrong ones at the
-    maximum of the posterior. beyond: mean probability of right orientations to be off. apart: whether projections are
-    told from noise."""
 
     told: tuple[float, float]
     beyond: float
@@ -249,8 +112,123 @@ class _Trial:
         return right and self.unresolved < WRONG_POSES.unresolved
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How images of a set are compared with a map seen from everywhere.
+
+    Attributes:
+        resolution: Angstrom. sliced: the map. slices: it from a grid of orientations. model: of the images.
+        symmetry: point group. sign: of the contrast. trial: what it can tell.
+    """
+
+    resolution: float
+    sliced: SlicedMap
+    slices: Slices
+    model: ImageModel
+    symmetry: str
+    sign: int
+    trial: Trial
+
+    @classmethod
+    def of(cls, table: ParticleTable, rows: NDArray[np.int64], density: DensityMap, *, sign: int, symmetry: str,
+           rng: np.random.Generator) -> tuple["Comparison", LowResolution, OrientationPosterior]:
+        """From a sample of rows (from 0), at most a few hundred; with their images and posterior.
+
+        Raises:
+            InputError: an image holds NaN or infinite pixels.
+        """
+        resolution = working_resolution(table, particle_radius(density, table))
+        data = _read(table, rows, resolution, sign)
+        sliced, views = SlicedMap(density, resolution), table.views[rows]
+        slices = Slices.of(sliced, orientation_grid(ORIENTATION.step), data)
+        given = sliced.at(views, *data.frequencies)
+        some = np.sort(rng.permutation(len(rows))[:ORIENTATION.sample])
+        model = estimate_model(data.of_rows(some), slices, given[some], rng)
+        posterior = posterior_of(data, slices, model)
+        within = _evidence(posterior, views, slices, symmetry).within
+        signal = given * scale_at(data, given, within[:, 0])[data.ring]
+        trial = _trial(data, slices, model, signal, (views, symmetry), rng)
+        return cls(resolution, sliced, slices, model, symmetry, sign, trial), data, posterior
+
+    def images(self, table: ParticleTable, rows: NDArray[np.int64]) -> LowResolution:
+        """Images of some rows (from 0), bright on dark."""
+        return _read(table, rows, self.resolution, self.sign)
+
+    def evidence(self, posterior: OrientationPosterior, views: Array) -> Evidence:
+        """What the posterior says of orientations [n, 3, 3]."""
+        return _evidence(posterior, views, self.slices, self.symmetry)
+
+
+def working_resolution(table: ParticleTable, radius: float) -> float:
+    """Angstrom, of the comparison of a molecule of a radius (Angstrom)."""
+    return max(ORIENTATION.finest, ORIENTATION.pixels_per_resolution * table.pixel_size,
+               ORIENTATION.radii_per_resolution * radius, table.box * table.pixel_size / ORIENTATION.rings)
+
+
+def gross_errors(table: ParticleTable, rows: NDArray[np.int64], density: DensityMap, *, sign: int = 1,
+                 symmetry: str = "C1", seed: int = 0) -> GrossErrors:
+    """Look at the orientations of some particles.
+
+    Args:
+        rows: of the particles, from 0, at most a few hundred. sign: of the contrast. symmetry: point group of the map.
+    Raises:
+        InputError: an image holds NaN or infinite pixels.
+    """
+    rng = np.random.default_rng(seed)
+    made, _, posterior = Comparison.of(table, rows, density, sign=sign, symmetry=symmetry, rng=rng)
+    evidence, trial = made.evidence(posterior, table.views[rows]), made.trial
+    presence, shown = _shown(posterior.evidence)
+    resampled = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), WRONG_POSES.resamples).astype(np.float64)
+    mass = by_mass(evidence, shown, resampled)
+    power, told, probability = mass if trial.sharp else by_kinds(evidence, shown, resampled)
+    blank = share_of_empty(presence, np.concatenate([np.ones((1, len(rows))), resampled]))
+    return GrossErrors(rows, made.resolution, probability, _interval(told) if trial.sure else None,
+                       _interval(blank) if trial.apart else None, power, trial.unresolved, trial.told,
+                       None if trial.sharp or not trial.sure else _interval(mass[1]))
+
+
+def probably_wrong(trial: Trial, evidence: Evidence, presence: Array) -> tuple[Array, int]:
+    """[n] probability of each given orientation to be off by more than 10 degrees; index of the likelihood's power.
+
+    Args:
+        presence: [n] log likelihood of a molecule over that of none.
+    """
+    shown = _shown(presence)[1]
+    none = np.zeros((0, len(shown)))
+    power, _, probability = (by_mass if trial.sharp else by_kinds)(evidence, shown, none)
+    return probability, WRONG_POSES.powers.index(power)
+
+
+def _shown(evidence: Array) -> tuple[Array, Array]:
+    """[n] likelihood of a molecule over that of none, and probability of each image to show one."""
+    presence = np.exp(np.clip(evidence, -300, 300))
+    empty = share_of_empty(presence, np.ones((1, len(presence))))[0]
+    return presence, presence / (presence + empty / max(1 - empty, TINY))
+
+
+def _read(table: ParticleTable, rows: NDArray[np.int64], resolution: float, sign: int) -> LowResolution:
+    data = LowResolution.of(table, rows, resolution)
+    data.images[:] *= sign
+    return data
+
+
+def _evidence(posterior: OrientationPosterior, views: Array, slices: Slices, symmetry: str) -> Evidence:
+    matrices = slices.grid.matrices
+    close = near(views, matrices, WRONG_POSES.angle, symmetry)
+    within = [(posterior.probabilities(power) * close).sum(axis=1, dtype=np.float64) for power in WRONG_POSES.powers]
+    best = matrices[posterior.log_likelihood.argmax(axis=1)]
+    top = angles_between(views, best, symmetry) < WRONG_POSES.angle
+    return Evidence(np.stack(within, axis=1), close.mean(axis=1), top)
+
+
+def _interval(values: list[float]) -> Interval:
+    """The first value, and the interval of the others."""
+    low, high = np.quantile(values[1:], [0.5 - WRONG_POSES.interval / 2, 0.5 + WRONG_POSES.interval / 2])
+    return Interval(values[0], float(low), float(high))
+
+
 def _trial(data: LowResolution, slices: Slices, model: ImageModel, signal: NDArray[np.complex64],
-           poses: tuple[Array, str], rng: np.random.Generator) -> _Trial:
+           poses: tuple[Array, str], rng: np.random.Generator) -> Trial:
     """The same procedure with images that are as the model says.
 
     Args:
@@ -270,11 +248,9 @@ def _trial(data: LowResolution, slices: Slices, model: ImageModel, signal: NDArr
         other = np.where((np.arange(len(some)) < round(share * len(some)))[:, None, None],
                          Rotation.random(len(some), rng).as_matrix(), views)
         evidence = _evidence(posterior, other, slices, symmetry)
-        every = np.ones(len(some))
-        densities = _densities(evidence, every, 1)[1]
         beyond.append(1 - float(evidence.within[:, 0].mean()))
-        told.append(_told(densities, evidence.within[:, 0], _shares(densities, every[None])[0], every))
+        told.append(told_of_kinds(evidence))
     best = slices.grid.matrices[posterior.log_likelihood.argmax(axis=1)]
     unresolved = float((angles_between(views, best, symmetry) > WRONG_POSES.angle).mean())
     mistaken = max(float((posterior.evidence < 0).mean()), float((blank > 0).mean()))
-    return _Trial((told[0], told[1]), beyond[0], unresolved, mistaken < WRONG_POSES.told_apart)
+    return Trial((told[0], told[1]), beyond[0], unresolved, mistaken < WRONG_POSES.told_apart)

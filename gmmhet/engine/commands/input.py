@@ -11,8 +11,9 @@ from gmmhet.engine.config.realism import Realism
 from gmmhet.engine.config.shared import Seeded
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import POSITIVE, OnForm, Typed, option, options_of, part, point_group, required
+from gmmhet.engine.options.checks import Range
 
-__all__ = ["CheckCommand", "ImportCommand", "SimulateCommand"]
+__all__ = ["CheckCommand", "ImportCommand", "ReorientCommand", "SimulateCommand"]
 
 _LOG = logging.getLogger("gmmhet")
 _TOPICS = 14  # columns of the topics of a check, before what it found
@@ -112,3 +113,34 @@ class CheckCommand(Command, OfRefinement, Seeded, Quick):
         say(found.text(), indent=_TOPICS)
         if found.problem is not None:
             raise InputError(found.problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReorientCommand(Command, OfRefinement, Seeded, Quick):
+    """gmmhet reorient."""
+
+    NAME = "reorient"
+    SUMMARY = "search the orientations of particles whose given one is off by more than 10 degrees"
+    GROUP = "Data"
+    EXAMPLES = (("gmmhet reorient particles.star map.mrc -o reoriented.star", "all particles, some with other poses"),
+                ("gmmhet reorient particles.star map.mrc --leave-out -o reoriented.star",
+                 "without those that stay unsure"))
+    SHARED = True
+
+    particles: Path = required(Path, "refined particles", typed=Typed(positional=True))
+    map: Path = required(Path, "consensus map (.mrc) in the frame of the poses", typed=Typed(positional=True))
+    symmetry: str | None = option(
+        None, "point group of the molecule", check=point_group,
+        otherwise="C1, or the group in one asymmetric unit of which all views lie", typed=Typed(basic=True))
+    sure: float = option(0.5, "least probability of an orientation that is found, within 10 degrees",
+                         check=Range("a probability from 0.5 to 0.999", low=0.5, high=0.999))
+    leave_out: bool = option(False, "leave out particles whose orientation stays probably wrong: junk, and images "
+                             "that are too noisy", typed=Typed(basic=True))
+    output: Path = required(Path, "particle file (.star, or .cs of particles of a .cs)", typed=Typed(short="-o"))
+
+    def execute(self) -> None:
+        from gmmhet.engine.check.reorient import reorient
+        from gmmhet.engine.io import output_folder
+        output_folder(self.output.parent)
+        reorient(self.particles, self.map, self.output, root=self.root, passthrough=self.passthrough,
+                 symmetry=self.symmetry, sure=self.sure, leave_out=self.leave_out, seed=self.seed)

@@ -6,7 +6,7 @@ import logging
 import shlex
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -17,13 +17,15 @@ from gmmhet.engine.commands.map_series import remove_other_modes, series_of_maps
 from gmmhet.engine.commands.telling import Telling
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting import find_half_maps, fit_density, is_atomic
+from gmmhet.engine.fitting import find_half_maps, fit_density
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
 from gmmhet.engine.io import ParticleTable, output_folder, read_particles, replacing
+from gmmhet.engine.io.atomic_models import is_atomic
 from gmmhet.engine.molecule.contrast import Contrast, contrast_of, disagree
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.masks import read_mask
+from gmmhet.engine.molecule.residues import Residues
 from gmmhet.engine.molecule.signal import HalfMaps
 from gmmhet.engine.wording.fitting import analysis_disagrees, made_half_maps, model_disagrees
 from gmmhet.engine.wording.run import (
@@ -91,6 +93,8 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     table = read_particles(particles, root=root)
     if options.analyze.focus is not None:
         read_mask(options.analyze.focus, table.box, table.pixel_size)  # what is wrong with it is said before any work
+    if options.analyze.atoms is not None:
+        Residues.read(options.analyze.atoms)
     consensus = consensus_for(map_path, table.box, table.pixel_size, options.fit)
     passed = options.resume and (output / "run.json").is_file() and (output / "model" / "summary.json").is_file()
     judged = _judged(table, consensus, map_path, options.fit.symmetry) if check and not passed else None
@@ -102,7 +106,7 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
                options.resume, telling)
     if "analyze" not in job.seconds:
         telling.ahead(table, consensus, folder, options.fit, options.analyze, options.reconstruct.n)
-    halves = partial(_halves, table, options.fit.symmetry)
+    halves = lru_cache(1)(partial(_halves, table, options.fit.symmetry))
     job.stage("fit", partial(_fit, consensus, options.fit, map_path, halves, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
     if judged is not None:
@@ -127,7 +131,8 @@ def _judged(table: ParticleTable, consensus: Consensus, map_path: Path, symmetry
 def _stage_parameters(map_path: Path, options: StageOptions) -> dict[str, object]:
     """What the results of each stage depend on, beside the particles and the map."""
     return {"fit": result_options(options.fit) | _file("mask", options.fit.mask) | _half_maps(map_path, options.fit),
-            "analyze": result_options(options.analyze) | _file("focus", options.analyze.focus),
+            "analyze": result_options(options.analyze) | _file("focus", options.analyze.focus)
+            | _file("atoms", options.analyze.atoms),
             "reconstruct": result_options(options.reconstruct)}
 
 

@@ -22,6 +22,7 @@ class FitCommand(Command, Quick):
     NAME = "fit"
     SUMMARY = "represent a map or an atomic model by Gaussians"
     GROUP = _STEPS
+    SHARED = True
     EXAMPLES = (("gmmhet fit map.mrc -o model/model.npz", "Gaussians of a map"),
                 ("gmmhet fit map.mrc --symmetry D7 -o model/model.npz", "of a map with a point group"))
 

@@ -85,6 +85,11 @@ class AnalyzeConfig(Seeded, Resumable):
         None, "mask (.mrc): only Gaussians inside it move, the rest is rigid", otherwise="everything may move",
         form=OnForm("Focus mask", name="focusMask", advanced=True, content=Content.MASK,
                     when="where one part is of interest and the rest also moves"), typed=Typed(basic=True))
+    atoms: Path | None = option(
+        None, "atomic model (.pdb, .cif) in the frame of the map: the parts that move are named by its chains and "
+        "residues", otherwise="that to which the Gaussians were fitted, if any",
+        form=OnForm("Atomic model", name="atomsFile", advanced=True, content=Content.FILE,
+                    when="to read which chains and residues move"))
     local_pose: bool = option(
         False, "estimate a rigid-body shift and rotation of the part in focus for every particle; modes are changes "
         "beyond it", form=OnForm(

@@ -29,7 +29,11 @@ class FitConfig(Seeded):
         typed=Typed(basic=True))
     symmetry: str = option("C1", "point group of the map: Cn, Dn, T, O or I, oriented as in RELION", check=point_group,
                            form=OnForm("Symmetry", when="where the map was refined with one"))
-
+    missing: bool = option(
+        True, "add density that half maps, or the particles of a run, have beside the molecule of the map: a mask may "
+        "have cut it off. Not with --mask", form=OnForm(
+            "Add missing density?", advanced=True, when="to no where density beside the map is not of interest"),
+        typed=Typed(off="--no-missing"))
     half_maps: tuple[Path, ...] = option(
         (), "the two half maps of the map, from which the end of its signal is measured",
         otherwise="those beside the map, by the names that RELION, cryoSPARC and gmmhet give",

@@ -1,7 +1,6 @@
 """A map (or an atomic model) as Gaussians: seeds by density, refined against the map in Fourier space."""
 
-from gmmhet.engine.fitting.atoms import is_atomic
 from gmmhet.engine.fitting.halves import find_half_maps
 from gmmhet.engine.fitting.stage import fit, fit_density
 
-__all__ = ["find_half_maps", "fit", "fit_density", "is_atomic"]
+__all__ = ["find_half_maps", "fit", "fit_density"]

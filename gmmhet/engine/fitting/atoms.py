@@ -4,17 +4,15 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.settings import MAP_FRAME
+from gmmhet.engine.io.atomic_models import read_atomic_model
 from gmmhet.engine.io.mrc import DensityMap
 
-__all__ = ["Atoms", "atomic_density", "is_atomic", "read_atoms"]
-
-_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".cif.gz")
+__all__ = ["Atoms", "atomic_density", "read_atoms"]
 
 
 @dataclass(frozen=True)
@@ -25,26 +23,14 @@ class Atoms:
     electrons: NDArray[np.float64]
 
 
-def is_atomic(path: Path) -> bool:
-    """Whether a file is an atomic model, by its name."""
-    return path.name.lower().endswith(_SUFFIXES)
-
-
 def read_atoms(path: Path) -> Atoms:
     """Atoms of the first model of a PDB or mmCIF file; waters are left out.
 
     Raises:
         InputError: missing, unreadable, or without atoms.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected an atomic model (.pdb, .cif)")
-    try:
-        structure = gemmi.read_structure(str(path))
-    except (ValueError, RuntimeError, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable atomic model ({str(error).splitlines()[0]})") from None
     atoms = [(*atom.pos.tolist(), atom.occ * atom.element.atomic_number)
-             for chain in (structure[0] if len(structure) else ()) for residue in chain if not residue.is_water()
-             for atom in residue]
+             for chain in read_atomic_model(path) for residue in chain if not residue.is_water() for atom in residue]
     table = np.array([row for row in atoms if row[3] > 0], np.float64).reshape(-1, 4)
     if len(table) == 0:
         raise InputError(f"{path}: holds no atoms with an occupancy; expected an atomic model")

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.atoms import Atoms, atomic_density, is_atomic, read_atoms
+from gmmhet.engine.fitting.atoms import Atoms, atomic_density, read_atoms
 from gmmhet.engine.fitting.halves import half_maps_of
 from gmmhet.engine.fitting.molecule import MapToFit
 from gmmhet.engine.fitting.settings import CHOICES
+from gmmhet.engine.io.atomic_models import is_atomic
 from gmmhet.engine.io.mrc import DensityMap
 from gmmhet.engine.molecule.field import on_particle_grid, read_density
 from gmmhet.engine.molecule.masks import read_mask

@@ -37,6 +37,14 @@ class FourierTarget:
     counts: NDArray[np.float32]
     frequencies: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
+    def slab(self, heights: slice) -> "FourierTarget":
+        """The coefficients, cosines and sines, of some of the frequencies along z."""
+        kz, ky, kx = self.frequencies
+        coefficients, weights, counts = (
+            array.reshape(2, len(kz), -1, array.shape[1])[:, heights].reshape(-1, array.shape[1])
+            for array in (self.coefficients, self.weights, self.counts))
+        return FourierTarget(coefficients, weights, counts, (kz[heights], ky, kx))
+
 
 def axis_factors(frequency: NDArray[np.float64], position: NDArray[np.float64]) -> NDArray[np.float64]:
     """[2 (h + 1), n] cosines, then sines, of 2 pi k x."""

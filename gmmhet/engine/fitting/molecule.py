@@ -13,7 +13,8 @@ from gmmhet.engine.conventions import voxel_origin
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.choices import choose_number, choose_resolution, resolution_of_number
 from gmmhet.engine.fitting.fourier import fourier_target
-from gmmhet.engine.fitting.optimise import Gaussians, refine
+from gmmhet.engine.fitting.misfit import Gaussians
+from gmmhet.engine.fitting.optimise import refine
 from gmmhet.engine.fitting.seeding import seed_points
 from gmmhet.engine.fitting.settings import CHOICES, FIT, QUALITY
 from gmmhet.engine.fitting.spectrum import Spectrum

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from gmmhet.engine.settings import setting
 
 __all__ = [
-    "CHOICES", "FIT", "MAP_FRAME", "QUALITY", "ChoiceSettings", "FitSettings", "MapFrameSettings", "QualitySettings",
+    "CHOICES", "FIT", "MAP_FRAME", "MISSING", "QUALITY", "ChoiceSettings", "FitSettings", "MapFrameSettings",
+    "MissingSettings", "QualitySettings",
 ]
 
 
@@ -65,6 +66,10 @@ class FitSettings:
     iterations: int = setting(200, "iterations", "of L-BFGS, at most", origin="chosen, not measured")
     tolerance: float = setting(
         1e-4, "of the misfit", "ends when an iteration lowers it by less", origin="chosen, not measured")
+    share_products: int = setting(
+        500_000_000, "products", "of a coefficient and a Gaussian in a share of the coefficients, at least; it costs "
+        "little to send beside computing it", origin="a tenth of a second of a core that computes 5e9 a second")
+    most_shares: int = setting(64, "shares", "of the coefficients", origin="chosen, not measured")
     sweeps: int = setting(15, "sweeps", "of k-means over the seeds", origin="chosen, not measured")
     power_floor: float = setting(
         1e-7, "of the power of the strongest shell", "below that a shell is empty, and single precision ends",
@@ -104,7 +109,36 @@ class MapFrameSettings:
         512, "pixels", "an atomic model that needs more lies far from its origin", origin="chosen, not measured")
 
 
+@dataclass(frozen=True)
+class MissingSettings:
+    """Density that the particles have and the map lacks."""
+
+    pixels_per_blur: float = setting(2.5, "voxels", "of the grid on which it is sought", origin="chosen, not measured")
+    first_shell: int = setting(2, "periods in the box", "slower waves are those of backgrounds",
+                               origin="chosen, not measured")
+    fewest_shells: int = setting(3, "shells", "in which map and half maps must agree", origin="chosen, not measured")
+    least_power: float = setting(1e-6, "of the strongest shell", "of the map, which weaker shells do not tell of",
+                                 origin="chosen, not measured")
+    least_correlation: float = setting(0.5, "", "of map and half maps in a shell within the molecule",
+                                       origin="chosen, not measured")
+    radius: float = setting(0.95, "of half the box", "within which it is sought", origin="chosen, not measured")
+    solvent_from: float = setting(1.5, "blurs", "from the molecule, where the solvent begins",
+                                  origin="chosen, not measured")
+    deviations: float = setting(3.0, "deviations of the noise", "that every voxel of it exceeds",
+                                origin="chosen, not measured")
+    dense: float = setting(0.2, "of the density of the molecule", "that every voxel of it exceeds",
+                           origin="chosen, not measured")
+    false_pieces: float = setting(0.01, "pieces of noise", "that exceed the highest voxel by chance, in a map",
+                                  origin="normal distribution")
+    gap: float = setting(0.5, "blurs", "between it and the molecule at most", origin="chosen, not measured")
+    rim: float = setting(0.5, "blurs", "around it from which density is taken, too: the molecule ends with a skirt",
+                         origin="chosen, not measured")
+    smallest: float = setting(0.5, "cubes of the blur", "of a piece", origin="chosen, not measured")
+    least_share: float = setting(0.02, "of the molecule", "that is worth a word", origin="chosen, not measured")
+
+
 CHOICES = ChoiceSettings()
 FIT = FitSettings()
+MISSING = MissingSettings()
 QUALITY = QualitySettings()
 MAP_FRAME = MapFrameSettings()

@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,21 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FitConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.fitting.atoms import atomic_density, is_atomic, read_atoms
+from gmmhet.engine.fitting.atoms import atomic_density, read_atoms
 from gmmhet.engine.fitting.halves import half_maps_of
+from gmmhet.engine.fitting.missing_density import find_missing_density
 from gmmhet.engine.fitting.molecule import MapToFit, fit_molecule
 from gmmhet.engine.fitting.quality import FitQuality, quality_of
 from gmmhet.engine.fitting.settings import CHOICES, QUALITY
 from gmmhet.engine.io import DensityMap, output_folder, replacing, write_map
+from gmmhet.engine.io.atomic_models import is_atomic
 from gmmhet.engine.molecule.field import read_density
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.pseudo_atoms import write_pseudo_atoms
 from gmmhet.engine.molecule.symmetry import symmetric_copies
-from gmmhet.engine.wording.fitting import fit_line, poor_fit
+from gmmhet.engine.wording.fitting import fit_line, missing_line, poor_fit
 
 __all__ = ["fit", "fit_density"]
 
@@ -58,9 +61,10 @@ def fit_density(given: MapToFit, config: FitConfig, output: Path, notes: dict[st
     """
     started = time.monotonic()
     folder = output_folder(output.parent)
+    given, missing = _completed(given, config)
     density = given.density
     model, content = fit_molecule(given, config)
-    model.about.update({"source": given.name, **notes})
+    model.about.update({"source": given.name, "missing_density": missing, **notes})
     fitted = gaussian_density(model)
     quality = quality_of(model, fitted, density, content)
     line = fit_line(len(model), quality.at_resolution, quality.plain, model.resolution, quality.correlation,
@@ -75,6 +79,24 @@ def fit_density(given: MapToFit, config: FitConfig, output: Path, notes: dict[st
         temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     model.save(output)
     return model
+
+
+def _completed(given: MapToFit, config: FitConfig) -> tuple[MapToFit, dict[str, Any] | None]:
+    """The map with density that its half maps have beside it, and what that is; as it is where there is none."""
+    if not config.missing or given.mask is not None:
+        return given, None
+    halves = given.halves if given.halves is not None else given.make_halves and given.make_halves()
+    if halves is None:
+        return given, None
+    blur = max(given.finest, config.resolution or 0.0)
+    found = find_missing_density(given.density, halves, blur)
+    if found is None:
+        return given, None
+    _LOG.warning("%s", missing_line(given.name, found.share, tuple(found.middle.tolist()),
+                                    of_particles=given.halves is None))
+    whole = DensityMap(given.density.data + found.density, given.density.pixel_size)
+    return replace(given, density=whole), {"mass_share": found.share, "volume": found.volume,
+                                           "middle": found.middle.tolist(), "pieces": found.pieces}
 
 
 def _require_explained(given: MapToFit, quality: FitQuality, model: GaussianModel, *, few: bool) -> None:

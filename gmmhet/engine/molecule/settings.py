@@ -15,6 +15,7 @@ __all__ = [
     "MOLECULE",
     "MOVING_PART",
     "PART_MOTIONS",
+    "RESIDUES",
     "RIGID_PARTS",
     "SIGNAL",
     "STILL_FRAME",
@@ -254,6 +255,19 @@ class MovingPartOf:
 
 
 @dataclass(frozen=True)
+class ResiduesOf:
+    """Residues of an atomic model in a molecule of Gaussians."""
+
+    reach: float = setting(1.5, "of the resolution", "from the nearest Gaussian, within which a residue lies in the "
+                           "molecule: Gaussians are 0.7 apart", origin=_CHOSEN)
+    least_near: float = setting(0.5, "of the residues", "in the molecule, or the model is in another frame",
+                                origin="majority")
+    window: int = setting(9, "residues", "of a chain, of which most belong to the part", origin=_CHOSEN)
+    shortest: int = setting(8, "residues", "of a stretch that is named", origin=_CHOSEN)
+    whole: float = setting(0.9, "of a chain", "that is named without its residues", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
 class ChangingDensityOf:
     """The part of a molecule whose amount of density changes, for its description."""
 
@@ -284,4 +298,5 @@ ASYMMETRIC_UNIT = AsymmetricUnit()
 CONTRAST = ContrastSettings()
 MIXED_CONTRAST = MixedContrast()
 MOVING_PART = MovingPartOf()
+RESIDUES = ResiduesOf()
 CHANGING_DENSITY = ChangingDensityOf()

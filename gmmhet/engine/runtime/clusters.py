@@ -33,6 +33,7 @@ _LOG = logging.getLogger("gmmhet")
 #: queue systems, and the classes of dask-jobqueue for them
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 _LOOPBACK = "127.0.0.1"
+_BETWEEN_MESSAGES = 0.001  # s; Dask lets 0.01 s pass, so that the shares of every call would wait after its arguments
 #: TensorFlow's memory cannot be written to disk: a worker that holds too much is replaced, never halted
 _SETTINGS = {
     "distributed.worker.memory.target": False, "distributed.worker.memory.spill": False,
@@ -118,12 +119,15 @@ def of_scheduler(address: str, threads: int | None, gpu: str | None) -> DaskPool
     """The pool of a scheduler that is up. address: such as tcp://node:8786, or a scheduler file.
 
     Raises:
-        InputError: nothing answers there; no worker has this program.
+        InputError: nothing answers there; certificates are missing; no worker has this program.
     """
     dask.config.set(_SETTINGS)
     try:
         where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
         client = Client(**where, set_as_default=False, timeout=WORKERS.answer)
+    except TypeError:  # of Dask, where the address is of TLS
+        raise InputError(f"--scheduler is {address}, which takes certificates alone, and there are none; expected "
+                         "distributed.comm.tls in ~/.config/dask/distributed.yaml") from None
     except (OSError, ValueError) as error:
         raise InputError(f"--scheduler is {address}, where no scheduler answers ({error}); expected the address that "
                          "dask scheduler prints, such as tcp://node:8786, or its scheduler file") from None
@@ -198,6 +202,8 @@ def _ready(made: DaskPool, client: Client, workers: int, devices: Devices, memor
         _LOG.info("%s", workers_there(workers, devices.threads, memory, _dashboard(client)))
         made.wait_for(1, seconds)
         _give(devices, made, client)
+        if client.scheduler_comm is not None:
+            client.scheduler_comm.interval = _BETWEEN_MESSAGES
         client.amm.stop()  # copies of messages stay with all workers: what was traced for them would be lost with them
     except BaseException as error:
         made.close()

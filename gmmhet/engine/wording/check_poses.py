@@ -40,7 +40,7 @@ def wrong_poses(shares: Shares, if_fitted: Shares | None, unresolved: float) -> 
     Args:
         if_fitted: as of wrong_line. unresolved: share of particles that images with this noise do not orient.
     """
-    advice = "refine again with a global search of orientations from this map, or remove particles by 3D classification"
+    advice = "search them by gmmhet reorient, or refine again with a global search of orientations from this map"
     if if_fitted is None:
         return f"about {_range(shares)} of the poses appear to be off by more than 10 degrees: {advice}"
     return f"at least {_range(shares)} of the poses appear to be off by more than 10 degrees{_or_fitted(if_fitted)} " \

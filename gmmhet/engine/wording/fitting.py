@@ -1,7 +1,7 @@
 """What is said about the fit of Gaussians to a map."""
 
-__all__ = ["NO_SOLVENT_LEFT", "analysis_disagrees", "fit_line", "half_maps_line", "made_half_maps", "model_disagrees",
-           "poor_fit"]
+__all__ = ["NO_SOLVENT_LEFT", "analysis_disagrees", "fit_line", "half_maps_line", "made_half_maps", "missing_line",
+           "model_disagrees", "poor_fit"]
 
 #: a masked map without half maps
 NO_SOLVENT_LEFT = ("a mask has emptied the map around the molecule, so that the map alone does not tell where its "
@@ -35,11 +35,24 @@ def half_maps_line(first: str, second: str, *, given: bool) -> str:
 
 
 def made_half_maps(particles: int | None) -> str:
-    """The map alone does not tell where its signal ends. particles: that half maps were made of; None: too few."""
-    why = "a mask has emptied the map around the molecule, and there are no half maps"
+    """The map came without half maps. particles: that some were made of; None: too few."""
     if particles is None:
-        return f"{why}; there are too few particles to make some"
-    return f"{why}: some are made from {particles:,} particles, to see where the signal ends"
+        return "the map has no half maps, and there are too few particles to make some"
+    return (f"the map has no half maps: some are made from {particles:,} particles, to see what the map may lack and "
+            "where its signal ends")
+
+
+def missing_line(name: str, share: float, middle: tuple[float, ...], *, of_particles: bool) -> str:
+    """The map lacks density.
+
+    Args:
+        share: of the molecule's. middle: xyz, Angstrom. of_particles: half maps were made of them.
+    """
+    place = ", ".join(f"{v:.0f}" for v in middle)
+    whose = "the particles" if of_particles else "its half maps"
+    return (f"{name}: {whose} show density beside the molecule that the map lacks, {share:.0%} of the molecule's, "
+            f"around ({place}) Å: a mask or a model may have left it out. It is added before the fit (--no-missing: "
+            "not)")
 
 
 def model_disagrees(source: str, with_map: float, with_model: float, chance: float) -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from gmmhet.engine.wording.numbers import angstrom, degrees, percent, plural
 
 __all__ = ["DensityWords", "MassWords", "MotionWords", "density_sentence", "groups_sentence", "headline", "kinds_found",
-           "motion_sentence", "place"]
+           "motion_sentence", "place", "residues"]
+
+
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,21 @@ def place(direction: tuple[float, float, float], distance: float, radius: float)
              if abs(value) > 0.45]
     far = "at the periphery" if distance > 1.1 * radius else "off the middle"
     return f"{far}, towards {' and '.join(names)} ({angstrom(distance, 2)} from the centre of mass)"
+
+
+def residues(stretches: Sequence[tuple[str, int, int, bool]]) -> str:
+    """Which residues a part is of; empty where there are none.
+
+    Args:
+        stretches: chain, first and last number, and whether it is the whole chain; the longest first.
+    """
+    chains: dict[str, list[str]] = {}
+    for chain, first, last, whole in stretches:
+        chains.setdefault(chain, []).extend([] if whole else [f"{first}\N{EN DASH}{last}"])
+    shown = [f"chain {chain}" + (f" {' and '.join(parts[:_MOST_NAMED])}" if parts else "")
+             + (" and others" if len(parts) > _MOST_NAMED else "") for chain, parts in chains.items()]
+    more = len(shown) - _MOST_NAMED
+    return ", ".join(shown[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def motion_sentence(mode: int, motion: MotionWords) -> str:

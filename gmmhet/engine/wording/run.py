@@ -113,7 +113,8 @@ def worker_failed(place: str, error: str) -> str:
 
 def lost_share(workers: int) -> str:
     """Every worker that took a share was lost."""
-    return f"{workers} workers were lost over the same particles; expected workers with more memory (see --workers)"
+    return f"{workers} workers were lost over the same share of the work; expected workers with more memory (see " \
+           "--workers)"
 
 
 def not_started(reason: object) -> str:

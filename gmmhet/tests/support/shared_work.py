@@ -14,7 +14,8 @@ import numpy as np
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
 
-__all__ = ["Thing", "call_of_thing", "killed_once", "kills", "number_of_thing", "passes", "passes_alone", "process_of",
+__all__ = ["Thing", "call_of_thing", "kills", "number_of_thing", "passes", "passes_alone", "process_of",
+           "signalled_once",
            "spoiled", "square", "terms", "threads_of_worker"]
 
 PARTICLES, FEW, BATCH = 18, 6, 4
@@ -59,12 +60,12 @@ def threads_of_worker(_: int) -> tuple[str | None, str | None]:
     return os.environ.get("TF_NUM_INTRAOP_THREADS"), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def killed_once(folder: Path, number: int) -> int:
-    """The square of a number; whoever first computes that of 3 is killed over it."""
-    mark = folder / "killed"
+def signalled_once(sent: int, folder: Path, number: int) -> int:
+    """The square of a number; whoever first computes that of 3 gets a signal over it, and leaves its process there."""
+    mark = folder / "signalled"
     if number == 3 and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        mark.write_text(str(os.getpid()))
+        os.kill(os.getpid(), sent)
     return number**2
 
 
@@ -126,6 +127,22 @@ def passes() -> dict[str, np.ndarray]:
         return _found(scene, cache, few, basis, model)
 
 
+def _fit_in_shares() -> dict[str, np.ndarray]:
+    """The misfit of Gaussians and its gradient, in shares of few frequencies."""
+    from gmmhet.engine.fitting import misfit
+    from gmmhet.engine.fitting.fourier import fourier_target
+    from gmmhet.engine.fitting.settings import FitSettings
+    rng = np.random.default_rng(4)
+    given = misfit.Gaussians(5 * rng.standard_normal((7, 3)), rng.uniform(1, 2, 7), rng.uniform(3, 5, 7))
+    target = fourier_target(rng.standard_normal((16, 16, 16)), 3.0, 8.0)
+    variables = misfit.Variables(given.centers, 2.0, (2.0, 6.0))
+    with mock.patch.object(misfit, "FIT", FitSettings(share_products=4000)):
+        one = misfit.Misfit(variables, target, np.eye(3)[None], np.zeros(3))
+        value, gradient = one(variables.pack(given))
+        shares = len(one.shares)
+    return {"fit_value": np.array(value), "fit_gradient": gradient, "fit_shares": np.array(shares)}
+
+
 def _found(scene: Any, cache: Any, few: Any, basis: Any, model: Any) -> dict[str, np.ndarray]:
     from gmmhet.engine.gradient.frc_pass import Compared, own_scores, score_pass
     from gmmhet.engine.gradient.gradient_pca import best_positions
@@ -152,6 +169,7 @@ def _found(scene: Any, cache: Any, few: Any, basis: Any, model: Any) -> dict[str
     best = best_positions(Compared(few, *whole), scene.position, reach=2.0, batch_size=BATCH)
     found["positions"], found["widths"] = best
     found["own"] = own_scores(Compared(cache, *whole), batch_size=BATCH)
+    found |= _fit_in_shares()
     found["places"] = estimator.best_coordinates(model, second, np.array([[-1.0], [0.0], [1.0]]))
     return found
 

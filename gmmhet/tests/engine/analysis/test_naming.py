@@ -9,6 +9,7 @@ from gmmhet.engine.analysis.name_entries import kinds, name_entry
 from gmmhet.engine.analysis.naming import named_modes, part_mask, volume_in_kilodalton
 from gmmhet.engine.analysis.result import AnalysisResult, Evidence, MeanModel, Modes
 from gmmhet.engine.molecule.gaussians import GaussianModel
+from gmmhet.engine.molecule.residues import Residues
 
 HALVES = 1 + np.arange(3000) % 2
 HINGE, ANGLE = np.array([15.0, 0.0, 0.0]), 14.0  # Angstrom; degrees of one standard deviation
@@ -69,6 +70,18 @@ class TestNames(unittest.TestCase):
                 self.assertLess(known[1], 0.02)
                 self.assertAlmostEqual(domain.changed, 10 / total, delta=0.12 * 10 / total)
                 self.assertLess(domain.left, 0.15)
+
+    def test_an_atomic_model_names_the_parts(self) -> None:
+        """Body, arm and domain are chains B, A and D, a residue at each Gaussian."""
+        result = analysis(0.5)
+        residues = Residues(tuple("B" * 80 + "A" * 24 + "D" * 10), np.r_[1:81, 1:25, 1:11], result.model.centers)
+        hinge, domain = named_modes(result, HALVES, 16.0, 100.0, residues)
+        self.assertEqual([s.chain for s in hinge.moving], ["A"])
+        self.assertEqual([(s.chain, s.whole) for s in domain.changing], [("D", True)])
+        self.assertIn(", chain A", hinge.words()[0])
+        entry = name_entry(domain, {"density": "mask.mrc"})["density"]
+        assert entry is not None
+        self.assertEqual(entry["residues"], [{"chain": "D", "first": 1, "last": 10, "whole": True}])
 
     def test_the_sign_of_a_mode_does_not_matter(self) -> None:
         result = analysis(0.3)

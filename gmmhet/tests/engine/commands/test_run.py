@@ -68,11 +68,12 @@ class Stages:
         return next(config for name, config in self.calls if name == stage)
 
     def in_place(self) -> Any:
-        modules = {}
+        modules: dict[str, Any] = {}
         for module, name in (("analysis", "analyze"), ("reconstruction", "reconstruct"), ("report", "write_report")):
             stand_in = types.ModuleType(f"gmmhet.engine.{module}")
             setattr(stand_in, name, getattr(self, name))
             modules[stand_in.__name__] = stand_in
+        modules["gmmhet.engine.reconstruction"].halves_of_particles = lambda table, symmetry: None
         return mock.patch.dict(sys.modules, modules)
 
 

@@ -1,12 +1,15 @@
 """The Fourier side of a fit: against direct sums, numpy's transforms and finite differences."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
+from gmmhet.engine.fitting import misfit as fitting_misfit
 from gmmhet.engine.fitting.fourier import FourierTarget, fourier_target, gaussian_coefficients
-from gmmhet.engine.fitting.optimise import misfit, model_function
+from gmmhet.engine.fitting.misfit import Gaussians, Misfit, Variables
+from gmmhet.engine.fitting.settings import FitSettings
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.symmetry import rotation_matrices
@@ -31,6 +34,11 @@ def centred_transform(data: np.ndarray, pixel: float) -> tuple[np.ndarray, np.nd
     axis = np.fft.fftfreq(len(data), pixel)
     z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
     return transform, np.stack([x, y, z], axis=-1)
+
+
+def misfit(target: FourierTarget, found: np.ndarray) -> float:
+    """The share of whitened power that coefficients leave unexplained."""
+    return float(np.sum(target.weights.astype(float) * (found - target.coefficients.astype(float)) ** 2))
 
 
 class TestGaussianDensity(unittest.TestCase):
@@ -92,7 +100,7 @@ class TestCoefficients(unittest.TestCase):
     def test_weighted_misfit_is_that_of_the_complex_transform(self):
         """Sum over all coefficients within the resolution of |difference|^2 / (shell power x k^2), by numpy's FFT."""
         other = GaussianModel(*some_gaussians(4, 3), self.box, self.pixel, self.resolution)
-        found = float(misfit(self.target, tf.constant(self.coefficients(other, self.target))))
+        found = misfit(self.target, self.coefficients(other, self.target))
         wanted, frequency = centred_transform(self.data.astype(float), self.pixel)
         radius = np.sqrt((frequency**2).sum(-1))
         length = self.box * self.pixel
@@ -114,31 +122,53 @@ class TestCoefficients(unittest.TestCase):
         data = (wave[:, None, None] * wave[:, None] * wave).astype(np.float32)
         target = fourier_target(data, 2.0, 6.0)
         disturbed = target.coefficients + np.where(np.abs(target.coefficients) < 1e-2, 1e-2, 0)
-        self.assertLess(float(misfit(target, tf.constant(disturbed))), 0.01)
+        self.assertLess(misfit(target, disturbed), 0.01)
 
 
-class TestGradient(unittest.TestCase):
-    def test_against_finite_differences(self):
-        """Central differences in double precision, with symmetric copies and a target away from the origin."""
+class TestMisfit(unittest.TestCase):
+    """With symmetric copies and a target away from the origin."""
+
+    def setUp(self) -> None:
         model = GaussianModel(*some_gaussians(6, 4), 20, 4.0, 13.0)
-        target = fourier_target(gaussian_density(model).data, 4.0, 13.0)
-        function = model_function(target, rotation_matrices("D2"), np.array([4.0, -8.0, 0.0]))
-        start = [tf.Variable(v) for v in some_gaussians(3, 5)]
-        with tf.GradientTape() as tape:
-            value = misfit(target, function(*start))
-        gradients = tape.gradient(value, start)
-        for variable, gradient in zip(start, gradients, strict=True):
-            given = variable.numpy()
-            for index in np.ndindex(*given.shape):
-                ends = []
-                for step in (1e-4, -1e-4):
-                    moved = given.copy()
-                    moved[index] += step
-                    variable.assign(moved)
-                    ends.append(float(misfit(target, function(*start))))
-                variable.assign(given)
-                expected = (ends[0] - ends[1]) / 2e-4
-                self.assertAlmostEqual(float(gradient[index]) / expected, 1, 5)
+        self.target = fourier_target(gaussian_density(model).data, 4.0, 13.0)
+        centers, weights, sigmas = some_gaussians(3, 5)
+        self.variables = Variables(centers, 3.0, (2.0, 7.0))
+        self.rotations, self.offset = rotation_matrices("D2"), np.array([4.0, -8.0, 0.0])
+        self.misfit = Misfit(self.variables, self.target, self.rotations, self.offset)
+        self.flat = self.variables.pack(Gaussians(centers, weights, sigmas))
+
+    def expected(self, flat: np.ndarray) -> float:
+        """In double precision, a copy of every Gaussian for each rotation."""
+        given = self.variables.split(flat)
+        centers = np.concatenate([given.centers @ r.T - self.offset for r in self.rotations])
+        copies = [tf.constant(np.tile(v, len(self.rotations))) for v in (given.weights, given.sigmas)]
+        found = gaussian_coefficients(tf.constant(centers), *copies, self.target.frequencies)
+        return misfit(self.target, found.numpy())
+
+    def test_value_and_gradient(self) -> None:
+        """Against central differences."""
+        value, gradient = self.misfit(self.flat)
+        self.assertAlmostEqual(value / self.expected(self.flat), 1, 5)
+        steps = 1e-4 * np.eye(len(self.flat))
+        expected = [(self.expected(self.flat + s) - self.expected(self.flat - s)) / 2e-4 for s in steps]
+        np.testing.assert_allclose(gradient, expected, atol=1e-5 * np.abs(expected).max())
+
+    def test_shares_make_up_the_whole(self) -> None:
+        whole = self.misfit(self.flat)
+        self.assertEqual(len(self.misfit.shares), 1)
+        with mock.patch.object(fitting_misfit, "FIT", FitSettings(share_products=2_000)):
+            shares = self.misfit.shares
+            self.assertGreater(len(shares), 3)
+            self.assertEqual([i for s in shares for i in range(s.start, s.stop)],
+                             list(range(len(self.target.frequencies[0]))))
+            parts = self.misfit(self.flat)
+        self.assertAlmostEqual(parts[0] / whole[0], 1, 5)
+        np.testing.assert_allclose(parts[1], whole[1], atol=1e-5 * np.abs(whole[1]).max())
+
+    def test_variables(self) -> None:
+        given = self.variables.split(self.flat)
+        for name, expected in zip(("centers", "weights", "sigmas"), some_gaussians(3, 5), strict=True):
+            np.testing.assert_allclose(getattr(given, name), expected, rtol=1e-6)
 
 
 if __name__ == "__main__":

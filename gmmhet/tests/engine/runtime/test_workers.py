@@ -1,7 +1,10 @@
 """Work on real worker processes: the same results as one process, whatever becomes of the workers."""
 
 import gc
+import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -73,13 +76,14 @@ class TestWorkers(unittest.TestCase):
         self.assertFalse(self.pool._client.amm.running())  # which drops copies that workers will have use for
 
     def test_a_worker_that_is_killed_is_replaced_and_its_shares_are_computed_again(self) -> None:
-        self.assertEqual(self.pool.map(shared_work.killed_once, (self.folder,), _NUMBERS), [i**2 for (i,) in _NUMBERS])
-        self.assertTrue((self.folder / "killed").exists())
+        found = self.pool.map(shared_work.signalled_once, (signal.SIGKILL, self.folder), _NUMBERS)
+        self.assertEqual(found, [i**2 for (i,) in _NUMBERS])
+        self.assertTrue((self.folder / "signalled").exists())
         self.pool.wait_for(2)
 
     def test_what_kills_every_worker_ends_the_run(self) -> None:
-        with self.assertRaisesRegex(WorkersError, "^2 workers were lost over the same particles; expected workers "
-                                    "with more memory"):
+        with self.assertRaisesRegex(WorkersError, "^2 workers were lost over the same share of the work; expected "
+                                    "workers with more memory"):
             self.pool.map(shared_work.kills, (0,), [(0,)])
         self.assertEqual(self.pool.map(square, (0,), _NUMBERS[:3]), [0, 1, 4])  # the others are there
         self.pool.wait_for(2)
@@ -114,6 +118,27 @@ class TestWorkers(unittest.TestCase):
         for name, expected in alone.items():
             np.testing.assert_array_equal(found[name], expected, name)
         self.assertGreater(np.abs(alone["first_z"] - alone["flipped_z"]).max(), 0.01)
+        self.assertGreater(alone["fit_shares"], 2)
+
+
+@unittest.skipUnless(_HAS_DASK, _MISSING)
+class TestSilentWorker(unittest.TestCase):
+    def test_a_worker_that_hangs_is_replaced_and_its_shares_are_computed_again(self) -> None:
+        """Dask waits for ten heartbeats of half a second at least."""
+        import psutil
+
+        from gmmhet.engine.runtime import clusters
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        with mock.patch.dict(clusters._SETTINGS, {"distributed.scheduler.worker-ttl": "3 s"}):
+            pool = clusters.on_this_machine(2, 1, "none")
+        self.addCleanup(pool.close)
+        pool.wait_for(2)
+        found = pool.map(shared_work.signalled_once, (signal.SIGSTOP, folder), _NUMBERS)
+        self.assertEqual(found, [i**2 for (i,) in _NUMBERS])
+        halted = int((folder / "signalled").read_text(encoding="ascii"))
+        pool.wait_for(2)
+        self.assertNotIn(halted, pool.everywhere(os.getpid))
+        self.assertFalse(psutil.pid_exists(halted))
 
 
 @unittest.skipUnless(_HAS_DASK, _MISSING)
@@ -137,7 +162,7 @@ class TestScheduler(unittest.TestCase):
         return self.started[-1]
 
     def joined(self) -> tuple[Pool, subprocess.Popen[bytes]]:
-        """Its pool, and the scheduler."""
+        """Its pool, and the scheduler. Processes that it starts read Dask's configuration in the environment."""
         from gmmhet.engine.runtime import clusters
         self.enterContext(mock.patch.object(clusters, "WORKERS", replace(clusters.WORKERS, answer=120)))
         scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file",
@@ -173,6 +198,32 @@ class TestScheduler(unittest.TestCase):
         client.register_plugin.side_effect = OSError("closed")
         with self.assertRaisesRegex(WorkersError, r"^the scheduler of the workers does not answer \(closed\)$"):
             clusters._give(clusters.Devices(1, "none"), waiting, client)
+
+    @unittest.skipUnless(shutil.which("openssl"), "openssl, which makes the certificate, is not there")
+    def test_with_certificates_only_who_has_them_is_served(self) -> None:
+        import dask
+
+        from gmmhet.engine.runtime import clusters
+        key, certificate = self.folder / "key.pem", self.folder / "certificate.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=gmmhet",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        own = {"cert": str(certificate), "key": str(key)}
+        tls = {"ca-file": str(certificate), "scheduler": own, "worker": own, "client": own}
+        written = self.folder / "dask.yaml"
+        written.write_text(json.dumps({"distributed": {"comm": {"require-encryption": True, "tls": tls}}}))
+        with mock.patch.dict(os.environ, {"DASK_CONFIG": str(written)}), \
+                dask.config.set({"distributed.comm.require-encryption": True}), \
+                dask.config.set({f"distributed.comm.tls.{name}": value for name, value in tls.items()}):
+            pool, _ = self.joined()
+            self.assertEqual(pool.map(square, (0,), _NUMBERS[:3]), [0, 1, 4])
+        address = json.loads(self.file.read_text())["address"]
+        self.assertTrue(address.startswith("tls://"), address)
+        short = replace(clusters.WORKERS, answer=0.5)
+        with mock.patch.object(clusters, "WORKERS", short):
+            with self.assertRaisesRegex(InputError, "^--scheduler is tls://.*, which takes certificates alone"):
+                clusters.of_scheduler(address, 1, "none")
+            with self.assertRaisesRegex(InputError, "^--scheduler is tcp://.*, where no scheduler answers"):
+                clusters.of_scheduler(address.replace("tls", "tcp"), 1, "none")
 
     def test_nothing_that_answers_is_one_line(self) -> None:
         from gmmhet.engine.runtime import clusters
