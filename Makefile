@@ -3,7 +3,8 @@
 # make docs    the documentation in build/docs, and a run of the commands in it; make site: without that run
 # make docs-pictures  the pictures of the documentation again (Chromium and Xvfb are needed)
 # make dist    sdist and wheel in dist, and a trial of the wheel in a fresh environment
-# Both make their own environment (.venv) when there is none. A GPU machine: make demo TENSORFLOW='tensorflow[and-cuda]'
+# make scipion a trial of installation, upgrade and removal by Scipion's plugin manager, in a fresh Scipion
+# All make their own environment (.venv) when there is none. A GPU machine: make demo TENSORFLOW='tensorflow[and-cuda]'
 
 PYTHON ?= $(shell python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo python3 || echo python3.11)
 TENSORFLOW ?= tensorflow-cpu
@@ -15,7 +16,7 @@ JOBS ?= 2
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 NEEDS := import ensurepip, tkinter, venv
 
-.PHONY: demo test lint types site docs docs-pictures dist clean
+.PHONY: demo test lint types site docs docs-pictures dist scipion clean
 
 demo: $(STAMP)
 	$(BIN)/python -m gmmhet.demo --folder demo
@@ -43,6 +44,9 @@ dist: $(TOOLS)
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python release/check_wheel.py dist --tensorflow '$(TENSORFLOW)'
+
+scipion: $(STAMP)
+	$(BIN)/python release/check_scipion.py --tensorflow '$(TENSORFLOW)'
 
 # Debian keeps two parts of Python in packages of their own; Scipion imports the second even without a screen.
 $(STAMP): setup.py

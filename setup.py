@@ -23,6 +23,8 @@ ENGINE = [
     "gemmi>=0.7,<0.8",
     "finufft>=2.5,<2.6",
     "h5py>=3.10,<4",
+    "jinja2>=3.1,<4",
+    "markupsafe>=2.1,<4",
     "matplotlib>=3.8,<3.11",
     "pillow>=10.1,<11",
     "rich>=13,<16",
@@ -65,7 +67,7 @@ setup(
     package_data={
         "gmmhet": ["py.typed", "protocols.conf", "*.png", "templates/*.json.template"],
         "gmmhet.engine.browser": ["*.js"],
-        "gmmhet.engine.report": ["*.js", "*.css"],
+        "gmmhet.engine.report": ["*.js", "*.css", "templates/*.html"],
         "gmmhet.engine.view": ["*.js", "*.css", "*.html"],
     },
     install_requires=ENGINE + ([] if TENSORFLOW == "none" else [f"{TENSORFLOW}>=2.19,<2.22"]),

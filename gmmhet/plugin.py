@@ -30,6 +30,7 @@ from gmmhet.engine.options import flag_of, words
 __all__ = ["Plugin"]
 
 _PACKAGE = Path(__file__).resolve().parent
+_INSTALLED = "installed"  # a file beside the environment, once the engine has run in it
 #: commands of a few seconds that need all that an analysis needs
 _TRIAL = ("simulate --preset null --particles 2 --box 24 --pixel-size 10", "fit --resolution 40")
 
@@ -62,7 +63,11 @@ class Plugin(pwem.Plugin):
     @classmethod
     def getEnvPython(cls) -> Path:
         """The interpreter of the environment that the plugin manager installs."""
-        return Path(pwem.Config.EM_ROOT) / f"{ENGINE_PACKAGE}-{__version__}" / ENV_NAME / "bin" / "python"
+        return cls._engineFolder() / ENV_NAME / "bin" / "python"
+
+    @classmethod
+    def _engineFolder(cls) -> Path:
+        return Path(pwem.Config.EM_ROOT) / f"{ENGINE_PACKAGE}-{__version__}"
 
     @classmethod
     def _usesOwnInterpreter(cls) -> bool:
@@ -107,7 +112,7 @@ class Plugin(pwem.Plugin):
             path = os.path.expanduser(given)
             return [] if os.access(path, os.X_OK) else [
                 f"{PYTHON_VAR} is {given}; expected a Python interpreter that can be run"]
-        if cls.getVar(ENV_ACTIVATION_VAR) or _has_tensorflow() or cls.getEnvPython().exists():
+        if cls.getVar(ENV_ACTIVATION_VAR) or _has_tensorflow() or (cls._engineFolder() / _INSTALLED).exists():
             return []
         return [f"gmmhet finds no TensorFlow: install its own environment (scipion installb "
                 f"{ENGINE_PACKAGE}-{__version__}), or TensorFlow beside Scipion, or set {PYTHON_VAR} to an interpreter "
@@ -162,10 +167,10 @@ class Plugin(pwem.Plugin):
         install = f"{ENV_NAME}/bin/python -m pip install {shlex.quote(source)}"
         # It counts as installed when the engine has run there, and not before.
         trial = (f"{engine} {_TRIAL[0]} -o trial && {engine} {_TRIAL[1]} trial/consensus.mrc -o trial/model.npz && "
-                 "rm -r trial && touch installed")
+                 f"rm -r trial && touch {_INSTALLED}")
         commands = [
             (f"{shlex.quote(sys.executable)} -m venv {ENV_NAME}", [f"{ENV_NAME}/bin/python"]),
-            (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && {trial}", ["installed"]),
+            (f"{ENV_TENSORFLOW}={shlex.quote(tensorflow)} {install} && {trial}", [_INSTALLED]),
         ]
         env.addPackage(ENGINE_PACKAGE, version=__version__, tar="void.tgz", commands=commands,
                        default=not _has_tensorflow())

@@ -49,14 +49,19 @@ class EngineSteps:
                                " Several, with blanks between, are shared out over the MPI processes." if mpi else ""))
         form.addParallelSection(threads=4, mpi=int(mpi))
 
-    def _runResumable(self, command: str, arguments: Sequence[str], inputs: Sequence[object], folder: Path) -> None:
-        """Run a command that writes into ``folder``; resume it if it was interrupted with these very arguments."""
-        record = Path(self._getExtraPath(f"{command}.json"))
+    def _runResumable(self, command: str, arguments: Sequence[str], inputs: Sequence[object], folder: Path,
+                      record: str = "") -> None:
+        """Run a command that writes into ``folder``; resume it if it was interrupted with these very arguments.
+
+        Args:
+            record: name under which the arguments are kept, where the command is run for several folders.
+        """
+        kept = Path(self._getExtraPath(f"{record or command}.json"))
         described = json.dumps([for_result(COMMANDS[command], arguments), inputs])
-        resume = self.isContinued() and record.exists() and record.read_text(encoding="utf-8") == described
+        resume = self.isContinued() and kept.exists() and kept.read_text(encoding="utf-8") == described
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        record.write_text(described, encoding="utf-8")
+        kept.write_text(described, encoding="utf-8")
         Plugin.runEngine(self, command, [*arguments, *([flag_of(Resumable, "resume")] if resume else [])],
                          ranks=max(1, self.numberOfMpi.get()))

@@ -1,13 +1,15 @@
 """Maps from the particles along a motion."""
 
 import os
+import shutil
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
 from pwem.objects import SetOfClasses3D, SetOfFSCs, SetOfVolumes, SetOfVolumesFlex
 from pwem.protocols import ProtFlexBase, ProtReconstruct3D
 from pyworkflow.constants import BETA
-from pyworkflow.protocol.params import PointerParam
+from pyworkflow.protocol.params import LEVEL_ADVANCED, BooleanParam, PointerParam
 from pyworkflow.utils import Message
 
 from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, PROGRAM_NAME, REPORT_FILE
@@ -30,10 +32,8 @@ from gmmhet.protocols.outputs import MotionOutputs
 
 __all__ = ["ProtGmmHetReconstruct"]
 
-
-
 class ReconstructOutputs(Enum):
-    """What the protocol gives; sharpened maps come as sharpenedVolumes."""
+    """What the protocol gives; sharpened maps come as sharpenedVolumes, maps along further modes as volumesMode2 ..."""
 
     outputVolumes = SetOfVolumes
     outputVolumesFlex = SetOfVolumesFlex
@@ -62,13 +62,19 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         form.addParam("inputParticles", PointerParam, pointerClass="SetOfParticlesFlex", important=True,
                       label="Particles with coordinates", help="Made by 'motion analysis', or a subset of them.")
         add_params(form, ReconstructConfig)
+        form.addParam("furtherModes", BooleanParam, default=True, expertLevel=LEVEL_ADVANCED, condition="by==0",
+                      label="Maps along the other significant modes too?", help="As volumesMode2, volumesMode3 ...\n"
+                      "Default: yes.\nChange it to no where one motion is enough: each takes as long as the first.")
         self._defineCompute(form, gpu=False, mpi=True)
 
     def _insertAllSteps(self):
         inputs = [self.inputParticles.getUniqueId(), self.inputParticles.get().getSize()]
         arguments = words(self._config())
-        for step in (self.convertInputStep, self.reconstructStep, self.reportStep, self.createOutputStep):
-            self._insertFunctionStep(step, arguments, inputs, needsGPU=False)
+        further = [*inputs, self._furtherModes()]
+        self._insertFunctionStep(self.convertInputStep, arguments, inputs, needsGPU=False)
+        self._insertFunctionStep(self.reconstructStep, arguments, inputs, needsGPU=False)
+        for step in (self.reconstructFurtherStep, self.reportStep, self.createOutputStep):
+            self._insertFunctionStep(step, arguments, further, needsGPU=False)
 
     def _config(self) -> ReconstructConfig:
         return options_from_form(self, ReconstructConfig)
@@ -78,13 +84,23 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         found = values_on_form(self, ReconstructConfig).get("points")
         return found if isinstance(found, Path) else None
 
+    def _furtherModes(self) -> list[int]:
+        """Other significant modes, from 1, where maps of intervals are wanted along them."""
+        summary = Path(self.inputParticles.get().getFlexInfo().getAttr("analysis"), "summary.json")
+        if not self.furtherModes.get() or self._config().by != "bins" or not summary.is_file():
+            return []
+        return [number for number, mode in enumerate(read_analysis_summary(summary.parent)["modes"], 1)
+                if mode["significant"] and number != self.mode.get()]
+
+    def _ofMode(self, number: int) -> Path:
+        """The folder of maps along a further mode, as gmmhet run names it."""
+        return Path(self._getExtraPath(f"{MAPS_DIR}_mode_{number:02d}"))
+
     def getFound(self) -> MapsSummary:
         """What summary.json says of the maps."""
         return read_maps_summary(self._getExtraPath(MAPS_DIR))
 
-    def getMaps(self) -> MapsSummary:
-        """The same, by the name that all protocols with maps have."""
-        return self.getFound()
+    getMaps = getFound  # the name that all protocols with maps have
 
     def getMapsFolder(self) -> str:
         """Where the files of the maps are."""
@@ -102,10 +118,22 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         _link(os.path.join(analysis, "analysis.npz"), folder / "analysis.npz")  # whose noise the engine takes
 
     def reconstructStep(self, arguments, inputs):
-        star, folder = Path(self._getExtraPath("input", "particles.star")), Path(self._getExtraPath(MAPS_DIR))
-        self._runResumable("reconstruct", words(ReconstructCommand(
-            particles=star, latents=star, config=self._config(), root=Path("."), output=folder)), inputs, folder)
+        folder = Path(self._getExtraPath(MAPS_DIR))
+        self._reconstruct(self._config(), inputs, folder)
         return [str(folder / "summary.json"), str(folder / "classes.star")]
+
+    def _reconstruct(self, config: ReconstructConfig, inputs, folder: Path, record: str = "") -> None:
+        star = Path(self._getExtraPath("input", "particles.star"))
+        self._runResumable("reconstruct", words(ReconstructCommand(
+            particles=star, latents=star, config=config, root=Path("."), output=folder)), inputs, folder, record)
+
+    def reconstructFurtherStep(self, arguments, inputs):
+        folders = {number: self._ofMode(number) for number in inputs[-1]}
+        for old in set(Path(self._getExtraPath()).glob(f"{MAPS_DIR}_mode_*")) - set(folders.values()):
+            shutil.rmtree(old)
+        for number, folder in folders.items():
+            self._reconstruct(replace(self._config(), mode=number), inputs, folder, folder.name)
+        return [str(folder / "summary.json") for folder in folders.values()]
 
     def reportStep(self, arguments, inputs):
         info = self.inputParticles.get().getFlexInfo()
@@ -113,7 +141,10 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
         together = Path(self._getExtraPath(self.getProject().getShortName()))
         together.mkdir(exist_ok=True)
         folders = {ANALYSIS_DIR: info.getAttr("analysis"), MODEL_DIR: os.path.dirname(info.getAttr("model")),
-                   MAPS_DIR: self._getExtraPath(MAPS_DIR)}
+                   MAPS_DIR: self._getExtraPath(MAPS_DIR),
+                   **{folder.name: str(folder) for folder in map(self._ofMode, inputs[-1])}}
+        for old in together.glob(f"{MAPS_DIR}_mode_*"):
+            old.unlink()
         for name, target in folders.items():
             _link(target, together / name)
         Plugin.runEngine(self, "report", words(ReportCommand(folder=together, output=Path(self.getReport()))))
@@ -121,6 +152,7 @@ class ProtGmmHetReconstruct(ProtReconstruct3D, ProtFlexBase, EngineSteps, Motion
 
     def createOutputStep(self, arguments, inputs):
         self._defineMaps(self.inputParticles, self.inputParticles.get(), Path(self._getExtraPath(MAPS_DIR)))
+        self._defineMapsOfModes(self.inputParticles, Path(self._getExtraPath()))
 
     def _validate(self):
         errors, points = messages_of(self._config), self._points()

@@ -11,6 +11,7 @@ __all__ = ["draw_spheres"]
 _POINTS = 230.0  # from the middle of the drawing to its edge, at a zoom of 1
 _ZOOM = 1.55  # without axes the drawing fills its place
 _WIDTH = 1.2  # diameter of a sphere, in the given sizes
+_LEAST = 0.1  # range of the colours, Å or Å²: less is rounding, and has one colour
 
 
 def draw_spheres(figure: Figure, centers: NDArray[np.float64], sizes: NDArray[np.float64],
@@ -25,7 +26,7 @@ def draw_spheres(figure: Figure, centers: NDArray[np.float64], sizes: NDArray[np
     reach = float(np.abs(centers - centers.mean(axis=0)).max())
     low, high = np.percentile(values, (2, 98))
     size = (_WIDTH * _ZOOM * _POINTS * sizes / max(reach, 1e-6) / 2) ** 2
-    drawn = axes.scatter(*centers.T, s=size, c=values, cmap="viridis", vmin=low, vmax=max(high, low + 1e-12),
+    drawn = axes.scatter(*centers.T, s=size, c=values, cmap="viridis", vmin=low, vmax=max(high, low + _LEAST),
                          alpha=1.0, edgecolors="#20262e", linewidths=0.4, depthshade=False)
     middle = centers.mean(axis=0)
     axes.set_xlim(middle[0] - reach, middle[0] + reach)

@@ -32,6 +32,8 @@ from gmmhet.viewers.windows import (
 
 __all__ = ["GmmHetAnalyzeViewer"]
 
+_LEAST_MOVED = 0.1  # end of the colours, Å: less is rounding
+
 
 class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
     """Which modes count, where the particles are on them, and what moves."""
@@ -98,16 +100,21 @@ class GmmHetAnalyzeViewer(EmProtocolViewer, SavesMaps):
         return [surface_window(f"Mode {self.mode.get()}", files, labels, self._pixelSize(), save)]
 
     def _showFlexibility(self, paramName=None):
-        return [spheres_plotter(os.path.join(self.protocol.getAnalysisFolder(), "flexibility.cif"), "Flexibility",
-                                "root mean square displacement (Å)")]
+        return [spheres_plotter(os.path.join(self.protocol.getAnalysisFolder(), "flexibility.cif"),
+                                self._ofFlexibility(), "root mean square displacement (Å)")]
+
+    def _ofFlexibility(self):
+        if all(mode["significant"] is False for mode in self._modes()):
+            return "Flexibility: 0, since no mode is significant"
+        return "Flexibility: how far each part moves"
 
     def _showFlexibilityMap(self, paramName=None):
         files = self._frames()[0]
         values = os.path.join(self.protocol.getAnalysisFolder(), "flexibility.mrc")
         molecule, moves = (read_map(f).data for f in (files[len(files) // 2], values))
-        high = float(np.percentile(moves[inside_molecule(molecule, self._pixelSize())], 99))
-        return [slices_plotter("Flexibility", [files[len(files) // 2]], ["the molecule, and how far its parts move"],
-                               self._pixelSize(), ("displacement (Å)", [values], 0.0, high))]
+        high = max(float(np.percentile(moves[inside_molecule(molecule, self._pixelSize())], 99)), _LEAST_MOVED)
+        return [slices_plotter("Flexibility", [files[len(files) // 2]], [self._ofFlexibility()], self._pixelSize(),
+                               ("displacement (Å)", [values], 0.0, high))]
 
     def _showMotion(self, paramName=None):
         files, labels = self._frames()

@@ -54,7 +54,7 @@ def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | Non
     while evidence.significant and (fine := finer(estimator)) is not None:
         better = _HalfSets(estimator, fine, particles, k, evidence, rows, journal, reference,
                            share).evidence(fixed)
-        _LOG.info("correlation length %.1f A instead of %.1f A: %s", fine.spec.length, estimator.spec.length,
+        _LOG.info("correlation length %.1f Å instead of %.1f Å: %s", fine.spec.length, estimator.spec.length,
                   "not better" if better is None else "kept")
         if better is None:
             break
@@ -68,7 +68,7 @@ def in_finer_fields(finer: Callable[[SubspaceEstimator], SubspaceEstimator | Non
 
 def _at(estimator: SubspaceEstimator) -> str:
     """The end of a page's name."""
-    return f", {estimator.spec.length:.2f} A"
+    return f", {estimator.spec.length:.2f} Å"
 
 
 @dataclass(frozen=True)

@@ -95,14 +95,14 @@ class _Planting:
         """Plant and seek until the smallest size that is found is known well enough, or patience ends."""
         started = time.monotonic()
         predicted = self.expected.smallest(DETECTABLE.smallest, self.reach)
-        _LOG.info("a motion of %.1f A of a part of %.0f %% of the molecule should be detectable; planting it in these "
+        _LOG.info("a motion of %.1f Å of a part of %.0f %% of the molecule should be detectable; planting it in these "
                   "images", predicted, 100 * self.mass.share)
         trials: list[PlantedTrial] = []
         size: float | None = min(DETECTABLE.margin * predicted, self.reach)
         while size is not None:
             trials.append(self._trial(size))
             last = trials[-1]
-            _LOG.info("planted %.2f A: %s (gain %.3f +- %.3f, correlation with the planted coordinate %.2f)",
+            _LOG.info("planted %.2f Å: %s (gain %.3f +- %.3f, correlation with the planted coordinate %.2f)",
                       size, "found" if last.found else "not found", last.gain, last.gain_error, last.correlation)
             size = next_size(trials, self.expected, self.reach) if len(trials) < DETECTABLE.searches else None
         sizes = [t.size for t in trials if t.found]
@@ -176,7 +176,7 @@ def _little_visible(visible: list[VisibleMotion]) -> VisibleMotion:
     order = sorted(visible, key=lambda motion: float(motion.information.mean()))
     chosen = order[int(DETECTABLE.quantile * (len(order) - 1))]
     least, most = (float(order[i].information.mean()) ** -0.5 for i in (0, -1))
-    _LOG.info("information of an image on motions of parts: that of one in %.1f to %.1f A; %.1f A is taken", most,
+    _LOG.info("information of an image on motions of parts: that of one in %.1f to %.1f Å; %.1f Å is taken", most,
               least, float(chosen.information.mean()) ** -0.5)
     return chosen
 

@@ -122,7 +122,7 @@ def _fields(centers: NDArray[np.float64], lengths: Sequence[float], seed: int) -
         kept = _kept(scalar)
         if kept.mean() >= FIRST_MODEL.least_kept:
             return length, scalar
-    _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f A asks for "
+    _LOG.warning("the %d smooth fields over %d Gaussians hold %.0f %% of what a correlation length of %.0f Å asks for "
                  "(%.0f %% at the worst place), and small motions are looked for less; expected a coarser "
                  "--resolution, a longer --smoothness, or --focus on a part", scalar.shape[1], len(scalar),
                  100 * kept.mean(), length, 100 * kept.min())

@@ -185,7 +185,7 @@ def is_large(found: FoundModes) -> bool:
     fields = spec.basis.fields(found.final.model.coefficients[:leading])
     squared = (fields[..., :3] ** 2).sum((0, 2))
     reach, resolution = float((squared**1.5).sum() / max(squared.sum(), 1e-30)), spec.observer.grid.resolution
-    _LOG.info("root mean square displacement along the significant modes %.1f A; resolution %.1f A", reach, resolution)
+    _LOG.info("root mean square displacement along the significant modes %.1f Å; resolution %.1f Å", reach, resolution)
     return reach > resolution
 
 

@@ -70,8 +70,8 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
         raise InputError(f"{model_path}: a model of symmetry {model.symmetry}; --symmetry {config.symmetry} expects "
                          f"one that gmmhet fit made with --symmetry {config.symmetry}")
     if model.box != table.box or abs(model.pixel_size / table.pixel_size - 1) > INPUT.same_pixel:
-        raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} A; {table.source} has "
-                         f"{table.box} px of {table.pixel_size:g} A; expected one box and pixel size "
+        raise InputError(f"{model_path}: fitted on {model.box} px of {model.pixel_size:g} Å; {table.source} has "
+                         f"{table.box} px of {table.pixel_size:g} Å; expected one box and pixel size "
                          "(gmmhet fit with --box and --pixel-size brings the map to the particles' grid)")
     _refuse_blank(table)
     whole = symmetric_copies(model)
@@ -79,7 +79,7 @@ def prepare(table: ParticleTable, model_path: Path, config: AnalyzeConfig, outpu
     folder = output_folder(output)
     resolution = max(config.resolution or model.resolution, 2 * table.pixel_size)
     grid = HalfPlane(table.box, table.pixel_size, resolution)
-    _LOG.info("%d particles, %d Gaussians, %.1f A: %d px after Fourier cropping", len(table), len(whole), resolution,
+    _LOG.info("%d particles, %d Gaussians, %.1f Å: %d px after Fourier cropping", len(table), len(whole), resolution,
               2 * grid.h)
     observer = Observer(grid, whole.sigmas, table.pixel_size**3)
     copies = len(whole) // len(model)

@@ -43,8 +43,8 @@ class Realism:
     neighbours: float = option(0.3, "mean number of other molecules at the edge of an image", check=NOT_NEGATIVE)
     contrast_sd: float = option(0.3, "relative spread of the contrast, lognormal", check=NOT_NEGATIVE)
     noise_sd: float = option(0.3, "relative spread of the noise level, lognormal", check=NOT_NEGATIVE)
-    b_factor: float = option(80.0, "envelope of signal and structural noise", unit="Å^2", check=NOT_NEGATIVE)
-    b_factor_sd: float = option(20.0, "spread of the envelope between micrographs", unit="Å^2", check=NOT_NEGATIVE)
+    b_factor: float = option(80.0, "envelope of signal and structural noise", unit="Å²", check=NOT_NEGATIVE)
+    b_factor_sd: float = option(20.0, "spread of the envelope between micrographs", unit="Å²", check=NOT_NEGATIVE)
     # heights within ice of 60 nm
     defocus_error: float = option(200.0, "standard deviation of the errors of the defocus", unit="Å",
                                   check=NOT_NEGATIVE)

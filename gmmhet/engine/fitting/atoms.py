@@ -53,7 +53,7 @@ def atomic_density(atoms: Atoms, resolution: float, *, box: int | None = None, p
     reach = float(np.abs(atoms.positions).max()) + 2 * resolution
     box = 2 * math.ceil(reach / pixel) if box is None else box
     if box > MAP_FRAME.largest_box:
-        raise InputError(f"atoms lie so far from the origin that a box of {box} pixels of {pixel:.2f} A is needed; "
+        raise InputError(f"atoms lie so far from the origin that a box of {box} pixels of {pixel:.2f} Å is needed; "
                          f"expected at most {MAP_FRAME.largest_box}: move the molecule to the origin")
     sigma = MAP_FRAME.atom_blur * resolution
     axis = (np.arange(box) - box // 2) * pixel

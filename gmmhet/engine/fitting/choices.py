@@ -22,8 +22,8 @@ def choose_resolution(signal: float, pixel_size: float, extent: float, finest: f
     sampled = CHOICES.pixels_per_resolution * pixel_size
     held = resolution_of_number(CHOICES.most_gaussians, extent)
     chosen = float(f"{max(sampled, signal, held, finest):.3g}")
-    _LOG.info("resolution %g A: the coarsest of %g pixels (%.3g A), where the map's signal has fallen to its noise or "
-              "ends (%.3g A), %.3g A (finer when asked for), and what %d Gaussians can carry (%.3g A)", chosen,
+    _LOG.info("resolution %g Å: the coarsest of %g pixels (%.3g Å), where the map's signal has fallen to its noise or "
+              "ends (%.3g Å), %.3g Å (finer when asked for), and what %d Gaussians can carry (%.3g Å)", chosen,
               CHOICES.pixels_per_resolution, sampled, signal, finest, CHOICES.most_gaussians, held)
     return chosen
 

@@ -65,7 +65,7 @@ def consensus_for(source: Path, box: int, pixel_size: float, config: FitConfig) 
     coarsest = max(density.pixel_size, pixel_size)
     if config.resolution is not None and config.resolution < 2 * coarsest * (1 - 1e-6):
         whose = "the particles" if pixel_size >= density.pixel_size else source
-        raise InputError(f"--resolution is {config.resolution:g} A; expected at least {2 * coarsest:.4g} A, twice the "
+        raise InputError(f"--resolution is {config.resolution:g} Å; expected at least {2 * coarsest:.4g} Å, twice the "
                          f"pixel size of {whose}")
     mask = read_mask(config.mask, box, pixel_size) if config.mask is not None else None
     halves = half_maps_of(source, density, config.half_maps)
@@ -86,14 +86,14 @@ def _from_atoms(source: Path, box: int, pixel_size: float, config: FitConfig) ->
     fitting = {name: float(np.linalg.norm(p.mean(axis=0))) for name, p in frames.items() if np.abs(p).max() < half}
     if not fitting:
         low, high = atoms.positions.min(axis=0), atoms.positions.max(axis=0)
-        raise InputError(f"{source}: atoms from {np.round(low).tolist()} to {np.round(high).tolist()} A fit into the "
-                         f"particles' box of {2 * half:.4g} A neither around the origin nor from its corner; expected "
+        raise InputError(f"{source}: atoms from {np.round(low).tolist()} to {np.round(high).tolist()} Å fit into the "
+                         f"particles' box of {2 * half:.4g} Å neither around the origin nor from its corner; expected "
                          "a model in the frame of the map that the poses belong to")
     frame = min(fitting, key=lambda name: fitting[name])
     finest = max(CHOICES.finest_with_particles, CHOICES.pixels_per_resolution * pixel_size)
     blur = finest if config.resolution is None else config.resolution
-    _LOG.info("%s: %d atoms as a map at %.3g A; the centre of the particles is taken to be at %s", source,
-              len(atoms.electrons), blur, "its origin" if frame == "its own" else f"({corner:.4g}) * 3 A")
+    _LOG.info("%s: %d atoms as a map at %.3g Å; the centre of the particles is taken to be at %s", source,
+              len(atoms.electrons), blur, "its origin" if frame == "its own" else f"({corner:.4g}) * 3 Å")
     density = atomic_density(Atoms(frames[frame], atoms.electrons), blur, box=box, pixel_size=pixel_size)
     mask = read_mask(config.mask, box, pixel_size) if config.mask is not None else None
     return Consensus(density, mask, finest, {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": frame})

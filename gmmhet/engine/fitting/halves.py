@@ -78,8 +78,8 @@ def _read(names: Sequence[Path], density: DensityMap, source: Path) -> HalfMaps:
     first, second = (read_map(name) for name in names)
     for name, half in zip(names, (first, second), strict=True):
         if half.box != density.box or abs(half.pixel_size / density.pixel_size - 1) > 1e-2:
-            raise InputError(f"{name}: half map of {half.box} voxels of {half.pixel_size:.4g} A; expected the "
-                             f"{density.box} voxels of {density.pixel_size:.4g} A of {source}")
+            raise InputError(f"{name}: half map of {half.box} voxels of {half.pixel_size:.4g} Å; expected the "
+                             f"{density.box} voxels of {density.pixel_size:.4g} Å of {source}")
         if not np.ptp(half.data):
             raise InputError(f"{name}: {half.data.flat[0]:g} in every voxel; expected a half map")
     halves = HalfMaps(DensityMap(first.data, density.pixel_size), DensityMap(second.data, density.pixel_size))

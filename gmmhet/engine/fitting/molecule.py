@@ -117,17 +117,17 @@ def _scale(given: MapToFit, config: FitConfig) -> _Scale:
     signal = _signal(given, SIGNAL.half_map_fsc)
     equal = signal if given.halves is None else _signal(given, SIGNAL.equal_fsc)
     content = _found(given, max(asked or max(CHOICES.finest, min(signal, coarsest)), CHOICES.pixels_per_blur * pixel))
-    _LOG.info("%s: a molecule of %.3g A^3 in solvent of density %.3g; signal to %.3g A (%s)", given.name,
+    _LOG.info("%s: a molecule of %.3g Å³ in solvent of density %.3g; signal to %.3g Å (%s)", given.name,
               content.volume, content.level, signal, "half maps" if given.halves is not None else "the map alone")
     resolution = asked or min(coarsest, choose_resolution(equal, pixel, content.extent, given.finest))
     number = config.n_gaussians
     if number is None:
         number = choose_number(content.extent, resolution)
-        _LOG.info("%d Gaussians: one per (%g x %.3g A)^3 of the %.3g A^3 that its density fills, rims included",
+        _LOG.info("%d Gaussians: one per (%g x %.3g Å)^3 of the %.3g Å³ that its density fills, rims included",
                   number, CHOICES.spacing, resolution, content.extent)
     elif asked is None and resolution_of_number(number, content.extent) > resolution:
         resolution = min(float(f"{resolution_of_number(number, content.extent):.3g}"), coarsest)
-        _LOG.info("resolution %.3g A instead: what %d Gaussians can carry", resolution, number)
+        _LOG.info("resolution %.3g Å instead: what %d Gaussians can carry", resolution, number)
     if resolution > 1.01 * content.blur:
         content = _found(given, resolution)
     return _Scale(resolution, number, signal, content)
@@ -149,10 +149,10 @@ def _coarsest(given: MapToFit, config: FitConfig) -> float:
     asked, finest = config.resolution, 2 * given.density.pixel_size
     coarsest = field_of_view(given.density) / CHOICES.fields_of_view
     if asked is not None and asked < finest * (1 - 1e-6):
-        raise InputError(f"--resolution is {asked:g} A; expected at least {finest:.4g} A, twice the pixel size of "
+        raise InputError(f"--resolution is {asked:g} Å; expected at least {finest:.4g} Å, twice the pixel size of "
                          f"{given.name}")
     if asked is not None and asked > coarsest:
-        raise InputError(f"--resolution is {asked:g} A; expected at most {coarsest:.4g} A, a quarter of the field of "
+        raise InputError(f"--resolution is {asked:g} Å; expected at most {coarsest:.4g} Å, a quarter of the field of "
                          f"view of {given.name}")
     return coarsest
 

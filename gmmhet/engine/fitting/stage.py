@@ -69,7 +69,7 @@ def fit_density(given: MapToFit, config: FitConfig, output: Path, notes: dict[st
     quality = quality_of(model, fitted, density, content)
     line = fit_line(len(model), quality.at_resolution, quality.plain, model.resolution, quality.correlation,
                     quality.inside)
-    _LOG.info("%s; 0.5 at %.3g A; %.1f s", line, quality.resolution_half, time.monotonic() - started)
+    _LOG.info("%s; 0.5 at %.3g Å; %.1f s", line, quality.resolution_half, time.monotonic() - started)
     _require_explained(given, quality, model, few=config.n_gaussians is not None)
     summary = _summary(model, quality, config, time.monotonic() - started)
     write_map(folder / "fitted.mrc", fitted.data, fitted.pixel_size)
@@ -120,7 +120,7 @@ def _read(source: Path, config: FitConfig) -> tuple[DensityMap, dict[str, Any], 
     resolution = CHOICES.finest if config.resolution is None else config.resolution
     atoms = read_atoms(source)
     density = atomic_density(atoms, resolution)
-    _LOG.info("%s: %d atoms as a map of %d voxels of %.3g A at %.3g A; the model's origin is the file's",
+    _LOG.info("%s: %d atoms as a map of %d voxels of %.3g Å at %.3g Å; the model's origin is the file's",
               source, len(atoms.electrons), density.box, density.pixel_size, resolution)
     notes = {"source_kind": "atoms", "n_atoms": len(atoms.electrons), "origin": "the atomic model's own"}
     return density, notes, resolution

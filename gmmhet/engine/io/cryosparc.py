@@ -228,7 +228,7 @@ def _warn_of_signs(optics: Sequence[Optics], source: Path) -> None:
         circle = np.stack([np.cos(turn), np.sin(turn)]) / (2 * group.pixel_size)
         most = max(most, float(np.abs(odd_phase(np.array([group.aberrations.odd]), *circle)).max()))
     if most > _NOTED_PHASE:
-        _LOG.warning("%s: beam tilt and trefoil, phases up to %.1f rad at %.1f A, are corrected with signs that were "
+        _LOG.warning("%s: beam tilt and trefoil, phases up to %.1f rad at %.1f Å, are corrected with signs that were "
                      "not checked on images of cryoSPARC", source, most, 2 * optics[0].pixel_size)
 
 
@@ -237,7 +237,7 @@ def _warn_of_shifts(records: NDArray[np.void], source: Path) -> None:
         values = records["ctf/shift_A"]
         most = float(np.nan_to_num(np.abs(values)).max()) if values.dtype.kind in "fiu" else 0.0
         if most > 0:
-            _LOG.warning("%s: ctf/shift_A, up to %.2f A, is not used", source, most)
+            _LOG.warning("%s: ctf/shift_A, up to %.2f Å, is not used", source, most)
 
 
 def _defocus(records: NDArray[np.void], source: Path) -> NDArray[np.float64] | None:

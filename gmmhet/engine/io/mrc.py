@@ -74,7 +74,7 @@ def _even_voxel_size(header: MrcHeader) -> float:
     x, y, z = header.voxel_size
     largest = max(x, y, z)
     if min(x, y, z) > 0 and largest - min(x, y, z) > HEADERS.uneven_voxels * largest:
-        raise InputError(f"{header.path}: voxels of {x:.4g} x {y:.4g} x {z:.4g} A; expected the same size along x, y "
+        raise InputError(f"{header.path}: voxels of {x:.4g} x {y:.4g} x {z:.4g} Å; expected the same size along x, y "
                          "and z")
     return x if min(x, y, z) > 0 else 0.0
 
@@ -87,7 +87,7 @@ def _name_origin(header: MrcHeader, box: int, size: float) -> None:
         if sorted(header.axes) == [1, 2, 3]:
             start[[axis - 1 for axis in header.axes]] = header.start
     if all(np.abs(start - known).max() > HEADERS.off_centre for known in (0, -0.5 * box)):
-        _LOG.warning("%s: its header puts the first voxel at (%.1f, %.1f, %.1f) A; this is not used: the middle voxel "
+        _LOG.warning("%s: its header puts the first voxel at (%.1f, %.1f, %.1f) Å; this is not used: the middle voxel "
                      "is taken as the centre of the particles", header.path, *(start * size))
 
 

@@ -301,7 +301,7 @@ def _check_unit(table: ParticleTable) -> None:
         return
     ratio = table.pixel_size / header
     if any(abs(ratio / factor - 1) < UNITS.header_ratio for factor in (0.1, 10.0)):
-        raise InputError(f"{table.source}: pixel size {table.pixel_size:g} A, and {header:g} A in the header of "
+        raise InputError(f"{table.source}: pixel size {table.pixel_size:g} Å, and {header:g} Å in the header of "
                          f"{stack}; expected Angstrom in both: one seems to be in nanometre")
 
 
@@ -311,8 +311,8 @@ def _check_uniform(table: ParticleTable) -> None:
         group = table.optics[i]
         if group.box != first.box or abs(group.pixel_size / first.pixel_size - 1) > 1e-4:
             raise InputError(
-                f"{table.source}: optics group {group.name} has {group.box} px of {group.pixel_size} A, {first.name} "
-                f"has {first.box} px of {first.pixel_size} A; expected one box and pixel size")
+                f"{table.source}: optics group {group.name} has {group.box} px of {group.pixel_size} Å, {first.name} "
+                f"has {first.box} px of {first.pixel_size} Å; expected one box and pixel size")
 
 
 def micrograph_indices(names: Sequence[str] | NDArray[Any] | None, number: int) -> NDArray[np.int64]:

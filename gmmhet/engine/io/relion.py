@@ -79,7 +79,7 @@ def _warn_of_unused(table: StarTable) -> None:
         _LOG.warning("%s: rlnCtfBfactor, which is not used, is no number in %d row(s), the first of them row %d (%s)",
                      table.path, len(bad), bad[0] + 1, table.texts("rlnCtfBfactor")[int(bad[0])])
     if (most := np.abs(values[np.isfinite(values)]).max(initial=0)) > 0:
-        _LOG.warning("%s: rlnCtfBfactor, up to %g A^2, is not used", table.path, most)
+        _LOG.warning("%s: rlnCtfBfactor, up to %g Å², is not used", table.path, most)
 
 
 def _particle_table(tables: dict[str, StarTable], source: Path) -> StarTable:

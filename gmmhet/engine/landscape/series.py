@@ -53,8 +53,8 @@ def read_series(files: Sequence[Path], *, closed: bool = False, level: float | N
     for path in files[1:]:
         other = read_map(path)
         if other.box != first.box or abs(other.pixel_size / first.pixel_size - 1) > 1e-3:
-            raise InputError(f"{path}: box {other.box}, {other.pixel_size:g} A; expected {first.box}, "
-                             f"{first.pixel_size:g} A as in {files[0].name}")
+            raise InputError(f"{path}: box {other.box}, {other.pixel_size:g} Å; expected {first.box}, "
+                             f"{first.pixel_size:g} Å as in {files[0].name}")
         total, highest = total + other.data, max(highest, float(other.data.max()))
     if level is not None and level >= highest:
         raise InputError(f"--level is {level:g}; expected below {highest:.4g}, the highest density of the maps")

@@ -141,7 +141,7 @@ def map_points(folder: Path, output: Path, *, at: Sequence[str] = (), table: Pat
         "maps": records})
     if around.warning():
         _LOG.warning("%s", around.warning())
-    _LOG.info("%s: %d model map%s of %d px, %.4g A a pixel", output, len(points), "s"[:len(points) > 1],
+    _LOG.info("%s: %d model map%s of %d px, %.4g Å a pixel", output, len(points), "s"[:len(points) > 1],
               analysis.model.box, analysis.model.pixel_size)
 
 

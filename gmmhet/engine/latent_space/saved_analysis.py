@@ -28,7 +28,7 @@ ANALYSIS_FILE = ArraySchema("the results of gmmhet analyze", (
     ArrayField("score", "n", "float64", "", "mean Fourier ring correlation with the model at the given pose"),
     ArrayField("half", "n", "int64", "", "half-set, 1 or 2"),
     ArrayField("centers", "N3", "float64", "Å", "of the Gaussians where all coordinates are 0", finite=True),
-    ArrayField("weights", "N", "float64", "map value x Å^3", "integrated density there", finite=True),
+    ArrayField("weights", "N", "float64", "map value x Å³", "integrated density there", finite=True),
     ArrayField("sigmas", "N", "float64", "Å", "standard deviations", finite=True),
     ArrayField("box", "", "int64", "pixels", "of the images", finite=True),
     ArrayField("pixel_size", "", "float64", "Å", "of the images", finite=True),

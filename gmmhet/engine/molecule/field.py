@@ -30,14 +30,14 @@ def on_particle_grid(density: DensityMap, box: int, pixel_size: float, name: str
         InputError: a map whose voxel size makes no sense beside the particles'.
     """
     if density.box == box and unit_voxel and density.pixel_size == 1 and abs(pixel_size - 1) > FIELD.same_voxel:
-        _LOG.warning("%s: voxel size 1 A in the header; taken as the particles' %.4g A, since the box is theirs", name,
+        _LOG.warning("%s: voxel size 1 Å in the header; taken as the particles' %.4g Å, since the box is theirs", name,
                      pixel_size)
         return DensityMap(density.data, pixel_size)
     same_voxel = abs(density.pixel_size / pixel_size - 1) < FIELD.same_voxel
     if density.box == box and same_voxel:
         return DensityMap(density.data, pixel_size)
     _refuse_wrong_voxels(density, box, pixel_size, name)
-    _LOG.info("%s: %d voxels of %.4g A %s the particles' %d of %.4g A", name, density.box, density.pixel_size,
+    _LOG.info("%s: %d voxels of %.4g Å %s the particles' %d of %.4g Å", name, density.box, density.pixel_size,
               "padded or cropped to" if same_voxel else "resampled to", box, pixel_size)
     if same_voxel:
         return _windowed(density, box, pixel_size)
@@ -63,8 +63,8 @@ def _refuse_wrong_voxels(density: DensityMap, box: int, pixel_size: float, name:
         return
     why = VOXEL_OF_ONE if density.pixel_size == 1 else ""
     expected = a_voxel_size(pixel_size) if density.box == box else a_field_of_view(FIELD.smallest, FIELD.largest)
-    raise InputError(f"{name}: map with a field of view of {ours:.4g} A ({density.box} voxels of "
-                     f"{density.pixel_size:.4g} A), particles of {theirs:.4g} A ({box} pixels of {pixel_size:.4g} A); "
+    raise InputError(f"{name}: map with a field of view of {ours:.4g} Å ({density.box} voxels of "
+                     f"{density.pixel_size:.4g} Å), particles of {theirs:.4g} Å ({box} pixels of {pixel_size:.4g} Å); "
                      f"expected {expected}: the voxel size of the map or the pixel size of the particles is wrong{why}")
 
 

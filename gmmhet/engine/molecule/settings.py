@@ -117,7 +117,7 @@ class SignalSettings:
         origin="exp(-B k^2 / 2)")
     cliff_width: float = setting(
         0.25, "of the frequency", "soft edges of low-pass filters are two to five shells wide",
-        origin="RELION: 2 shells; EMPIAR-10146 at 12 A: 4")
+        origin="RELION: 2 shells; EMPIAR-10146 at 12 Å: 4")
     cliff_edge: float = setting(
         10.0, "times", "the filter has its edge where the power has fallen by this", origin="about the root of cliff")
 

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.latent_space.deconvolution import deconvolved
-from gmmhet.engine.report.elements import one_number
 from gmmhet.engine.report.results import TOO_FEW, Curve, MapBin, Mode, Results
 from gmmhet.engine.report.settings import REPORTING
 from gmmhet.engine.report.svg import Axis, Plot, shade
+from gmmhet.engine.report.templates import Markup, one_number
 from gmmhet.engine.wording import report_charts as wording
 
 __all__ = [
@@ -56,11 +56,11 @@ def _edges(values: Floats, cells: int) -> Floats:
     return np.linspace(float(low) - 0.05, float(high) + 0.05, cells + 1)
 
 
-def spectrum(results: Results) -> str:
+def spectrum(results: Results) -> Markup:
     """Variance of every eigenvector, the modes coloured."""
     values = [float(v) for v in results.arrays["spectrum"][:20]]
     if not any(values):
-        return ""
+        return Markup()
     found = sum(m.significant is True for m in results.modes)
     colours = [MODE_COLOURS[0] if i < found else GREY for i in range(len(values))]
     places = np.arange(1, len(values) + 1)
@@ -73,13 +73,13 @@ def spectrum(results: Results) -> str:
     return plot.figure(chart.caption)
 
 
-def gains(results: Results) -> str:
+def gains(results: Results) -> Markup:
     """Held-out gain of every mode beside the null quantile."""
     gain = [np.nan if m.heldout_gain is None else m.heldout_gain for m in results.modes]
     null = [np.nan if m.null_quantile is None else m.null_quantile for m in results.modes]
     seen = [v for v in gain + null if np.isfinite(v)]
     if not any(seen):
-        return ""
+        return Markup()
     places = np.arange(1, len(gain) + 1)
     low, chart = min(0.0, *seen), wording.GAINS
     if len(gain) == 1 and np.isfinite(gain[0]):
@@ -95,11 +95,11 @@ def gains(results: Results) -> str:
     return plot.figure(chart.caption)
 
 
-def halfset_agreement(results: Results) -> str:
+def halfset_agreement(results: Results) -> Markup:
     """Correlation of the coordinates from modes of either half-set."""
     values = [np.nan if m.halfset_correlation is None else m.halfset_correlation for m in results.modes]
     if not np.nan_to_num(values).any():
-        return ""
+        return Markup()
     places = np.arange(1, len(values) + 1)
     low = min(0.0, float(np.nanmin(values)) - 0.05)
     chart = wording.HALFSET_AGREEMENT
@@ -113,7 +113,7 @@ def halfset_agreement(results: Results) -> str:
     return plot.figure(chart.caption)
 
 
-def histogram(results: Results, mode: Mode, *, follows: bool = False) -> str:
+def histogram(results: Results, mode: Mode, *, follows: bool = False) -> Markup:
     """Coordinates along one mode, the posterior standard deviation, and the density without it.
 
     Args:
@@ -177,7 +177,7 @@ def _true_density(results: Results, modes: list[Mode], edges: list[Floats]) -> t
     return count * density.density(points).reshape(shape), count * density.band(points).reshape(shape)
 
 
-def landscape(results: Results, first: Mode, second: Mode) -> list[str]:
+def landscape(results: Results, first: Mode, second: Mode) -> list[Markup]:
     """Density of the particles over two modes: 2D histograms, so any number of particles will do."""
     x, y = (np.asarray(results.arrays["coordinates"][:, m.number - 1], dtype=np.float64) for m in (first, second))
     cells = int(np.clip(np.sqrt(len(x)) / 1.6, 10, 48))
@@ -207,13 +207,13 @@ def _mark_maps(plot: Plot, bins: tuple[MapBin, ...], first: int, second: int) ->
               [wording.map_place_tip(b.number, a, c) for b, a, c in zip(known, x, y, strict=True)])
 
 
-def scores(results: Results) -> str:
+def scores(results: Results) -> Markup:
     """Mean ring correlation of every particle, with the level of shuffled poses."""
     score = np.asarray(results.arrays["score"], dtype=np.float64)
     score = score[np.isfinite(score)]
     given, shuffled = (results.summary.get(k) for k in ("score_given", "score_shuffled"))
     if not len(score):
-        return ""
+        return Markup()
     shown = [*score, *(v for v in (given, shuffled) if isinstance(v, int | float))]
     edges, counts = _histogram(score, float(min(shown)), float(max(shown)))
     chart, keys = wording.SCORES, wording.SCORE_KEYS
@@ -225,12 +225,12 @@ def scores(results: Results) -> str:
     return plot.figure(chart.caption)
 
 
-def contrasts(results: Results) -> str:
+def contrasts(results: Results) -> Markup:
     """Contrast of every particle."""
     contrast = np.asarray(results.arrays["contrast"], dtype=np.float64)
     contrast = contrast[np.isfinite(contrast)]
     if not len(contrast):
-        return ""
+        return Markup()
     low, high = (float(v) for v in np.percentile(contrast, [0.5, 99.5]))
     edges, counts = _histogram(contrast, min(low, 0.0), max(high, 0.0))
     chart = wording.CONTRASTS
@@ -245,7 +245,7 @@ def maps_kind(bins: tuple[MapBin, ...]) -> str:
     return "kernel" if any(b.kernel for b in bins) else "motion" if any(b.parts for b in bins) else "interval"
 
 
-def bin_counts(bins: tuple[MapBin, ...]) -> str:
+def bin_counts(bins: tuple[MapBin, ...]) -> Markup:
     """Particles behind every map; the effective number where maps are of nested windows, all made of all particles."""
     kind = maps_kind(bins)
     counts = [b.n_effective if kind == "kernel" else b.n_particles for b in bins]
@@ -282,7 +282,7 @@ def _fsc_plot(title: str, curves: tuple[Curve, ...]) -> Plot:
     return plot
 
 
-def fit_fsc(results: Results, curve: Curve) -> str:
+def fit_fsc(results: Results, curve: Curve) -> Markup:
     """The Gaussian model against the map it was fitted to."""
     plot = _fsc_plot(wording.FIT_FSC.title, (curve,))
     plot.line(curve.frequency, curve.values, MODE_COLOURS[0])
@@ -290,12 +290,12 @@ def fit_fsc(results: Results, curve: Curve) -> str:
     return plot.figure(wording.FIT_FSC.caption)
 
 
-def bin_fsc(curves: tuple[Curve, ...], kind: str, *, masked: bool) -> str:
+def bin_fsc(curves: tuple[Curve, ...], kind: str, *, masked: bool) -> Markup:
     """Half-map FSC of every map that has two halves; kind: as ``maps_kind`` gives it."""
     shown = {i: Curve(c.name, c.frequency, v) for i, c in enumerate(curves)
              if (v := c.masked if masked else c.values) is not None and np.nan_to_num(v).any()}
     if not shown:
-        return ""
+        return Markup()
     chart = wording.half_map_fsc(kind, masked=masked)
     plot = _fsc_plot(chart.title, tuple(shown.values()))
     for i, curve in shown.items():

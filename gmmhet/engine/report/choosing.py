@@ -1,15 +1,11 @@
-"""Choosing particles by hand on the page: their coordinates, packed, and the place where the script draws them."""
-
-from html import escape
+"""Choosing particles by hand on the page: their coordinates, packed."""
 
 import numpy as np
 
-from gmmhet.engine.report.elements import waiting
 from gmmhet.engine.report.results import Mode, Results
 from gmmhet.engine.report.volumes import pack
-from gmmhet.engine.wording.report import CHOOSE
 
-__all__ = ["chooser", "choosing_data"]
+__all__ = ["can_choose", "choosing_data"]
 
 _MOST_MODES = 4
 _LEVELS = 4095  # finer than a screen, and than any coordinate is known; more only makes pages larger
@@ -17,6 +13,11 @@ _LEVELS = 4095  # finer than a screen, and than any coordinate is known; more on
 
 def _modes(results: Results) -> tuple[Mode, ...]:
     return results.significant[:_MOST_MODES]
+
+
+def can_choose(results: Results) -> bool:
+    """Whether there is a motion to choose along."""
+    return bool(_modes(results))
 
 
 def choosing_data(results: Results) -> dict[str, object]:
@@ -28,13 +29,3 @@ def choosing_data(results: Results) -> dict[str, object]:
         steps = np.rint((z - low) / max(high - low, 1e-12) * _LEVELS)
         modes.append({"number": mode.number, "low": low, "high": high, "values": pack(steps.astype("<u2"))})
     return {"name": results.folder.resolve().name, "levels": _LEVELS, "count": results.n_particles, "modes": modes}
-
-
-def chooser(results: Results) -> str:
-    """The card; empty where there is no motion to choose along."""
-    if not _modes(results):
-        return ""
-    name = escape(results.folder.resolve().name)
-    title, note = CHOOSE
-    return (f'<div class="card below"><h3>{title}</h3><div class="chooser" data-label="Particles of {name}">'
-            f'{waiting()}</div><p class="note">{note}</p></div>')

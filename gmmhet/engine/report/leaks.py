@@ -1,12 +1,11 @@
 """The table of how far coordinates depend on imaging conditions, and what it says in words."""
 
-from html import escape
-
 from gmmhet.engine.report.evidence import Leak
 from gmmhet.engine.report.results import Results
 from gmmhet.engine.report.svg import shade
+from gmmhet.engine.report.templates import Markup, render
 from gmmhet.engine.wording import report_trust as wording
-from gmmhet.engine.wording.numbers import number, percent
+from gmmhet.engine.wording.numbers import percent
 
 __all__ = ["leak_card", "leak_sentence"]
 
@@ -33,38 +32,22 @@ def leak_sentence(results: Results) -> str:
                               len(found) > _MOST_NAMED)
 
 
-def leak_card(results: Results) -> str:
+def leak_card(results: Results) -> Markup:
     """Conditions down, modes across, coloured by share; then in words what is significant, and all else on demand."""
-    leaks, text = results.evidence.leaks, wording.IMAGING
+    leaks = results.evidence.leaks
     if not leaks:
-        return ""
+        return Markup()
     modes = sorted({leak.mode for leak in leaks})
-    weak = {m.number for m in results.modes if m.significant is False}
     by_place = {(leak.mode, leak.variable): leak for leak in leaks}
-    heads = f"<th>{text['head']}</th>" + "".join(
-        f'<th class="figure{" weak" if m in weak else ""}">mode {m}</th>' for m in modes)
-    rows = "".join(f"<tr><td>{escape(v)}</td>{''.join(_cell(by_place.get((m, v))) for m in modes)}</tr>"
-                   for v in dict.fromkeys(leak.variable for leak in leaks))
-    said, rest = (_listed([leak for leak in leaks if leak.flagged == flagged]) for flagged in (True, False))
-    words = said or f"<p>{text['none']}</p>"
-    more = f"<details><summary>{text['others']}</summary>{rest}</details>" if rest else ""
-    table = (f'<div class="scroll"><table class="leaks"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-             "</div>")
-    return (f'<div class="card"><h3>{text["title"]}</h3>{table}{words}{more}'
-            f'<p class="note">{text["note"]}{text["weak"] if weak else ""}</p></div>')
+    rows = [(v, [by_place.get((m, v)) for m in modes]) for v in dict.fromkeys(leak.variable for leak in leaks)]
+    flagged, others = ([leak for leak in leaks if leak.flagged == wanted] for wanted in (True, False))
+    return render("leaks", modes=modes, weak={m.number for m in results.modes if m.significant is False}, rows=rows,
+                  flagged=flagged, others=others, colour=_colour, share=_share)
 
 
-def _listed(leaks: list[Leak]) -> str:
-    items = "".join(f"<li>{escape(wording.mode_says(leak.mode, leak.words))}</li>" for leak in leaks)
-    return f'<ul class="said">{items}</ul>' if items else ""
+def _colour(leak: Leak) -> str:
+    return shade(min(max(leak.share, 0.0) / _FULL, 1.0) ** 0.5, _SHARES)
 
 
-def _cell(leak: Leak | None) -> str:
-    if leak is None:
-        return f'<td class="figure">{number(None)}</td>'
-    depth = min(max(leak.share, 0.0) / _FULL, 1.0) ** 0.5
-    shown = percent(leak.share) if leak.share >= 0.0005 else "0"
-    text = f"<strong>{shown}</strong>" if leak.flagged else shown
-    tip = wording.dependence_tip(leak.p_value, leak.words)
-    return (f'<td class="figure" data-value="{leak.share!r}" title="{escape(tip)}" '
-            f'style="background:{shade(depth, _SHARES)}">{text}</td>')
+def _share(leak: Leak) -> str:
+    return percent(leak.share) if leak.share >= 0.0005 else "0"

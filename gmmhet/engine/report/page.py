@@ -1,7 +1,5 @@
 """The report: one HTML page with everything in it."""
 
-import json
-from html import escape
 from importlib import resources
 from pathlib import Path
 
@@ -9,14 +7,14 @@ from gmmhet import __version__
 from gmmhet.engine.browser import script
 from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts, trust
-from gmmhet.engine.report.choosing import chooser, choosing_data
-from gmmhet.engine.report.elements import cell, table
+from gmmhet.engine.report.choosing import can_choose, choosing_data
 from gmmhet.engine.report.findings import sentences
-from gmmhet.engine.report.first_screen import first_screen, molecule, moving
+from gmmhet.engine.report.first_screen import first_screen, moving
 from gmmhet.engine.report.leaks import leak_card, leak_sentence
 from gmmhet.engine.report.map_section import maps_section
-from gmmhet.engine.report.results import Mode, Results, Stage, read_results
+from gmmhet.engine.report.results import Results, Stage, read_results
 from gmmhet.engine.report.scene import scene
+from gmmhet.engine.report.templates import Markup, render
 from gmmhet.engine.wording import report as wording
 from gmmhet.engine.wording.numbers import angstrom, number
 
@@ -41,35 +39,21 @@ def write_report(folder: Path, output: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _asset(name: str) -> str:
-    return resources.files("gmmhet.engine.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _json(value: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+def _asset(name: str) -> Markup:
+    return Markup(resources.files("gmmhet.engine.report").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _page(results: Results) -> str:
-    name = results.folder.resolve().name
     makers = {"know": _know, "motion": _pictures, "maps": maps_section, "modes": _modes, "trust": _trust,
               "coordinates": _coordinates, "subunits": _subunits, "checks": _checks, "run": _run}
-    kept = [(key, wording.SECTIONS[key], html) for key, make in makers.items() if (html := make(results))]
-    links = "".join(f'<a href="#{key}">{title}</a>' for key, title, _ in kept)
-    body = "".join(f'<section id="{key}"><h2>{title}</h2>{html}</section>' for key, title, html in kept)
-    scripts = "\n".join([script("surface.js"), *(_asset(name) for name in _SCRIPTS)])
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width, initial-scale=1"><title>{escape(name)}: gmmhet report</title>\n'
-        f'<link rel="icon" href="data:,"><style>\n{_asset("style.css")}</style></head>\n<body>'
-        f'<header><div><div class="kicker">{escape(wording.kicker(name))}</div><nav>{links}</nav></div></header>\n'
-        f"<main>{first_screen(results)}{body}</main><footer>{escape(wording.footer(__version__))}</footer>\n"
-        f'<script type="application/json" id="scene">{_json(scene(results))}</script>\n'
-        f'<script type="application/json" id="particles">{_json(choosing_data(results))}</script>\n'
-        f'<script>"use strict";(() => {{\n{scripts}}})();</script></body></html>\n')
+    scripts = Markup("\n").join([Markup(script("surface.js")), *(_asset(name) for name in _SCRIPTS)])
+    return render(
+        "page", name=results.folder.resolve().name, version=__version__, first=first_screen(results),
+        sections=[(key, html) for key, make in makers.items() if (html := make(results))], style=_asset("style.css"),
+        scene=scene(results), particles=choosing_data(results), scripts=scripts)
 
 
-def _know(results: Results) -> str:
+def _know(results: Results) -> Markup:
     """What the verdict rests on: figures, and a sentence a topic."""
     names = wording.FACTS
     rows = [*zip(wording.VERDICT_TOPICS, results.verdicts, strict=False), *sentences(results),
@@ -79,9 +63,7 @@ def _know(results: Results) -> str:
              (angstrom(results.resolution), names["resolution"]),
              (str(sum(m.significant is True for m in results.modes)), wording.significant_of(len(results.modes))),
              (str(results.summary.get("method", number(None))), names["method"])]
-    return ('<div class="card"><ul class="facts">'
-            + "".join(f"<li><b>{escape(v)}</b>{escape(k)}</li>" for v, k in facts) + "</ul><dl>"
-            + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows) + "</dl></div>")
+    return render("know", facts=facts, rows=rows)
 
 
 def _cautions(results: Results) -> list[tuple[str, str]]:
@@ -92,90 +74,62 @@ def _cautions(results: Results) -> list[tuple[str, str]]:
     return [(wording.CAUTIONS[key], text) for key, text in found.items()]
 
 
-def _pictures(results: Results) -> str:
-    movies = moving(results)
-    if not movies:
-        return ""
-    return f'<div class="pair loose">{molecule(movies)}{charts.spectrum(results)}</div>'
+def _pictures(results: Results) -> Markup:
+    return render("motion", spectrum=charts.spectrum(results)) if moving(results) else Markup()
 
 
-def _modes(results: Results) -> str:
+def _modes(results: Results) -> Markup:
     if not results.modes:
-        return ""
-    figures = [charts.gains(results), charts.halfset_agreement(results),
-               trust.halfset_angles(results), *trust.convergence(results)]
-    grid = f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
-    return f'{grid}<div class="card below"><h3>{wording.ALL_MODES}</h3>{_mode_table(results.modes)}</div>'
+        return Markup()
+    figures = [charts.gains(results), charts.halfset_agreement(results), trust.halfset_angles(results),
+               *trust.convergence(results)]
+    return render("modes", figures=[f for f in figures if f], modes=results.modes,
+                  rigid=any(m.rigid_share is not None for m in results.modes))
 
 
-def _mode_table(modes: tuple[Mode, ...]) -> str:
-    rigid = any(m.rigid_share is not None for m in modes)
-    heads = "<th>mode</th>" + "".join(f'<th class="figure">{h}</th>' for h in (
-        *wording.MODE_COLUMNS, *([wording.RIGID_COLUMN] if rigid else [])))
-    rows = []
-    for m in modes:
-        figures = (m.variance, m.heldout_gain, m.null_quantile, m.halfset_correlation, m.median_posterior_sd,
-                   *([m.rigid_share] if rigid else []))
-        cells = "".join(cell(v) for v in figures) + f"<td>{wording.TESTED[m.significant]}</td>"
-        rows.append(f'<tr{"" if m.significant else " class=weak"}><td>{m.number}</td>{cells}'
-                    f"<td class=words>{escape(m.verdict)}</td></tr>")
-    return table("modes", heads + "<th>significant</th><th>verdict</th>", "".join(rows),
-                 wording.mode_columns_note(rigid))
+def _trust(results: Results) -> Markup:
+    leaks, figures = leak_card(results), trust.pose_corrections(results)
+    return render("trust", leaks=leaks, figures=figures) if leaks or figures else Markup()
 
 
-def _trust(results: Results) -> str:
-    figures = trust.pose_corrections(results)
-    grid = f'<div class="charts wide below">{"".join(figures)}</div>' if figures else ""
-    return leak_card(results) + grid
-
-
-def _subunits(results: Results) -> str:
+def _subunits(results: Results) -> Markup:
     found, figures = results.evidence.subunits, trust.subunits(results)
     if found is None or not figures:
-        return ""
-    text = wording.symmetry(found.group, found.words)
-    wide = " wide" if len(figures) in (2, 4) else ""
-    return f'<p>{escape(text)}</p><div class="charts{wide}">{"".join(figures)}</div>'
+        return Markup()
+    return render("subunits", words=wording.symmetry(found.group, found.words), figures=figures)
 
 
-def _coordinates(results: Results) -> str:
+def _coordinates(results: Results) -> Markup:
     if not results.modes:
-        return ""
+        return Markup()
     strong = results.significant[:6]
     weak = [m for m in results.modes if m.significant is False][:6]
     figures = [charts.histogram(results, m) for m in strong if not m.frames]  # the others are beside their movie
     if len(strong) > 1:
         figures = charts.landscape(results, strong[0], strong[1]) + figures
-    html = "" if strong else f"<p>{wording.NO_SIGNIFICANT_MODE}</p>"
-    if figures:
-        html = f'<div class="charts{" wide" if len(figures) in (2, 4) else ""}">{"".join(figures)}</div>'
-    html += chooser(results)
-    if weak:
-        title, note = wording.OTHER_MODES
-        html += (f"<details><summary>{title}</summary><p class=note>{note}</p>"
-                 f'<div class="charts">{"".join(charts.histogram(results, m) for m in weak)}</div></details>')
-    return html
+    choosing = can_choose(results)
+    if not (figures or weak or choosing or not strong):
+        return Markup()
+    return render("coordinates", figures=figures, strong=strong, choosing=choosing, name=results.folder.resolve().name,
+                  weak=[charts.histogram(results, m) for m in weak])
 
 
-def _checks(results: Results) -> str:
+def _checks(results: Results) -> Markup:
     figures = [charts.scores(results), charts.contrasts(results)]
     if results.fit_curve is not None and len(results.fit_curve.frequency):
         figures.append(charts.fit_fsc(results, results.fit_curve))
-    return f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
+    return render("charts", figures=figures) if any(figures) else Markup()
 
 
-def _run(results: Results) -> str:
-    tables = "".join(_stage_table(s) for s in results.stages)
-    wide = " wide" if len(results.stages) in (2, 4) else ""
-    return f'<div class="charts{wide}">{tables}</div>' if tables else f"<p>{wording.NO_RECORD}</p>"
+def _run(results: Results) -> Markup:
+    return render("run", stages=[(s.name, _rows(s)) for s in results.stages])
 
 
-def _stage_table(stage: Stage) -> str:
+def _rows(stage: Stage) -> list[tuple[str, str]]:
+    """Parameters and times of a stage, as a person would write them."""
     rows = [(str(k).replace("_", " "), _plain(v)) for k, v in stage.parameters.items() if not str(k).endswith("_time")]
-    rows += [(f"{str(k).replace('_', ' ')}, time", f"{v:.1f} s" if isinstance(v, int | float) else _plain(v))
-             for k, v in stage.timing.items()]
-    html = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in rows)
-    return f'<div class="card run"><h3>{wording.STAGES[stage.name]}</h3><table>{html}</table></div>'
+    return rows + [(f"{str(k).replace('_', ' ')}, time", f"{v:.1f} s" if isinstance(v, int | float) else _plain(v))
+                   for k, v in stage.timing.items()]
 
 
 def _plain(value: object) -> str:

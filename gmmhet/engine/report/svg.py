@@ -1,11 +1,13 @@
-"""Charts as SVG text: axes with round ticks, lines, bars, density grids. No script is needed to read them."""
+"""Charts in SVG: axes with round ticks, lines, bars, density grids. No script is needed to read them."""
 
 import math
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from gmmhet.engine.report.templates import Markup, render
 
 __all__ = ["MINUS", "Axis", "Plot", "round_ticks", "shade"]
 
@@ -64,14 +66,33 @@ class Axis:
         return (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
 
 
+@dataclass(frozen=True)
+class _Mark:
+    """An element of SVG; tip: shown while the pointer is over it."""
+
+    tag: str
+    attributes: Mapping[str, object]
+    text: str = ""
+    tip: str = ""
+
+
+def _path(outline: str, **more: object) -> _Mark:
+    return _Mark("path", {"d": outline, **more})
+
+
+def _patch(colour: str) -> _Mark:
+    """A colour of the key."""
+    return _Mark("rect", {"y": 1, "width": 18, "height": 8, "fill": colour})
+
+
 class Plot:
-    """One chart. Marks are added in the order they are drawn; text from files is escaped here."""
+    """One chart. Marks are added in the order they are drawn."""
 
     def __init__(self, title: str, x: Axis, y: Axis, *, width: int = 360, height: int = 255) -> None:
         self.title, self._x, self._y = title, x, y
         self._width, self._height = width, height
-        self._marks: list[str] = []
-        self._keys: list[str] = []
+        self._marks: list[_Mark] = []
+        self._keys: list[tuple[_Mark, str]] = []
 
     def _px(self, x: ArrayLike) -> NDArray[np.float64]:
         return _LEFT + self._x.share(x) * (self._width - _LEFT - _RIGHT)
@@ -79,10 +100,9 @@ class Plot:
     def _py(self, y: ArrayLike) -> NDArray[np.float64]:
         return self._height - _BOTTOM - self._y.share(y) * (self._height - _TOP - _BOTTOM)
 
-    def _key(self, mark: str, label: str) -> None:
+    def _key(self, mark: _Mark, label: str) -> None:
         if label:
-            self._keys.append(f'<span class="key"><svg viewBox="0 0 18 10" aria-hidden="true">{mark}</svg>'
-                              f"{escape(label)}</span>")
+            self._keys.append((mark, label))
 
     def line(self, x: ArrayLike, y: ArrayLike, colour: str, *, label: str = "", dash: str = "",
              width: float = 2) -> None:
@@ -95,9 +115,9 @@ class Plot:
                 continue
             path.append(f"{pen}{a:.1f} {b:.1f}")
             pen = "L"
-        style = f'fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dash}"'
-        self._marks.append(f'<path d="{" ".join(path)}" {style} stroke-linejoin="round"/>')
-        self._key(f'<path d="M0 5H18" {style}/>', label)
+        style = {"fill": "none", "stroke": colour, "stroke-width": width, "stroke-dasharray": dash or None}
+        self._marks.append(_path(" ".join(path), **style, **{"stroke-linejoin": "round"}))
+        self._key(_path("M0 5H18", **style), label)
 
     def steps(self, edges: ArrayLike, heights: ArrayLike, colour: str, *, label: str = "") -> None:
         """A histogram as an outline: edges [m + 1], heights [m]."""
@@ -113,18 +133,17 @@ class Plot:
         for i, (a, b, y) in enumerate(zip(x0, x1, y1, strict=True)):
             if not math.isfinite(y):
                 continue
-            tip = f"<title>{escape(tips[i])}</title>" if tips else ""
-            self._marks.append(f'<rect x="{a:.1f}" y="{min(y, y0):.1f}" width="{max(b - a, 0.5):.1f}" '
-                               f'height="{abs(y0 - y):.1f}" fill="{fills[i]}">{tip}</rect>')
+            self._marks.append(_Mark("rect", {
+                "x": f"{a:.1f}", "y": f"{min(y, y0):.1f}", "width": f"{max(b - a, 0.5):.1f}",
+                "height": f"{abs(y0 - y):.1f}", "fill": fills[i]}, tip=tips[i] if tips else ""))
         if fills:
-            self._key(f'<rect y="1" width="18" height="8" fill="{fills[0]}"/>', label)
+            self._key(_patch(fills[0]), label)
 
     def dots(self, x: ArrayLike, y: ArrayLike, colours: Sequence[str], tips: Sequence[str]) -> None:
         """Round marks with a tip each; values that are not finite are left out."""
         for a, b, c, t in zip(self._px(x), self._py(y), colours, tips, strict=True):
             if math.isfinite(a + b):
-                self._marks.append(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="6" '
-                                   f'fill="{c}"><title>{escape(t)}</title></circle>')
+                self._marks.append(_Mark("circle", {"cx": f"{a:.1f}", "cy": f"{b:.1f}", "r": 6, "fill": c}, tip=t))
 
     def rule(self, value: float, *, across: bool, colour: str = "#5b6470", label: str = "", dash: str = "5 4") -> None:
         """A line over the whole plot at y = value (across) or x = value."""
@@ -135,14 +154,14 @@ class Plot:
 
     def text(self, x: float, y: float, text: str, *, anchor: str = "middle", lift: float = 6) -> None:
         """A word at a place in the plot, ``lift`` pixels above it."""
-        self._marks.append(f'<text x="{float(self._px(x)):.1f}" y="{float(self._py(y)) - lift:.1f}" '
-                           f'text-anchor="{anchor}">{escape(text)}</text>')
+        self._marks.append(_Mark("text", {"x": f"{float(self._px(x)):.1f}", "y": f"{float(self._py(y)) - lift:.1f}",
+                                          "text-anchor": anchor}, text))
 
     def span(self, low: float, high: float, y: float, text: str, colour: str = "#20262e") -> None:
         """A horizontal error bar from low to high with a word above it."""
         a, b, h = float(self._px(low)), float(self._px(high)), float(self._py(y))
-        self._marks.append(f'<path d="M{a:.1f} {h - 5:.1f}v10M{a:.1f} {h:.1f}H{b:.1f}M{b:.1f} {h - 5:.1f}v10" '
-                           f'fill="none" stroke="{colour}" stroke-width="2"/>')
+        self._marks.append(_path(f"M{a:.1f} {h - 5:.1f}v10M{a:.1f} {h:.1f}H{b:.1f}M{b:.1f} {h - 5:.1f}v10",
+                                 fill="none", stroke=colour, **{"stroke-width": 2}))
         self.text((low + high) / 2, y, text, lift=9)
 
     def density(self, x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
@@ -156,11 +175,10 @@ class Plot:
                      for i, j in np.argwhere(levels == level)]
             if cells:
                 fill = shade(level / 24)
-                self._marks.append(f'<path d="{"".join(cells)}" fill="{fill}" stroke="{fill}" stroke-width=".4"/>')
+                self._marks.append(_path("".join(cells), fill=fill, stroke=fill, **{"stroke-width": ".4"}))
         for i, step in enumerate((6, 12, 18, 24)):
             share = (step / 24) ** 2 * most
-            self._key(f'<rect y="1" width="18" height="8" fill="{shade(step / 24)}"/>',
-                      f"{share:.0f}" + (" particles a cell" if i == 3 else ""))
+            self._key(_patch(shade(step / 24)), f"{share:.0f}" + (" particles a cell" if i == 3 else ""))
 
     def cells(self, x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], colours: Sequence[Sequence[str]],
               tips: Sequence[Sequence[str]]) -> None:
@@ -170,44 +188,38 @@ class Plot:
             for j, (fill, tip) in enumerate(zip(column, told, strict=True)):
                 if fill:
                     outline = f"M{px[i]:.1f} {py[j]:.1f}H{px[i + 1]:.1f}V{py[j + 1]:.1f}H{px[i]:.1f}z"
-                    self._marks.append(f'<path d="{outline}" fill="{fill}"><title>{escape(tip)}</title></path>')
+                    self._marks.append(_Mark("path", {"d": outline, "fill": fill}, tip=tip))
 
     def key(self, colour: str, label: str) -> None:
         """A colour and what it means, above the plot."""
-        self._key(f'<rect y="1" width="18" height="8" fill="{colour}"/>', label)
+        self._key(_patch(colour), label)
 
-    def _frame(self) -> str:
+    def _frame(self) -> list[_Mark]:
         left, right, top, bottom = _LEFT, self._width - _RIGHT, _TOP, self._height - _BOTTOM
         out = []
         for value, text in self._y.ticks:
             y = float(self._py(value))
-            out.append(f'<path class="grid" d="M{left} {y:.1f}H{right}"/>'
-                       f'<text x="{left - 7}" y="{y + 4:.1f}" text-anchor="end">{escape(text)}</text>')
+            out += [_path(f"M{left} {y:.1f}H{right}", **{"class": "grid"}),
+                    _Mark("text", {"x": left - 7, "y": f"{y + 4:.1f}", "text-anchor": "end"}, text)]
         for value, text in self._x.ticks:
             x = float(self._px(value))
-            out.append(f'<path class="tick" d="M{x:.1f} {bottom}v5"/>'
-                       f'<text x="{x:.1f}" y="{bottom + 19}" text-anchor="middle">{escape(text)}</text>')
-        out.append(f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>')
-        out.append(f'<text class="label" x="{(left + right) / 2}" y="{self._height - 8}" text-anchor="middle">'
-                   f"{escape(self._x.label)}</text>")
-        out.append(f'<text class="label" transform="translate(13 {(top + bottom) / 2}) rotate(-90)" '
-                   f'text-anchor="middle">'
-                   f"{escape(self._y.label)}</text>")
-        return "".join(out)
+            out += [_path(f"M{x:.1f} {bottom}v5", **{"class": "tick"}),
+                    _Mark("text", {"x": f"{x:.1f}", "y": bottom + 19, "text-anchor": "middle"}, text)]
+        label = {"class": "label", "text-anchor": "middle"}
+        return [*out, _path(f"M{left} {top}V{bottom}H{right}", **{"class": "axis"}),
+                _Mark("text", {**label, "x": (left + right) / 2, "y": self._height - 8}, self._x.label),
+                _Mark("text", {**label, "transform": f"translate(13 {(top + bottom) / 2}) rotate(-90)"}, self._y.label)]
 
-    def figure(self, caption: str, *, follows: int | None = None) -> str:
-        """The chart as an HTML figure. ``caption`` is HTML; the title is escaped.
+    def figure(self, caption: str, *, follows: int | None = None) -> Markup:
+        """The chart as an HTML figure.
 
         Args:
             follows: the mode whose movie moves a marker along x.
         """
-        marker, place = "", ""
+        marks, place = [*self._frame(), *self._marks], {}
         if follows is not None:
-            ends = f"{_LEFT} {self._width - _RIGHT}"
-            place = (f' data-follows="{follows}" data-low="{float(self._x.low)!r}" '
-                     f'data-high="{float(self._x.high)!r}" data-ends="{ends}"')
-            marker = f'<path class="marker" visibility="hidden" d="M0 {_TOP}V{self._height - _BOTTOM}"/>'
-        keys = f'<div class="keys">{"".join(self._keys)}</div>' if self._keys else ""
-        return (f'<figure class="chart"{place}><h3>{escape(self.title)}</h3>{keys}'
-                f'<svg viewBox="0 0 {self._width} {self._height}" role="img" aria-label="{escape(self.title)}">'
-                f"{self._frame()}{''.join(self._marks)}{marker}</svg><figcaption>{caption}</figcaption></figure>")
+            place = {"data-follows": follows, "data-low": repr(float(self._x.low)),
+                     "data-high": repr(float(self._x.high)), "data-ends": f"{_LEFT} {self._width - _RIGHT}"}
+            marks.append(_path(f"M0 {_TOP}V{self._height - _BOTTOM}", **{"class": "marker", "visibility": "hidden"}))
+        return render("chart", title=self.title, caption=caption, width=self._width, height=self._height, marks=marks,
+                      keys=self._keys, follows=place)

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.report.charts import GREY, MODE_COLOURS
-from gmmhet.engine.report.elements import one_number
 from gmmhet.engine.report.evidence import Pass
 from gmmhet.engine.report.results import Results
 from gmmhet.engine.report.settings import REPORTING
 from gmmhet.engine.report.svg import Axis, Plot, shade
+from gmmhet.engine.report.templates import Markup, one_number
 from gmmhet.engine.wording import report_trust as wording
 from gmmhet.engine.wording.report_charts import Chart
 
@@ -22,7 +22,7 @@ _MOST_MAPS = 4
 _BOTH_SIGNS = ("#b8291f", "#eba067", "#f3f1ec", "#8fb0d3", "#1f5fa8")  # -1 to 1
 
 
-def pose_corrections(results: Results) -> list[str]:
+def pose_corrections(results: Results) -> list[Markup]:
     """Distributions of the corrections to the given poses; none where the analysis made none."""
     errors, pose = results.evidence.pose_errors, np.asarray(results.arrays["pose"], dtype=np.float64)
     if errors is None or pose.shape[1] != 5 or not np.isfinite(pose).all() or not pose.any():
@@ -35,7 +35,7 @@ def pose_corrections(results: Results) -> list[str]:
             _corrections(shifts, [(along, pose[:, :2].ravel(), errors.shift)])]
 
 
-def _corrections(chart: Chart, parts: list[tuple[str, Floats, float | None]]) -> str:
+def _corrections(chart: Chart, parts: list[tuple[str, Floats, float | None]]) -> Markup:
     """Outlines in per cent of the values, with the estimated error of each as a bar above."""
     reach = max(max(float(np.percentile(np.abs(v), 99.5)), 1.2 * (sd or 0.0), 1e-6) for _, v, sd in parts)
     edges = np.linspace(-reach, reach, 42)
@@ -49,11 +49,11 @@ def _corrections(chart: Chart, parts: list[tuple[str, Floats, float | None]]) ->
     return plot.figure(chart.caption)
 
 
-def halfset_angles(results: Results) -> str:
+def halfset_angles(results: Results) -> Markup:
     """Principal angles between the spaces of the two half-sets' modes."""
     angles = results.evidence.angles
     if not angles:
-        return ""
+        return Markup()
     same, other, chart = REPORTING.same_direction, REPORTING.other_direction, wording.HALFSET_ANGLES
     if len(angles) == 1:
         return one_number(chart.title, float(angles[0]), wording.halfset_angle_alone(same, other), "degrees")
@@ -70,7 +70,7 @@ def halfset_angles(results: Results) -> str:
     return plot.figure(wording.halfset_angles(sum(a <= same for a in angles), same, other))
 
 
-def convergence(results: Results) -> list[str]:
+def convergence(results: Results) -> list[Markup]:
     """Log-likelihood and gradient per pass."""
     passes = results.evidence.passes
     gained = _values([p.log_likelihood for p in passes])
@@ -126,7 +126,7 @@ def rigid_words(results: Results) -> list[str]:
             if m.rigid_share is not None and m.rigid_share > REPORTING.mostly_rigid]
 
 
-def subunits(results: Results) -> list[str]:
+def subunits(results: Results) -> list[Markup]:
     """Correlation of the coordinates between the subunits of a particle, a map for each mode that counts."""
     found = results.evidence.subunits
     if found is None:
@@ -135,7 +135,7 @@ def subunits(results: Results) -> list[str]:
     return [_subunit_map(found.correlation[m.number - 1], wording.subunit_map(m.number)) for m in shown]
 
 
-def _subunit_map(table: Floats, chart: Chart) -> str:
+def _subunit_map(table: Floats, chart: Chart) -> Markup:
     count = len(table)
     step = max(1, math.ceil(count / 14))
     names = [(float(i) + 0.5, str(i + 1)) for i in range(0, count, step)]

@@ -95,7 +95,7 @@ def pack_series(paths: Sequence[Path], grid: Grid, centers: Floats, *, level: fl
         density = read_map(path)
         first = first or (density.box, density.pixel_size)
         if density.box != first[0] or abs(density.pixel_size / first[1] - 1) > 1e-3:
-            raise InputError(f"{path}: box {density.box}, {density.pixel_size:g} A; expected {first[0]}, {first[1]:g} "
+            raise InputError(f"{path}: box {density.box}, {density.pixel_size:g} Å; expected {first[0]}, {first[1]:g} "
                              f"A as in {paths[0].name}")
         volumes.append(resample(density.data, density.pixel_size, grid))
     low = float(min(np.percentile(v, 0.5) for v in volumes))

@@ -41,4 +41,4 @@ def grow_chain(
             grown += 1
         else:
             grown = max(1, grown - CHAIN.taken_back)
-    raise ValueError(f"{n} beads {step} A apart find no room in an ellipsoid of semi-axes {semi_axes} A")
+    raise ValueError(f"{n} beads {step} Å apart find no room in an ellipsoid of semi-axes {semi_axes} Å")

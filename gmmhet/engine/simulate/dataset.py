@@ -71,7 +71,7 @@ def simulate(config: SimulateConfig, output: Path, what: Preset | None = None, r
         drawn.write(folder)
         _write_stars(folder, drawn.particles, drawn.given, size, drawn.found.place)
     write_truth(folder / "truth.csv", what.columns, particles)
-    _LOG.info("%s: %d particles of %s, %d px of %g A, SNR %g", folder, n, name, *size)
+    _LOG.info("%s: %d particles of %s, %d px of %g Å, SNR %g", folder, n, name, *size)
 
 
 class _Size(NamedTuple):
@@ -105,8 +105,8 @@ def _write_stars(folder: Path, true: Particles, given: Particles, size: _Size,
 def _check_fit(name: str, molecule: Molecule, coordinates: NDArray[np.float64], size: _Size) -> None:
     diameter = 2 * max(molecule.radius(coordinates[i:i + 100]) for i in range(0, len(coordinates), 100))
     if diameter > size.box * size.pixel_size:
-        raise InputError(f"--box {size.box} --pixel-size {size.pixel_size:g} make {size.box * size.pixel_size:g} A; "
-                         f"expected at least {diameter:.0f} A, the size of {name}")
+        raise InputError(f"--box {size.box} --pixel-size {size.pixel_size:g} make {size.box * size.pixel_size:g} Å; "
+                         f"expected at least {diameter:.0f} Å, the size of {name}")
 
 
 def _write_images(folder: Path, molecule: Molecule, particles: Particles, snr: float, rng: np.random.Generator,

@@ -91,8 +91,8 @@ class RealNoise:
         """
         table, found = read_particles(particles, root=root), read_map(density)
         if found.box != table.box or abs(found.pixel_size / table.pixel_size - 1) > 0.01:
-            raise InputError(f"{density}: {found.box} px of {found.pixel_size:g} A; expected {table.box} px of "
-                             f"{table.pixel_size:g} A, the grid of {particles}")
+            raise InputError(f"{density}: {found.box} px of {found.pixel_size:g} Å; expected {table.box} px of "
+                             f"{table.pixel_size:g} Å, the grid of {particles}")
         if any(o.aberrations.alters_images or o.aberrations.alters_ctf for o in table.optics):
             raise InputError(f"{particles}: images with aberrations or corrected for the CTF; expected images as "
                              "they were recorded")
@@ -159,7 +159,7 @@ class RealNoise:
             columns = {"rlnImageName": [f"{i:06d}@{stack}" for i in range(1, n + 1)],
                        "rlnRandomSubset": [str(s) for s in sets]}
             write_selection(path, self.table, np.arange(n), columns=columns, poses=(poses.angles, poses.origins))
-        _LOG.info("%s: signals in %d %s, SNR %g, consensus %.1f A", folder, n, "residuals of real images"
+        _LOG.info("%s: signals in %d %s, SNR %g, consensus %.1f Å", folder, n, "residuals of real images"
                   if self.gaussian is None else "images of Gaussian noise", snr, maps.resolution)
 
     def _signal(self, specimen: Specimen, row: int) -> NDArray[np.float64]:

@@ -78,7 +78,7 @@ class RealisticSet:
                  "resolution_of_refinement": maps.resolution}
         with replacing(folder / "truth" / "as_real.json") as temporary:
             temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        _LOG.info("%s: consensus of these images at the given poses, %.1f A; %d images show something else", folder,
+        _LOG.info("%s: consensus of these images at the given poses, %.1f Å; %d images show something else", folder,
                   maps.resolution, n - int(good.sum()))
 
     def _images(self, factors: NDArray[np.float64], halves: list[SliceSum]) -> Iterator[NDArray[np.float32]]:

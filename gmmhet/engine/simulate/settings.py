@@ -53,7 +53,7 @@ class AtomicDetail:
 
     per_residue: int = setting(8, "atoms", "heavy atoms of a mean residue are 7.8",
                                origin="published: mean composition of proteins")
-    spread: float = setting(0.64, "of the bead's width", "deviation per axis of atoms about their bead: 1.6 A of a "
+    spread: float = setting(0.64, "of the bead's width", "deviation per axis of atoms about their bead: 1.6 Å of a "
                             "residue", origin="chosen: size of a side chain, not measured")
     solvent_width: float = setting(2.0, "Å", "Gaussian width of the volume that an atom displaces",
                                    origin="chosen: blurs below the resolution of solvent contrast, not measured")

@@ -201,7 +201,7 @@ def calibrate(estimator: SubspaceEstimator, model: SubspaceModel, rows: NDArray[
                                                number=state.made)
         total = log_likelihood_total(estimator, current, posteriors)
         gain = climb.after(BestPass(total, current, posteriors, sums))
-        _LOG.debug("calibrating: pass %d, log-likelihood per particle %.4f, %s, mean width %.2f A", state.made, total,
+        _LOG.debug("calibrating: pass %d, log-likelihood per particle %.4f, %s, mean width %.2f Å", state.made, total,
                    spread_words(current), np.sqrt(current.variances).mean())
         state.left = 0 if abs(gain) < PASSES.noise else state.left - 1
         page.write(state)

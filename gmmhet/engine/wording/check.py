@@ -81,7 +81,7 @@ def particle_count(n_particles: int, n_images: int, n_stacks: int, n_micrographs
 
 def acquisition(box: int, pixel_size: float) -> str:
     """Box and pixel size (Angstrom)."""
-    return f"{box} pixels of {pixel_size:g} A: {box * pixel_size:.4g} A"
+    return f"{box} pixels of {pixel_size:g} Å: {box * pixel_size:.4g} Å"
 
 
 def optics_group(name: str, voltage: float, spherical_aberration: float, amplitude_contrast: float,
@@ -102,7 +102,7 @@ def defocus_range(defocus: Triple | None, astigmatism: float) -> str:
     if defocus is None:
         return "not in the file"
     low, middle, high = defocus
-    return f"{low:,.0f} to {high:,.0f} A, median {middle:,.0f}; astigmatism {astigmatism:,.0f} A"
+    return f"{low:,.0f} to {high:,.0f} Å, median {middle:,.0f}; astigmatism {astigmatism:,.0f} Å"
 
 
 def phase_shift(low: float, high: float) -> str:
@@ -112,7 +112,7 @@ def phase_shift(low: float, high: float) -> str:
 
 def shift_lengths(median: float, largest: float) -> str:
     """Lengths of the shifts, Angstrom."""
-    return f"median {median:.2f} A, largest {largest:.2f} A"
+    return f"median {median:.2f} Å, largest {largest:.2f} Å"
 
 
 def halves(first: int, second: int) -> str:
@@ -125,7 +125,7 @@ def background_lines(n_images: int, radius: float, mean: float, deviation: Tripl
     """Grey values outside the particle: median of the means; 5th, 50th and 95th percentile of the deviations."""
     low, middle, high = deviation
     state = "normalised" if normalised else "not normalised to mean 0, deviation 1"
-    return [f"of {n_images} images, outside {radius:.0f} A: mean {mean:.3g}, deviation {middle:.3g} "
+    return [f"of {n_images} images, outside {radius:.0f} Å: mean {mean:.3g}, deviation {middle:.3g} "
             f"({low:.3g} to {high:.3g}): {state}", f"the centre of the images is {brightness(bright)} the background"]
 
 
@@ -143,7 +143,7 @@ def direction_lines(crowded: float, least: float) -> list[str]:
 def agreement_lines(n_particles: int, map_name: str, resolution: float, given: float, chance: float,
                     rank: float) -> list[str]:
     """Mean correlation of particles with projections of the map, and the highest with shuffled orientations."""
-    return [f"{n_particles} particles against projections of {map_name}, to {resolution:.1f} A:",
+    return [f"{n_particles} particles against projections of {map_name}, to {resolution:.1f} Å:",
             f"mean correlation {given:+.4f} at the given poses; at most {chance:.4f} (either sign) with shuffled "
             "orientations",
             f"a particle fits its own orientation better than {rank:.0%} of those of other particles"]
@@ -161,7 +161,7 @@ def mixed_contrast(inverted: int, n_images: int) -> str:
 
 def best_map_frame(move: Triple, move_error: float, turn: float, turn_error: float) -> str:
     """Displacement (Angstrom) and rotation (degrees) of the map that fit best, with standard errors."""
-    return f"best fit when moved by {_triple(move)} A (error {move_error:.1f} A) and rotated by {turn:.1f} degrees " \
+    return f"best fit when moved by {_triple(move)} Å (error {move_error:.1f} Å) and rotated by {turn:.1f} degrees " \
            f"(error {turn_error:.1f} degrees)"
 
 
@@ -209,7 +209,7 @@ def shift_errors(factor: str) -> str:
 
 def map_displaced(move: Triple | None, turn: Triple | None) -> str:
     """Displacement (Angstrom) and rotation vector (degrees) of the map that fit best; None where they are small."""
-    how = [f"moved by {_triple(move)} A"] if move is not None else []
+    how = [f"moved by {_triple(move)} Å"] if move is not None else []
     how += [f"rotated by {_triple(turn)} degrees about x, y, z"] if turn is not None else []
     return f"the map fits best {' and '.join(how)}: it seems to have been resampled, recentred or rotated after the " \
            "refinement"

@@ -24,13 +24,13 @@ NO_HALVES = "no half-sets in the file: odd and even images are taken as the two 
 
 def unlikely_defocus(low: float, high: float, expected: tuple[float, float]) -> str:
     """Range of the defocus outside the expected one, Angstrom."""
-    return f"defocus from {low:,.0f} to {high:,.0f} A; expected {expected[0]:,.0f} to {expected[1]:,.0f}: is it in " \
+    return f"defocus from {low:,.0f} to {high:,.0f} Å; expected {expected[0]:,.0f} to {expected[1]:,.0f}: is it in " \
            "Angstrom, underfocus positive?"
 
 
 def small_defocus(middle: float) -> str:
     """Median defocus, Angstrom."""
-    return f"median defocus {middle:,.0f} A, close to focus: is it in Angstrom, not in nanometre?"
+    return f"median defocus {middle:,.0f} Å, close to focus: is it in Angstrom, not in nanometre?"
 
 
 def negative_amplitude_contrast(value: float) -> str:
@@ -61,12 +61,12 @@ def small_aberration(value: float) -> str:
 
 def other_pixel_size(pixel_size: float, header: float) -> str:
     """Pixel size of the particles and of the header of their images, Angstrom."""
-    return f"pixel size {pixel_size:.4g} A, in the header of the images {header:.4g} A: which one is right?"
+    return f"pixel size {pixel_size:.4g} Å, in the header of the images {header:.4g} Å: which one is right?"
 
 
 def large_shifts(largest: float) -> str:
     """Largest shift, Angstrom."""
-    return f"shifts up to {largest:.0f} A, more than a quarter of the box: are they in Angstrom?"
+    return f"shifts up to {largest:.0f} Å, more than a quarter of the box: are they in Angstrom?"
 
 
 def unequal_halves(first: int, second: int) -> str:

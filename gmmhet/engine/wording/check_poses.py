@@ -19,10 +19,10 @@ def wrong_line(n_particles: int, resolution: float, shares: Shares | None, if_fi
         if_fitted: that share if a refinement fitted the orientations to these images, where the first is a lower bound.
     """
     if shares is None:
-        return f"{_UNKNOWN}, to {resolution:.0f} A: too noisy, or views of the map look too much alike"
+        return f"{_UNKNOWN}, to {resolution:.0f} Å: too noisy, or views of the map look too much alike"
     bound = "about" if if_fitted is None else "at least"
     return f"{bound} {_range(shares)} of the orientations are off by more than 10 degrees{_or_fitted(if_fitted)} " \
-           f"(broken particles and other objects count), from {n_particles} images to {resolution:.0f} A"
+           f"(broken particles and other objects count), from {n_particles} images to {resolution:.0f} Å"
 
 
 def _or_fitted(shares: Shares | None) -> str:
@@ -55,11 +55,11 @@ def empty_images(shares: Shares) -> str:
 def band_line(refined_to: float, band: tuple[float, float], share: float | None, error: float | None,
               supported: bool | None) -> str:
     """Signal beyond the resolution to which poses were refined. band: coarsest and finest compared, Angstrom."""
-    start = f"refined to {refined_to:.1f} A: "
+    start = f"refined to {refined_to:.1f} Å: "
     if share is None or error is None:
         return f"{start}whether the images support the poses beyond {_UNKNOWN}; finer images, or a refinement to a " \
                "coarser resolution, would show it"
-    figures = f"signal from {band[0]:.0f} to {band[1]:.0f} A is {share:.2f} (error {error:.2f}) of that expected"
+    figures = f"signal from {band[0]:.0f} to {band[1]:.0f} Å is {share:.2f} (error {error:.2f}) of that expected"
     if supported is None:
         return f"{start}{figures}; more particles, or a refinement to a coarser resolution, would show whether the " \
                "images support the poses"

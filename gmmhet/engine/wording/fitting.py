@@ -11,7 +11,7 @@ NO_SOLVENT_LEFT = ("a mask has emptied the map around the molecule, so that the 
 def fit_line(number: int, at_resolution: float, plain: float, resolution: float, correlation: float, inside: float,
              ) -> str:
     """The fit in one line of the log."""
-    return (f"{number} Gaussians, {inside:.0%} inside the molecule; correlation with the map at {resolution:.3g} A: "
+    return (f"{number} Gaussians, {inside:.0%} inside the molecule; correlation with the map at {resolution:.3g} Å: "
             f"{at_resolution:.3f} within the molecule's mask, solvent level and spectrum taken off ({correlation:.3f} "
             f"over all detail up to there); {plain:.3f} in the whole box, whose noise and solvent they leave out")
 
@@ -24,8 +24,8 @@ def poor_fit(name: str, correlation: float, resolution: float, least: float, *, 
         give.append("--half-maps (so that the end of the signal is known)")
     give.append("--mask (another soft one around the molecule, if one was given)")
     where = "up to" if few else "at"
-    return (f"{name}: the Gaussians do not explain the map: correlation {correlation:.2f} {where} {resolution:.3g} A "
-            f"within the molecule, expected at least {least:g}; its signal seems to end at {signal:.3g} A; give "
+    return (f"{name}: the Gaussians do not explain the map: correlation {correlation:.2f} {where} {resolution:.3g} Å "
+            f"within the molecule, expected at least {least:g}; its signal seems to end at {signal:.3g} Å; give "
             f"{', '.join(give[:-1])} or {give[-1]}")
 
 

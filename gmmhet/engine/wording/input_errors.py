@@ -7,7 +7,7 @@ A_MASK = "expected a mask, 1 inside and 0 outside"
 A_VOLUME = " (a 3D volume, such as a subtomogram?)"
 OTHER_UNIT = ": the value seems to be in another unit"
 SINGLE_IMAGES = "expected single images of single particles"
-VOXEL_OF_ONE = "; 1 A is what programs write where the voxel size is not known"
+VOXEL_OF_ONE = "; 1 Å is what programs write where the voxel size is not known"
 
 
 def not_finite(name: str) -> str:
@@ -17,7 +17,7 @@ def not_finite(name: str) -> str:
 
 def a_voxel_size(size: float) -> str:
     """Of a map, Angstrom."""
-    return f"a voxel size of {size:.4g} A"
+    return f"a voxel size of {size:.4g} Å"
 
 
 def a_field_of_view(smallest: float, largest: float) -> str:

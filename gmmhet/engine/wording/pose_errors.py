@@ -42,4 +42,4 @@ def pose_errors(found: PoseSizes, detectable: PoseSizes | None, *, negligible_sh
 
 def pose_errors_in_brief(tilt: float, in_plane: float, shift: float) -> str:
     """Standard deviations for a line of the log; degrees, and Angstrom per axis."""
-    return f"pose errors {tilt:.2f} (tilt) and {in_plane:.2f} (in plane) degrees and {shift:.2f} A"
+    return f"pose errors {tilt:.2f} (tilt) and {in_plane:.2f} (in plane) degrees and {shift:.2f} Å"

@@ -64,7 +64,7 @@ def finished_map(file: str, n_particles: int, effective: bool, resolution: float
     """A map in the log. resolution: Angstrom; why: the note, where there is no resolution."""
     number = f"{'effectively ' if effective else ''}{counted(n_particles, 'particle')}"
     if resolution is not None:
-        return f"{file}: {number}, resolution {resolution:.1f} A (FSC 0.143)"
+        return f"{file}: {number}, resolution {resolution:.1f} Å (FSC 0.143)"
     return f"{file}: {number}, {why or 'the half-maps do not correlate at any resolution'}"
 
 
@@ -80,7 +80,7 @@ def modes_about_the_average(path: str) -> str:
 def rigid_parts(misfit: float, gaussians: Sequence[int]) -> str:
     """Parts that move as rigid bodies: deviation from that (Angstrom), and Gaussians of each."""
     return f"the molecule is divided into {counted(len(gaussians), 'rigid part')} of " \
-           f"{', '.join(str(count) for count in gaussians)} Gaussians; the Gaussians deviate by {misfit:.1f} A (root " \
+           f"{', '.join(str(count) for count in gaussians)} Gaussians; the Gaussians deviate by {misfit:.1f} Å (root " \
            "mean square) from rigid motion"
 
 
@@ -112,8 +112,8 @@ def shares_noise(beyond: float | None, slope: float | None) -> str:
 
 def sharpened(b_factor: float, fitted: tuple[float, float] | None) -> str:
     """B factor (square Angstrom, negative) and the range of its fit (Angstrom), or None where it was given."""
-    origin = "" if fitted is None else f", fitted to the amplitudes between {fitted[0]:g} and {fitted[1]:.1f} A"
-    return f"maps sharpened by a B factor of {b_factor:.0f} A^2{origin}"
+    origin = "" if fitted is None else f", fitted to the amplitudes between {fitted[0]:g} and {fitted[1]:.1f} Å"
+    return f"maps sharpened by a B factor of {b_factor:.0f} Å²{origin}"
 
 
 def not_sharpened(note: str) -> str:
@@ -127,7 +127,7 @@ RISING_AMPLITUDES = "the amplitudes do not fall with frequency, so there is noth
 
 def no_fit(lowest: float, shells: int) -> str:
     """The resolution is too low for a fit from ``lowest`` (Angstrom) in so many shells."""
-    return f"no map has {shells} shells beyond {lowest:g} A, which the fit of a B factor needs; give the B factor as " \
+    return f"no map has {shells} shells beyond {lowest:g} Å, which the fit of a B factor needs; give the B factor as " \
            "a number"
 
 

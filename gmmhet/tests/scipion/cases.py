@@ -14,14 +14,23 @@ from pwem.objects import Acquisition, CTFModel, Particle, SetOfParticles, Transf
 from gmmhet.convert import fill_set_of_particles
 from gmmhet.engine.io import table_from, write_stack, write_star
 from gmmhet.headless import launch, open_project, point
+from gmmhet.plugin import Plugin
 from gmmhet.protocols import ProtGmmHetImport
 
-__all__ = ["BOX", "HAND_BOX", "HAND_PIXEL", "PARTICLES", "PIXEL", "RANKS", "ConvertCase", "ProjectCase", "engine"]
+__all__ = ["BOX", "HAND_BOX", "HAND_PIXEL", "PARTICLES", "PIXEL", "RANKS", "ConvertCase", "ProjectCase", "engine",
+           "need_engine"]
 
 HAND_PIXEL, HAND_BOX = 2.5, 8
 PARTICLES, BOX, PIXEL = 500, 32, 8.0
 #: processes of the protocols with an MPI box
 RANKS = 2 if all(map(find_spec, ("mpi4py", "distributed"))) and Path(sys.executable).with_name("mpirun").exists() else 1
+
+
+def need_engine(module: str) -> None:
+    """Skip, aloud, where protocols find no engine to run."""
+    for reason in Plugin.validateInstallation():
+        print(f"SKIPPED {module}: {reason}", file=sys.stderr)  # Scipion's runner says nothing of it
+        raise unittest.SkipTest(reason)
 
 
 class ConvertCase(unittest.TestCase):
@@ -92,6 +101,7 @@ class ProjectCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        need_engine(cls.__module__)
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.addClassCleanup(os.chdir, os.getcwd())

@@ -10,7 +10,7 @@ from pwem.objects import VolumeMask
 from gmmhet.engine.io import read_star, write_star
 from gmmhet.headless import launch, open_project, point
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetImport, ProtGmmHetModel, ProtGmmHetReconstruct
-from gmmhet.tests.scipion.cases import ProjectCase, engine
+from gmmhet.tests.scipion.cases import ProjectCase, engine, need_engine
 
 
 class TestBadInput(ProjectCase):
@@ -93,6 +93,7 @@ class TestRealImages(unittest.TestCase):
         data = Path(os.environ.get("GMMHET_CONFORMANCE_DATA", root.parent / "shared" / "data")) / "empiar10076_7"
         if not data.is_dir():
             self.skipTest(f"no real images in {data}")
+        need_engine(type(self).__module__)
         self.addCleanup(os.chdir, os.getcwd())
         project = open_project("real")
         protocol = launch(project, project.newProtocol(

@@ -13,7 +13,7 @@ from pyworkflow.object import Pointer
 from gmmhet.constants import ANALYSIS_DIR
 from gmmhet.headless import launch, open_project, point
 from gmmhet.protocols import ProtGmmHetImport, ProtGmmHetMotion
-from gmmhet.tests.scipion.cases import engine
+from gmmhet.tests.scipion.cases import engine, need_engine
 from gmmhet.viewers import GmmHetImportViewer, GmmHetMotionViewer
 
 COUNT, BOX, PIXEL = 24, 32, 8.0
@@ -23,6 +23,7 @@ class TestMotionProtocol(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        need_engine(cls.__module__)
         holder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(holder.cleanup)
         data = Path(holder.name)

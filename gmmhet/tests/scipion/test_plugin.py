@@ -81,6 +81,8 @@ class TestInterpreter(PluginCase):
             self.assertRegex(message, r"finds no TensorFlow.*scipion installb gmmhet_engine-\d.*GMMHET_PYTHON")
             Path(python).parent.mkdir(parents=True)
             Path(python).touch()
+            self.assertEqual(len(Plugin.validateInstallation()), 1)  # a failed installation leaves one behind
+            (Path(python).parents[2] / "installed").touch()
             self.assertEqual(Plugin.validateInstallation(), [])
 
     def test_variables_come_first(self):

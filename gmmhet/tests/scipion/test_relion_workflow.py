@@ -16,9 +16,11 @@ from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.io import read_map, read_star
 from gmmhet.engine.simulate.refinement_maps import shell_correlation
 from gmmhet.headless import launch
-from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetModel, ProtGmmHetReconstruct
+from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PIXEL, ProjectCase
+from gmmhet.tests.scipion.windows import toured
 from gmmhet.tests.support.relion import need_relion
+from gmmhet.tests.support.screen import WHY_NOT
 
 PROGRAMS = "relion_refine", "relion_refine_mpi", "relion_reconstruct", "mpirun"
 KEPT, MAPS = 300, 2
@@ -121,6 +123,21 @@ class TestRelionWorkflow(ProjectCase):
                        for volume in self.maps.outputVolumes.iterItems(orderBy="id"))
         self.assertGreater(same[:8].min(), 0.95)
         self.assertGreater((same - other)[9:15].mean(), 0.1)
+
+    @unittest.skipIf(WHY_NOT, WHY_NOT)
+    def test_its_windows_open_on_a_screen(self):
+        """Viewers of what follows a refinement of RELION; a map that is saved, and particles that are chosen, there."""
+        launch(self.project, self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles"),
+                                                              "inputClasses": (self.maps, "outputClasses")},
+                                           classNumbers="1"))
+        said, pictures = toured(self, self.project)
+        kinds = ("Model", "Analyze", "Reconstruct", "Export")
+        windows = {f"{what}_ProtGmmHet{kind}" for what in ("form", "viewer") for kind in kinds}
+        self.assertLessEqual(windows, pictures)
+        self.assertLessEqual({f"ProtGmmHet{view}" for view in (
+            "Model_showSpheres", "Analyze_showSurface_saved", "Analyze_showPoint", "Reconstruct_showMapSurface",
+            "Reconstruct_showLocal", "Export_showChosen")}, pictures)
+        self.assertRegex(said, rf"Analyze_showPage: \d+ of {KEPT} particles chosen on the page")
 
 
 if __name__ == "__main__":

@@ -103,6 +103,13 @@ class TestSpheres(unittest.TestCase):
         self.assertEqual(len(drawn.get_offsets()), 30)
         self.assertEqual(set(np.asarray(drawn.get_array())), set(range(30)))
 
+    def test_rounding_is_no_flexibility(self) -> None:
+        """Displacements of 1e-12 Å: one colour, at the end of a scale that reaches further."""
+        made, rng = figure(), np.random.default_rng(0)
+        draw_spheres(made, rng.normal(0, 40, (30, 3)), np.full(30, 10.0), rng.uniform(0, 1e-12, 30), "Spheres", "Å")
+        low, high = made.axes[0].collections[0].get_clim()
+        self.assertGreaterEqual(high - low, 0.1)
+
 
 class TestPickers(unittest.TestCase):
 

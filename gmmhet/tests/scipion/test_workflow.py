@@ -2,11 +2,6 @@
 
 import csv
 import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
 import unittest
 from importlib.util import find_spec
@@ -21,7 +16,7 @@ from pwem.protocols import ProtSubSet
 from pyworkflow import Config
 from scipy.stats import spearmanr
 
-from gmmhet.convert import matrices_to_poses
+from gmmhet.convert import matrices_to_poses, read_maps_summary
 from gmmhet.engine.conventions import euler_to_matrix
 from gmmhet.engine.io import read_map, read_particles, read_star
 from gmmhet.engine.molecule.gaussians import GaussianModel
@@ -29,7 +24,8 @@ from gmmhet.engine.view.result import open_result
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
 from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase, engine
-from gmmhet.tests.support.screen import WHY_NOT, screen
+from gmmhet.tests.scipion.windows import toured
+from gmmhet.tests.support.screen import WHY_NOT
 from gmmhet.viewers import (
     GmmHetAnalyzeViewer,
     GmmHetAtomsViewer,
@@ -254,6 +250,34 @@ class TestWorkflow(ProjectCase):
             members = [z[i] for i in self.maps.outputClasses[volume.getObjId()].getIdSet()]
             np.testing.assert_allclose(volume.getZFlex(), np.mean(members, axis=0), atol=1e-4)
 
+    def test_maps_along_every_further_significant_mode(self):
+        """Of an analysis with two modes that both count; classes stay those of the mode that is asked for."""
+        motion = launch(self.project, self.protocol(
+            ProtGmmHetAnalyze, {"inputParticles": (self.subset, "outputParticles"),
+                                "inputModel": (self.model, "outputModel")}, nModes="2", numberOfThreads=1))
+        told = Path(motion.getAnalysisFolder(), "summary.json")
+        summary = json.loads(told.read_text())
+        for mode in summary["modes"]:
+            mode["significant"] = True
+        told.write_text(json.dumps({**summary, "n_significant_modes": 2}))
+        given = {"inputParticles": (motion, "outputParticles")}
+        for options, modes in (({}, [2]), ({"mode": 2}, [1]), ({"by": 2}, []), ({"furtherModes": False}, [])):
+            maps = self.protocol(ProtGmmHetReconstruct, given, **options)
+            self.assertEqual(maps._furtherModes(), modes)
+        again = launch(self.project, self.protocol(ProtGmmHetReconstruct, given, mode=2, nMaps=2, numberOfThreads=1))
+        self.assertFalse(hasattr(again, "volumesMode2"))
+        self.assertEqual(read_maps_summary(again.getMapsFolder())["mode"], 2)
+        self.assertEqual((again.volumesMode1.getSize(), again.volumesMode1.getSamplingRate()), (2, PIXEL))
+        folder = Path(again._getExtraPath("maps_mode_01"))
+        self.assertEqual(read_maps_summary(folder)["mode"], 1)
+        z = {p.getObjId(): p.getZFlex()[0] for p in motion.outputParticles}
+        row_of, table = self.by_id(folder / "classes.star")
+        member = {i: table.integers("rlnClassNumber")[row] for i, row in row_of.items()}
+        self.assertLess(max(z[i] for i, k in member.items() if k == 1), min(z[i] for i, k in member.items() if k == 2))
+        for volume in again.volumesMode1:
+            self.assertEqual(Path(volume.getFileName().split(":")[0]).parent, folder)
+        self.assertIn("maps_mode_01", Path(again.getReport()).read_text(encoding="utf-8"))
+
     def test_sharpened_maps_come_beside_the_maps(self):
         described = json.loads(Path(self.maps._getExtraPath("maps", "summary.json")).read_text())
         self.assertEqual(described["sharpening"]["b_factor"], -900)
@@ -419,15 +443,8 @@ class TestWorkflow(ProjectCase):
         """Scipion's own windows, on a copy of the project: each eye is pressed, a surface is turned, a map is saved."""
         launch(self.project, self.protocol(ProtGmmHetExport, {"inputParticles": (self.motion, "outputParticles")},
                                            mode=1, low=0.0))
-        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        project, pictures = folder / "projects" / self.project.getShortName(), folder / "pictures"
-        shutil.copytree(self.project.path, project, symlinks=True)
-        with screen() as display:
-            done = subprocess.run(
-                [sys.executable, "-m", "gmmhet.tests.support.window_tour", str(project), str(pictures)], check=False,
-                capture_output=True, text=True, env={**os.environ, "DISPLAY": display}, timeout=SECONDS)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        seen = {path.stem[3:] for path in pictures.glob("*.png")}
+        said, seen = toured(self, self.project)
+        self.assertRegex(said, rf"Analyze_showPage: \d+ of {KEPT} particles chosen on the page")
         kinds = ("Import", "Model", "Analyze", "Reconstruct", "Export")
         self.assertEqual({f"{what}_ProtGmmHet{kind}" for what in ("form", "viewer") for kind in kinds} - seen, set())
         self.assertIn("ProtGmmHetAnalyze_showSurface_saved", seen)

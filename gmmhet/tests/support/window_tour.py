@@ -8,6 +8,7 @@ where a viewer shows an error, or nothing. The browser is replaced by a script t
 """
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import numpy as np
 from PIL import Image, ImageGrab
@@ -26,7 +27,7 @@ from gmmhet.headless import prepare
 __all__ = ["Tour", "main"]
 
 _LOOK = 40  # milliseconds between two looks at what is waited for
-_PATIENCE = 60.0  # seconds for a window to come
+_PATIENCE = 180.0  # seconds for a window to come, on a machine that has much to do
 _SHOWN = 0.01  # of the pixels of a window have another colour than its ground, where it shows something
 _PROJECT = (1300, 860)  # size of the project's window, pixels
 _GROUND = (40, 40)  # a corner of a figure without a drawing, pixels
@@ -135,7 +136,7 @@ class Tour:
                 yield from self._turn_and_play(figure, about)
                 yield from self._save(protocol, figure, about)
         if self._addresses() > addresses:
-            self._answers(self.opened.read_text(encoding="utf-8").splitlines()[-1], about)
+            yield from self._select(protocol, self.opened.read_text(encoding="utf-8").splitlines()[-1], about)
         plt.close("all")
 
     def _figure(self, figure: Any, about: str) -> Iterator[Condition]:
@@ -180,10 +181,37 @@ class Tour:
         """How many pages the browser was given."""
         return len(self.opened.read_text(encoding="utf-8").splitlines()) if self.opened.exists() else 0
 
-    def _answers(self, address: str, about: str) -> None:
+    def _select(self, protocol: Any, address: str, about: str) -> Iterator[Condition]:
+        """Of a live page: that it answers; of one in which particles are chosen, that a choice is a set of the project,
+        with the particles that it came from."""
         with urlopen(address, timeout=_PATIENCE) as answer:
-            if b"</html>" not in answer.read():
-                self.fail(f"{about}: {address} is no page")
+            text = answer.read()
+        if b"</html>" not in text:
+            self.fail(f"{about}: {address} is no page")
+        if "/?token=" not in address:
+            return
+        page, token = address.split("/?token=")
+        asked = Request(f"{page}/api/job", json.dumps({"action": "export", "mode": 1, "from": 0}).encode(),
+                        {"Authorization": f"Bearer {token}"})
+        before = {box.getObjId() for box in self.project.getRuns(refresh=True)}
+        with urlopen(asked, timeout=_PATIENCE):
+            yield lambda: any(box.isFinished() for box in self._new(before))
+        from pwem.objects import SetOfParticles
+        (box,) = self._new(before)
+        kept = _as_on_disk(self.project).getProtocol(box.getObjId())
+        source, chosen = kept.inputParticles.get(), getattr(kept, "outputParticles", None)
+        expected = {p.getObjId() for p in source.iterItems() if p.getZFlex()[0] >= 0}
+        if (not isinstance(chosen, SetOfParticles) or set(chosen.getIdSet()) != expected
+                or source.getObjParentId() != protocol.getObjId()):
+            self.fail(f"{about}: a selection on the page is {chosen} of {source}; expected a set of particles")
+        print(f"{about}: {chosen.getSize()} of {source.getSize()} particles chosen on the page", flush=True)
+
+    def _new(self, before: set[int]) -> list[Any]:
+        """Boxes that were not there."""
+        boxes = [box for box in self.project.getRuns(refresh=True) if box.getObjId() not in before]
+        for box in boxes:
+            self.project._updateProtocol(box)
+        return boxes
 
     def _picture(self, window: Any, name: str) -> Image.Image:
         """Of one window, as it is on the screen."""

@@ -89,7 +89,7 @@ class TestInFinerFields(unittest.TestCase):
 
             def killed(page: Page, value: Any) -> None:
                 written(page, value)
-                if isinstance(value, Fit) and page.name.startswith("half-set 1, ") and page.name.endswith(" 8.00 A"):
+                if isinstance(value, Fit) and page.name.startswith("half-set 1, ") and page.name.endswith(" 8.00 Å"):
                     raise KeyboardInterrupt
 
             with mock.patch.object(Page, "write", killed), self.assertRaises(KeyboardInterrupt):

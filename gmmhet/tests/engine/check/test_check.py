@@ -167,7 +167,7 @@ class TestCommand(CheckedSet):
         self.assertEqual(status, 0)
         self.assertIn("verdict       poses, sign of the contrast and pixel size fit the map as given", text)
         self.assertIn("particles     150 in 1 stack(s), 3 micrograph(s)", text)
-        self.assertIn("images        32 pixels of 8 A: 256 A", text)
+        self.assertIn("images        32 pixels of 8 Å: 256 Å", text)
         self.assertLess(len(text.splitlines()), 45)
         told = json.loads(found.read_text())
         self.assertEqual((told["particles"]["n_particles"], told["poses"]["contrast_sign"], told["problem"]),

@@ -88,7 +88,7 @@ class TestMixedSets(unittest.TestCase):
             self.assertEqual(status, 2)
             lines.append([line for line in err.getvalue().splitlines() if line.startswith("gmmhet: error")])
         self.assertEqual(lines[0], lines[1])
-        self.assertIn("unit.mrc: map with a field of view of 32 A", lines[0][0])
+        self.assertIn("unit.mrc: map with a field of view of 32 Å", lines[0][0])
 
     def test_values_that_are_rather_in_another_unit(self) -> None:
         self.stack(np.zeros(_N, bool))

@@ -223,11 +223,11 @@ class TestWords(unittest.TestCase):
     def test_a_line_fits_its_width(self) -> None:
         course = Course(dict.fromkeys(("check", "model", "motion", "maps", "report"), 60.0))
         course.enter("motion")
-        with course.loop("half-set 2, 4 modes, 21.33 A", 40):
+        with course.loop("half-set 2, 4 modes, 21.33 Å", 40):
             for width in (120, 79, 50, 30, 10):
                 self.assertLessEqual(len(progress_line(course.position(), width)), width)
             self.assertRegex(progress_line(course.position(), 79),
-                             r"^3 of 5 · motion · half-set 2, 4 modes, 21.33 A · \d+ % · about 3 min left$")
+                             r"^3 of 5 · motion · half-set 2, 4 modes, 21.33 Å · \d+ % · about 3 min left$")
             self.assertRegex(progress_line(course.position(), 50), r"^3 of 5 · motion · .*… · \d+ % · about 3 min")
 
     def test_times_and_amounts(self) -> None:

@@ -325,9 +325,9 @@ class TestConsensus(RunCase):
         small, wide = self.folder.parent / "small.mrc", self.folder.parent / "wide.mrc"
         write_map(small, read_map(self.map).data, 4.0)
         write_map(wide, resample_map(read_map(self.map), 20, 12.8).data, 12.8)
-        cases = [(self.particles, small, FIT, r"field of view of 128 A \(32 voxels of 4 A\), particles of 256 A"),
-                 (self.particles, self.map, FitConfig(resolution=12.0), "at least 16 A, twice the pixel size of the p"),
-                 (self.particles, wide, FitConfig(resolution=20.0), "at least 25.6 A, twice the pixel size of .*wide"),
+        cases = [(self.particles, small, FIT, r"field of view of 128 Å \(32 voxels of 4 Å\), particles of 256 Å"),
+                 (self.particles, self.map, FitConfig(resolution=12.0), "at least 16 Å, twice the pixel size of the p"),
+                 (self.particles, wide, FitConfig(resolution=20.0), "at least 25.6 Å, twice the pixel size of .*wide"),
                  (self.particles, self.folder / "none.mrc", FIT, "no such file"),
                  (self.folder / "none.star", self.map, FIT, "no such file")]
         for particles, source, config, message in cases:

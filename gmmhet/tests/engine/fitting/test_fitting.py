@@ -254,10 +254,10 @@ class TestStage(unittest.TestCase):
             (self.write_unchecked("nan.mrc", holed, 8.0), {}, "NaN or infinite"),
             (self.write("empty.mrc", np.zeros((24, 24, 24)), 8.0), {}, "0 in every voxel; expected the map"),
             (self.write("black.mrc", -good, 8.0), {}, "white on black"),
-            (self.write("good.mrc", good, 8.0), {"resolution": 15.0}, "expected at least 16 A"),
-            (self.folder / "good.mrc", {"resolution": 100.0}, "expected at most 48 A"),
+            (self.write("good.mrc", good, 8.0), {"resolution": 15.0}, "expected at least 16 Å"),
+            (self.folder / "good.mrc", {"resolution": 100.0}, "expected at most 48 Å"),
             (self.folder / "good.mrc", {"mask": self.write("mask.mrc", good, 4.0)},
-             "24 voxels of 4 A.*expected a voxel size of 8"),
+             "24 voxels of 4 Å.*expected a voxel size of 8"),
             (self.folder / "good.mrc", {"mask": self.write("none.mrc", 0 * good, 8.0)}, "0 in every voxel"),
         ]
         for source, options, message in cases:

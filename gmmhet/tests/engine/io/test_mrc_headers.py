@@ -112,7 +112,7 @@ class TestRead(MapCase):
         for moved in (mrc(self.data, origin=(20.0, 0, -8)), mrc(self.data, start=(10, 0, -4))):
             with self.assertLogs("gmmhet", "WARNING") as log:
                 self.check(moved)
-            self.assertIn("(20.0, 0.0, -8.0) A; this is not used", log.output[0])
+            self.assertIn("(20.0, 0.0, -8.0) Å; this is not used", log.output[0])
 
     def test_cell_larger_than_the_map(self) -> None:
         content = bytearray(mrc(self.data))
@@ -128,7 +128,7 @@ class TestRefused(MapCase):
         self.refused(mrc(self.data[:4]), "shape .4, 6, 6.; expected a cubic map")
 
     def test_headers(self) -> None:
-        self.refused(mrc(self.data, voxel=(2, 2, 2.5)), "voxels of 2 x 2 x 2.5 A; expected the same size")
+        self.refused(mrc(self.data, voxel=(2, 2, 2.5)), "voxels of 2 x 2 x 2.5 Å; expected the same size")
         self.refused(mrc(self.data, voxel=(0, 0, 0)), "voxel size 0 in the header; expected a positive number")
         self.refused(mrc(self.data, axes=(1, 1, 3)), "axis order 1 1 3 in the header")
         self.refused(mrc(self.data.astype("<c8"), 4), "complex numbers")

@@ -246,7 +246,7 @@ class TestRefusals(StarCase):
 
     def test_pixel_sizes_differ(self) -> None:
         self.write(optics=_OPTICS.replace("0.1 2.5", "0.1 2.7"))
-        self.refused("2.7 A", "2.5 A")
+        self.refused("2.7 Å", "2.5 Å")
 
     def test_value_that_is_no_number(self) -> None:
         self.write(particles=_PARTICLES.replace("95.000", "nan"))

@@ -115,7 +115,7 @@ class TestUnits(BroughtCase):
 
     def test_pixel_size_and_header(self) -> None:
         """In nanometre it is a tenth of what the images' header has."""
-        self.refused("pixel size 0.4 A, and 4 A in the header of .*stack.mrcs", rlnImagePixelSize=PIXEL / 10)
+        self.refused("pixel size 0.4 Å, and 4 Å in the header of .*stack.mrcs", rlnImagePixelSize=PIXEL / 10)
         for header in (1.0, 2 * PIXEL):
             write_images(self.folder / "stack.mrcs", self.n, pixel_size=header)
             self.write(rlnImagePixelSize=PIXEL)
@@ -167,7 +167,7 @@ class TestUnusedColumns(BroughtCase):
         with self.assertLogs("gmmhet", "WARNING") as log:
             read_particles(self.star)
         self.assertIn("is no number in 2 row(s), the first of them row 11 (nan)", log.output[0])
-        self.assertIn("up to 5 A^2, is not used", log.output[1])
+        self.assertIn("up to 5 Å², is not used", log.output[1])
 
 
 class TestGreyValues(BroughtCase):

@@ -301,7 +301,7 @@ class TestSeriesAndMovies(Folder):
     def test_maps_that_do_not_belong_together(self):
         write_map(self.root / "a.mrc", np.ones((8, 8, 8)), 3.0)
         write_map(self.root / "b.mrc", np.ones((8, 8, 8)), 2.0)
-        with self.assertRaisesRegex(InputError, "b.mrc: box 8, 2 A; expected 8, 3 A"):
+        with self.assertRaisesRegex(InputError, "b.mrc: box 8, 2 Å; expected 8, 3 Å"):
             read_series([self.root / "a.mrc", self.root / "b.mrc"])
 
     def test_a_path_is_closed_where_its_ends_are_neighbours(self):

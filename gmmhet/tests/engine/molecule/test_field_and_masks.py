@@ -55,14 +55,14 @@ class TestField(unittest.TestCase):
         self.assertEqual(found.pixel_size, 4.0)
 
     def test_voxel_sizes_that_make_no_sense(self) -> None:
-        for box, pixel, words in ((32, 1.0, "expected a voxel size of 4 A: .* 1 A is what programs write"),
-                                  (32, 40.0, "expected a voxel size of 4 A"), (32, 4.2, "voxel size of 4 A"),
+        for box, pixel, words in ((32, 1.0, "expected a voxel size of 4 Å: .* 1 Å is what programs write"),
+                                  (32, 40.0, "expected a voxel size of 4 Å"), (32, 4.2, "voxel size of 4 Å"),
                                   (40, 1.0, "expected a field of view of 0.4 to 2.5 times"), (32, 0.4, "voxel size"),
                                   (200, 4.0, "field of view")):
             with self.subTest(box=box, pixel=pixel), self.assertRaisesRegex(InputError, words) as caught:
                 on_particle_grid(DensityMap(np.zeros((box,) * 3, np.float32), pixel), 32, 4.0, "m.mrc")
             self.assertIn("m.mrc: map with a field of view of", str(caught.exception))
-            self.assertIn("particles of 128 A (32 pixels of 4 A)", str(caught.exception))
+            self.assertIn("particles of 128 Å (32 pixels of 4 Å)", str(caught.exception))
 
 
 class TestMasks(unittest.TestCase):
@@ -117,9 +117,9 @@ class TestMasks(unittest.TestCase):
             self.path.write_bytes(mrc(self.ball(), voxel=(voxel,) * 3))
             with self.assertLogs("gmmhet", "WARNING") as log:
                 np.testing.assert_array_equal(read_mask(self.path, 32, 4.0), self.ball())
-            self.assertIn("taken as the particles' 4 A", log.output[0])
+            self.assertIn("taken as the particles' 4 Å", log.output[0])
             self.path.write_bytes(mrc(self.ball(30), voxel=(voxel,) * 3))
-            with self.assertRaisesRegex(InputError, "mask.mrc: map with a field of view of 30 A"):
+            with self.assertRaisesRegex(InputError, "mask.mrc: map with a field of view of 30 Å"):
                 read_mask(self.path, 32, 4.0)
 
     def test_density(self) -> None:

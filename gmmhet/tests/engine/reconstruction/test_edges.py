@@ -186,8 +186,8 @@ class TestBadInput(Workspace):
     def test_masks(self):
         data = self.particles(n=6)
         for name, box, pixel, value, message in (
-                ("a.mrc", 20, 1.2, 1.0, "20 voxels of 1.2 A.*, particles of 72 A"),
-                ("b.mrc", 24, 2.0, 1.0, "24 voxels of 2 A.*expected a voxel size of 3 A"),
+                ("a.mrc", 20, 1.2, 1.0, "20 voxels of 1.2 Å.*, particles of 72 Å"),
+                ("b.mrc", 24, 2.0, 1.0, "24 voxels of 2 Å.*expected a voxel size of 3 Å"),
                 ("c.mrc", 24, 3.0, 0.0, "0 in every voxel")):
             path = self.folder / name
             values = np.zeros((box,) * 3, np.float32)

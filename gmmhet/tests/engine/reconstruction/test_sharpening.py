@@ -158,7 +158,7 @@ class TestSeries(Volumes):
     def test_what_cannot_be_sharpened(self):
         """Words instead of maps: no resolution, a resolution in the range of shapes, rising amplitudes."""
         for b_factor, resolution, option, words in (
-                (80, None, "-50", "no map has a resolution"), (80, 12.0, "auto", "beyond 10 A"),
+                (80, None, "-50", "no map has a resolution"), (80, 12.0, "auto", "beyond 10 Å"),
                 (-80, 4.0, "auto", "do not fall")):
             records = self.series([self.decaying(b_factor)], 0.1, [resolution])
             with self.assertLogs("gmmhet", "WARNING"):

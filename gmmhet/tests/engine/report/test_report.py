@@ -204,7 +204,7 @@ class TestNotes(Folder):
 
     def colours_of_map_3(self) -> list[str]:
         self.page()
-        return re.findall(r'stroke="(#\w+)"[^>]*/></svg>map 3<', self.output.read_text(encoding="utf-8"))
+        return re.findall(r'stroke="(#\w+)"[^>]*></path></svg>map 3<', self.output.read_text(encoding="utf-8"))
 
     def test_how_maps_were_made_is_told(self) -> None:
         write_run(self.run_folder)

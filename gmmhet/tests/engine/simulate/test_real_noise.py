@@ -136,7 +136,7 @@ class TestPlanted(unittest.TestCase):
 
     def test_a_map_on_another_grid_is_refused(self):
         write_map(self.folder / "small.mrc", np.zeros((16,) * 3), PIXEL)
-        with self.assertRaisesRegex(InputError, "16 px of 6 A; expected 32 px"):
+        with self.assertRaisesRegex(InputError, "16 px of 6 Å; expected 32 px"):
             RealNoise.read(self.noise.table.source, self.folder / "small.mrc")
         for words in (["--noise-from", "a.star"], ["--noise-map", "a.mrc"]):
             self.assertEqual(main(["simulate", *words, "-o", str(self.folder / "none")]), 2)

@@ -108,7 +108,7 @@ class TestFiles(unittest.TestCase):
 
     def test_refuses_a_box_that_the_molecule_does_not_fit(self):
         with tempfile.TemporaryDirectory() as name:
-            with pytest.raises(InputError, match=r"--box 32 .*128 A; expected at least 1\d\d A"):
+            with pytest.raises(InputError, match=r"--box 32 .*128 Å; expected at least 1\d\d Å"):
                 simulate(SimulateConfig("hinge11", box=32), Path(name) / "out")
             assert not (Path(name) / "out").exists()
 

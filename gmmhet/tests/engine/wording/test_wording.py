@@ -44,15 +44,15 @@ class TestReconstruction(unittest.TestCase):
 
     def test_finished_maps(self) -> None:
         self.assertEqual(reconstruction.finished_map("m.mrc", 1, False, 8.04, "note"),
-                         "m.mrc: 1 particle, resolution 8.0 A (FSC 0.143)")
+                         "m.mrc: 1 particle, resolution 8.0 Å (FSC 0.143)")
         self.assertEqual(reconstruction.finished_map("m.mrc", 1200, True, None, "note"),
                          "m.mrc: effectively 1,200 particles, note")
         self.assertIn("do not correlate", reconstruction.finished_map("m.mrc", 2, False, None, None))
 
     def test_sharpening_names_the_range_of_its_fit(self) -> None:
         self.assertEqual(reconstruction.sharpened(-87.4, (10.0, 3.96)),
-                         "maps sharpened by a B factor of -87 A^2, fitted to the amplitudes between 10 and 4.0 A")
-        self.assertEqual(reconstruction.sharpened(-50, None), "maps sharpened by a B factor of -50 A^2")
+                         "maps sharpened by a B factor of -87 Å², fitted to the amplitudes between 10 and 4.0 Å")
+        self.assertEqual(reconstruction.sharpened(-50, None), "maps sharpened by a B factor of -50 Å²")
 
 
 class TestReport(unittest.TestCase):
@@ -110,7 +110,7 @@ class TestCheck(unittest.TestCase):
 
     def test_displacement_and_rotation_are_named_where_they_matter(self) -> None:
         move, turn = (1.0, -2.04, 0.0), (0.0, 0.0, 5.0)
-        self.assertIn("moved by (1.0, -2.0, 0.0) A and rotated by (0.0, 0.0, 5.0) degrees",
+        self.assertIn("moved by (1.0, -2.0, 0.0) Å and rotated by (0.0, 0.0, 5.0) degrees",
                       check.map_displaced(move, turn))
         self.assertNotIn("moved", check.map_displaced(None, turn))
 
