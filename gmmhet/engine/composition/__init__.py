@@ -1,0 +1,1 @@
+"""What comes and goes: blocks of Gaussians, which particle has which, and the states that they make."""

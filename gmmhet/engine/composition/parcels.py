@@ -1,0 +1,84 @@
+"""Parcels: groups of neighbouring Gaussians, the smallest parts whose presence is asked for."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+
+from gmmhet.engine.composition.settings import PARCELS
+
+__all__ = ["finer_parcels", "parcel_count", "parcels_of", "parcels_within"]
+
+Array = NDArray[np.float64]
+
+
+def parcel_count(centers: Array, resolution: float) -> int:
+    """How many parcels some Gaussians make, each a cube of the resolution or more, and several Gaussians.
+
+    Args:
+        centers: [N, 3] Angstrom. resolution: Angstrom.
+    """
+    spacing = _spacing(centers)
+    volume = len(centers) * spacing**3
+    wanted = int(volume / (PARCELS.edge * resolution) ** 3)
+    return int(np.clip(min(wanted, len(centers) // PARCELS.gaussians), 1, PARCELS.most))
+
+
+def _spacing(centers: Array) -> float:
+    """Edge of the cube that belongs to a Gaussian: they lie on a grid, more or less, so it is the median distance of
+    the nearest neighbour."""
+    from scipy.spatial import cKDTree
+    if len(centers) < 2:
+        return 0.0
+    return float(np.median(cKDTree(centers).query(centers, 2)[0][:, 1]))
+
+
+def parcels_of(centers: Array, resolution: float, seed: int) -> NDArray[np.int64]:
+    """[N] number of the parcel of each Gaussian, from 0: clusters by place alone, so that density that is seldom there
+    has parcels as large as the others'."""
+    count = min(len(centers), max(parcel_count(centers, resolution), PARCELS.fewest))
+    return _clusters(centers, count, seed)
+
+
+def finer_parcels(centers: Array, parcel: NDArray[np.int64], spread: Array, seed: int) -> NDArray[np.int64]:
+    """[N] smaller parcels where amplitudes vary: each is divided in proportion to its Gaussians times the spread.
+
+    Args:
+        parcel: [N] number of the parcel, from 0. spread: [P] standard deviation of each parcel's amplitude.
+    """
+    count = np.bincount(parcel)
+    share = count * spread / (count * spread).sum()
+    pieces = np.clip((PARCELS.most * share).astype(int), 1, np.maximum(count // PARCELS.gaussians, 1))
+    out, done = np.zeros(len(parcel), np.int64), 0
+    for p, number in enumerate(pieces):
+        inside = np.flatnonzero(parcel == p)
+        label = _clusters(centers[inside], int(number), seed)
+        out[inside] = label + done
+        done += int(label.max()) + 1
+    return out
+
+
+def parcels_within(centers: Array, block: NDArray[np.int64], resolution: float, seed: int,
+                   ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Parcels that lie within given blocks.
+
+    Args:
+        block: [N] of each Gaussian, from 1; 0: none.
+    Returns:
+        [N] number of the parcel, from 0; [P] the block of each parcel.
+    """
+    parcel = np.zeros(len(centers), np.int64)
+    owner: list[int] = []
+    share = min(1.0, PARCELS.most / max(1, parcel_count(centers, resolution)))
+    for b in range(int(block.max()) + 1):
+        inside = np.flatnonzero(block == b)
+        if not len(inside):
+            continue
+        count = max(1, int(share * parcel_count(centers[inside], resolution)))
+        parcel[inside] = _clusters(centers[inside], count, seed) + len(owner)
+        owner += [b] * count
+    return parcel, np.array(owner, np.int64)
+
+
+def _clusters(centers: Array, count: int, seed: int) -> NDArray[np.int64]:
+    label = KMeans(count, n_init=1, random_state=seed).fit(centers).labels_
+    return np.asarray(np.unique(label, return_inverse=True)[1].ravel(), np.int64)

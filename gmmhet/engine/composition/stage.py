@@ -1,0 +1,188 @@
+"""gmmhet composition."""
+
+import json
+import logging
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmhet import __version__
+from gmmhet.engine.composition.blocks import amplitude_covariance, found_blocks, model_of, with_combinations
+from gmmhet.engine.composition.given import given_blocks
+from gmmhet.engine.composition.inputs import Analysed, read_analysed
+from gmmhet.engine.composition.motion import updated_variances, without_motion
+from gmmhet.engine.composition.output import COMMAND, Composition, write_composition
+from gmmhet.engine.composition.parcels import finer_parcels, parcels_of, parcels_within
+from gmmhet.engine.composition.particle_equations import ParticleEquations, Pictured, particle_equations
+from gmmhet.engine.composition.presence import BlockModel, fitted, presence
+from gmmhet.engine.composition.settings import BLOCKS, MOTION, OUTPUT, PARCELS
+from gmmhet.engine.composition.states import states_of
+from gmmhet.engine.config import CompositionConfig, result_options
+from gmmhet.engine.errors import InputError
+from gmmhet.engine.imaging.half_plane import HalfPlane
+from gmmhet.engine.imaging.image_model import POSE, Observer
+from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache
+from gmmhet.engine.io import made_by, output_folder
+from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory
+from gmmhet.engine.runtime.checkpoint import Journal
+from gmmhet.engine.wording.composition import few_particles
+
+__all__ = ["compose"]
+
+_LOG = logging.getLogger("gmmhet")
+_CACHE, _CHECKPOINT = "cache", "checkpoint"
+_KINDS = (BlockModel,)
+
+
+def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Path | None = None) -> None:
+    """Find the blocks that come and go in analysed particles, and which particle has which.
+
+    Writes particles.star, composition.npz, block_NN.mrc and summary.json (CONVENTIONS.rst) into ``output``.
+
+    Args:
+        latents: latents.star of gmmhet analyze; analysis.npz and summary.json are beside it.
+    Raises:
+        InputError: unreadable input, or too few particles.
+    """
+    started = time.monotonic()
+    made_by(output, COMMAND)
+    analysed = read_analysed(latents, root)
+    parameters = _parameters(analysed, latents, config)
+    if config.resume and _finished(output, parameters):
+        _LOG.info("%s: complete, kept", output)
+        return
+    if len(analysed.table) < MOTION.fewest:
+        raise InputError(f"{latents}: {few_particles(len(analysed.table), MOTION.fewest)}")
+    given = given_blocks(config.blocks, analysed.model) if config.blocks else None
+    folder = output_folder(output)
+    journal = Journal(folder / _CHECKPOINT, parameters, _KINDS, resume=config.resume)
+    images = _Images.of(analysed, config, folder)
+    found = _found(images, config, journal) if given is None else _of_given(images, config, given)
+    timing = {"all": round(time.monotonic() - started, 2)}
+    write_composition(folder, analysed, found, {"parameters": parameters, "timing": timing,
+                                                "resolution": images.observer.grid.resolution})
+    journal.remove()
+    shutil.rmtree(folder / _CACHE, ignore_errors=True)
+
+
+def _parameters(analysed: Analysed, latents: Path, config: CompositionConfig) -> dict[str, object]:
+    files = {str(path): path.stat().st_mtime_ns for path in (latents, latents.parent / "analysis.npz", *config.blocks)
+             if path.is_file()}
+    return {"version": __version__, "particles": str(latents), "images": analysed.table.fingerprint, "files": files,
+            **json.loads(json.dumps(result_options(config), default=str))}
+
+
+def _finished(folder: Path, parameters: dict[str, object]) -> bool:
+    try:
+        return bool(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["parameters"] == parameters)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The particles, and how they are compared with Gaussians."""
+
+    analysed: Analysed
+    cache: ParticleCache
+    observer: Observer
+    noise: NDArray[np.float64]
+    batch: int
+
+    @classmethod
+    def of(cls, analysed: Analysed, config: CompositionConfig, folder: Path) -> "_Images":
+        table, model = analysed.table, analysed.model
+        grid = HalfPlane(table.box, table.pixel_size, max(config.resolution or model.resolution, 2 * table.pixel_size))
+        cache = build_cache(table, grid, folder / _CACHE)
+        noise = np.array([np.interp(grid.frequencies, analysed.noise_frequency, one) for one in analysed.noise])
+        columns = PARCELS.most + len(analysed.at.position) + POSE
+        batch = batch_size(len(table), len(model), grid.size, columns, free_gpu_memory())
+        return cls(analysed, cache, Observer(grid, model.sigmas, table.pixel_size**3), noise, batch)
+
+    @property
+    def resolution(self) -> float:
+        return self.observer.grid.resolution
+
+    def equations(self, parcel: NDArray[np.int64], scale: float = 1.0) -> ParticleEquations:
+        """Of all particles, for parcels [N]; scale: of the noise."""
+        model = self.analysed.model
+        return particle_equations(
+            Pictured(self.cache, self.observer, model.centers, model.weights, parcel, self.noise * scale,
+                     self.analysed.contrast), self.analysed.at, self.batch)
+
+    def noise_scale(self, equations: ParticleEquations, model: BlockModel) -> float:
+        """Power of what a model leaves of the images over that of the noise."""
+        found = presence(equations, model)
+        amplitudes = (found.probability * found.contrast) @ model.with_rest.astype(np.float32) @ model.members.T.astype(
+            np.float32)
+        explained = 2 * np.einsum("np,np->n", equations.vector, amplitudes) - np.einsum(
+            "np,npq,nq->n", amplitudes, equations.matrix, amplitudes, optimize=True)
+        pixels = 4 * float(self.observer.grid.weight.sum())
+        used = ~self.analysed.junk
+        return float(np.clip(np.mean(equations.power[used] - explained[used]) / pixels, *OUTPUT.noise_range))
+
+
+def _found(images: _Images, config: CompositionConfig, journal: Journal) -> Composition:
+    """Blocks that are sought: in large parcels first, then in smaller ones where amplitudes vary."""
+    analysed, centers = images.analysed, images.analysed.model.centers
+    used = ~analysed.junk
+    halves = analysed.halves
+    parcel = parcels_of(centers, images.resolution, config.seed)
+    variances = np.ones(len(analysed.at.position))
+
+    def covariance() -> NDArray[np.float64]:
+        whole = images.equations(parcel)
+        return amplitude_covariance(without_motion(whole.some(used), variances)).matrix
+
+    first = journal.page("covariance").once(covariance)
+    finer = finer_parcels(centers, parcel, np.sqrt(np.diag(first)), config.seed)
+    owner = np.array([parcel[np.flatnonzero(finer == q)[0]] for q in range(int(finer.max()) + 1)])
+    start = first[owner][:, owner] + BLOCKS.own_share * np.diag(np.diag(first)[owner])
+    whole = images.equations(finer)
+    model, scale = None, 1.0
+    for _ in range(MOTION.rounds):
+        some = without_motion(whole, variances)
+        model = found_blocks(some.some(used & (halves == 1)), some.some(used & (halves == 2)), start)
+        if model is None:
+            return Composition(finer, None, None, (), variances, scale)
+        model = fitted(some.some(used), model, BLOCKS.fit)
+        before = variances
+        for _ in range(MOTION.steps if len(variances) else 0):
+            variances = updated_variances(whole.some(used), variances, model)
+        if not len(variances) or np.all(np.abs(np.log(variances / before)) < MOTION.settled):
+            break
+    assert model is not None
+    return _finished_model(images, whole, finer, model, variances, ())
+
+
+def _finished_model(images: _Images, whole: ParticleEquations, parcel: NDArray[np.int64], model: BlockModel,
+                    variances: NDArray[np.float64], names: tuple[str, ...]) -> Composition:
+    """The noise's scale, the last fit, and the states."""
+    used = ~images.analysed.junk
+    some = without_motion(whole, variances)
+    scale = images.noise_scale(some, model)
+    scaled = replace(some, matrix=some.matrix / np.float32(scale), vector=some.vector / np.float32(scale))
+    model = fitted(scaled.some(used), model, BLOCKS.fit)
+    return Composition(parcel, model, states_of(scaled, model, images.analysed.halves), names, variances, scale)
+
+
+def _of_given(images: _Images, config: CompositionConfig, given: tuple[NDArray[np.int64], list[str]]) -> Composition:
+    """Blocks that are given: which of them each particle has."""
+    block, names = given
+    parcel, owner = parcels_within(images.analysed.model.centers, block, images.resolution, config.seed)
+    variances = np.ones(len(images.analysed.at.position))
+    whole, used = images.equations(parcel), ~images.analysed.junk
+    model = None
+    for _ in range(2):
+        some = without_motion(whole, variances).some(used)
+        model = model or model_of(owner, np.full(len(names), 0.5), some)
+        model = fitted(some, model, BLOCKS.fit)
+        model = fitted(some, with_combinations(model, some, model.frequency()), BLOCKS.fit)
+        for _ in range(MOTION.steps if len(variances) else 0):
+            variances = updated_variances(whole.some(used), variances, model)
+    assert model is not None
+    return _finished_model(images, whole, parcel, model, variances, tuple(names))
