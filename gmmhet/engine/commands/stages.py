@@ -172,6 +172,9 @@ class RunCommand(Command, OfProject):
         from gmmhet.engine.commands.display import Details
         from gmmhet.engine.commands.run import StageOptions, run
         from gmmhet.engine.commands.telling import Telling
+        if self.reconstruct.by == "states":
+            raise InputError("--by is states; gmmhet run expects another choice: gmmhet composition, which makes "
+                             "states, reads the analysis of a run that is done")
         if self.per_subunit and self.fit.symmetry == "C1":
             raise InputError("--per-subunit is given, --symmetry is C1; expected the symmetry of the map, such as D7")
         analyze = replace(self.analyze, symmetry=self.fit.symmetry) if self.per_subunit else self.analyze

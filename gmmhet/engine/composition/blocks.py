@@ -1,9 +1,9 @@
 """Blocks found in the particles: parcels that come and go together.
 
-The amplitudes of all parcels are first taken as normal, N(1, S); S is that of largest likelihood (EM, the noise of
-every particle taken out), so correlations are those of the molecules, not of the images. Parcels that are correlated start as
-one block. Blocks that do not raise the likelihood of particles they were not found in are given up, and pairs that
-need not be two are put together.
+The amplitudes of all parcels are first taken as normal, N(m, S); m and S are those of largest likelihood (EM, the noise
+of every particle taken out), so correlations are those of the molecules, not of the images. Parcels that are correlated
+start as one block. Blocks that do not raise the likelihood of particles they were not found in are given up, and pairs
+that need not be two are put together.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from gmmhet.engine.composition.particle_equations import ParticleEquations
-from gmmhet.engine.composition.presence import BlockModel, fitted, presence, with_reassigned_parcels
+from gmmhet.engine.composition.presence import BlockModel, fitted, presence, with_memberships
 from gmmhet.engine.composition.settings import BLOCKS, PRESENCE
 from gmmhet.engine.sampling import evenly_spread
 
@@ -25,8 +25,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Covariance:
-    """matrix: [P, P] of the parcels' amplitudes, of those of the consensus as 1. information: [P] mean of A_pp."""
+    """mean: [P] and matrix: [P, P] of the parcels' amplitudes. information: [P] mean of A_pp."""
 
+    mean: Array
     matrix: Array
     information: Array
 
@@ -36,20 +37,24 @@ class Covariance:
         return np.asarray(self.matrix / np.outer(deviation, deviation))
 
 
-def amplitude_covariance(equations: ParticleEquations, start: Array | None = None) -> Covariance:
+def amplitude_covariance(equations: ParticleEquations, start: Array | None = None, mean: Array | None = None,
+                         ) -> Covariance:
     """Of largest likelihood, by EM.
 
     Args:
-        start: [P, P] to start from; None: a diagonal one, which takes more rounds.
+        start: [P, P] to start from; None: a diagonal one, which takes more rounds. mean: [P] to start from; None: 1.
     """
     some = equations.some(evenly_spread(len(equations), BLOCKS.sample))
-    residual = some.vector - some.matrix.sum(2)
+    middle = np.ones(some.parcels) if mean is None else mean
     covariance = BLOCKS.first_spread**2 * np.eye(some.parcels) if start is None else start
     for _ in range(BLOCKS.rounds if start is None else BLOCKS.more_rounds):
+        residual = some.vector - some.matrix @ middle.astype(np.float32)
         posterior = np.linalg.inv(some.matrix + np.linalg.inv(covariance).astype(np.float32))
-        mean = np.einsum("npq,nq->np", posterior, residual)
-        covariance = posterior.mean(0, dtype=np.float64) + mean.T.astype(np.float64) @ mean / len(mean)
-    return Covariance(covariance, np.einsum("npp->p", some.matrix) / len(mean))
+        change = np.einsum("npq,nq->np", posterior, residual).astype(np.float64)
+        middle = middle + change.mean(0)
+        change -= change.mean(0)
+        covariance = posterior.mean(0, dtype=np.float64) + change.T @ change / len(change)
+    return Covariance(middle, covariance, np.einsum("npp->p", some.matrix) / len(some))
 
 
 def _first_blocks(found: Covariance) -> NDArray[np.int64]:
@@ -66,16 +71,18 @@ def _first_blocks(found: Covariance) -> NDArray[np.int64]:
     return block
 
 
-def model_of(block: NDArray[np.int64], frequency: Array, equations: ParticleEquations) -> BlockModel:
+def model_of(block: NDArray[np.int64], frequency: Array, equations: ParticleEquations, mean: Array | None = None,
+             ) -> BlockModel:
     """A model to start from.
 
     Args:
-        block: [P] from 1, 0 for none. frequency: [B] guess of the share of the particles that have each block; their
-            amplitudes are then 1 / frequency.
+        block: [P] from 1, 0 for none. frequency: [B] guess of the share of the particles that have each block. mean:
+            [P] of the amplitudes, 1 by default; those of present blocks are the mean over the frequency.
     """
-    amplitude = np.concatenate([[1.0], 1 / frequency])[block]
-    ones = np.ones((1, len(frequency)))
-    start = BlockModel(block, amplitude, ones, np.ones(1), PRESENCE.least_contrast)
+    middle = np.ones(len(block)) if mean is None else np.maximum(mean, 0)
+    members = np.zeros((len(block), len(frequency) + 1))
+    members[np.arange(len(block)), block] = middle * np.concatenate([[1.0], 1 / frequency])[block]
+    start = BlockModel(members, np.ones((1, len(frequency))), np.ones(1), PRESENCE.least_contrast)
     return with_combinations(start, equations, frequency)
 
 
@@ -94,9 +101,8 @@ def likely_combinations(model: BlockModel, equations: ParticleEquations, frequen
     """
     count = len(frequency)
     if count <= BLOCKS.enumerated:
-        return ((np.arange(2**count)[:, None] >> np.arange(count)) & 1).astype(float)
-    members = np.zeros((len(model.block), count + 1), np.float32)
-    members[np.arange(len(model.block)), model.block] = model.amplitude
+        return np.asarray((np.arange(2**count)[:, None] >> np.arange(count)) & 1, np.float64)
+    members = model.members.astype(np.float32)
     matrix, vector = members.T @ (equations.matrix @ members), equations.vector @ members
     odds = np.log(np.clip(frequency, 0.01, 0.99) / (1 - np.clip(frequency, 0.01, 0.99)))
     state = np.tile(np.concatenate([[1.0], frequency]).astype(np.float32), (len(vector), 1))
@@ -116,49 +122,47 @@ def likely_combinations(model: BlockModel, equations: ParticleEquations, frequen
 
 
 def _refined(equations: ParticleEquations, model: BlockModel) -> BlockModel:
-    """EM, and parcels given to the blocks that they fit best."""
+    """EM, and parcels divided over the blocks that they fit."""
     model = fitted(equations, model, BLOCKS.fit)
-    for _ in range(BLOCKS.reassignments):
-        moved = with_reassigned_parcels(equations, model)
-        if (moved.block == model.block).all():
-            break
-        model = fitted(equations, _renumbered(moved), 2)
+    for _ in range(BLOCKS.memberships):
+        model = _without_empty(with_memberships(equations, model))
+        if not model.blocks:
+            return model
+        model = fitted(equations, model, 2)
     model = with_combinations(model, equations, model.frequency())
     return fitted(equations, model, BLOCKS.fit)
 
 
-def _renumbered(model: BlockModel) -> BlockModel:
-    """Without blocks that have no parcel; combinations that become equal are one."""
-    kept = [b for b in range(model.blocks) if (model.block == b + 1).any()]
-    if len(kept) == model.blocks:
-        return model
-    number = np.zeros(model.blocks + 1, np.int64)
-    number[[k + 1 for k in kept]] = np.arange(1, len(kept) + 1)
-    return _merged_equal(replace(model, block=number[model.block], combinations=model.combinations[:, kept]))
+def _without_empty(model: BlockModel) -> BlockModel:
+    """Without blocks that no parcel is mostly of."""
+    for b in range(model.blocks - 1, -1, -1):
+        if not (model.block == b + 1).any():
+            model = _without(model, b)
+    return model
 
 
 def _merged_equal(model: BlockModel) -> BlockModel:
+    """Combinations that have become equal are one."""
     table, index = np.unique(model.combinations, axis=0, return_inverse=True)
-    return replace(model, combinations=table, 
-                   shares=np.asarray(np.bincount(index.ravel(), model.shares, len(table)), np.float64))
+    shares = np.asarray(np.bincount(index.ravel(), model.shares, len(table)), np.float64)
+    return replace(model, combinations=table, shares=shares)
 
 
 def _without(model: BlockModel, b: int) -> BlockModel:
     """Block b (from 0) as something that is always there, by its mean amount."""
-    rate = float(model.frequency()[b])
-    amplitude = np.where(model.block == b + 1, model.amplitude * rate, model.amplitude)
-    block = np.where(model.block == b + 1, 0, model.block)
-    return _renumbered(replace(model, amplitude=amplitude, block=block))
+    members = np.delete(model.members, b + 1, axis=1)
+    members[:, 0] += float(model.frequency()[b]) * model.members[:, b + 1]
+    return _merged_equal(replace(model, members=members, combinations=np.delete(model.combinations, b, axis=1)))
 
 
 def _joined(model: BlockModel, a: int, b: int) -> BlockModel:
     """Blocks a and b (from 0) as one: combinations in which they differ count half for each."""
-    table = np.concatenate([model.combinations, model.combinations])
-    shares = np.concatenate([model.shares, model.shares]) / 2
-    half = len(model.combinations)
-    table[:half, b], table[half:, a] = table[:half, a], table[half:, b]
-    block = np.where(model.block == b + 1, a + 1, model.block)
-    return _merged_equal(_renumbered(replace(model, block=block, combinations=table, shares=shares)))
+    table, half = np.concatenate([model.combinations] * 2), len(model.combinations)
+    table[:half, a] = table[:half, b]
+    members = np.delete(model.members, b + 1, axis=1)
+    members[:, a + 1 - (a > b)] += model.members[:, b + 1]
+    return _merged_equal(replace(model, members=members, combinations=np.delete(table, b, axis=1),
+                                 shares=np.tile(model.shares, 2) / 2))
 
 
 def _gain(of: BlockModel, over: BlockModel, equations: ParticleEquations) -> tuple[float, float]:
@@ -168,16 +172,23 @@ def _gain(of: BlockModel, over: BlockModel, equations: ParticleEquations) -> tup
 
 
 def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start: Array | None = None,
-                 ) -> BlockModel | None:
+                 mean: Array | None = None) -> BlockModel | None:
     """Blocks of some particles, as many as raise the likelihood of others; None where there are none.
 
     Args:
-        start: [P, P] covariance of the amplitudes to start from.
+        start: [P, P] covariance of the amplitudes to start from. mean: [P] of the amplitudes, alike.
     """
-    found = amplitude_covariance(training, start)
+    found = amplitude_covariance(training, start, mean)
     block = _first_blocks(found)
-    spread = np.array([np.diag(found.matrix)[block == b].mean() for b in range(1, block.max() + 1)])
-    model = _refined(training, model_of(block, 1 / (1 + spread), training))
+    frequency = np.empty(int(block.max()))
+    for b in range(1, len(frequency) + 1):
+        own, weight = block == b, found.information[block == b]
+        middle = np.average(np.maximum(found.mean[own], 0), weights=weight)
+        square = np.average(np.diag(found.matrix)[own], weights=weight)
+        frequency[b - 1] = np.clip(middle**2 / (middle**2 + square), *BLOCKS.frequencies)
+    model = fitted(training, model_of(block, frequency, training, found.mean), BLOCKS.first_fit)
+    model = _supported(model, held_out)  # before what takes long
+    model = _refined(training, model) if model.blocks else model
     while model.blocks:
         less = _supported(model, held_out)
         if less is model:

@@ -30,7 +30,8 @@ class Analysed:
     Attributes:
         table: the particles. halves: [n] 1 or 2. junk: [n] those taken for junk. model: the Gaussians at coordinate 0.
         at: where they are in each particle, by the significant modes. noise_frequency: [S] 1/Angstrom. noise: [G, S].
-        contrast: its mean. kilodalton: of the whole molecule by its volume; None: not known.
+        contrast: its mean. kilodalton: of the whole molecule by its volume; None: not known. weight: of all
+            Gaussians of the analysis.
     """
 
     table: ParticleTable
@@ -42,6 +43,7 @@ class Analysed:
     noise: NDArray[np.float64]
     contrast: float
     kilodalton: float | None
+    weight: float
 
 
 def read_analysed(latents: Path, root: Path | None) -> Analysed:
@@ -73,9 +75,11 @@ def read_analysed(latents: Path, root: Path | None) -> Analysed:
     model = GaussianModel(arrays["centers"], arrays["weights"], arrays["sigmas"], int(arrays["box"]),
                           float(arrays["pixel_size"]), float(arrays["resolution"]))
     junk = arrays["junk"] > 0.5 if "junk" in arrays else np.zeros(n, bool)
+    contrast = float(np.mean(arrays["contrast"][~junk]))
     return Analysed(table, arrays["half"].astype(np.int64), junk, model,
                     Conformations(position[used], coordinates[:, used], pose, precision), arrays["noise_frequency"],
-                    arrays["noise_by_group"], float(np.mean(arrays["contrast"][~junk])), _kilodalton(summary))
+                    arrays["noise_by_group"], contrast,
+                    _kilodalton(summary), float(model.weights.sum()))
 
 
 def _summary(path: Path) -> dict[str, Any]:

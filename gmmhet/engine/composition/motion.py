@@ -46,7 +46,7 @@ def without_motion(equations: ParticleEquations, variances: Array) -> ParticleEq
 def updated_variances(equations: ParticleEquations, variances: Array, model: BlockModel) -> Array:
     """[K] EM step: mean square of the coordinates, their uncertainty included, given the likeliest combinations."""
     found = presence(without_motion(equations, variances), model)
-    amplitudes = (found.probability * found.contrast) @ model.with_rest.astype(np.float32) @ model.members.T
+    amplitudes = found.amplitudes(model)
     inverse, cross, right = _parts(equations, variances)
     mean = equations.offset + np.einsum("nkl,nl->nk", inverse, right - np.einsum("nkp,np->nk", cross, amplitudes))
     square = np.mean(mean**2 + np.einsum("nkk->nk", inverse), axis=0)

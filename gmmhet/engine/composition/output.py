@@ -99,30 +99,33 @@ def _columns(states: States) -> dict[str, Sequence[str]]:
 
 
 def _write_arrays(path: Path, analysed: Analysed, found: Composition, model: BlockModel, states: States) -> None:
-    write_arrays(path, ids=analysed.table.ids, block=model.block[found.parcel], parcel=found.parcel,
-                 amplitude=model.amplitude[found.parcel], presence=states.presence.astype(np.float32),
-                 states=states.combinations.astype(np.int64), shares=states.shares,
-                 probability=states.probability.astype(np.float32))
+    gaussians = analysed.model
+    write_arrays(path, ids=analysed.table.ids, centers=gaussians.centers, weights=gaussians.weights,
+                 sigmas=gaussians.sigmas, members=model.members[found.parcel],
+                 presence=states.presence.astype(np.float32), states=states.combinations.astype(np.int64),
+                 shares=states.shares, probability=states.probability.astype(np.float32))
 
 
 def _blocks(folder: Path, analysed: Analysed, found: Composition, model: BlockModel, states: States,
             ) -> list[dict[str, object]]:
     gaussians = analysed.model
-    block, full = model.block[found.parcel], gaussians.weights * model.amplitude[found.parcel]
+    density = gaussians.weights[:, None] * model.members[found.parcel]  # [N, B + 1] where all blocks are present
+    full = density.sum(1)
     positive = np.maximum(full, 0)
     middle = np.average(gaussians.centers, axis=0, weights=positive)
     radius = float(np.sqrt(np.average(((gaussians.centers - middle) ** 2).sum(1), weights=positive)))
-    per_weight = None if analysed.kilodalton is None else analysed.kilodalton / float(gaussians.weights.sum())
+    per_weight = None if analysed.kilodalton is None else analysed.kilodalton / analysed.weight
     entries = []
     for b in range(model.blocks):
-        inside = block == b + 1
-        center = np.average(gaussians.centers[inside], axis=0, weights=positive[inside] + 1e-9)
+        own = np.maximum(density[:, b + 1], 0)
+        inside = own > full / 2
+        center = np.average(gaussians.centers, axis=0, weights=own)
         offset = center - middle
         distance = float(np.linalg.norm(offset))
         x, y, z = (float(v) for v in offset / max(distance, 1e-9))
         where = place((x, y, z), distance, radius)
-        share_of_mass = float(full[inside].sum() / full.sum())
-        mass = None if per_weight is None else float(full[inside].sum()) * per_weight
+        share_of_mass = float(own.sum() / positive.sum())
+        mass = None if per_weight is None else float(own.sum()) * per_weight
         file = f"block_{b + 1:02d}.mrc"
         write_map(folder / file, _mask(gaussians, inside), gaussians.pixel_size)
         name = found.names[b] if found.names else ""

@@ -2,11 +2,12 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from sklearn.cluster import KMeans
 
 from gmmhet.engine.composition.settings import PARCELS
 
-__all__ = ["finer_parcels", "parcel_count", "parcels_of", "parcels_within"]
+__all__ = ["clusters", "finer_parcels", "parcel_count", "parcels_of", "parcels_within", "spacing_of"]
 
 Array = NDArray[np.float64]
 
@@ -17,16 +18,15 @@ def parcel_count(centers: Array, resolution: float) -> int:
     Args:
         centers: [N, 3] Angstrom. resolution: Angstrom.
     """
-    spacing = _spacing(centers)
+    spacing = spacing_of(centers)
     volume = len(centers) * spacing**3
     wanted = int(volume / (PARCELS.edge * resolution) ** 3)
-    return int(np.clip(min(wanted, len(centers) // PARCELS.gaussians), 1, PARCELS.most))
+    return int(np.clip(min(wanted, len(centers) // PARCELS.gaussians), 1, PARCELS.first))
 
 
-def _spacing(centers: Array) -> float:
+def spacing_of(centers: Array) -> float:
     """Edge of the cube that belongs to a Gaussian: they lie on a grid, more or less, so it is the median distance of
     the nearest neighbour."""
-    from scipy.spatial import cKDTree
     if len(centers) < 2:
         return 0.0
     return float(np.median(cKDTree(centers).query(centers, 2)[0][:, 1]))
@@ -36,22 +36,24 @@ def parcels_of(centers: Array, resolution: float, seed: int) -> NDArray[np.int64
     """[N] number of the parcel of each Gaussian, from 0: clusters by place alone, so that density that is seldom there
     has parcels as large as the others'."""
     count = min(len(centers), max(parcel_count(centers, resolution), PARCELS.fewest))
-    return _clusters(centers, count, seed)
+    return clusters(centers, count, seed)
 
 
-def finer_parcels(centers: Array, parcel: NDArray[np.int64], spread: Array, seed: int) -> NDArray[np.int64]:
+def finer_parcels(centers: Array, parcel: NDArray[np.int64], spread: Array, seed: int, most: int = PARCELS.most,
+                  ) -> NDArray[np.int64]:
     """[N] smaller parcels where amplitudes vary: each is divided in proportion to its Gaussians times the spread.
 
     Args:
         parcel: [N] number of the parcel, from 0. spread: [P] standard deviation of each parcel's amplitude.
+        most: parcels that are aimed at.
     """
     count = np.bincount(parcel)
     share = count * spread / (count * spread).sum()
-    pieces = np.clip((PARCELS.most * share).astype(int), 1, np.maximum(count // PARCELS.gaussians, 1))
+    pieces = np.clip((most * share).astype(int), 1, np.maximum(count // PARCELS.gaussians, 1))
     out, done = np.zeros(len(parcel), np.int64), 0
     for p, number in enumerate(pieces):
         inside = np.flatnonzero(parcel == p)
-        label = _clusters(centers[inside], int(number), seed)
+        label = clusters(centers[inside], int(number), seed)
         out[inside] = label + done
         done += int(label.max()) + 1
     return out
@@ -74,11 +76,12 @@ def parcels_within(centers: Array, block: NDArray[np.int64], resolution: float, 
         if not len(inside):
             continue
         count = max(1, int(share * parcel_count(centers[inside], resolution)))
-        parcel[inside] = _clusters(centers[inside], count, seed) + len(owner)
+        parcel[inside] = clusters(centers[inside], count, seed) + len(owner)
         owner += [b] * count
     return parcel, np.array(owner, np.int64)
 
 
-def _clusters(centers: Array, count: int, seed: int) -> NDArray[np.int64]:
+def clusters(centers: Array, count: int, seed: int) -> NDArray[np.int64]:
+    """[N] number, from 0, of the cluster of each of some points [N, 3], by k-means."""
     label = KMeans(count, n_init=1, random_state=seed).fit(centers).labels_
     return np.asarray(np.unique(label, return_inverse=True)[1].ravel(), np.int64)

@@ -1,10 +1,10 @@
 """Which blocks are in which particle: likelihoods of combinations of blocks, and the amplitudes that go with them.
 
-Parcel p has the amplitude g_p where its block is present and 0 where it is absent; parcels of no block are always
-there. With o the combination (o_0 = 1 for what is always there) and D the parcels of each block times their g, a
-particle of contrast 1 + c, c ~ N(0, tau^2), has
+Parcel p has the amplitude e_p = sum_b h_pb o_b, where o_b is 1 if block b is present and 0 if it is absent, and o_0 = 1
+stands for what is always there; h is not negative, and a parcel on a border has parts in two blocks. A particle of
+contrast 1 + c, c ~ N(0, tau^2), has
 
-    l = (D o) . b,    q = (D o)^T A (D o),
+    l = e . b,    q = e^T A e,
     log L(o) = (l + 1/tau^2)^2 / (2 (q + 1/tau^2)) - log(tau^2 q + 1) / 2 - 1 / (2 tau^2),
 
 the contrast integrated out, up to a constant of the image (A, b: composition.particle_equations). Amplitudes, contrasts
@@ -20,7 +20,7 @@ from scipy.special import logsumexp
 from gmmhet.engine.composition.particle_equations import ParticleEquations
 from gmmhet.engine.composition.settings import PRESENCE
 
-__all__ = ["BlockModel", "Presence", "fitted", "log_evidence", "presence", "with_reassigned_parcels"]
+__all__ = ["BlockModel", "Presence", "fitted", "log_evidence", "presence", "with_memberships"]
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -31,13 +31,12 @@ class BlockModel:
     """B blocks of P parcels, and C combinations.
 
     Attributes:
-        block: [P] number of each parcel's block, from 1; 0: always there. amplitude: [P] g, over the consensus.
+        members: [P, B + 1] h: amplitude of each parcel, over the model's, in what is always there and in each block.
         combinations: [C, B] 1 where a block is present. shares: [C] of the particles.
         contrast: standard deviation of the contrast over its mean.
     """
 
-    block: NDArray[np.int64]
-    amplitude: Array
+    members: Array
     combinations: Array
     shares: Array
     contrast: float
@@ -53,11 +52,9 @@ class BlockModel:
         return np.column_stack([np.ones(len(self.combinations)), self.combinations])
 
     @property
-    def members(self) -> Array:
-        """[P, B + 1] amplitude of each parcel in its block."""
-        out = np.zeros((len(self.block), self.blocks + 1))
-        out[np.arange(len(self.block)), self.block] = self.amplitude
-        return out
+    def block(self) -> NDArray[np.int64]:
+        """[P] number of the block that most of each parcel is of, from 1; 0: always there."""
+        return np.asarray(self.members.argmax(1), np.int64)
 
     def frequency(self) -> Array:
         """[B] share of the particles that have each block."""
@@ -82,19 +79,22 @@ class Presence:
         """[n, B] probability that a block is present."""
         return np.asarray(self.probability @ model.combinations)
 
+    def amplitudes(self, model: BlockModel) -> Floats:
+        """[n, P] mean amplitude of each parcel, times the contrast."""
+        shown = (self.probability * self.contrast) @ model.with_rest.astype(np.float32)
+        return np.asarray(shown @ model.members.T.astype(np.float32))
 
-def _contracted(equations: ParticleEquations, model: BlockModel) -> tuple[Floats, Floats]:
-    """[n, B + 1, B + 1] and [n, B + 1]: A and b of the blocks as wholes."""
-    members = model.members.astype(np.float32)
-    return members.T @ (equations.matrix @ members), equations.vector @ members
+
+def _pairs(rows: Floats) -> Floats:
+    """[C, (B + 1)^2] products of the entries of combinations."""
+    return np.asarray((rows[:, :, None] * rows[:, None]).reshape(len(rows), -1))
 
 
 def log_evidence(equations: ParticleEquations, model: BlockModel) -> tuple[Floats, Floats, Floats]:
     """[n, C] each: log-likelihood of the combinations, and mean and mean square of the contrast under each."""
-    matrix, vector = _contracted(equations, model)
-    rows = model.with_rest.astype(np.float32)
-    pairs = (rows[:, :, None] * rows[:, None]).reshape(len(rows), -1)
-    inner = np.maximum(matrix.reshape(len(matrix), -1) @ pairs.T, 0)
+    members, rows = model.members.astype(np.float32), model.with_rest.astype(np.float32)
+    matrix, vector = members.T @ (equations.matrix @ members), equations.vector @ members
+    inner = np.maximum(matrix.reshape(len(matrix), -1) @ _pairs(rows).T, 0)
     inverse = np.float32(model.contrast**-2)
     precision, right = inner + inverse, vector @ rows.T + inverse
     mean = right / precision
@@ -114,20 +114,23 @@ def _moments(found: Presence, model: BlockModel) -> tuple[Floats, Floats]:
     """[n, B + 1] and [n, B + 1, B + 1]: means of s o and of s^2 o o^T."""
     rows = model.with_rest.astype(np.float32)
     first = (found.probability * found.contrast) @ rows
-    pairs = (rows[:, :, None] * rows[:, None]).reshape(len(rows), -1)
-    second = (found.probability * found.square) @ pairs
+    second = (found.probability * found.square) @ _pairs(rows)
     return first, second.reshape(len(first), rows.shape[1], rows.shape[1])
 
 
-def _amplitudes(equations: ParticleEquations, model: BlockModel, found: Presence) -> Array:
-    """[P] M step of the amplitudes, with a weak prior about what they were."""
+def _scaled(equations: ParticleEquations, model: BlockModel, found: Presence) -> BlockModel:
+    """M step of every parcel's density, its division over blocks as it is, with a weak prior about what it was."""
     first, second = _moments(found, model)
-    own = model.block
-    matrix = np.einsum("npq,npq->pq", equations.matrix, second[:, own][:, :, own], optimize=True).astype(np.float64)
-    vector = np.einsum("np,np->p", equations.vector, first[:, own]).astype(np.float64)
-    prior = np.full(len(own), PRESENCE.amplitude_spread**-2) / np.maximum(model.amplitude, 1e-3) ** 2
-    solved = np.linalg.solve(matrix + np.diag(prior), vector + prior * model.amplitude)
-    return np.maximum(solved, PRESENCE.least_amplitude)
+    members = model.members.astype(np.float32)
+    matrix, vector = np.zeros((len(members),) * 2), np.zeros(len(members))
+    for start in range(0, len(first), PRESENCE.at_once):
+        some = slice(start, start + PRESENCE.at_once)
+        weight = members @ second[some] @ members.T
+        matrix += np.einsum("npq,npq->pq", equations.matrix[some], weight)
+        vector += np.einsum("np,np->p", equations.vector[some], first[some] @ members.T)
+    prior = PRESENCE.amplitude_spread**-2
+    scale = np.linalg.solve(matrix + prior * np.eye(len(matrix)), vector + prior)
+    return replace(model, members=model.members * np.maximum(scale, 0)[:, None])
 
 
 def fitted(equations: ParticleEquations, model: BlockModel, rounds: int, *, amplitudes: bool = True) -> BlockModel:
@@ -136,33 +139,46 @@ def fitted(equations: ParticleEquations, model: BlockModel, rounds: int, *, ampl
         found = presence(equations, model)
         shares = found.probability.sum(0, dtype=np.float64) + PRESENCE.pseudo_particles / len(model.shares)
         spread = float(np.sqrt(np.mean(((found.square - 2 * found.contrast + 1) * found.probability).sum(1))))
-        model = replace(model, shares=shares / shares.sum(),
-                        contrast=float(np.clip(spread, PRESENCE.least_contrast, PRESENCE.most_contrast)),
-                        amplitude=_amplitudes(equations, model, found) if amplitudes else model.amplitude)
+        scaled = _scaled(equations, model, found) if amplitudes else model
+        model = replace(scaled, shares=shares / shares.sum(),
+                        contrast=float(np.clip(spread, PRESENCE.least_contrast, PRESENCE.most_contrast)))
     return model
 
 
-def with_reassigned_parcels(equations: ParticleEquations, model: BlockModel) -> BlockModel:
-    """Every parcel in the block (or in none) under which the images are likeliest, others and posterior as they are.
+def with_memberships(equations: ParticleEquations, model: BlockModel) -> BlockModel:
+    """Every parcel divided over blocks (and what is always there) as the images are likeliest, posteriors as they are.
 
-    With r the image without the parcel, a parcel that follows the pattern e (1, or o of a block) with the best g raises
-    the log-likelihood by (sum e s r)^2 / (2 sum e^2 s^2 A_pp).
+    Least squares with h >= 0, by coordinates; parts that raise the log-likelihood by little are left out.
     """
     found = presence(equations, model)
     first, second = _moments(found, model)
-    own, count = model.block, model.blocks + 1
-    weighted = equations.matrix * model.amplitude.astype(np.float32)  # [n, P, Q] A_pq g_q
-    diagonal = np.einsum("npp->np", equations.matrix)
-    numerator, power = np.zeros((len(own), count)), np.zeros((len(own), count))
-    for e in range(count):
-        others = np.einsum("npq,nq->np", weighted, second[:, e][:, own], optimize=True)
-        others -= diagonal * model.amplitude.astype(np.float32) * second[:, e][:, own]
-        numerator[:, e] = np.einsum("np,n->p", equations.vector, first[:, e]) - others.sum(0, dtype=np.float64)
-        power[:, e] = second[:, e, e] @ diagonal
-    gain = np.where(numerator > 0, numerator**2 / np.maximum(2 * power, 1e-12), 0.0)
-    best = gain.argmax(1)
-    moved = gain[np.arange(len(own)), best] > gain[np.arange(len(own)), own] + PRESENCE.reassigned
-    block = np.where(moved, best, own)
-    fit = np.maximum(numerator, 0) / np.maximum(power, 1e-12)
-    amplitude = np.where(moved, np.maximum(fit[np.arange(len(own)), block], PRESENCE.least_amplitude), model.amplitude)
-    return replace(model, block=block, amplitude=amplitude)
+    parcels, count = model.members.shape
+    size = parcels * count
+    curvature = np.zeros((parcels * parcels, count * count))
+    for start in range(0, len(first), PRESENCE.at_once):
+        some = slice(start, start + PRESENCE.at_once)
+        flat = second[some].reshape(-1, count * count)
+        curvature += equations.matrix[some].reshape(-1, parcels * parcels).T @ flat
+    matrix = curvature.reshape(parcels, parcels, count, count).transpose(0, 2, 1, 3).reshape(size, size)
+    right = (equations.vector.T @ first).astype(np.float64).ravel()
+    diagonal = np.maximum(np.diag(matrix), 1e-9)
+    members = _not_negative(matrix, right, model.members.ravel(), diagonal, np.ones(size, bool))
+    kept = 0.5 * members**2 * diagonal > PRESENCE.least_gain
+    kept |= members.reshape(parcels, count).argmax(1)[:, None].repeat(count, 1).ravel() == np.tile(
+        np.arange(count), parcels)
+    members = _not_negative(matrix, right, members * kept, diagonal, kept)
+    return replace(model, members=members.reshape(parcels, count))
+
+
+def _not_negative(matrix: Array, right: Array, start: Array, diagonal: Array, free: NDArray[np.bool_]) -> Array:
+    """Least squares with values >= 0, and 0 where they are not free, by coordinate descent."""
+    values = start.copy()
+    slope = right - matrix @ values
+    order = np.flatnonzero(free)
+    for _ in range(PRESENCE.sweeps):
+        for j in order:
+            new = max(0.0, values[j] + slope[j] / diagonal[j])
+            if new != values[j]:
+                slope -= (new - values[j]) * matrix[j]
+                values[j] = new
+    return values

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["BLOCKS", "GIVEN", "MOTION", "OUTPUT", "PARCELS", "PRESENCE", "STATES", "BlockSearch", "Given", "Motion",
-           "Output", "Parcels", "PresenceFit", "StateSearch"]
+__all__ = ["BEYOND", "BLOCKS", "GIVEN", "MOTION", "OUTPUT", "PARCELS", "PRESENCE", "STATES", "Beyond",
+           "BlockSearch", "Given", "Motion", "Output", "Parcels", "PresenceFit", "StateSearch"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -31,13 +31,14 @@ class PresenceFit:
 
     amplitude_spread: float = setting(1.0, "of an amplitude", "standard deviation of its prior about what it was",
                                       origin="the consensus holds a block's mean amount")
-    least_amplitude: float = setting(0.0, "", "density is not negative", origin="definition")
     pseudo_particles: float = setting(1.0, "particles", "shared out over all combinations, so that no share is 0",
                                       origin=_CHOSEN)
     least_contrast: float = setting(0.01, "of the mean contrast", "spread of the contrasts, at least", origin=_CHOSEN)
     most_contrast: float = setting(0.5, "of the mean contrast", "spread of the contrasts, at most", origin=_CHOSEN)
-    reassigned: float = setting(8.0, "log-likelihood", "by which another block must explain a parcel better",
+    least_gain: float = setting(8.0, "log-likelihood", "that a parcel's part in a block must bring",
                                 origin="four standard deviations of a normal score")
+    sweeps: int = setting(15, "sweeps", "over all parts of parcels in blocks", origin=_CHOSEN)
+    at_once: int = setting(500, "particles", "whose matrices are summed at once", origin=_CHOSEN)
 
 
 PRESENCE = PresenceFit()
@@ -53,12 +54,15 @@ class BlockSearch:
     first_spread: float = setting(0.5, "of the amplitude", "that the covariance starts from", origin=_CHOSEN)
     own_share: float = setting(0.1, "of the variance", "of a small parcel's amplitude that is its own at the start",
                                origin=_CHOSEN)
+    frequencies: tuple[float, float] = setting((0.01, 0.99), "of the particles", "that a block starts from",
+                                               origin=_CHOSEN)
     cut: float = setting(0.3, "", "one minus the correlation up to which parcels start in one block", origin=_CHOSEN)
     most: int = setting(16, "blocks", "that are tried at once", origin=_CHOSEN)
     enumerated: int = setting(9, "blocks", "up to which all combinations are tried", origin=_CHOSEN)
     combinations: int = setting(400, "combinations", "that are tried where there are more blocks", origin=_CHOSEN)
-    fit: int = setting(8, "passes", "of EM for amplitudes and shares", origin=_CHOSEN)
-    reassignments: int = setting(4, "times", "that parcels are given to the blocks they fit best", origin=_CHOSEN)
+    first_fit: int = setting(4, "passes", "of EM before blocks without support are given up", origin=_CHOSEN)
+    fit: int = setting(6, "passes", "of EM for amplitudes and shares", origin=_CHOSEN)
+    memberships: int = setting(2, "times", "that parcels are divided over blocks", origin=_CHOSEN)
     deviations: float = setting(4.0, "standard errors", "by which a block raises the held-out log-likelihood",
                                 origin="one false block in 30,000 tries of a normal gain")
 
@@ -124,3 +128,27 @@ class Given:
 
 
 GIVEN = Given()
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """Density that the consensus hardly shows."""
+
+    spacing: float = setting(0.4, "of the resolution", "between added Gaussians", origin=_CHOSEN)
+    width: float = setting(0.6, "of their spacing", "standard deviation of added Gaussians: their sum is even",
+                           origin=_CHOSEN)
+    field: float = setting(0.95, "of the box", "diameter of the sphere in which they lie", origin=_CHOSEN)
+    clear: float = setting(0.35, "of the resolution", "from the Gaussians of the consensus, at least", origin=_CHOSEN)
+    reach: float = setting(1.6, "of the resolution", "from the Gaussians of the consensus, at most", origin=_CHOSEN)
+    edge: float = setting(1.1, "of the resolution", "of the cubes that are tried", origin=_CHOSEN)
+    sample: int = setting(1500, "particles", "in which they are tried", origin=_CHOSEN)
+    at_once: int = setting(96, "parcels", "that are tried in one pass", origin=_CHOSEN)
+    deviations: float = setting(5.0, "standard errors", "by which the slopes of a parcel that is added vary more than "
+                                "noise", origin="one false parcel in a million tries of a normal deviate")
+    most: int = setting(24, "parcels", "that are added, those that vary most", origin=_CHOSEN)
+    first_spread: float = setting(0.3, "of the molecule's density", "that the amplitudes of added parcels start from",
+                                  origin=_CHOSEN)
+    pieces: int = setting(2, "parcels", "that each is divided into", origin=_CHOSEN)
+
+
+BEYOND = Beyond()

@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet import __version__
+from gmmhet.engine.composition.beyond import candidates, excess_variance, with_added
 from gmmhet.engine.composition.blocks import amplitude_covariance, found_blocks, model_of, with_combinations
 from gmmhet.engine.composition.given import given_blocks
 from gmmhet.engine.composition.inputs import Analysed, read_analysed
 from gmmhet.engine.composition.motion import updated_variances, without_motion
 from gmmhet.engine.composition.output import COMMAND, Composition, write_composition
-from gmmhet.engine.composition.parcels import finer_parcels, parcels_of, parcels_within
+from gmmhet.engine.composition.parcels import clusters, finer_parcels, parcels_of, parcels_within
 from gmmhet.engine.composition.particle_equations import ParticleEquations, Pictured, particle_equations
 from gmmhet.engine.composition.presence import BlockModel, fitted, presence
-from gmmhet.engine.composition.settings import BLOCKS, MOTION, OUTPUT, PARCELS
+from gmmhet.engine.composition.settings import BEYOND, BLOCKS, MOTION, OUTPUT, PARCELS
 from gmmhet.engine.composition.states import states_of
 from gmmhet.engine.config import CompositionConfig, result_options
 from gmmhet.engine.errors import InputError
@@ -27,9 +28,11 @@ from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.imaging.image_model import POSE, Observer
 from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache
 from gmmhet.engine.io import made_by, output_folder
+from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory
 from gmmhet.engine.runtime.checkpoint import Journal
-from gmmhet.engine.wording.composition import few_particles
+from gmmhet.engine.sampling import evenly_spread
+from gmmhet.engine.wording.composition import around_the_molecule, few_particles
 
 __all__ = ["compose"]
 
@@ -61,9 +64,10 @@ def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Pat
     folder = output_folder(output)
     journal = Journal(folder / _CHECKPOINT, parameters, _KINDS, resume=config.resume)
     images = _Images.of(analysed, config, folder)
-    found = _found(images, config, journal) if given is None else _of_given(images, config, given)
+    images, found = (_found(images, config, journal) if given is None else
+                     (images, _of_given(images, config, given)))
     timing = {"all": round(time.monotonic() - started, 2)}
-    write_composition(folder, analysed, found, {"parameters": parameters, "timing": timing,
+    write_composition(folder, images.analysed, found, {"parameters": parameters, "timing": timing,
                                                 "resolution": images.observer.grid.resolution})
     journal.remove()
     shutil.rmtree(folder / _CACHE, ignore_errors=True)
@@ -103,22 +107,33 @@ class _Images:
         batch = batch_size(len(table), len(model), grid.size, columns, free_gpu_memory())
         return cls(analysed, cache, Observer(grid, model.sigmas, table.pixel_size**3), noise, batch)
 
+    def of_gaussians(self, model: GaussianModel) -> "_Images":
+        """The same, with further Gaussians after those of the analysis, which do not move."""
+        at, extra = self.analysed.at, len(model) - len(self.analysed.model)
+        position = np.pad(at.position, ((0, 0), (0, extra), (0, 0)))
+        analysed = replace(self.analysed, model=model, at=replace(at, position=position))
+        observer = Observer(self.observer.grid, model.sigmas, model.pixel_size**3)
+        return replace(self, analysed=analysed, observer=observer)
+
     @property
     def resolution(self) -> float:
         return self.observer.grid.resolution
 
-    def equations(self, parcel: NDArray[np.int64], scale: float = 1.0) -> ParticleEquations:
-        """Of all particles, for parcels [N]; scale: of the noise."""
-        model = self.analysed.model
+    def equations(self, parcel: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> ParticleEquations:
+        """Of all particles, or some rows of them, for parcels [N]."""
+        model, cache, at = self.analysed.model, self.cache, self.analysed.at
+        if rows is not None:
+            chosen = rows if cache.chosen is None else cache.chosen[rows]
+            cache = replace(cache, table=cache.table.some(rows), chosen=chosen)
+            at = replace(at, coordinates=at.coordinates[rows], pose=at.pose[rows])
         return particle_equations(
-            Pictured(self.cache, self.observer, model.centers, model.weights, parcel, self.noise * scale,
-                     self.analysed.contrast), self.analysed.at, self.batch)
+            Pictured(cache, self.observer, model.centers, model.weights, parcel, self.noise, self.analysed.contrast),
+            at, self.batch)
 
     def noise_scale(self, equations: ParticleEquations, model: BlockModel) -> float:
         """Power of what a model leaves of the images over that of the noise."""
         found = presence(equations, model)
-        amplitudes = (found.probability * found.contrast) @ model.with_rest.astype(np.float32) @ model.members.T.astype(
-            np.float32)
+        amplitudes = found.amplitudes(model)
         explained = 2 * np.einsum("np,np->n", equations.vector, amplitudes) - np.einsum(
             "np,npq,nq->n", amplitudes, equations.matrix, amplitudes, optimize=True)
         pixels = 4 * float(self.observer.grid.weight.sum())
@@ -126,29 +141,77 @@ class _Images:
         return float(np.clip(np.mean(equations.power[used] - explained[used]) / pixels, *OUTPUT.noise_range))
 
 
-def _found(images: _Images, config: CompositionConfig, journal: Journal) -> Composition:
-    """Blocks that are sought: in large parcels first, then in smaller ones where amplitudes vary."""
-    analysed, centers = images.analysed, images.analysed.model.centers
-    used = ~analysed.junk
-    halves = analysed.halves
-    parcel = parcels_of(centers, images.resolution, config.seed)
-    variances = np.ones(len(analysed.at.position))
+@dataclass(frozen=True)
+class _Parcels:
+    """Gaussians and parcels that blocks are sought in.
 
-    def covariance() -> NDArray[np.float64]:
-        whole = images.equations(parcel)
-        return amplitude_covariance(without_motion(whole.some(used), variances)).matrix
+    Attributes:
+        images: with the Gaussians that were added. parcel: [N]. mean: [P] and start: [P, P] of the amplitudes.
+    """
 
-    first = journal.page("covariance").once(covariance)
-    finer = finer_parcels(centers, parcel, np.sqrt(np.diag(first)), config.seed)
-    owner = np.array([parcel[np.flatnonzero(finer == q)[0]] for q in range(int(finer.max()) + 1)])
-    start = first[owner][:, owner] + BLOCKS.own_share * np.diag(np.diag(first)[owner])
-    whole = images.equations(finer)
-    model, scale = None, 1.0
+    images: _Images
+    parcel: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    start: NDArray[np.float64]
+
+
+def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _Parcels:
+    """Large parcels first; smaller ones where amplitudes vary, and others around the molecule where anything does."""
+    model, used = images.analysed.model, np.flatnonzero(~images.analysed.junk)
+    parcel = parcels_of(model.centers, images.resolution, config.seed)
+    variances = np.ones(len(images.analysed.at.position))
+    rows = used[evenly_spread(len(used), BLOCKS.sample)]
+    first = journal.page("covariance").once(
+        lambda: amplitude_covariance(without_motion(images.equations(parcel, rows), variances)).matrix)
+    added, owner = candidates(model, images.resolution, config.seed)
+    score = journal.page("around").once(lambda: _tried(images, parcel, first, (added, owner), used))
+    chosen = [q for q in np.argsort(-score)[:BEYOND.most] if score[q] > BEYOND.deviations]
+    _LOG.info("%s", around_the_molecule(len(chosen), len(score)))
+    some = np.isin(owner, chosen)
+    whole = with_added(model, added, some)
+    finer = finer_parcels(model.centers, parcel, np.sqrt(np.diag(first)), config.seed,
+                          PARCELS.most - BEYOND.pieces * len(chosen))
+    of = np.array([parcel[np.flatnonzero(finer == q)[0]] for q in range(int(finer.max()) + 1)])
+    start = first[of][:, of] + BLOCKS.own_share * np.diag(np.diag(first)[of])
+    mean, count = np.ones(len(of)), len(of)
+    if some.any():
+        pieces = clusters(added.centers[some], min(BEYOND.pieces * len(chosen), int(some.sum())), config.seed)
+        finer = np.concatenate([finer, pieces + count])
+        extra = int(pieces.max()) + 1
+        start = np.block([[start, np.zeros((count, extra))],
+                          [np.zeros((extra, count)), BEYOND.first_spread**2 * np.eye(extra)]])
+        mean = np.concatenate([mean, np.zeros(extra)])
+    return _Parcels(images.of_gaussians(whole), finer, mean, start)
+
+
+def _tried(images: _Images, parcel: NDArray[np.int64], covariance: NDArray[np.float64],
+           around: tuple[GaussianModel, NDArray[np.int64]], used: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[Q] excess variance of the parcels around the molecule."""
+    added, owner = around
+    rows, count = used[evenly_spread(len(used), BEYOND.sample)], len(covariance)
+    scores: list[NDArray[np.float64]] = []
+    for begin in range(0, int(owner.max()) + 1, BEYOND.at_once):
+        some = (owner >= begin) & (owner < begin + BEYOND.at_once)
+        both = np.concatenate([parcel, owner[some] - begin + count])
+        with_some = images.of_gaussians(with_added(images.analysed.model, added, some))
+        equations = without_motion(with_some.equations(both, rows), np.ones(len(images.analysed.at.position)))
+        scores.append(excess_variance(equations, covariance))
+    return np.concatenate(scores)
+
+
+def _found(images: _Images, config: CompositionConfig, journal: Journal) -> tuple[_Images, Composition]:
+    """Blocks that are sought; with the Gaussians that they are of."""
+    parcels = _parcels(images, config, journal)
+    images, used, halves = parcels.images, ~images.analysed.junk, images.analysed.halves
+    variances = np.ones(len(images.analysed.at.position))
+    whole = images.equations(parcels.parcel)
+    model: BlockModel | None = None
     for _ in range(MOTION.rounds):
         some = without_motion(whole, variances)
-        model = found_blocks(some.some(used & (halves == 1)), some.some(used & (halves == 2)), start)
+        model = found_blocks(some.some(used & (halves == 1)), some.some(used & (halves == 2)), parcels.start,
+                             parcels.mean)
         if model is None:
-            return Composition(finer, None, None, (), variances, scale)
+            return images, Composition(parcels.parcel, None, None, (), variances, 1.0)
         model = fitted(some.some(used), model, BLOCKS.fit)
         before = variances
         for _ in range(MOTION.steps if len(variances) else 0):
@@ -156,7 +219,7 @@ def _found(images: _Images, config: CompositionConfig, journal: Journal) -> Comp
         if not len(variances) or np.all(np.abs(np.log(variances / before)) < MOTION.settled):
             break
     assert model is not None
-    return _finished_model(images, whole, finer, model, variances, ())
+    return images, _finished_model(images, whole, parcels.parcel, model, variances, ())
 
 
 def _finished_model(images: _Images, whole: ParticleEquations, parcel: NDArray[np.int64], model: BlockModel,

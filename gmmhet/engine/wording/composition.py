@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from gmmhet.engine.wording.numbers import counted, percent
 
-__all__ = ["INDEPENDENT", "block_line", "block_words", "few_particles", "nothing_comes_and_goes", "order_words",
-           "state_words", "verdict"]
+__all__ = ["INDEPENDENT", "around_the_molecule", "block_words", "few_particles", "nothing_comes_and_goes",
+           "order_words", "state_words", "verdict"]
 
 INDEPENDENT = ("The blocks come and go independently of each other, as far as these particles tell: there are no "
                "states beyond the presence of each block.")
@@ -24,11 +24,6 @@ def block_words(number: int, name: str, mass: float | None, share_of_mass: float
     title = f"Block {number}" + (f" ({name})" if name else "")
     return (f"{title}: {size}, {where}, is present in {100 * of_particles:.1f} ± {100 * max(error, 5e-4):.1f} % of "
             "the particles.")
-
-
-def block_line(number: int) -> str:
-    """What a block is called in tables."""
-    return f"block {number}"
 
 
 def state_words(number: int, present: Sequence[int], blocks: int, share: float, error: float) -> str:
@@ -57,6 +52,12 @@ def nothing_comes_and_goes(particles: int) -> str:
     """No block was found."""
     return (f"No part comes and goes, as far as {counted(particles, 'particle')} tell: no block raises the "
             "likelihood of particles that it was not found in.")
+
+
+def around_the_molecule(added: int, tried: int) -> str:
+    """Places around the consensus that have density in some particles."""
+    return (f"around the molecule, {counted(added, 'part')} of the {tried} tried {'has' if added == 1 else 'have'} "
+            "density in some particles")
 
 
 def few_particles(particles: int, fewest: int) -> str:

@@ -39,7 +39,7 @@ class TestEquations(unittest.TestCase):
     def _parcel_images(self, dense: Dense, i: int, t: np.ndarray) -> np.ndarray:
         """[pixels, 3]: the model with the Gaussians of one parcel alone."""
         def alone(p: int) -> LinearModes:
-            return self.still._replace(weights=np.where(PARCEL == p, self.still.weights, 0.0))
+            return self.still._replace(weights=np.where(p == PARCEL, self.still.weights, 0.0))
         return np.stack([dense.model(i, t, alone(p)) for p in range(3)], axis=1)
 
     def test_sums_are_those_of_the_images_of_parcels_and_of_differences_by_coordinates(self) -> None:

@@ -42,12 +42,12 @@ class TestLikelihood(unittest.TestCase):
         equations = ParticleEquations((images.T @ images)[None].astype(np.float32),
                                       (images.T @ data)[None].astype(np.float32), np.zeros((1, 0)),
                                       np.ones(1, np.float32))
-        model = BlockModel(np.array([0, 1, 1, 2]), np.array([1.0, 1.5, 1.2, 2.0]),
-                           np.array([[0, 0], [1, 0], [0, 1], [1, 1]], float), np.full(4, 0.25), 0.2)
+        members = np.array([[1.0, 0, 0], [0.3, 1.5, 0], [0, 1.2, 0], [0, 0, 2.0]])
+        model = BlockModel(members, np.array([[0, 0], [1, 0], [0, 1], [1, 1]], float), np.full(4, 0.25), 0.2)
         found = log_evidence(equations, model)[0][0]
         expected = []
         for row in model.combinations:
-            mean = images @ (np.array([1.0, *row])[model.block] * model.amplitude)
+            mean = images @ (members @ np.array([1.0, *row]))
             covariance = np.eye(12) + 0.2**2 * np.outer(mean, mean)
             rest = data - mean
             expected.append(-0.5 * rest @ np.linalg.solve(covariance, rest) - 0.5 * np.linalg.slogdet(covariance)[1])
@@ -81,11 +81,12 @@ class TestSearch(unittest.TestCase):
             with self.subTest(seed=seed):
                 rng = np.random.default_rng(10 + seed)
                 first = rng.random(1600) < 0.6
-                occupancy = np.stack([first, first & (rng.random(1600) < 0.5), rng.random(1600) < 0.25], 1).astype(float)
+                second, third = first & (rng.random(1600) < 0.5), rng.random(1600) < 0.25
+                occupancy = np.stack([first, second, third], 1).astype(float)
                 model = self._found(occupancy, seed)
                 assert model is not None
                 own = {frozenset(np.flatnonzero(model.block == b).tolist()) for b in range(1, model.blocks + 1)}
-                planted_sets = {frozenset(np.flatnonzero(self.BLOCK == b).tolist()) for b in (1, 2, 3)}
+                planted_sets = {frozenset(np.flatnonzero(b == self.BLOCK).tolist()) for b in (1, 2, 3)}
                 self.assertEqual(own, planted_sets)
 
     def test_particles_that_are_all_alike_have_no_block(self) -> None:
