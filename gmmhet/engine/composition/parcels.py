@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 
 from gmmhet.engine.composition.settings import PARCELS
 
-__all__ = ["clusters", "finer_parcels", "parcel_count", "parcels_of", "parcels_within", "spacing_of"]
+__all__ = ["clusters", "finer_parcels", "parcel_count", "parcels_of", "parcels_within", "places", "spacing_of"]
 
 Array = NDArray[np.float64]
 
@@ -32,20 +32,37 @@ def spacing_of(centers: Array) -> float:
     return float(np.median(cKDTree(centers).query(centers, 2)[0][:, 1]))
 
 
-def parcels_of(centers: Array, resolution: float, seed: int) -> NDArray[np.int64]:
-    """[N] number of the parcel of each Gaussian, from 0: clusters by place alone, so that density that is seldom there
-    has parcels as large as the others'."""
+def places(centers: Array, weights: Array, resolution: float) -> Array:
+    """[N, 4] centres, and the density of each Gaussian, over what is typical, times the resolution: density that is
+    seldom there is faint in the consensus, and is to have parcels of its own.
+
+    Args:
+        weights: [N]. resolution: Angstrom.
+    """
+    order = np.argsort(weights)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    faint = np.clip(weights / weights[order[min(int(half), len(order) - 1)]], 0, 1)
+    return np.column_stack([centers, resolution * faint])
+
+
+def parcels_of(points: Array, resolution: float, seed: int) -> NDArray[np.int64]:
+    """[N] number of the parcel of each Gaussian, from 0.
+
+    Args:
+        points: [N, 4] of :func:`places`.
+    """
+    centers = points[:, :3]
     count = min(len(centers), max(parcel_count(centers, resolution), PARCELS.fewest))
-    return clusters(centers, count, seed)
+    return clusters(points, count, seed)
 
 
-def finer_parcels(centers: Array, parcel: NDArray[np.int64], spread: Array, seed: int, most: int = PARCELS.most,
+def finer_parcels(points: Array, parcel: NDArray[np.int64], spread: Array, seed: int, most: int = PARCELS.most,
                   ) -> NDArray[np.int64]:
     """[N] smaller parcels where amplitudes vary: each is divided in proportion to its Gaussians times the spread.
 
     Args:
-        parcel: [N] number of the parcel, from 0. spread: [P] standard deviation of each parcel's amplitude.
-        most: parcels that are aimed at.
+        points: [N, 4] of :func:`places`. parcel: [N] number of the parcel, from 0. spread: [P] standard deviation of
+            each parcel's amplitude. most: parcels that are aimed at.
     """
     count = np.bincount(parcel)
     share = count * spread / (count * spread).sum()
@@ -53,7 +70,7 @@ def finer_parcels(centers: Array, parcel: NDArray[np.int64], spread: Array, seed
     out, done = np.zeros(len(parcel), np.int64), 0
     for p, number in enumerate(pieces):
         inside = np.flatnonzero(parcel == p)
-        label = clusters(centers[inside], int(number), seed)
+        label = clusters(points[inside], int(number), seed)
         out[inside] = label + done
         done += int(label.max()) + 1
     return out
@@ -82,6 +99,6 @@ def parcels_within(centers: Array, block: NDArray[np.int64], resolution: float, 
 
 
 def clusters(centers: Array, count: int, seed: int) -> NDArray[np.int64]:
-    """[N] number, from 0, of the cluster of each of some points [N, 3], by k-means."""
+    """[N] number, from 0, of the cluster of each of some points [N, 3] (or of more axes), by k-means."""
     label = KMeans(count, n_init=1, random_state=seed).fit(centers).labels_
     return np.asarray(np.unique(label, return_inverse=True)[1].ravel(), np.int64)

@@ -17,7 +17,7 @@ from gmmhet.engine.composition.given import given_blocks
 from gmmhet.engine.composition.inputs import Analysed, read_analysed
 from gmmhet.engine.composition.motion import updated_variances, without_motion
 from gmmhet.engine.composition.output import COMMAND, Composition, write_composition
-from gmmhet.engine.composition.parcels import clusters, finer_parcels, parcels_of, parcels_within
+from gmmhet.engine.composition.parcels import clusters, finer_parcels, parcels_of, parcels_within, places
 from gmmhet.engine.composition.particle_equations import ParticleEquations, Pictured, particle_equations
 from gmmhet.engine.composition.presence import BlockModel, fitted, presence
 from gmmhet.engine.composition.settings import BEYOND, BLOCKS, MOTION, OUTPUT, PARCELS
@@ -158,7 +158,8 @@ class _Parcels:
 def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _Parcels:
     """Large parcels first; smaller ones where amplitudes vary, and others around the molecule where anything does."""
     model, used = images.analysed.model, np.flatnonzero(~images.analysed.junk)
-    parcel = parcels_of(model.centers, images.resolution, config.seed)
+    points = places(model.centers, model.weights, images.resolution)
+    parcel = parcels_of(points, images.resolution, config.seed)
     variances = np.ones(len(images.analysed.at.position))
     rows = used[evenly_spread(len(used), BLOCKS.sample)]
     first = journal.page("covariance").once(
@@ -169,7 +170,7 @@ def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _P
     _LOG.info("%s", around_the_molecule(len(chosen), len(score)))
     some = np.isin(owner, chosen)
     whole = with_added(model, added, some)
-    finer = finer_parcels(model.centers, parcel, np.sqrt(np.diag(first)), config.seed,
+    finer = finer_parcels(points, parcel, np.sqrt(np.diag(first)), config.seed,
                           PARCELS.most - BEYOND.pieces * len(chosen))
     of = np.array([parcel[np.flatnonzero(finer == q)[0]] for q in range(int(finer.max()) + 1)])
     start = first[of][:, of] + BLOCKS.own_share * np.diag(np.diag(first)[of])

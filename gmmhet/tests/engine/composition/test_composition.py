@@ -12,6 +12,7 @@ import numpy as np
 from gmmhet.engine.composition.stage import compose
 from gmmhet.engine.config import CompositionConfig, ReconstructConfig
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.export import Criteria, export
 from gmmhet.engine.io import read_map, read_star, write_map
 from gmmhet.engine.reconstruction import reconstruct
 from gmmhet.tests.support.composed_set import BOX, PIXEL, composed_set, domains
@@ -101,6 +102,20 @@ class TestComposition(unittest.TestCase):
         self.assertAlmostEqual(summary["blocks"][0]["share"], self.truth[:, 1].mean(), delta=0.04)
         probability = self.column("gmmhetBlock1", "given")
         self.assertGreater(np.mean((probability > 0.5) == (self.truth[:, 1] > 0.5)), 0.93)
+
+    def test_particles_are_exported_by_block_and_state(self) -> None:
+        source, out = self.folder / "composition" / "particles.star", self.folder / "chosen.star"
+        first, second = self.matched()
+        export(source, out, Criteria(present=(first,), absent=(second,), sure=0.95))
+        probability = self.column(f"gmmhetBlock{first}"), self.column(f"gmmhetBlock{second}")
+        expected = np.flatnonzero((probability[0] >= 0.95) & (probability[1] <= 0.05))
+        images = read_star(source)["particles"].texts("rlnImageName")
+        written = read_star(out)["particles"].texts("rlnImageName")
+        self.assertEqual([name.split("@")[0] for name in written], [images[i].split("@")[0] for i in expected])
+        self.assertEqual(export(source, out, Criteria(states=(1, 2))), int((self.column("gmmhetState") < 3).sum()))
+        for criteria, words in ((Criteria(present=(7,)), "gmmhetBlock7"), (Criteria(states=(9,)), "state 9")):
+            with self.subTest(words=words), self.assertRaisesRegex(InputError, words):
+                export(source, out, criteria)
 
     def test_a_finished_folder_is_kept_on_resume(self) -> None:
         path = self.folder / "composition" / "summary.json"
