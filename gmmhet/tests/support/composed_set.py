@@ -13,11 +13,11 @@ from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.simulate import Molecule, Preset, simulate
 
-__all__ = ["BOX", "PIXEL", "RESOLUTION", "STATES", "composed_set", "domains"]
+__all__ = ["BOX", "PIXEL", "composed_set", "domains", "moving_set"]
 
 BOX, PIXEL, RESOLUTION = 32, 6.0, 18.0
 #: the first domain is needed by the second
-STATES = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+_STATES = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
 _SHARES = np.array([0.25, 0.45, 0.3])
 _WIDTH = 5.0
 
@@ -39,6 +39,14 @@ def domains() -> Molecule:
                     np.tile([0.0, 0.0, 1.0], (2, 1)))
 
 
+def hinged() -> Molecule:
+    """The same, whose second domain turns about where it meets the body, and whose first one comes and goes."""
+    still = domains()
+    return Molecule(still.centers, still.weights, still.sigma, np.where(still.scaled_by == 1, 1, -1),
+                    np.where(still.scaled_by == 0, 0, -1), np.array([[0.0, 0.0, 0.0], [30.0, 0.0, -5.0]]),
+                    np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]))
+
+
 def composed_set(folder: Path, particles: int, *, seed: int = 0, still: bool = False) -> np.ndarray:
     """Write folder/particles.star and folder/analysis, an analysis without a significant mode; the noise is the true
     one.
@@ -49,20 +57,53 @@ def composed_set(folder: Path, particles: int, *, seed: int = 0, still: bool = F
         [n, 2] which domains each particle has.
     """
     molecule = domains()
-    states = STATES[-1:] if still else STATES
+    states = _STATES[-1:] if still else _STATES
 
     def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         number = rng.choice(len(states), n, p=np.ones(1) if still else _SHARES)
         return number, states[number]
 
-    simulate(SimulateConfig(particles=particles, box=BOX, pixel_size=PIXEL, snr=0.15, seed=seed), folder,
-             Preset(molecule, states, draw, np.arange(len(states)), particles=particles, box=BOX, pixel_size=PIXEL))
-    occupancy = np.loadtxt(folder / "truth.csv", delimiter=",", skiprows=1)[:, 2:]
-    _write_analysis(folder, molecule, np.concatenate([[1.0], occupancy.mean(0)])[molecule.scaled_by + 1])
+    occupancy = _simulated(folder, Preset(molecule, states, draw, np.arange(len(states))), particles, seed)
+    no_mode = np.zeros((1, len(molecule), 3))
+    _write_analysis(folder, molecule, _mean_weights(molecule, occupancy), np.zeros((particles, 1)), no_mode)
     return occupancy
 
 
-def _write_analysis(folder: Path, molecule: Molecule, weights: np.ndarray) -> None:
+def moving_set(folder: Path, particles: int, *, share: float, seed: int = 0) -> np.ndarray:
+    """Write a set with a hinge of 10 degrees (deviation), and an analysis that knows it: its mode is the derivative by
+    the angle, its coordinates the angles.
+
+    Args:
+        share: of the particles that have the first domain.
+    Returns:
+        [n] whether a particle has it.
+    """
+    molecule = hinged()
+    states = np.array([[1.0, -10.0], [1.0, 10.0]])
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        angle = np.clip(10 * rng.standard_normal(n), -25, 25)
+        return (angle > 0).astype(np.int64), np.stack([(rng.random(n) < share).astype(float), angle], axis=1)
+
+    true = _simulated(folder, Preset(molecule, states, draw, np.arange(2)), particles, seed)
+    mode = np.zeros((1, len(molecule), 3))
+    turned = molecule.turned_by == 1
+    mode[0, turned] = np.deg2rad(10) * np.cross(molecule.axes[1], molecule.centers[turned] - molecule.pivots[1])
+    _write_analysis(folder, molecule, _mean_weights(molecule, true[:, :1]), true[:, 1:] / 10, mode)
+    return np.asarray(true[:, 0])
+
+
+def _simulated(folder: Path, what: Preset, particles: int, seed: int) -> np.ndarray:
+    simulate(SimulateConfig(particles=particles, box=BOX, pixel_size=PIXEL, snr=0.15, seed=seed), folder, what)
+    return np.asarray(np.loadtxt(folder / "truth.csv", delimiter=",", skiprows=1)[:, 2:])
+
+
+def _mean_weights(molecule: Molecule, occupancy: np.ndarray) -> np.ndarray:
+    return np.asarray(np.concatenate([[1.0], occupancy.mean(0)])[molecule.scaled_by + 1])
+
+
+def _write_analysis(folder: Path, molecule: Molecule, weights: np.ndarray, coordinates: np.ndarray, mode: np.ndarray,
+                    ) -> None:
     table, out = read_particles(folder / "particles.star"), folder / "analysis"
     out.mkdir()
     n, count = len(table), len(molecule)
@@ -73,11 +114,12 @@ def _write_analysis(folder: Path, molecule: Molecule, weights: np.ndarray) -> No
     grid = HalfPlane(BOX, PIXEL, RESOLUTION)
     noise = np.full(grid.n_shells, BOX**2 / 2)  # of the real part, of noise of variance 1 in every pixel
     ANALYSIS_FILE.write(out / "analysis.npz", {
-        "ids": table.ids, "coordinates": np.zeros((n, 1)), "covariance": np.ones((n, 1, 1), np.float32),
+        "ids": table.ids, "coordinates": coordinates, "covariance": np.ones((n, 1, 1), np.float32),
         "contrast": np.ones(n), "log_likelihood": np.zeros(n), "score": np.zeros(n), "half": table.halves,
         "centers": model.centers, "weights": model.weights, "sigmas": model.sigmas, "box": BOX, "pixel_size": PIXEL,
-        "resolution": RESOLUTION, "modes_position": np.zeros((1, count, 3)), "modes_amplitude": np.zeros((1, count)),
+        "resolution": RESOLUTION, "modes_position": mode, "modes_amplitude": np.zeros((1, count)),
         "flexibility": np.zeros(count), "occupancy": np.zeros(count), "noise_frequency": grid.frequencies,
         "noise_variance": noise, "spectrum": np.ones(1), "followed": False, "noise_by_group": noise[None]})
     write_particles(out / "latents.star", table, {"gmmhetContrast": ["1"] * n})
-    (out / "summary.json").write_text(json.dumps({"method": "likelihood", "n_significant_modes": 0, "parameters": {}}))
+    summary = {"method": "likelihood", "n_significant_modes": int(mode.any()), "parameters": {}}
+    (out / "summary.json").write_text(json.dumps(summary))

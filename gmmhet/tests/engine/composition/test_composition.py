@@ -15,7 +15,7 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.export import Criteria, export
 from gmmhet.engine.io import read_map, read_star, write_map
 from gmmhet.engine.reconstruction import reconstruct
-from gmmhet.tests.support.composed_set import BOX, PIXEL, composed_set, domains
+from gmmhet.tests.support.composed_set import BOX, PIXEL, composed_set, domains, moving_set
 
 
 class TestComposition(unittest.TestCase):
@@ -26,7 +26,7 @@ class TestComposition(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.folder = Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.truth = composed_set(cls.folder, 900)
+        cls.truth = composed_set(cls.folder, 800)
         compose(cls.folder / "analysis" / "latents.star", CompositionConfig(), cls.folder / "composition")
 
     def summary(self, name: str = "composition") -> dict[str, Any]:
@@ -135,12 +135,30 @@ class TestComposition(unittest.TestCase):
             reconstruct(self.folder / "particles.star", latents, ReconstructConfig(by="states"), self.folder / "no")
 
 
+class TestMotion(unittest.TestCase):
+
+    def test_a_hinge_is_no_block_and_hides_none(self) -> None:
+        for share in (1.0, 0.6):
+            with self.subTest(share=share), tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                truth = moving_set(folder, 500, share=share)
+                compose(folder / "analysis" / "latents.star", CompositionConfig(), folder / "composition")
+                summary = json.loads((folder / "composition" / "summary.json").read_text())
+                self.assertEqual(summary["n_blocks"], int(share < 1), summary["verdict"])
+                self.assertGreater(summary["motion_left"][0], 0.5)  # the hinge is still motion
+                if share < 1:
+                    star = read_star(folder / "composition" / "particles.star")["particles"]
+                    present = star.floats("gmmhetBlock1") > 0.5
+                    self.assertGreater(np.mean(present == (truth > 0.5)), 0.97)
+                    self.assertAlmostEqual(summary["blocks"][0]["share"], truth.mean(), delta=0.02)
+
+
 class TestNothing(unittest.TestCase):
 
     def test_particles_that_are_all_complete_have_no_block(self) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            composed_set(folder, 600, still=True)
+            composed_set(folder, 500, still=True)
             compose(folder / "analysis" / "latents.star", CompositionConfig(), folder / "composition")
             summary = json.loads((folder / "composition" / "summary.json").read_text())
             self.assertEqual(summary["n_blocks"], 0)
