@@ -141,10 +141,10 @@ class Beyond:
     clear: float = setting(0.35, "of the resolution", "from the Gaussians of the consensus, at least", origin=_CHOSEN)
     reach: float = setting(1.6, "of the resolution", "from the Gaussians of the consensus, at most", origin=_CHOSEN)
     edge: float = setting(1.1, "of the resolution", "of the cubes that are tried", origin=_CHOSEN)
-    sample: int = setting(1500, "particles", "in which they are tried", origin=_CHOSEN)
-    at_once: int = setting(96, "parcels", "that are tried in one pass", origin=_CHOSEN)
-    deviations: float = setting(5.0, "standard errors", "by which the slopes of a parcel that is added vary more than "
-                                "noise", origin="one false parcel in a million tries of a normal deviate")
+    sample: int = setting(3000, "particles", "in which they are tried", origin=_CHOSEN)
+    at_once: int = setting(64, "parcels", "that are tried in one pass", origin=_CHOSEN)
+    deviations: float = setting(4.0, "standard errors", "by which the slopes of a parcel that is added vary more than "
+                                "noise", origin="one false parcel in 30,000 tries of a normal deviate")
     most: int = setting(24, "parcels", "that are added, those that vary most", origin=_CHOSEN)
     first_spread: float = setting(0.3, "of the molecule's density", "that the amplitudes of added parcels start from",
                                   origin=_CHOSEN)

@@ -10,6 +10,7 @@ from gmmhet.engine.browser import script
 from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts, trust
 from gmmhet.engine.report.choosing import chooser, choosing_data
+from gmmhet.engine.report.composition_section import composition_section
 from gmmhet.engine.report.elements import cell, table
 from gmmhet.engine.report.findings import sentences
 from gmmhet.engine.report.first_screen import first_screen, molecule, moving
@@ -52,8 +53,9 @@ def _json(value: object) -> str:
 
 def _page(results: Results) -> str:
     name = results.folder.resolve().name
-    makers = {"know": _know, "motion": _pictures, "maps": maps_section, "modes": _modes, "trust": _trust,
-              "coordinates": _coordinates, "subunits": _subunits, "checks": _checks, "run": _run}
+    makers = {"know": _know, "motion": _pictures, "composition": composition_section, "maps": maps_section,
+              "modes": _modes, "trust": _trust, "coordinates": _coordinates, "subunits": _subunits, "checks": _checks,
+              "run": _run}
     kept = [(key, wording.SECTIONS[key], html) for key, make in makers.items() if (html := make(results))]
     links = "".join(f'<a href="#{key}">{title}</a>' for key, title, _ in kept)
     body = "".join(f'<section id="{key}"><h2>{title}</h2>{html}</section>' for key, title, html in kept)
