@@ -200,15 +200,25 @@ def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start
 
 
 def _supported(model: BlockModel, held_out: ParticleEquations) -> BlockModel:
-    """The model without the blocks that do not raise the held-out likelihood by themselves; itself where all do."""
+    """The model without the blocks that do not raise the held-out likelihood by themselves, or leave much density where
+    they are absent; itself where none is left out."""
     doubtful = []
     for b in range(model.blocks):
+        if _left(model, b) > BLOCKS.most_left:
+            doubtful.append(b)
+            continue
         gain, error = _gain(model, _without(model, b), held_out)
         if gain <= BLOCKS.deviations * error:
             doubtful.append(b)
     for b in reversed(doubtful):
         model = _without(model, b)
     return model
+
+
+def _left(model: BlockModel, b: int) -> float:
+    """Amplitude, over that of particles with all blocks, that the parcels of block b (from 0) have without it."""
+    own = model.members[model.block == b + 1]
+    return float(1 - own[:, b + 1].sum() / max(own.sum(), 1e-12)) if len(own) else 1.0
 
 
 def _with_fewest_pairs(model: BlockModel, held_out: ParticleEquations) -> BlockModel:

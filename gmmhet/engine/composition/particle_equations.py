@@ -54,7 +54,8 @@ class Pictured:
     Attributes:
         cache: the images. observer: projects N Gaussians. centers: [N, 3] Angstrom. weights: [N].
         parcel: [N] number of the parcel of each Gaussian, from 0. noise: [G, shells] of each optics group.
-        contrast: the mean contrast.
+        contrast: the mean contrast. mixing: [P, Q] parts of the parcels in Q wholes, whose amplitudes then stand in
+            the place of the parcels'; None: as they are.
     """
 
     cache: ParticleCache
@@ -64,6 +65,7 @@ class Pictured:
     parcel: NDArray[np.int64]
     noise: Array
     contrast: float
+    mixing: Array | None = None
 
     @property
     def parcels(self) -> int:
@@ -155,6 +157,7 @@ class _Equations(Replicated):
         members = tf.constant(rows, tf.int32)
         shares = tf.constant(pictured.weights[rows] * own * observer.projector.scale, tf.float32)[..., tf.newaxis]
         precision = tf.constant(self._precision, tf.float32)
+        mixing = None if pictured.mixing is None else tf.constant(pictured.mixing, tf.float32)
 
         def equations(batch: Batch, coordinates: Tensor, pose: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             posed = observer.posed(batch, pose)
@@ -162,7 +165,8 @@ class _Equations(Replicated):
             factors = observer.factors(posed, places)
             transfer = observer.transfer(posed, noise) * pictured.contrast
             x, y = (tf.gather(f, members, axis=1) for f in (factors.x, factors.y))
-            columns = [_flat(transfer[:, tf.newaxis] * quadrants_to_planes(tf.matmul(y * shares, x, transpose_a=True)))]
+            alone = _flat(transfer[:, tf.newaxis] * quadrants_to_planes(tf.matmul(y * shares, x, transpose_a=True)))
+            columns = [alone if mixing is None else tf.matmul(mixing, alone, transpose_a=True)]
             if len(self._position):
                 still = tf.zeros(self._position.shape[:2])
                 columns.append(_flat(transfer[:, tf.newaxis] * observer.jacobian(

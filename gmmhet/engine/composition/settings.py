@@ -48,6 +48,8 @@ PRESENCE = PresenceFit()
 class BlockSearch:
     """How blocks are found."""
 
+    searched: int = setting(12_000, "particles", "that blocks are sought in; their matrices are held in memory",
+                            origin=_CHOSEN)
     sample: int = setting(1500, "particles", "of each half-set, that the covariance is estimated from", origin=_CHOSEN)
     rounds: int = setting(12, "passes", "of EM for the covariance", origin=_CHOSEN)
     more_rounds: int = setting(6, "passes", "of EM from a covariance of larger parcels", origin=_CHOSEN)
@@ -63,6 +65,9 @@ class BlockSearch:
     first_fit: int = setting(4, "passes", "of EM before blocks without support are given up", origin=_CHOSEN)
     fit: int = setting(6, "passes", "of EM for amplitudes and shares", origin=_CHOSEN)
     memberships: int = setting(2, "times", "that parcels are divided over blocks", origin=_CHOSEN)
+    most_left: float = setting(0.4, "of the density", "that is left where a block is absent; more is density that "
+                               "varies, no block", origin="as of density that is said to be present in part of the "
+                               "particles (wording.names)")
     deviations: float = setting(4.0, "standard errors", "by which a block raises the held-out log-likelihood",
                                 origin="one false block in 30,000 tries of a normal gain")
 

@@ -60,6 +60,10 @@ def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Pat
         return
     if len(analysed.table) < MOTION.fewest:
         raise InputError(f"{latents}: {few_particles(len(analysed.table), MOTION.fewest)}")
+    for half in (1, 2):
+        if (analysed.halves[~analysed.junk] == half).sum() < MOTION.fewest // 4:
+            raise InputError(f"{latents}: half-set {half} has fewer than {MOTION.fewest // 4} particles; expected both "
+                             "half-sets, since blocks of one are judged by the other")
     given = given_blocks(config.blocks, analysed.model) if config.blocks else None
     folder = output_folder(output)
     journal = Journal(folder / _CHECKPOINT, parameters, _KINDS, resume=config.resume)
@@ -119,16 +123,17 @@ class _Images:
     def resolution(self) -> float:
         return self.observer.grid.resolution
 
-    def equations(self, parcel: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> ParticleEquations:
-        """Of all particles, or some rows of them, for parcels [N]."""
+    def equations(self, parcel: NDArray[np.int64], rows: NDArray[np.int64] | None = None,
+                  mixing: NDArray[np.float64] | None = None) -> ParticleEquations:
+        """Of all particles, or some rows of them, for parcels [N] or (mixing) for wholes made of them."""
         model, cache, at = self.analysed.model, self.cache, self.analysed.at
         if rows is not None:
             chosen = rows if cache.chosen is None else cache.chosen[rows]
             cache = replace(cache, table=cache.table.some(rows), chosen=chosen)
             at = replace(at, coordinates=at.coordinates[rows], pose=at.pose[rows])
         return particle_equations(
-            Pictured(cache, self.observer, model.centers, model.weights, parcel, self.noise, self.analysed.contrast),
-            at, self.batch)
+            Pictured(cache, self.observer, model.centers, model.weights, parcel, self.noise, self.analysed.contrast,
+                     mixing), at, self.batch)
 
     def noise_scale(self, equations: ParticleEquations, model: BlockModel) -> float:
         """Power of what a model leaves of the images over that of the noise."""
@@ -205,33 +210,43 @@ def _found(images: _Images, config: CompositionConfig, journal: Journal) -> tupl
     parcels = _parcels(images, config, journal)
     images, used, halves = parcels.images, ~images.analysed.junk, images.analysed.halves
     variances = np.ones(len(images.analysed.at.position))
-    whole = images.equations(parcels.parcel)
+    rows = _searched(used)
+    first = halves[rows] == 1
+    whole = images.equations(parcels.parcel, rows)
     model: BlockModel | None = None
     for _ in range(MOTION.rounds):
         some = without_motion(whole, variances)
-        model = found_blocks(some.some(used & (halves == 1)), some.some(used & (halves == 2)), parcels.start,
-                             parcels.mean)
+        model = found_blocks(some.some(first), some.some(~first), parcels.start, parcels.mean)
         if model is None:
             return images, Composition(parcels.parcel, None, None, (), variances, 1.0)
-        model = fitted(some.some(used), model, BLOCKS.fit)
+        model = fitted(some, model, BLOCKS.fit)
         before = variances
         for _ in range(MOTION.steps if len(variances) else 0):
-            variances = updated_variances(whole.some(used), variances, model)
+            variances = updated_variances(whole, variances, model)
         if not len(variances) or np.all(np.abs(np.log(variances / before)) < MOTION.settled):
             break
     assert model is not None
-    return images, _finished_model(images, whole, parcels.parcel, model, variances, ())
+    return images, _finished_model(images, parcels.parcel, model, variances, ())
 
 
-def _finished_model(images: _Images, whole: ParticleEquations, parcel: NDArray[np.int64], model: BlockModel,
-                    variances: NDArray[np.float64], names: tuple[str, ...]) -> Composition:
-    """The noise's scale, the last fit, and the states."""
+def _searched(used: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Rows that blocks are sought in: all that are used [n], or so many of them."""
+    rows = np.flatnonzero(used)
+    return np.asarray(rows[evenly_spread(len(rows), BLOCKS.searched)], np.int64)
+
+
+def _finished_model(images: _Images, parcel: NDArray[np.int64], model: BlockModel, variances: NDArray[np.float64],
+                    names: tuple[str, ...]) -> Composition:
+    """All particles, by the blocks as wholes: the noise's scale, the last fit, and the states."""
     used = ~images.analysed.junk
-    some = without_motion(whole, variances)
-    scale = images.noise_scale(some, model)
+    wholes = replace(model, members=np.eye(model.blocks + 1))
+    some = without_motion(images.equations(parcel, mixing=model.members), variances)
+    scale = images.noise_scale(some, wholes)
     scaled = replace(some, matrix=some.matrix / np.float32(scale), vector=some.vector / np.float32(scale))
-    model = fitted(scaled.some(used), model, BLOCKS.fit)
-    return Composition(parcel, model, states_of(scaled, model, images.analysed.halves), names, variances, scale)
+    wholes = fitted(scaled.some(used), wholes, BLOCKS.fit)
+    states = states_of(scaled, wholes, images.analysed.halves)
+    model = replace(wholes, members=model.members * np.diag(wholes.members))
+    return Composition(parcel, model, states, names, variances, scale)
 
 
 def _of_given(images: _Images, config: CompositionConfig, given: tuple[NDArray[np.int64], list[str]]) -> Composition:
@@ -239,14 +254,14 @@ def _of_given(images: _Images, config: CompositionConfig, given: tuple[NDArray[n
     block, names = given
     parcel, owner = parcels_within(images.analysed.model.centers, block, images.resolution, config.seed)
     variances = np.ones(len(images.analysed.at.position))
-    whole, used = images.equations(parcel), ~images.analysed.junk
+    whole = images.equations(parcel, _searched(~images.analysed.junk))
     model = None
     for _ in range(2):
-        some = without_motion(whole, variances).some(used)
+        some = without_motion(whole, variances)
         model = model or model_of(owner, np.full(len(names), 0.5), some)
         model = fitted(some, model, BLOCKS.fit)
         model = fitted(some, with_combinations(model, some, model.frequency()), BLOCKS.fit)
         for _ in range(MOTION.steps if len(variances) else 0):
-            variances = updated_variances(whole.some(used), variances, model)
+            variances = updated_variances(whole, variances, model)
     assert model is not None
-    return _finished_model(images, whole, parcel, model, variances, tuple(names))
+    return _finished_model(images, parcel, model, variances, tuple(names))
