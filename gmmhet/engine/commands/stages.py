@@ -89,7 +89,7 @@ class CompositionCommand(Command, OfProject):
     output: Path = required(Path, "folder of the composition", typed=Typed(short="-o"))
 
     def execute(self) -> None:
-        from gmmhet.engine.composition.stage import compose
+        from gmmhet.engine.composition import compose
         compose(self.latents, self.config, self.output, root=self.root)
 
 
