@@ -149,7 +149,7 @@ def _quiet(work: Bench, seed: int) -> Iterator[Figure]:
 def _domain(work: Bench, seed: int) -> Iterator[Figure]:
     data = work.simulate("twostate", 0.1, seed)
     found = _arrays(work.composition(work.analyze(
-        data, "likelihood", "--resolution", 50, *_SMALL, fit=("--gaussians", 64, "--resolution", 50))))
+        data, "likelihood", "--resolution", 50, *_SMALL, fit=("--n-gaussians", 64, "--resolution", 50))))
     present = data.truth().coordinates[:, 0] > 0.5
     oracle = share_right(data.posteriors()[0], data.what.levels[0], data.truth().coordinates[:, 0])
     right = max((float(((p > 0.5) == present).mean()) for p in found["presence"].T), default=0.5) if found else 0.5

@@ -19,12 +19,9 @@ __all__ = ["candidates", "excess_variance", "with_added"]
 Array = NDArray[np.float64]
 
 
-def candidates(model: GaussianModel, resolution: float, seed: int) -> tuple[GaussianModel, NDArray[np.int64]]:
-    """Gaussians of the molecule's density in the space around it, and the parcel of each, from 0.
-
-    Raises:
-        ValueError: there is no room in the box.
-    """
+def candidates(model: GaussianModel, resolution: float, seed: int) -> tuple[GaussianModel, NDArray[np.int64]] | None:
+    """Gaussians of the molecule's density in the space around it, and the parcel of each, from 0; None where the box
+    has no room for any."""
     step = BEYOND.spacing * resolution
     radius = BEYOND.field * model.box * model.pixel_size / 2
     axis = np.arange(-radius, radius + step, step)
@@ -33,6 +30,8 @@ def candidates(model: GaussianModel, resolution: float, seed: int) -> tuple[Gaus
     near = (distance > max(BEYOND.clear * resolution, spacing_of(model.centers)))
     near &= (distance < BEYOND.reach * resolution) & (np.linalg.norm(points, axis=1) < radius)
     chosen = points[near]
+    if not len(chosen):
+        return None
     density = float(np.median(model.weights)) / max(spacing_of(model.centers), 1e-6) ** 3
     weights = np.full(len(chosen), density * step**3)
     added = GaussianModel(chosen, weights, np.full(len(chosen), BEYOND.width * step), model.box, model.pixel_size,

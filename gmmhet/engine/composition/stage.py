@@ -169,25 +169,38 @@ def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _P
     rows = used[evenly_spread(len(used), BLOCKS.sample)]
     first = journal.page("covariance").once(
         lambda: amplitude_covariance(without_motion(images.equations(parcel, rows), variances)).matrix)
-    added, owner = candidates(model, images.resolution, config.seed)
-    score = journal.page("around").once(lambda: _tried(images, parcel, first, (added, owner), used))
-    chosen = [q for q in np.argsort(-score)[:BEYOND.most] if score[q] > BEYOND.deviations]
-    _LOG.info("%s", around_the_molecule(len(chosen), len(score)))
-    some = np.isin(owner, chosen)
-    whole = with_added(model, added, some)
-    finer = finer_parcels(points, parcel, np.sqrt(np.diag(first)), config.seed,
-                          PARCELS.most - BEYOND.pieces * len(chosen))
+    extra = _extra(images, config, journal, parcel, first)
+    number = 0 if extra is None else int(extra[1].max()) + 1
+    finer = finer_parcels(points, parcel, np.sqrt(np.diag(first)), config.seed, PARCELS.most - number)
     of = np.array([parcel[np.flatnonzero(finer == q)[0]] for q in range(int(finer.max()) + 1)])
     start = first[of][:, of] + BLOCKS.own_share * np.diag(np.diag(first)[of])
     mean, count = np.ones(len(of)), len(of)
-    if some.any():
-        pieces = clusters(added.centers[some], min(BEYOND.pieces * len(chosen), int(some.sum())), config.seed)
-        finer = np.concatenate([finer, pieces + count])
-        extra = int(pieces.max()) + 1
-        start = np.block([[start, np.zeros((count, extra))],
-                          [np.zeros((extra, count)), BEYOND.first_spread**2 * np.eye(extra)]])
-        mean = np.concatenate([mean, np.zeros(extra)])
-    return _Parcels(images.of_gaussians(whole), finer, mean, start)
+    if extra is None:
+        return _Parcels(images, finer, mean, start)
+    whole, pieces = extra
+    start = np.block([[start, np.zeros((count, number))],
+                      [np.zeros((number, count)), BEYOND.first_spread**2 * np.eye(number)]])
+    return _Parcels(images.of_gaussians(whole), np.concatenate([finer, pieces + count]),
+                    np.concatenate([mean, np.zeros(number)]), start)
+
+
+def _extra(images: _Images, config: CompositionConfig, journal: Journal, parcel: NDArray[np.int64],
+           covariance: NDArray[np.float64]) -> tuple[GaussianModel, NDArray[np.int64]] | None:
+    """The Gaussians with those that are added around them, and the parcels of these, from 0; None where there are
+    none."""
+    found = candidates(images.analysed.model, images.resolution, config.seed)
+    if found is None:
+        return None
+    added, owner = found
+    used = np.flatnonzero(~images.analysed.junk)
+    score = journal.page("around").once(lambda: _tried(images, parcel, covariance, found, used))
+    chosen = [q for q in np.argsort(-score)[:BEYOND.most] if score[q] > BEYOND.deviations]
+    _LOG.info("%s", around_the_molecule(len(chosen), len(score)))
+    some = np.isin(owner, chosen)
+    if not some.any():
+        return None
+    pieces = clusters(added.centers[some], min(BEYOND.pieces * len(chosen), int(some.sum())), config.seed)
+    return with_added(images.analysed.model, added, some), pieces
 
 
 def _tried(images: _Images, parcel: NDArray[np.int64], covariance: NDArray[np.float64],

@@ -47,23 +47,20 @@ def hinged() -> Molecule:
                     np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]))
 
 
-def composed_set(folder: Path, particles: int, *, seed: int = 0, still: bool = False) -> np.ndarray:
+def composed_set(folder: Path, particles: int, *, seed: int = 0) -> np.ndarray:
     """Write folder/particles.star and folder/analysis, an analysis without a significant mode; the noise is the true
     one.
 
-    Args:
-        still: all particles are complete.
     Returns:
         [n, 2] which domains each particle has.
     """
     molecule = domains()
-    states = _STATES[-1:] if still else _STATES
 
     def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        number = rng.choice(len(states), n, p=np.ones(1) if still else _SHARES)
-        return number, states[number]
+        number = rng.choice(len(_STATES), n, p=_SHARES)
+        return number, _STATES[number]
 
-    occupancy = _simulated(folder, Preset(molecule, states, draw, np.arange(len(states))), particles, seed)
+    occupancy = _simulated(folder, Preset(molecule, _STATES, draw, np.arange(len(_STATES))), particles, seed)
     no_mode = np.zeros((1, len(molecule), 3))
     _write_analysis(folder, molecule, _mean_weights(molecule, occupancy), np.zeros((particles, 1)), no_mode)
     return occupancy
