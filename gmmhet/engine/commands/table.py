@@ -20,8 +20,7 @@ DESCRIPTION = ("Motions and changes of a molecule in single-particle cryo-EM dat
                "degrees.")
 COMMANDS: dict[str, type[Command]] = {command.NAME: command for command in (
     SimulateCommand, ImportCommand, CheckCommand, ReorientCommand, FitCommand, AnalyzeCommand, CompositionCommand,
-    ReconstructCommand,
-    MapCommand, PathCommand, MovieCommand, ExportCommand, ReportCommand, RunCommand, ViewCommand)}
+    ReconstructCommand, MapCommand, PathCommand, MovieCommand, ExportCommand, ReportCommand, RunCommand, ViewCommand)}
 #: of the list of all commands
 EXAMPLES = (
     ("gmmhet check particles.star map.mrc", "do the particles fit the map?"),
