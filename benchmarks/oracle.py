@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from gmmhet.engine.io import open_stack, read_map, read_particles
 from gmmhet.engine.simulate import Molecule, Particles, Preset, clean_slices, density_map
 
-__all__ = ["Truth", "coordinate_posteriors", "joint_estimates", "read_truth", "share_right"]
+__all__ = ["Truth", "coordinate_posteriors", "joint_estimates", "read_truth", "share_right",
+           "state_posteriors"]
 
 _BYTES_AT_ONCE = 1 << 27
 _SMALL_ANGLE = 1.0  # degrees, of the difference quotients
@@ -91,6 +92,28 @@ def joint_estimates(folder: Path, what: Preset, covariance: NDArray[np.float64])
         right = information @ truth[..., None] + jacobian @ noise[..., None]
         means.append(np.linalg.solve(information + np.linalg.inv(covariance), right)[..., 0])
     return np.concatenate(means)
+
+
+def state_posteriors(folder: Path, what: Preset, shares: NDArray[np.float64], *, finest: float = 0.0,
+                     ) -> NDArray[np.float64]:
+    """[n, S] posterior probabilities of the states of a preset whose coordinates scale parts (present or absent).
+
+    Args:
+        shares: [S] of the particles.
+    """
+    data, found = _Data(folder, what, finest), []
+    count = what.states.shape[1]
+    pairs = np.einsum("sa,sb->sab", what.states, what.states).reshape(len(what.states), -1)
+    for some in data.batches(np.arange(len(data.particles)), count):
+        rest = data.images(some) - data.vectors(what.molecule.take(what.molecule.is_static), some, what.states[:1])
+        whole = np.ones((1, count))
+        parts = np.stack([data.vectors(_part(what.molecule, d), some, whole) for d in range(count)], axis=1)
+        single = (parts @ rest[..., None])[..., 0].astype(np.float64)
+        double = (parts @ parts.transpose(0, 2, 1)).astype(np.float64).reshape(len(some), -1)
+        logs = single @ what.states.T - 0.5 * double @ pairs.T + np.log(shares)
+        joint = np.exp(logs - logs.max(axis=1, keepdims=True))
+        found.append(joint / joint.sum(axis=1, keepdims=True))
+    return np.concatenate(found)
 
 
 def _along(values: NDArray[np.float64], d: int, count: int) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@
     python benchmarks/quality.py --set real                       images as microscopes make them, and real noise
     python benchmarks/quality.py --set truth                      what the results say: junk
     python benchmarks/quality.py --set answers                    names of what was found, and where particles are
+    python benchmarks/quality.py --set composition                blocks that come and go, and states
     python benchmarks/quality.py --rows null twostate --seed 0 1 2
 
 Every figure comes from the command line's own files, made by ``python -m gmmhet.engine`` in processes of their own.
@@ -18,6 +19,7 @@ import sys
 from pathlib import Path
 
 import answers_rows
+import composition_rows
 import engine_rows
 import main_rows
 import real_noise_rows
@@ -27,7 +29,8 @@ from figures import HEADER
 from stages import Bench, StageError
 
 SETS = {"main": main_rows.ROWS, "engine": engine_rows.ROWS, "real": {**real_noise_rows.ROWS, **real_rows.ROWS},
-        "truth": truth_rows.ROWS, "answers": answers_rows.ROWS}
+        "truth": truth_rows.ROWS, "answers": answers_rows.ROWS,
+        "composition": composition_rows.ROWS}
 ROWS = {name: row for rows in SETS.values() for name, row in rows.items()}
 
 

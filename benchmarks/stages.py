@@ -157,6 +157,14 @@ class Bench:
             self._done.add(out)
         return Analysis(out)
 
+    def composition(self, found: Analysis, *options: object) -> "Analysis":
+        """The folder of gmmhet composition."""
+        out = found.folder.with_name(_named(f"{found.folder.name}_composition", options))
+        if out not in self._done:
+            self._command("composition", found.folder / "latents.star", *options, "-o", _fresh(out))
+            self._done.add(out)
+        return Analysis(out)
+
     def reconstruct(self, data: DataSet, found: Analysis) -> Path:
         """Maps of five bins along mode 1 as found."""
         return self._bins(data, found.folder / "latents.star", data.folder / "bins")

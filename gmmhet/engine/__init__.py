@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from gmmhet.engine.analysis import analyze as analyze
     from gmmhet.engine.check import check as check_particles
     from gmmhet.engine.commands.run import run as run
+    from gmmhet.engine.composition import compose as compose
     from gmmhet.engine.config import AnalyzeConfig as AnalyzeConfig
+    from gmmhet.engine.config import CompositionConfig as CompositionConfig
     from gmmhet.engine.config import FitConfig as FitConfig
     from gmmhet.engine.config import ReconstructConfig as ReconstructConfig
     from gmmhet.engine.config import SimulateConfig as SimulateConfig
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Analysis": "landscape.Analysis",
     "AnalyzeConfig": "config.AnalyzeConfig",
+    "CompositionConfig": "config.CompositionConfig",
     "Criteria": "export.Criteria",
     "DensityMap": "io.DensityMap",
     "FitConfig": "config.FitConfig",
@@ -58,6 +61,7 @@ _HOMES = {
     "SimulateConfig": "config.SimulateConfig",
     "analyze": "analysis.analyze",
     "check_particles": "check.check",
+    "compose": "composition.compose",
     "density_at": "landscape.density_at",
     "export_particles": "export.export",
     "fit": "fitting.fit",
@@ -75,10 +79,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "Analysis", "AnalyzeConfig", "Criteria", "DensityMap", "FitConfig", "GaussianModel", "InputError", "ParticleTable",
-    "ReconstructConfig", "SimulateConfig", "analyze", "check_particles", "density_at", "export_particles", "fit",
-    "map_at", "open_analysis", "points_along", "read_map", "read_particles", "reconstruct", "run",
-    "simulate_particles", "write_map", "write_particles", "write_report",
+    "Analysis", "AnalyzeConfig", "CompositionConfig", "Criteria", "DensityMap", "FitConfig", "GaussianModel",
+    "InputError", "ParticleTable", "ReconstructConfig", "SimulateConfig", "analyze", "check_particles", "compose",
+    "density_at", "export_particles", "fit", "map_at", "open_analysis", "points_along", "read_map",
+    "read_particles", "reconstruct", "run", "simulate_particles", "write_map", "write_particles", "write_report",
 ]
 
 if not TYPE_CHECKING:  # a type checker sees the imports above, and misses names that are not there

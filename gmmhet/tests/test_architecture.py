@@ -35,7 +35,8 @@ ALLOWED = {
 }
 
 # Floors of the engine, from the ground up. A module imports from floors below its own, and from its own folder.
-STAGES = ("simulate", "check", "fitting", "analysis", "reconstruction", "landscape", "export", "report", "view")
+STAGES = ("simulate", "check", "fitting", "analysis", "composition", "reconstruction", "landscape", "export", "report",
+          "view")
 FLOORS = (
     # these may use each other
     ("browser", "errors", "conventions", "options", "config", "progress", "sampling", "settings", "view_cells",

@@ -18,9 +18,11 @@ class ExportCommand(Command, OfRefinement, Quick):
     SUMMARY = "chosen particles of the original file, for the program they came from"
     EXAMPLES = (
         ("gmmhet export result --mode 1 --from 1 -o moved.star", "particles far along mode 1"),
-        ("gmmhet export result/maps/classes.star --class 1,2 -o first.star", "those of two maps"))
+        ("gmmhet export result/maps/classes.star --class 1,2 -o first.star", "those of two maps"),
+        ("gmmhet export result/composition/particles.star --present 2 -o with.star", "those that have block 2"))
 
-    source: Path = required(Path, "latents.star or classes.star, or the folder of analyze, reconstruct or run",
+    source: Path = required(Path, "latents.star, classes.star or particles.star of composition, or the folder of "
+                            "analyze, reconstruct or run",
                             typed=Typed(positional=True, metavar="RESULTS"))
     particles: Path | None = option(
         None, "original particle file, whose rows are written as they are", otherwise="RESULTS",

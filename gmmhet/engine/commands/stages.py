@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gmmhet.engine.commands.command import RUN_STAGES, Command, OfProject, Quick
-from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig
+from gmmhet.engine.config import AnalyzeConfig, CompositionConfig, FitConfig, ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.options import OnForm, Typed, option, part, required
 
-__all__ = ["AnalyzeCommand", "FitCommand", "ReconstructCommand", "ReportCommand", "RunCommand"]
+__all__ = ["AnalyzeCommand", "CompositionCommand", "FitCommand", "ReconstructCommand", "ReportCommand", "RunCommand"]
 
 _LOG = logging.getLogger("gmmhet")
 _STEPS = "Step by step"
@@ -68,6 +68,29 @@ class AnalyzeCommand(Command, OfProject):
     def execute(self) -> None:
         from gmmhet.engine.analysis import analyze
         analyze(self.particles, self.model, self.config, self.output, root=self.root)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompositionCommand(Command, OfProject):
+    """gmmhet composition."""
+
+    NAME = "composition"
+    SUMMARY = "find parts that come and go, which particles have them, and the states that they make"
+    GROUP = _STEPS
+    EXAMPLES = (
+        ("gmmhet composition analysis/latents.star -o composition", "find the blocks"),
+        ("gmmhet composition analysis/latents.star --blocks head.mrc factor.mrc -o composition", "of two masks"),
+        ("gmmhet composition analysis/latents.star --blocks model.cif -o composition", "of every chain of a model"))
+    SHARED = True
+
+    latents: Path = required(Path, "latents.star of gmmhet analyze; analysis.npz and summary.json are beside it",
+                             typed=Typed(positional=True))
+    config: CompositionConfig = part(CompositionConfig, "composition")
+    output: Path = required(Path, "folder of the composition", typed=Typed(short="-o"))
+
+    def execute(self) -> None:
+        from gmmhet.engine.composition import compose
+        compose(self.latents, self.config, self.output, root=self.root)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +172,9 @@ class RunCommand(Command, OfProject):
         from gmmhet.engine.commands.display import Details
         from gmmhet.engine.commands.run import StageOptions, run
         from gmmhet.engine.commands.telling import Telling
+        if self.reconstruct.by == "states":
+            raise InputError("--by is states; gmmhet run expects another choice: gmmhet composition, which makes "
+                             "states, reads the analysis of a run that is done")
         if self.per_subunit and self.fit.symmetry == "C1":
             raise InputError("--per-subunit is given, --symmetry is C1; expected the symmetry of the map, such as D7")
         analyze = replace(self.analyze, symmetry=self.fit.symmetry) if self.per_subunit else self.analyze

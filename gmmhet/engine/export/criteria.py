@@ -66,6 +66,14 @@ class Criteria:
         typed=Typed(metavar="SD"))
     classes: tuple[int, ...] = option((), "classes of gmmhet reconstruct",
                                       typed=Typed(flag="--class", metavar="N[,M]", spelling=NUMBERS))
+    present: tuple[int, ...] = option((), "blocks of gmmhet composition that a particle must have",
+                                      typed=Typed(metavar="N[,M]", spelling=NUMBERS))
+    absent: tuple[int, ...] = option((), "blocks of gmmhet composition that a particle must lack",
+                                     typed=Typed(metavar="N[,M]", spelling=NUMBERS))
+    sure: float = option(0.9, "probability that a block is present, or absent, at least",
+                         check=Range("at least 0.5 and at most 1", low=0.5, high=1), typed=Typed(metavar="P"))
+    states: tuple[int, ...] = option((), "likeliest states of gmmhet composition",
+                                     typed=Typed(flag="--state", metavar="N[,M]", spelling=NUMBERS))
     ids: NDArray[np.int64] | None = None
     keep: str | None = option(None, "best or worst of all particles by log-likelihood, junk last, and which fraction "
                               "of them", otherwise="all", check=_KEEP,
@@ -111,6 +119,10 @@ class Criteria:
             found.append(wording.precise_enough(self.mode, self.confidence))
         if self.classes:
             found.append(wording.in_classes(self.classes))
+        if self.present or self.absent:
+            found += wording.with_blocks(self.present, self.absent, self.sure)
+        if self.states:
+            found.append(wording.in_states(self.states))
         if self.ids is not None:
             found.append(wording.listed_rows(len(self.ids)))
         if self.keep is not None:

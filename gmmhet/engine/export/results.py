@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.io import ParticleTable, StarTable
-from gmmhet.engine.io.result_columns import JUNK, MORE_PROBABLY
+from gmmhet.engine.io.result_columns import BLOCK, JUNK, MORE_PROBABLY, STATE
 from gmmhet.engine.wording import export as wording
 
 __all__ = ["chosen_rows", "latents_file", "refined_poses"]
@@ -84,6 +84,8 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
             raise InputError(f"{table.source}: no particle in class {absent[0]}; there are "
                              f"{', '.join(str(c) for c in np.unique(numbers)[:20])}")
         found.append((wording.in_classes(criteria.classes), np.isin(numbers, criteria.classes)))
+    if criteria.present or criteria.absent or criteria.states:
+        found += _of_composition(table, star, criteria)
     if criteria.ids is not None:
         beyond = criteria.ids[criteria.ids > len(table)]
         if len(beyond):
@@ -101,6 +103,29 @@ def _conditions(table: ParticleTable, star: StarTable, criteria: Criteria) -> li
         if JUNK not in star:
             _LOG.warning("%s: %s", table.source, wording.NO_JUNK)
         found.append((wording.no_junk(), ~_is_junk(table, star)))
+    return found
+
+
+def _of_composition(table: ParticleTable, star: StarTable, criteria: Criteria,
+                    ) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Conditions on blocks and states."""
+    if STATE not in star:
+        raise InputError(f"{table.source}: no column {STATE}; --present, --absent and --state expect particles.star of "
+                         "gmmhet composition, with a block in it")
+    found: list[tuple[str, NDArray[np.bool_]]] = []
+    for number in (*criteria.present, *criteria.absent):
+        if f"{BLOCK}{number}" not in star:
+            raise InputError(f"{table.source}: no column {BLOCK}{number}; expected the number of a block that is there")
+        probability, here = star.floats(f"{BLOCK}{number}"), number in criteria.present
+        words = wording.with_blocks((number,) if here else (), () if here else (number,), criteria.sure)[0]
+        found.append((words, (probability if here else 1 - probability) >= criteria.sure))
+    if criteria.states:
+        numbers = star.integers(STATE)
+        absent = [s for s in criteria.states if not np.any(numbers == s)]
+        if absent:
+            raise InputError(f"{table.source}: no particle in state {absent[0]}; there are "
+                             f"{', '.join(str(s) for s in np.unique(numbers)[:20])}")
+        found.append((wording.in_states(criteria.states), np.isin(numbers, criteria.states)))
     return found
 
 

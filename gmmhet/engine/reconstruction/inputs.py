@@ -1,5 +1,6 @@
 """Particles with their coordinates: latents.star joined to particles.star by the image, not by position."""
 
+import json
 import logging
 import os
 from collections import Counter
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, StarTable, file_beside, read_particles
-from gmmhet.engine.io.result_columns import JUNK, MORE_PROBABLY
+from gmmhet.engine.io.result_columns import JUNK, MORE_PROBABLY, STATE
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
@@ -21,7 +22,7 @@ from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import reconstruction as wording
 from gmmhet.engine.wording.junk import junk_left_out
 
-__all__ = ["Placed", "cross_fitted", "read_deforming", "read_placed"]
+__all__ = ["Placed", "analysis_of", "cross_fitted", "read_deforming", "read_placed", "states_in"]
 
 _LOG = logging.getLogger("gmmhet")
 
@@ -125,6 +126,33 @@ def _without_junk(placed: Placed, probability: NDArray[np.float64]) -> Placed:
     some = replace(table.some(kept), half_set=table.halves[kept])
     return Placed(some, placed.latents, placed.row[kept], placed.contrast[kept], placed.coordinates[kept],
                   placed.deviations[kept])
+
+
+def analysis_of(latents: Path) -> Path:
+    """analysis.npz of the analysis that latents.star, or particles.star of gmmhet composition, is from; the file may be
+    missing."""
+    beside = file_beside(latents, "analysis.npz")
+    if beside.is_file():
+        return beside
+    try:
+        summary = json.loads(file_beside(latents, "summary.json").read_text(encoding="utf-8"))
+        analysed = Path(summary["parameters"]["particles"]) if summary["command"] == "composition" else None
+    except (OSError, ValueError, LookupError, TypeError):
+        analysed = None
+    return beside if analysed is None else analysed.with_name("analysis.npz")
+
+
+def states_in(placed: Placed, latents: Path) -> NDArray[np.int64]:
+    """[n] state of every particle, from 1.
+
+    Raises:
+        InputError: latents.star has none.
+    """
+    star = placed.latents.tables[placed.latents.particle_block]
+    if STATE not in star:
+        raise InputError(f"{latents}: no column {STATE}; --by states expects particles.star of gmmhet composition as "
+                         "--latents")
+    return np.asarray(star.floats(STATE)[placed.row], np.int64)
 
 
 def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np.float64]]:

@@ -11,7 +11,8 @@ from gmmhet.engine.reconstruction.mixture import Uncertainty, mixture_labels
 from gmmhet.engine.reconstruction.settings import KERNELS
 from gmmhet.engine.wording import reconstruction as wording
 
-__all__ = ["Selection", "Windows", "bins_between", "equal_bins", "mixture_clusters", "nested_windows", "points_along"]
+__all__ = ["Selection", "Windows", "bins_between", "disjoint_states", "equal_bins", "mixture_clusters",
+           "nested_windows", "points_along"]
 
 
 
@@ -62,6 +63,16 @@ def bins_between(coordinate: NDArray[np.float64], borders: list[float], counts: 
         rows = np.flatnonzero(side == number)
         parts += np.array_split(rows[np.argsort(coordinate[rows], kind="stable")], min(bins, max(len(rows), 1)))
     return _disjoint(coordinate, [rows for rows in parts if len(rows)])
+
+
+def disjoint_states(state: NDArray[np.int64]) -> Selection:
+    """One map for each state that has particles.
+
+    Args:
+        state: [n] from 1; 0 for none.
+    """
+    numbers = np.unique(state[state > 0])
+    return _disjoint(np.full(len(state), np.nan), [np.flatnonzero(state == number) for number in numbers])
 
 
 def mixture_clusters(coordinates: NDArray[np.float64], uncertainty: Uncertainty, mode: int, clusters: int, seed: int,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import AT_POINTS, ReconstructConfig
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.io import file_beside, made_by
+from gmmhet.engine.io import made_by
 from gmmhet.engine.io.points import read_points
 from gmmhet.engine.latent_space.deconvolution import deconvolved
 from gmmhet.engine.latent_space.islands import gaps_along, islands_along
@@ -23,7 +23,14 @@ from gmmhet.engine.molecule.masks import read_mask
 from gmmhet.engine.molecule.symmetry import rotation_matrices
 from gmmhet.engine.progress import progress
 from gmmhet.engine.reconstruction.evidence import MapEvidence, map_evidence
-from gmmhet.engine.reconstruction.inputs import Placed, cross_fitted, read_deforming, read_placed
+from gmmhet.engine.reconstruction.inputs import (
+    Placed,
+    analysis_of,
+    cross_fitted,
+    read_deforming,
+    read_placed,
+    states_in,
+)
 from gmmhet.engine.reconstruction.kernel_series import KernelSeries
 from gmmhet.engine.reconstruction.mixture import Uncertainty
 from gmmhet.engine.reconstruction.motion_series import MotionSeries
@@ -32,6 +39,7 @@ from gmmhet.engine.reconstruction.particle_windows import (
     Selection,
     Windows,
     bins_between,
+    disjoint_states,
     equal_bins,
     mixture_clusters,
     nested_windows,
@@ -66,14 +74,15 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     started = time.monotonic()
     made_by(output, COMMAND)  # refuses other folders before any work
     placed = read_placed(particles, latents, root)
-    evidence = map_evidence(placed, config, latents) if config.n > 1 or config.points is not None else None
+    several = config.by != "states" and (config.n > 1 or config.points is not None)
+    evidence = map_evidence(placed, config, latents) if several else None
     if evidence is not None and evidence["mode_significant"] is False:
         _LOG.warning("%s", wording.mode_is_noise(config.mode))
     table = placed.particles
     mask = None if config.mask is None else read_mask(config.mask, table.box, table.pixel_size)
     for line in table.half_sets.notes:
         _LOG.warning("%s: %s", particles, line)
-    analysis = file_beside(latents, "analysis.npz")
+    analysis = analysis_of(latents)
     noise = with_residual_noise(image_noise(table), table, analysis)
     if config.cross_fit == "yes":
         placed = cross_fitted(placed, latents)
@@ -130,6 +139,8 @@ def _classes(placed: Placed, selection: Selection) -> NDArray[np.int64]:
 def _select(placed: Placed, config: ReconstructConfig, latents: Path, analysis: Path) -> Selection:
     modes = placed.coordinates.shape[1]
     n = placed.images
+    if config.by == "states":
+        return disjoint_states(states_in(placed, latents))
     if config.n > n and config.points is None:
         raise InputError(f"--n is {config.n}; expected at most {n}, the number of particles")
     if not modes and (config.n > 1 or config.points is not None):

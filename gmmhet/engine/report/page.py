@@ -8,6 +8,7 @@ from gmmhet.engine.browser import script
 from gmmhet.engine.io import replacing
 from gmmhet.engine.report import charts, trust
 from gmmhet.engine.report.choosing import can_choose, choosing_data
+from gmmhet.engine.report.composition_section import composition_section
 from gmmhet.engine.report.findings import sentences
 from gmmhet.engine.report.first_screen import first_screen, moving
 from gmmhet.engine.report.leaks import leak_card, leak_sentence
@@ -44,8 +45,9 @@ def _asset(name: str) -> Markup:
 
 
 def _page(results: Results) -> str:
-    makers = {"know": _know, "motion": _pictures, "maps": maps_section, "modes": _modes, "trust": _trust,
-              "coordinates": _coordinates, "subunits": _subunits, "checks": _checks, "run": _run}
+    makers = {"know": _know, "motion": _pictures, "composition": composition_section, "maps": maps_section,
+              "modes": _modes, "trust": _trust, "coordinates": _coordinates, "subunits": _subunits, "checks": _checks,
+              "run": _run}
     scripts = Markup("\n").join([Markup(script("surface.js")), *(_asset(name) for name in _SCRIPTS)])
     return render(
         "page", name=results.folder.resolve().name, version=__version__, first=first_screen(results),

@@ -3,7 +3,7 @@
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gmmhet.engine.wording import report, report_maps, report_trust
+from gmmhet.engine.wording import report, report_composition, report_maps, report_trust
 from gmmhet.engine.wording.numbers import number
 
 __all__ = ["Markup", "one_number", "render"]
@@ -16,7 +16,7 @@ def _exact(value: float | None) -> str:
 def _environment() -> Environment:
     made = Environment(loader=PackageLoader("gmmhet.engine.report"), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)
-    made.globals.update(text=report, maps=report_maps, trust=report_trust)
+    made.globals.update(text=report, composition=report_composition, maps=report_maps, trust=report_trust)
     made.filters.update(number=number, exact=_exact)
     made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return made

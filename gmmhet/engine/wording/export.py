@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-__all__ = ["NO_JUNK", "best_or_worst", "half_set", "in_classes", "in_range", "listed_rows", "no_junk",
-           "nothing_left", "one_an_image", "precise_enough", "range_of", "written"]
+__all__ = ["NO_JUNK", "best_or_worst", "half_set", "in_classes", "in_range", "in_states", "listed_rows", "no_junk",
+           "nothing_left", "one_an_image", "precise_enough", "range_of", "with_blocks",
+           "written"]
 
 NO_JUNK = "no column gmmhetJunk: the analysis found no junk, so none is left out"
 
@@ -26,6 +27,17 @@ def precise_enough(mode: int | None, limit: float) -> str:
 def in_classes(numbers: Sequence[int]) -> str:
     """One of some classes."""
     return f"class {', '.join(map(str, numbers))}"
+
+
+def with_blocks(present: Sequence[int], absent: Sequence[int], sure: float) -> list[str]:
+    """Blocks that are there, or not, each as probable as asked for."""
+    return [*(f"block {number} present (probability {sure:g} or more)" for number in present),
+            *(f"block {number} absent (probability {sure:g} or more)" for number in absent)]
+
+
+def in_states(numbers: Sequence[int]) -> str:
+    """One of some states."""
+    return f"state {', '.join(map(str, numbers))}"
 
 
 def listed_rows(count: int) -> str:

@@ -129,7 +129,8 @@ def contrast(sign: float | None) -> str:
 
 FIRST_SCREEN = "At first sight"
 SECTIONS = {
-    "know": "How we know", "motion": "Molecule and motion", "maps": "Maps from the particles",
+    "know": "How we know", "motion": "Molecule and motion", "composition": "What comes and goes",
+    "maps": "Maps from the particles",
     "modes": "Modes and their significance", "trust": "Alternative explanations",
     "coordinates": "Distribution of the particles", "subunits": "Subunits",
     "checks": "Checks of the input", "run": "Parameters and run times",
