@@ -273,8 +273,8 @@ def _percent(share: float) -> str:
 
 def searched_on(number: int, n_particles: int, directions: int, *, asked: bool) -> str:
     """How many particles modes are searched on, and why; asked: whether the user gave the number."""
-    why = "as asked for" if asked else (
-        f"enough among {directions} directions for a motion of whose coordinate an image tells half the variance")
+    why = "as given" if asked else (
+        f"enough among {directions} directions for a motion whose coordinate an image determines to half its variance")
     return f"modes are searched on {number:,} of {n_particles:,} particles, {why}, and then finished on all"
 
 

@@ -201,7 +201,7 @@ class TestAnalysis(unittest.TestCase):
     def test_all_are_placed_and_a_killed_search_goes_on(self) -> None:
         with self.assertLogs("gmmhet", "INFO") as logs:
             whole = self.analyze("whole")
-        self.assertIn("modes are searched on 200 of 420 particles, as asked for", "\n".join(logs.output))
+        self.assertIn("modes are searched on 200 of 420 particles, as given", "\n".join(logs.output))
         summary = json.loads((whole / "summary.json").read_text())
         self.assertEqual(summary["n_significant_modes"], 1)
         self.assertEqual(summary["settings"]["particles_searched"], _SOME)
