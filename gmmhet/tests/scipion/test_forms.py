@@ -9,7 +9,7 @@ from pyworkflow.protocol.params import Section
 from gmmhet.engine.commands.export import ExportCommand
 from gmmhet.engine.commands.input import ImportCommand
 from gmmhet.engine.commands.stages import RunCommand
-from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig
+from gmmhet.engine.config import AT_POINTS, AnalyzeConfig, FitConfig, ReconstructConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.export.criteria import Criteria
 from gmmhet.engine.options import REQUIRED, Content, Level, options_of, words
@@ -137,8 +137,10 @@ class TestForms(unittest.TestCase):
                     self.assertNotEqual(words(config), words(options()))
 
     def _set(self, parameter, declared, texts):
-        if declared.choices:
-            # The last: after any entry for nothing, and a choice of ``by`` that makes maps at points.
+        if declared.name == "by":  # a choice that makes maps at points, which ``points`` needs
+            parameter.set([choice.value for choice in declared.choices].index(AT_POINTS[-1]))
+        elif declared.choices:
+            # The last: after any entry for nothing.
             parameter.set(len(declared.choices) - (0 if declared.optional else 1))
         elif declared.kind is Path and declared.form.content is Content.MASK:
             mask = VolumeMask()

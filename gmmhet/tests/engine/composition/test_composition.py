@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gmmhet.engine.commands.stages import RunCommand
 from gmmhet.engine.composition.stage import compose
 from gmmhet.engine.config import CompositionConfig, ReconstructConfig
 from gmmhet.engine.errors import InputError
@@ -133,6 +134,10 @@ class TestComposition(unittest.TestCase):
                 compose(latents, CompositionConfig(blocks=blocks), self.folder / "refused")
         with self.assertRaisesRegex(InputError, "gmmhetState"):
             reconstruct(self.folder / "particles.star", latents, ReconstructConfig(by="states"), self.folder / "no")
+        run = RunCommand(particles=latents, map=self.folder / "consensus.mrc", output=self.folder / "no",
+                         reconstruct=ReconstructConfig(by="states"))
+        with self.assertRaisesRegex(InputError, "gmmhet composition"):
+            run.execute()
 
 
 class TestMotion(unittest.TestCase):
