@@ -23,6 +23,7 @@ from gmmhet.engine.subspace.mode_selection import (
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
+from gmmhet.engine.wording.numbers import counted
 
 __all__ = ["in_finer_fields"]
 
@@ -141,7 +142,7 @@ class _HalfSets:
         return infer(estimator, model, start.rows, start=start, page=page).without_covariance()
 
     def _fit(self, i: int, old: SubspaceModel) -> Fit:
-        name = f"half-set {i + 1}, {old.n_modes} modes{_at(self.fine)}"
+        name = f"half-set {i + 1}, {counted(old.n_modes, 'mode')}{_at(self.fine)}"
         start, particles = self._carried(old), self.particles
         half, others = particles.at(self.rows[i]), particles.at(watched(self.rows[1 - i]))
         options = FitOptions(self.reference, FINER_FIELDS.passes, FINER_FIELDS.tolerance, name,

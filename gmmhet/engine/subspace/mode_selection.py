@@ -18,6 +18,7 @@ from gmmhet.engine.subspace.likelihoods import log_likelihoods
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import MODE_SELECTION, SMOOTH_FIELDS
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
+from gmmhet.engine.wording.numbers import counted
 
 __all__ = [
     "FoundModes",
@@ -241,7 +242,7 @@ class _HalfSets:
         return evidence_of(self.estimator, fits, found, gains, self.null)
 
     def _fit(self, i: int, n_modes: int) -> Fit:
-        name, still = f"half-set {i + 1}, {n_modes} modes", self.rest.posteriors
+        name, still = f"half-set {i + 1}, {counted(n_modes, 'mode')}", self.rest.posteriors
         options = FitOptions(self.rest.log_likelihood, passes=MODE_SELECTION.passes_of_half, label=name,
                              watched=still.at(watched(self.rows[1 - i])))
         fit = fit_subspace(self.estimator, self.rest.model, still.at(self.rows[i]), n_modes, options,
