@@ -66,7 +66,7 @@ def _param(declared: Declared) -> tuple[type, dict[str, Any]]:
 def _entries(declared: Declared) -> tuple[Choice, ...]:
     """The choices of a list, with the one that stands for None, if any, first."""
     nothing = (Choice("", declared.form.nothing),) if declared.optional else ()
-    return nothing + declared.choices
+    return nothing + tuple(c for c in declared.choices if c.on_form)
 
 
 def _condition(options: type[OptionsClass], declared: Declared) -> str:
@@ -83,7 +83,7 @@ def _condition(options: type[OptionsClass], declared: Declared) -> str:
 def _help(declared: Declared) -> str:
     """The words of the command line as sentences, a line for each choice, default, unit, and when to change it."""
     lines = [sentence(declared.form.help or declared.option.help)]
-    lines += [f"{c.entry}: {c.help}." for c in declared.choices if c.help]
+    lines += [f"{c.entry}: {c.help}." for c in declared.choices if c.help and c.on_form]
     if declared.option.otherwise and not declared.form.nothing and not declared.form.help:
         empty = "auto" if declared.option.typed.spelling is not None else "Empty"
         lines.append(f"{empty} (default): {declared.option.otherwise}.")

@@ -27,7 +27,8 @@ _BY = Choices([
     Choice("kernel", help="at points along the mode, each part and frequency band from as few particles as its motion "
            "requires"),
     Choice("motion", help="at points along the mode, motion-corrected maps from all particles"),
-    Choice("states", help="the states of gmmhet composition, whose particles.star is then given as --latents"),
+    Choice("states", help="the states of gmmhet composition, whose particles.star is then given as --latents",
+           on_form=False),
 ])
 _CROSS_FIT = Choices([Choice("no"), Choice("yes", help="needs an analysis with --cross-coordinates yes")])
 #: the choices of ``by`` that make maps at points

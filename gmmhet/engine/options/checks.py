@@ -43,11 +43,12 @@ COUNT = Range("1 or more", low=1)
 
 
 class Choice(NamedTuple):
-    """A value that may be chosen, its name on a form, and what it does."""
+    """A value that may be chosen, its name on a form, what it does, and whether forms offer it."""
 
     value: str | int
     label: str = ""
     help: str = ""
+    on_form: bool = True
 
     @property
     def entry(self) -> str:

@@ -74,6 +74,12 @@ class TestForms(unittest.TestCase):
                         self.assertTrue(param.label.get().startswith(declared.form.label))
                         self.assertIn((declared.form.help or declared.option.help)[1:], param.help.get())
 
+    def test_what_no_protocol_can_give_is_not_offered(self):
+        by = self.protocols[ProtGmmHetReconstruct].getDefinition().getParam("by")
+        self.assertIn("clusters", by.choices)
+        self.assertNotIn("states", by.choices)
+        self.assertNotIn("states of gmmhet composition", by.help.get())
+
     def test_a_newcomer_sees_only_what_has_to_be_decided(self):
         for kind, names in NORMAL.items():
             params = self.project.newProtocol(kind).getDefinition().iterAllParams()
