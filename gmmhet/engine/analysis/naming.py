@@ -147,11 +147,11 @@ def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution
            ) -> NamedMode:
     model, modes = result.model, result.modes
     low, high = _ends(result, k)
-    before, after = (model.centers + np.tensordot(z, modes.position, 1) for z in (low, high))
+    before, after = (modes.deformation.centers(model.centers, z) for z in (low, high))
     mass = np.abs(model.weights)
     amounts = result.amount_share(k)
     motion = moving_part(before, after, model.weights)
-    if motion is not None and result.large_motion is None:
+    if motion is not None and modes.curve is None and not result.off_centre:
         rate = rigid_rate(model.centers, model.weights, model.sigmas, (modes.position[k], modes.amplitude[k]),
                           motion.inside, resolution)
         motion = motion.moving_at(rate, float(high[k] - low[k]), model.centers, model.weights)
@@ -161,12 +161,12 @@ def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution
     if density is not None and not density.comes_and_goes:
         density = None
     z, variance = result.coordinates[:, k], result.covariance[:, k, k].astype(np.float64)
-    if result.large_motion is not None:
+    if result.off_centre:
         z = z - z.mean()  # the mean of the prior
     states = None if density is None else two_states(z, variance)
     if states is not None and not states.apart and amounts < NAMING.mostly_density:
         density = states = None  # a trace of another mode's
-    if states is not None and result.large_motion is not None:
+    if states is not None and result.off_centre:
         shift = float(result.coordinates[:, k].mean())
         states = replace(states, low=states.low + shift, high=states.high + shift)
     middle = np.average(model.centers, axis=0, weights=mass)
@@ -179,7 +179,7 @@ def _groups(result: AnalysisResult, k: int, halves: NDArray[np.int64]) -> tuple[
     z, variance = result.coordinates[:, [k]], result.covariance[:, k, k].astype(np.float64)
     if len(z) < ISLANDS.fewest or not np.isfinite(variance).all():
         return ()
-    middle = 0.0 if result.large_motion is None else float(z.mean())
+    middle = 0.0 if not result.off_centre else float(z.mean())
     density = deconvolved(z - middle, variance[:, None], halves)
     gaps = gaps_along(density)
     return tuple(islands_along(density, gaps)) if gaps else ()
@@ -192,7 +192,7 @@ def _ends(result: AnalysisResult, k: int) -> tuple[Array, Array]:
     the truth.
     """
     z, variance = result.coordinates, result.covariance[:, k, k].astype(np.float64)
-    if result.large_motion is not None:
+    if result.off_centre:
         path = through_particles(z, k, NAMING.frames)
         return path[0], path[-1]
     some = z[:, k][variance < NAMING.most_uncertain]  # others are where the prior is

@@ -20,6 +20,7 @@ from gmmhet.engine.analysis.refined import refined_columns, refined_poses
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.analysis.summary import (
+    curved_entry,
     detectable_entry,
     followed_entry,
     junk_entry,
@@ -87,7 +88,8 @@ def write_results(folder: Path, prepared: Prepared, scores: ScorePass, result: A
     summary = _summary(prepared, result, run, modes)
     with replacing(folder / "summary.json") as temporary:
         temporary.write_text(json.dumps(_plain({**summary, **run.more}), indent=1))
-    for entry in (summary["pose_errors"], summary["local_pose"], summary["population"], summary["followed"]):
+    for entry in (summary["pose_errors"], summary["local_pose"], summary["population"], summary["followed"],
+                  summary["curves"]):
         if entry is not None:
             _LOG.info("%s", entry["words"])
     for mode in modes:
@@ -109,7 +111,7 @@ def _summary(prepared: Prepared, result: AnalysisResult, run: Run, modes: list[M
         "contrast_mean": float(np.mean(result.contrast)), "contrast_spread": float(np.std(result.contrast)),
         "parameters": run.parameters, "settings": result.settings, "timing": run.timing, "history": result.history,
         "pose_errors": pose_errors_entry(result, resolution, refine), "local_pose": local_pose_entry(result),
-        "followed": followed_entry(result),
+        "followed": followed_entry(result), "curves": curved_entry(result),
         "halfset_angles": None if evidence is None or evidence.angles is None else evidence.angles.tolist(),
         "modes": modes, "population": population_entry(result),
         "detectable": detectable_entry(result), "junk": junk_entry(result),
@@ -157,7 +159,8 @@ def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -
     gradient grows with the weight of its Gaussian, moving or not).
     """
     if result.evidence is not None:
-        return np.asarray(np.sqrt((result.modes.position[:result.significant] ** 2).sum((0, 2))))
+        found = [result.modes.deformation.of(k).sizes()[0] for k in range(result.significant)]
+        return np.asarray(np.sqrt(np.sum(np.square(found), axis=0))) * np.ones(len(model))
     weights = np.abs(model.weights)
     per_weight = scores.flexibility / np.maximum(weights, OUTPUT.smallest_weight * weights.max())
     return np.asarray(100 * per_weight / max(float(per_weight.max()), 1e-30))
@@ -166,7 +169,7 @@ def _mobility(model: GaussianModel, scores: ScorePass, result: AnalysisResult) -
 def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: AnalysisResult) -> None:
     table, grid = prepared.cache.table, prepared.observer.grid
     model, modes = result.model, result.modes
-    motion = result.large_motion
+    motion = result.large_motion or result.curved
     source = np.arange(len(model.sigmas)) if motion is None else motion.source
     ANALYSIS_FILE.write(path, {
         "ids": table.ids, "coordinates": result.coordinates, "covariance": result.covariance,
@@ -176,7 +179,7 @@ def _write_arrays(path: Path, prepared: Prepared, scores: ScorePass, result: Ana
         "modes_position": modes.position, "modes_amplitude": modes.amplitude,
         "flexibility": scores.flexibility[source], "occupancy": scores.occupancy[source],
         "noise_frequency": grid.frequencies, "noise_variance": model.noise, "spectrum": modes.spectrum,
-        "followed": motion is not None, **_optional_arrays(result)})
+        "followed": result.off_centre, **_optional_arrays(result)})
 
 
 def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[Any]]:
@@ -192,8 +195,12 @@ def _optional_arrays(result: AnalysisResult) -> dict[str, NDArray[Any]]:
         cross = result.cross_fit
         found |= {"cross_coordinates": cross.coordinates.astype(np.float32),
                   "cross_deviations": cross.deviations.astype(np.float32)}
+    curve = result.modes.curve
+    if curve is not None and curve.curves is not None:
+        found |= {"curve_position": curve.position, "curve_amplitude": curve.amplitude,
+                  "curve_periodic": np.array(curve.curves.periodic)}
     if result.modes.given is not None:
-        found["modes_given"] = result.modes.given
+        found["modes_given" if curve is None else "curve_given"] = result.modes.given
     if result.local is not None:
         local = result.local
         found |= {"local_pose": local.pose, "local_pose_deviations": local.deviations,
@@ -206,7 +213,7 @@ def _leakage(prepared: Prepared, result: AnalysisResult) -> list[Leak]:
     if not result.sought:
         return []
     deviations = np.zeros_like(result.coordinates) if result.evidence is None else result.deviations
-    from_mean = result.coordinates - (0.0 if result.large_motion is None else result.coordinates.mean(0))
+    from_mean = result.coordinates - (0.0 if not result.off_centre else result.coordinates.mean(0))
     table = prepared.cache.table
     return leakage(table, table.halves, from_mean, deviations, prepared.observer.grid.resolution)
 
@@ -255,10 +262,10 @@ def _write_movie(folder: Path, model: GaussianModel, result: AnalysisResult, k: 
     motion.mkdir()
     z = result.coordinates if result.span is None else result.span
     frames: list[FrameEntry] = []
-    places = (along_axis if result.large_motion is None else through_particles)(z, k, OUTPUT.frames)
+    places = (through_particles if result.off_centre else along_axis)(z, k, OUTPUT.frames)
     for number, place in enumerate(places, 1):
-        weights = model.weights * (1 + place @ result.modes.amplitude)
-        frame = _with(model, model.centers + np.tensordot(place, result.modes.position, 1), weights)
+        deformation = result.modes.deformation
+        frame = _with(model, deformation.centers(model.centers, place), deformation.weights(model.weights, place))
         name = f"frame_{number:02d}.mrc"
         _write_density(motion / name, frame)
         frames.append({"file": f"{motion.name}/{name}", "coordinate": float(place[k]), "place": place.tolist()})

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
 from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD, MORE_PROBABLY
+from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.subspace.state import POSE_AXES, PoseEvidence, PoseSpread
 
-__all__ = ["AnalysisResult", "CrossFit", "Detectable", "Evidence", "Junk", "LargeMotion", "LocalMotion", "MeanModel",
-           "Modes", "PlantedTrial", "PoseErrors"]
+__all__ = ["AnalysisResult", "CrossFit", "CurvedMotion", "Detectable", "Evidence", "Junk", "LargeMotion",
+           "LocalMotion", "MeanModel", "Modes", "PlantedTrial", "PoseErrors"]
 
 Array = NDArray[np.float64]
 
@@ -39,11 +40,13 @@ class Modes:
         position: [K, N, 3] displacements, Angstrom, seen from the part of the molecule that moves least.
         amplitude: [K, N] relative changes of the weights.
         spectrum: variance explained by each eigenvector, longest first; at least K entries.
-        given: [K, N, 3] displacements in the frame of the given poses, where that is another frame.
+        given: [K, N, 3] displacements in the frame of the given poses, where that is another frame; along curves those
+            of all functions, [M, N, 3].
         prior_sizes: [K, 2] root mean squares of displacements (Angstrom) and relative changes of weights under the
             prior of a mode; None where the method has no prior.
         rigid_share: [K] share of each mode's squared displacement that is a rigid movement of the whole molecule, or of
             the part in focus that has a pose of its own; None where it is not defined.
+        curve: the deformation along curves, whose first functions the modes are; None: they are all.
     """
 
     position: Array
@@ -52,13 +55,20 @@ class Modes:
     given: Array | None = None
     prior_sizes: Array | None = None
     rigid_share: Array | None = None
+    curve: Deformation | None = None
 
     def __len__(self) -> int:
         return len(self.position)
 
+    @property
+    def deformation(self) -> Deformation:
+        """Of the mean model by the coordinates."""
+        return self.curve or Deformation(self.position, self.amplitude)
+
     def largest_displacement(self, k: int) -> float:
-        """Angstrom per unit of coordinate k (from 0), of the Gaussian that moves most."""
-        return float(np.sqrt((self.position[k] ** 2).sum(-1)).max())
+        """Angstrom per unit of coordinate k (from 0), of the Gaussian that moves most; along a curve its root mean
+        square over the prior."""
+        return float(self.deformation.of(k).sizes()[0].max())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +152,23 @@ class LargeMotion:
     """
 
     stations: int
+    before: int
+    gain: float
+    error: float
+    better: bool
+    source: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvedMotion:
+    """Coordinates along curves in the place of straight modes.
+
+    Attributes:
+        before: straight modes that were significant. gain, error: of the held-out log-likelihood per particle over
+            theirs, and its standard error. better: whether the gain is beyond chance.
+        source: [N] the Gaussian of the fitted model that each Gaussian was a part of.
+    """
+
     before: int
     gain: float
     error: float
@@ -235,6 +262,7 @@ class AnalysisResult:
         span: [m, K] coordinates that motions are shown over, where these are not those of the particles.
         evidence: of the modes; None where the method has no test. pose_errors: None where poses are taken as exact.
         local: of the part in focus, where it has a pose of its own. large_motion: where modes were linearised again.
+        curved: where coordinates are along curves.
         population: coordinates along the significant modes under the prior estimated from the data.
         detectable: what would have been found, where no mode is significant.
         junk: particles that the modes were found without; None: none were told.
@@ -255,6 +283,7 @@ class AnalysisResult:
     pose_errors: PoseErrors | None = None
     local: LocalMotion | None = None
     large_motion: LargeMotion | None = None
+    curved: CurvedMotion | None = None
     population: EmpiricalPosterior | None = None
     detectable: Detectable | None = None
     junk: Junk | None = None
@@ -263,6 +292,11 @@ class AnalysisResult:
     @property
     def n_modes(self) -> int:
         return int(self.coordinates.shape[1])
+
+    @property
+    def off_centre(self) -> bool:
+        """Whether the coordinates have another mean than 0, which is then a place where particles are."""
+        return self.large_motion is not None
 
     @property
     def significant(self) -> int:
@@ -285,8 +319,8 @@ class AnalysisResult:
         a displacement d by w^2 d^2 / (2 s^2), in units of its own squared density; overlaps are left out.
         """
         squared, model = self.model.weights**2, self.model
-        amounts = float(squared @ self.modes.amplitude[k] ** 2)
-        moves = float(squared @ ((self.modes.position[k] ** 2).sum(-1) / (2 * model.sigmas**2)))
+        moved, changed = self.modes.deformation.of(k).sizes()
+        amounts, moves = float(squared @ changed**2), float(squared @ (moved**2 / (2 * model.sigmas**2)))
         return amounts / max(amounts + moves, 1e-300)
 
     @property

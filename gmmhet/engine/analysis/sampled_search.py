@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.all_particles import decided, finished
+from gmmhet.engine.analysis.curved_motions import Curved
 from gmmhet.engine.analysis.large_motions import Followed
 from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.search_sample import of_some, search_rows
@@ -24,12 +25,13 @@ _LOG = logging.getLogger("gmmhet")
 @dataclass(frozen=True)
 class Sought:
     """Results of a search: the particles that it was made on, its journal, the modes about the average, and those along
-    large movements, if these explain held-out particles better."""
+    large movements and along curves, if these explain held-out particles better."""
 
     prepared: Prepared
     journal: Journal
     found: FoundModes
     large: Followed | None = None
+    curved: Curved | None = None
 
     @property
     def halves(self) -> NDArray[np.int64]:
@@ -39,7 +41,8 @@ class Sought:
     @property
     def last(self) -> FoundModes:
         """The modes that are kept."""
-        return self.found if self.large is None else self.large.found
+        taken = self.curved or self.large
+        return self.found if taken is None else taken.found
 
 
 def on_as_many_as_needed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, directions: int,

@@ -6,10 +6,10 @@ from gmmhet.engine.io.result_columns import MORE_PROBABLY
 from gmmhet.engine.settings import setting
 
 __all__ = [
-    "BREAKING", "DEPENDENCE", "DETECTABLE", "EMPIRICAL_PRIOR", "FINER_FIELDS", "FIRST_MODEL", "FOCUS", "FOLLOWING",
-    "GRADIENT_METHOD", "INPUT", "JUNK", "NAMING", "OUTPUT", "SEARCH_SAMPLE", "SUBSPACE_METHOD", "Breaking",
-    "DependenceTest", "DetectableMotion", "EmpiricalPrior", "FinerFields", "FirstModel", "Focus", "Following",
-    "GradientMethod", "InputLooks", "JunkByContrast", "Naming", "Output", "SearchSample", "SubspaceMethod",
+    "BREAKING", "CURVED", "DEPENDENCE", "DETECTABLE", "EMPIRICAL_PRIOR", "FINER_FIELDS", "FIRST_MODEL", "FOCUS",
+    "FOLLOWING", "GRADIENT_METHOD", "INPUT", "JUNK", "NAMING", "OUTPUT", "SEARCH_SAMPLE", "SUBSPACE_METHOD", "Breaking",
+    "CurvedMotions", "DependenceTest", "DetectableMotion", "EmpiricalPrior", "FinerFields", "FirstModel", "Focus",
+    "Following", "GradientMethod", "InputLooks", "JunkByContrast", "Naming", "Output", "SearchSample", "SubspaceMethod",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -231,6 +231,19 @@ class Following:
 
 
 @dataclass(frozen=True)
+class CurvedMotions:
+    """Fits along curves."""
+
+    most_straight: int = setting(2, "modes", "that are each given a curve of their own", origin=_CHOSEN)
+    not_worse: float = setting(2.0, "standard errors", "of held-out log-likelihood that fewer coordinates may cost",
+                               origin="95 % of normal ones")
+    shown: int = setting(64, "places", "along a coordinate, at which what moves least is looked for", origin=_CHOSEN)
+    passes_of_half: int = setting(8, "passes", "of a half-set", origin=_CHOSEN)
+    passes_of_all: int = setting(16, "passes", "of all particles", origin=_CHOSEN)
+    tolerance: float = setting(0.003, "of what was gained", "a pass that gains less has settled", origin=_CHOSEN)
+
+
+@dataclass(frozen=True)
 class DetectableMotion:
     """Motions that are planted where none was found, to tell which would have been."""
 
@@ -296,3 +309,4 @@ SUBSPACE_METHOD = SubspaceMethod()
 FINER_FIELDS = FinerFields()
 SEARCH_SAMPLE = SearchSample()
 FOLLOWING = Following()
+CURVED = CurvedMotions()

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
 from gmmhet.engine.analysis.cross_fitting import cross_fitted
+from gmmhet.engine.analysis.curve_frames import still_curves
+from gmmhet.engine.analysis.curved_motions import Curved, curved
 from gmmhet.engine.analysis.detectable import detectable_motion
 from gmmhet.engine.analysis.empirical_prior import empirical_posterior
 from gmmhet.engine.analysis.estimators import finer_length, prior_sizes, whole_estimator, with_first_model
@@ -15,6 +17,7 @@ from gmmhet.engine.analysis.preparation import Prepared
 from gmmhet.engine.analysis.result import (
     AnalysisResult,
     CrossFit,
+    CurvedMotion,
     Evidence,
     LargeMotion,
     LocalMotion,
@@ -25,9 +28,11 @@ from gmmhet.engine.analysis.result import (
 from gmmhet.engine.analysis.sampled_search import Sought, on_as_many_as_needed
 from gmmhet.engine.analysis.settings import SUBSPACE_METHOD
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
+from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.movie_points import typical_place
 from gmmhet.engine.molecule.rigid_fields import in_still_frame, rigid_fields, rigid_part
 from gmmhet.engine.runtime.checkpoint import Journal
+from gmmhet.engine.subspace.curved_modes import CurvedModel
 from gmmhet.engine.subspace.em import AtRest, Fit, calibrate
 from gmmhet.engine.subspace.local_pose import LOCAL_POSE
 from gmmhet.engine.subspace.mode_selection import (
@@ -61,6 +66,8 @@ def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
 
     sought, final = on_as_many_as_needed(prepared, config, journal, estimator.spec.directions.shape[1], seek)
     found, large, halves = sought.found, sought.large, prepared.cache.table.halves
+    if sought.curved is not None:
+        return _placed(searched_on(_along_curves(final, config, sought.curved, large), sought), halves, config)
     part, body = final.final.model.local_pose, None
     if part is not None:
         gain, error = journal.page("gain of the body").once(
@@ -86,7 +93,8 @@ def _sought(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
     if large is None:
         found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes,
                                 share=share)
-    return Sought(prepared, journal, found, large)
+    along = curved(found if large is None else large.found, config, halves, journal)
+    return Sought(prepared, journal, found, large, along)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +138,23 @@ def _placed(result: AnalysisResult, halves: NDArray[np.int64], config: AnalyzeCo
         return result
     found = empirical_posterior(result.coordinates[:, :k], covariance, halves, seed=config.seed)
     return dataclasses.replace(result, population=found)
+
+
+def _along_curves(final: FoundModes, config: AnalyzeConfig, sought: Curved, large: Followed | None) -> AnalysisResult:
+    """What is reported of coordinates along curves."""
+    result, model = _result(final, config, None, as_given=True), final.final.model
+    assert isinstance(model, CurvedModel)
+    fields, curves = final.estimator.spec.basis.fields(model.coefficients), model.curves
+    given = Deformation(fields[..., :3], fields[..., 3], curves)
+    still = model.spread is not None and config.focus is None
+    shown = still_curves(given, model.centers, model.weights) if still else given
+    straight = shown.straight()
+    sizes = np.stack([np.sqrt((prior_sizes(model, config)[s] ** 2).sum(0)) for s in curves.segments])
+    modes = dataclasses.replace(result.modes, position=straight.position, amplitude=straight.amplitude, curve=shown,
+                                given=given.position if still else None, prior_sizes=sizes)
+    source = np.arange(len(model.weights)) if large is None else large.source
+    told = CurvedMotion(before=sought.before, gain=sought.gain, error=sought.error, better=sought.better, source=source)
+    return dataclasses.replace(result, modes=modes, curved=told)
 
 
 def _about_particles(result: AnalysisResult) -> AnalysisResult:

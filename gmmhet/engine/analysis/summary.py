@@ -12,6 +12,7 @@ from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import OUTPUT
 from gmmhet.engine.analysis.summary_shape import (
     CrossFitEntry,
+    CurvesEntry,
     DetectableEntry,
     FollowedEntry,
     FrameEntry,
@@ -30,8 +31,8 @@ from gmmhet.engine.wording import analysis as wording
 from gmmhet.engine.wording.junk import junk_found
 from gmmhet.engine.wording.pose_errors import PoseSizes, pose_errors
 
-__all__ = ["detectable_entry", "followed_entry", "junk_entry", "leak_entries", "local_pose_entry", "mode_entry",
-           "population_entry", "pose_errors_entry", "verdict"]
+__all__ = ["curved_entry", "detectable_entry", "followed_entry", "junk_entry", "leak_entries", "local_pose_entry",
+           "mode_entry", "population_entry", "pose_errors_entry", "verdict"]
 
 
 def mode_entry(result: AnalysisResult, k: int, frames: list[FrameEntry], name: NameEntry | None = None) -> ModeEntry:
@@ -68,11 +69,10 @@ def _cross_fit_entry(result: AnalysisResult, k: int) -> CrossFitEntry | None:
 def _figures(result: AnalysisResult, k: int, name: NameEntry | None) -> wording.ModeFigures:
     modes, evidence = result.modes, result.evidence
     share = 0.0 if modes.rigid_share is None else float(modes.rigid_share[k])
-    weights = np.abs(result.model.weights)
+    weights, changes = np.abs(result.model.weights), modes.deformation.of(k).sizes()[1]
     figures = wording.ModeFigures(
         number=k + 1, displacement=modes.largest_displacement(k),
-        weight_change=float(np.abs(modes.amplitude[k]).max()),
-        mass_change=float(weights @ np.abs(modes.amplitude[k]) / weights.sum()),
+        weight_change=float(changes.max()), mass_change=float(weights @ changes / weights.sum()),
         changes_amounts=result.amount_share(k) > OUTPUT.mostly, significant=k < result.significant, rigid_share=share,
         mostly_rigid=share > OUTPUT.mostly, local_pose=result.local is not None, poses_exact=result.pose_errors is None,
         name="" if name is None else name["words"])
@@ -104,7 +104,7 @@ def verdict(result: AnalysisResult, prepared: Prepared, names: Sequence[NameEntr
                   if leak["flagged"] and leak["share"] >= OUTPUT.large_leak and leak["mode"] <= result.significant]
     junk = junk_entry(result)
     words += [] if junk is None else [junk["words"]]
-    followed, population = followed_entry(result), population_entry(result)
+    followed, population = followed_entry(result) or curved_entry(result), population_entry(result)
     if followed is not None and result.significant:
         words.append(followed["words"])
     if population is not None and population["better"]:
@@ -154,6 +154,16 @@ def followed_entry(result: AnalysisResult) -> FollowedEntry | None:
     return {"better": found.better, "stations": found.stations, "heldout_gain": found.gain,
             "heldout_gain_error": found.error,
             "words": wording.large_motion(found.stations, found.before, found.gain, found.error, found.better)}
+
+
+def curved_entry(result: AnalysisResult) -> CurvesEntry | None:
+    """Coordinates along curves."""
+    found, curve = result.curved, result.modes.deformation.curves
+    if found is None or curve is None:
+        return None
+    return {"better": found.better, "kinds": curve.kinds, "modes_before": found.before, "heldout_gain": found.gain,
+            "heldout_gain_error": found.error,
+            "words": wording.curved_motion(curve.kinds, found.before, found.gain, found.error, found.better)}
 
 
 def population_entry(result: AnalysisResult) -> PopulationEntry | None:

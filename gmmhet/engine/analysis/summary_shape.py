@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from gmmhet.engine.analysis.name_entries import NameEntry
 
-__all__ = ["CrossFitEntry", "DetectableEntry", "FollowedEntry", "FrameEntry", "JunkEntry", "LeakEntry",
+__all__ = ["CrossFitEntry", "CurvesEntry", "DetectableEntry", "FollowedEntry", "FrameEntry", "JunkEntry", "LeakEntry",
            "LocalPoseEntry", "ModeEntry", "PopulationEntry", "PoseErrorsEntry", "PriorEntry", "Summary",
            "TrialEntry"]
 
@@ -90,6 +90,17 @@ class FollowedEntry(TypedDict):
     words: str
 
 
+class CurvesEntry(TypedDict):
+    """``curves``; kinds: line or circle, of each coordinate. modes_before: straight ones."""
+
+    better: bool
+    kinds: list[str]
+    modes_before: int
+    heldout_gain: float
+    heldout_gain_error: float
+    words: str
+
+
 class PopulationEntry(TypedDict):
     """``population``."""
 
@@ -167,6 +178,7 @@ class Summary(TypedDict):
     pose_errors: PoseErrorsEntry | None
     local_pose: LocalPoseEntry | None
     followed: FollowedEntry | None
+    curves: CurvesEntry | None
     halfset_angles: list[float] | None
     modes: list[ModeEntry]
     population: PopulationEntry | None

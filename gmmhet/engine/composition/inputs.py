@@ -13,7 +13,7 @@ from gmmhet.engine.composition.particle_equations import Conformations
 from gmmhet.engine.composition.settings import OUTPUT
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, file_beside, read_particles
-from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, CURVE_ARRAYS
 from gmmhet.engine.molecule.gaussians import GaussianModel
 
 __all__ = ["Analysed", "read_analysed"]
@@ -58,7 +58,10 @@ def read_analysed(latents: Path, root: Path | None) -> Analysed:
     if (path.parent / "subunits.npz").is_file():
         raise InputError(f"{path.parent}: an analysis of subunits; composition expects one of whole particles "
                          "(gmmhet analyze without --symmetry)")
-    arrays = ANALYSIS_FILE.read(path, _NEEDED, ("modes_given", "pose", "pose_deviations", "junk"))
+    arrays = ANALYSIS_FILE.read(path, _NEEDED, ("modes_given", "pose", "pose_deviations", "junk", *CURVE_ARRAYS))
+    if "curve_position" in arrays:
+        raise InputError(f"{path.parent}: an analysis along curves; composition expects one along straight modes "
+                         "(gmmhet analyze --decoder linear)")
     if len(table) != len(arrays["ids"]):
         raise InputError(f"{latents}: {len(table)} rows, and {path} has {len(arrays['ids'])} particles; expected the "
                          "latents.star that was written with it")

@@ -42,6 +42,14 @@ _FOLLOW = Choices([
            "the resolution"),
     Choice("yes", "always"), Choice("no", "never"),
 ])
+_DECODER = Choices([
+    Choice("linear", "straight modes", "Gaussians move along straight modes"),
+    Choice("nonlinear", "curves", "Gaussians move along curves, each coordinate on a line or a circle, whichever "
+           "explains held-out particles best"),
+    Choice("auto", "curves where held-out particles prefer them",
+           "curves where they explain held-out particles better than straight modes, or as well with fewer "
+           "coordinates"),
+])
 _JUNK = Choices([
     Choice("auto", "where their contrasts show that there are such", "not with --symmetry or --local-pose"),
     Choice("keep", "never: all particles take part"),
@@ -112,6 +120,10 @@ class AnalyzeConfig(Seeded, Resumable):
         "auto", "large motions: linearise again along the path; a part that turns by any angle needs two modes",
         check=_FOLLOW, form=OnForm(
             "Large motions", advanced=True, when="to never to save time where all motions are small"))
+    decoder: str = option(
+        "linear", "how Gaussians follow the coordinates: a part that turns by any angle is one coordinate on a circle, "
+        "a large hinge one along a curve, where straight modes take several", check=_DECODER, form=OnForm(
+            "Coordinates", advanced=True, when="to curves where large parts move far or turn"))
     detectable: str = option(
         "auto", "where no mode is significant: plant motions of a part in the images, to tell the smallest that would "
         "have been found", check=_DETECTABLE, form=OnForm(
@@ -157,13 +169,18 @@ class AnalyzeConfig(Seeded, Resumable):
     def _check_method(self) -> None:
         refused = {"--focus": self.focus is not None, "--poses refine": self.poses == "refine",
                    "--smoothness": self.smoothness is not None, "--follow yes": self.follow == "yes",
-                   "--search-particles": self.search_particles is not None}
+                   "--search-particles": self.search_particles is not None,
+                   f"--decoder {self.decoder}": self.decoder != "linear"}
         if self.method == "gradient-pca" and any(refused.values()):
             other = next(name for name, given in refused.items() if given)
             raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "
                              "method alone can do that")
 
     def _check_follow(self) -> None:
+        if self.decoder != "linear" and (self.symmetry != "C1" or self.local_pose):
+            other = "--local-pose" if self.local_pose else f"--symmetry {self.symmetry}"
+            raise InputError(f"--decoder {self.decoder} and {other} are both given; expected one of them: curves are "
+                             "of the whole molecule, or of a part in focus")
         others = {f"--symmetry {self.symmetry}": self.symmetry != "C1", "--local-pose": self.local_pose,
                   "--no-motion": not self.motion}
         if self.follow == "yes" and any(others.values()):

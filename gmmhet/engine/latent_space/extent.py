@@ -14,6 +14,6 @@ def picture_pixel(analysis: Analysis, voxels: int) -> float:
     of the particles."""
     model, z = analysis.model, analysis.coordinates
     some = z[evenly_spread(len(z), EXTENT.sample)]
-    farthest = np.abs(model.centers + np.tensordot(some, analysis.position, 1)).max(axis=(0, 2))
+    farthest = np.abs(analysis.deformation.centers(model.centers, some)).max(axis=(0, 2))
     reach = float((farthest + EXTENT.reach * model.sigmas).max())
     return 2 * min(reach, model.box * model.pixel_size / 2) / voxels

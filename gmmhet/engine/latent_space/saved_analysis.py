@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.array_schema import ArrayField, ArraySchema
+from gmmhet.engine.latent_space.curves import Curves
+from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.particle_density import Population
 from gmmhet.engine.molecule.gaussians import GaussianModel
 
-__all__ = ["ANALYSIS_FILE", "SUBUNITS_FILE", "Analysis", "read_analysis"]
+__all__ = ["ANALYSIS_FILE", "CURVE_ARRAYS", "SUBUNITS_FILE", "Analysis", "deformation_in", "read_analysis"]
 
 Array = NDArray[np.float64]
 _OF_LATENT_SPACE = ("coordinates", "covariance", "centers", "weights", "sigmas", "box", "pixel_size", "resolution",
                     "modes_position", "modes_amplitude")
+CURVE_ARRAYS = ("curve_position", "curve_amplitude", "curve_periodic")
 
 ANALYSIS_FILE = ArraySchema("the results of gmmhet analyze", (
     ArrayField("ids", "n", "int64", "", "row of the particle in the analysed file, from 1"),
@@ -59,6 +62,14 @@ ANALYSIS_FILE = ArraySchema("the results of gmmhet analyze", (
                "where pose is"),
     ArrayField("modes_given", "KN3", "float64", "Å per unit of coordinate", "modes_position in the frame of the given "
                "poses", "where that is another one"),
+    ArrayField("curve_position", "MN3", "float64", "Å", "displacements of the functions along the coordinates "
+               "(gmmhet.engine.latent_space.curves), those of each in turn; modes_position has the first of each",
+               "where coordinates are along curves", finite=True),
+    ArrayField("curve_amplitude", "MN", "float64", "", "relative changes of the weights, alike",
+               "where curve_position is", finite=True),
+    ArrayField("curve_given", "MN3", "float64", "Å", "curve_position in the frame of the given poses",
+               "where that is another one"),
+    ArrayField("curve_periodic", "K", "bool", "", "whether a coordinate is on a circle", "where curve_position is"),
     ArrayField("local_pose", "n6", "float64", "Å, radians", "shift x, y, z and rotation vector of the part in focus, "
                "axes of the model", "with --local-pose"),
     ArrayField("local_pose_deviations", "n6", "float64", "Å, radians", "posterior standard deviations of local_pose",
@@ -87,7 +98,7 @@ class Analysis:
             particles or, where subunits were analysed, of every subunit of every particle, and then the variances
             [n, K] alone. subunits: G, 1 without.
         model: at the origin of latent space, on the grid of the particles (C1: the whole molecule).
-        position: [K, N, 3] Angstrom. amplitude: [K, N] relative. Both per unit of a coordinate.
+        deformation: of these Gaussians with the coordinates.
         halves: [n] 1 or 2, of the rows of coordinates; None: not known. prior_mean: [K] of the coordinates, where it
             is not 0.
     """
@@ -97,14 +108,13 @@ class Analysis:
     covariance: NDArray[np.floating[Any]]
     subunits: int
     model: GaussianModel
-    position: Array
-    amplitude: Array
+    deformation: Deformation
     halves: NDArray[np.int64] | None = None
     prior_mean: Array | None = None
 
     @property
     def modes(self) -> int:
-        return int(self.position.shape[0])
+        return self.deformation.coordinates
 
     @cached_property
     def population(self) -> Population:
@@ -113,11 +123,11 @@ class Analysis:
                           0.0 if self.prior_mean is None else self.prior_mean)
 
     def gaussians_at(self, point: Array) -> GaussianModel:
-        """c_i = c + sum_m z_m V_m and w_i = w (1 + sum_m z_m U_m) at z = point [K]."""
-        return GaussianModel(
-            self.model.centers + np.tensordot(point, self.position, 1),
-            self.model.weights * (1 + point @ self.amplitude), self.model.sigmas, self.model.box, self.model.pixel_size,
-            self.model.resolution)
+        """The Gaussians at z = point [K]."""
+        model = self.model
+        return GaussianModel(self.deformation.centers(model.centers, point),
+                             self.deformation.weights(model.weights, point), model.sigmas, model.box, model.pixel_size,
+                             model.resolution)
 
 
 def read_analysis(folder: Path) -> Analysis:
@@ -130,7 +140,7 @@ def read_analysis(folder: Path) -> Analysis:
         raise InputError(f"{folder}: no such folder; expected one made by gmmhet analyze or gmmhet run")
     inside = folder / "analysis" if (folder / "analysis" / "analysis.npz").is_file() else folder
     path = inside / "analysis.npz"
-    arrays = ANALYSIS_FILE.read(path, _OF_LATENT_SPACE, ("half", "followed"))
+    arrays = ANALYSIS_FILE.read(path, _OF_LATENT_SPACE, ("half", "followed", *CURVE_ARRAYS))
     if len(arrays["modes_position"]) == 0:
         raise InputError(f"{path}: the analysis has no mode; there is one map only, and no latent space")
     if len(arrays["coordinates"]) == 0:
@@ -145,8 +155,26 @@ def read_analysis(folder: Path) -> Analysis:
         coordinates, covariance, subunits = _subunits(inside / "subunits.npz", len(arrays["modes_position"]))
     halves = np.repeat(arrays["half"], subunits).astype(np.int64) if "half" in arrays else None
     mean = coordinates.mean(axis=0) if arrays.get("followed", False) else None
-    return Analysis(inside, coordinates, covariance, subunits, model, arrays["modes_position"],
-                    arrays["modes_amplitude"], halves, mean)
+    return Analysis(inside, coordinates, covariance, subunits, model, deformation_in(arrays, path), halves, mean)
+
+
+def deformation_in(arrays: dict[str, NDArray[Any]], path: Path) -> Deformation:
+    """From arrays of analysis.npz: along its curves, where it has some.
+
+    Raises:
+        InputError: the curves do not fit together.
+    """
+    if "curve_position" not in arrays:
+        return Deformation(arrays["modes_position"], arrays["modes_amplitude"])
+    try:
+        curves = Curves(tuple(bool(p) for p in arrays["curve_periodic"]))
+        found = Deformation(arrays["curve_position"], arrays["curve_amplitude"], curves)
+    except KeyError as error:
+        raise InputError(f"{path}: no array {error.args[0]}, which goes with curve_position") from None
+    if len(found.position) != curves.size:
+        raise InputError(f"{path}: curve_position has {len(found.position)} fields; expected {curves.size}, as many as "
+                         f"{', '.join(curves.kinds)} have functions")
+    return found
 
 
 def _subunits(path: Path, modes: int) -> tuple[Array, NDArray[np.floating[Any]], int]:

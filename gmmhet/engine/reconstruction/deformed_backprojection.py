@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.rigid_parts import RigidParts, RigidPoses
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations
@@ -29,23 +30,21 @@ class Deforming:
     """Gaussians that move with the coordinates of the particles.
 
     Attributes:
-        model: at coordinates 0. position: [K, N, 3] Angstrom, amplitude: [K, N] relative, per unit of each coordinate.
-        coordinates: [n, K] of the particles. parts: rigid, nearly.
+        model: that deformation changes. coordinates: [n, K] of the particles. parts: rigid, nearly.
     """
 
     model: GaussianModel
-    position: NDArray[np.float64]
-    amplitude: NDArray[np.float64]
+    deformation: Deformation
     coordinates: NDArray[np.float64]
     parts: RigidParts
 
     def centers(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
         """[m, N, 3] at coordinates [m, K]."""
-        return np.asarray(self.model.centers + np.tensordot(coordinates, self.position, 1))
+        return self.deformation.centers(self.model.centers, coordinates)
 
     def weights(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
         """[m, N]."""
-        return np.asarray(self.model.weights * (1 + coordinates @ self.amplitude))
+        return self.deformation.weights(self.model.weights, coordinates)
 
     @cached_property
     def placements(self) -> RigidPoses:

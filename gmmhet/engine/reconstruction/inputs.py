@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, StarTable, file_beside, read_particles
 from gmmhet.engine.io.result_columns import JUNK, MORE_PROBABLY, STATE
+from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analysis
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
@@ -155,37 +156,40 @@ def states_in(placed: Placed, latents: Path) -> NDArray[np.int64]:
     return np.asarray(star.floats(STATE)[placed.row], np.int64)
 
 
-def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, NDArray[np.float64]]:
+def read_deforming(placed: Placed, latents: Path) -> tuple[Deforming, Deformation]:
     """How the particles move, by the analysis beside latents.star.
 
     Returns:
-        the Gaussians and their rigid parts; [K, N, 3] movements as maps are to show them, Angstrom per unit.
+        the Gaussians and their rigid parts; the deformation as maps are to show it.
     Raises:
         InputError: no analysis there; one of subunits, or of a part with a pose of its own, or without modes.
     """
     found = read_analysis(file_beside(latents, "analysis.npz").parent)
     path = found.folder / "analysis.npz"
-    data = ANALYSIS_FILE.read_some(path, ("modes_given", "local_pose", "followed"))
-    given = data.get("modes_given", found.position)
+    data = ANALYSIS_FILE.read_some(path, ("modes_given", "curve_given", "local_pose", "followed"))
+    shown = found.deformation
+    name = "modes_given" if shown.curves is None else "curve_given"
+    given = data.get(name, shown.position)
     has_body, followed = "local_pose" in data, bool(data.get("followed", False))
     if found.subunits > 1 or has_body:
         raise InputError(f"{path}: an analysis of "
                          f"{'subunits' if found.subunits > 1 else 'a part with a pose of its own'}; --by motion "
                          "expects one of whole particles along modes")
-    if given.shape != found.position.shape or not np.isfinite(given).all():
-        raise InputError(f"{path}: modes_given is {given.shape}; expected finite numbers, {found.position.shape}")
+    if given.shape != shown.position.shape or not np.isfinite(given).all():
+        raise InputError(f"{path}: {name} is {given.shape}; expected finite numbers, {shown.position.shape}")
     if found.modes != placed.coordinates.shape[1]:
         raise InputError(f"{path}: {found.modes} modes; expected the {placed.coordinates.shape[1]} of {latents}")
-    if not followed:
+    moving = replace(shown, position=given)
+    if not followed and shown.curves is None:
         _LOG.warning("%s", wording.modes_about_the_average(str(path)))
     some = evenly_spread(len(placed.coordinates), MOTION_CORRECTION.conformations)
-    conformations = found.model.centers + np.tensordot(placed.coordinates[some], given, 1)
+    conformations = moving.centers(found.model.centers, placed.coordinates[some])
     parts = rigid_parts(conformations, found.model.centers, found.model.weights,
                         MOTION_CORRECTION.largest_misfit * found.model.resolution)
     misfit = parts.misfit(conformations)
     _LOG.info("%s", wording.rigid_parts(float(np.sqrt(np.average(misfit**2, weights=parts.weights))),
                                         np.bincount(parts.part).tolist()))
-    return Deforming(found.model, given, found.amplitude, placed.coordinates, parts), found.position
+    return Deforming(found.model, moving, placed.coordinates, parts), shown
 
 
 def _with_refined_poses(table: ParticleTable, star: StarTable, rows: NDArray[np.int64]) -> ParticleTable:

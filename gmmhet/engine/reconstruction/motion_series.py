@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from gmmhet.engine.io import DensityMap
+from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.particle_density import listed
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
@@ -64,11 +65,11 @@ class _PartMap:
 class MotionSeries(Series):
     """Attributes:
         selection: a Windows, whose points are where maps are wanted.
-        deforming: how the particles move. shown: [K, N, 3] Angstrom, movements by the coordinates as maps show them.
+        deforming: how the particles move. shown: the deformation that maps show.
     """
 
     deforming: Deforming
-    shown: NDArray[np.float64]
+    shown: Deformation
 
     def warnings(self) -> list[str]:
         assert isinstance(self.selection, Windows)
@@ -140,7 +141,7 @@ class MotionSeries(Series):
         windows, deforming, pixel = self.selection, self.deforming, self._pixel(size)
         assert isinstance(windows, Windows)
         point = windows.points[index]
-        centers = deforming.model.centers + np.tensordot(point, self.shown, 1)
+        centers = self.shown.centers(deforming.model.centers, point)
         weights = deforming.weights(point[np.newaxis])[0]
         at = deforming.parts.place(centers[np.newaxis])
         moves = [_Move(at.turns[0, p], at.shifts[0, p] / pixel) for p in range(len(parts))]

@@ -123,6 +123,10 @@ async function unpackAll(data) {
   const g = data.gaussians;
   [g.position, g.radius] = [await unpack(g.position, Float32Array), await unpack(g.radius, Float32Array)];
   for (const c of data.colourings) c.values = await unpack(c.values, Float32Array);
+  for (const field of data.fields) {
+    field.position = await unpack(field.position, Float32Array);
+    field.amplitude = await unpack(field.amplitude, Float32Array);
+  }
   for (const mode of data.modes) {
     mode.position = await unpack(mode.position, Float32Array);
     mode.amplitude = await unpack(mode.amplitude, Float32Array);

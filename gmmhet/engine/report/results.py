@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
+from gmmhet.engine.latent_space.deformation import Deformation
+from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, CURVE_ARRAYS, deformation_in
 from gmmhet.engine.report.evidence import Evidence, read_evidence
 from gmmhet.engine.report.reading import Json, column_in, number_in, numbers_in, read_json, records_in, rows_in
 
@@ -156,6 +157,11 @@ class Results:
         return float(value)
 
     @property
+    def deformation(self) -> Deformation:
+        """Of the Gaussians with the coordinates."""
+        return deformation_in(self.arrays, self.folder)
+
+    @property
     def significant(self) -> tuple[Mode, ...]:
         """Modes to be shown as motion: significant ones, and those whose significance was not tested; none of few
         particles."""
@@ -231,7 +237,7 @@ def _named(folder: Path, record: Json, path: Path, where: str) -> Path:
 
 def _read_arrays(path: Path) -> dict[str, Array]:
     """The arrays the page uses."""
-    arrays = ANALYSIS_FILE.read(path, _ARRAYS, ("pose",))
+    arrays = ANALYSIS_FILE.read(path, _ARRAYS, ("pose", *CURVE_ARRAYS))
     return {"pose": np.zeros((len(arrays["score"]), 0)), **arrays}
 
 

@@ -1,13 +1,15 @@
 """What the rotatable pictures need: Gaussians, colourings, modes, maps, and from where to look at them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import read_map
+from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.molecule.first_view import first_view
-from gmmhet.engine.report.results import Frame, Mode, Results
+from gmmhet.engine.report.results import Frame, MapBin, Mode, Results
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack, pack_series
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording import report as wording
@@ -48,7 +50,7 @@ def scene(results: Results) -> dict[str, object]:
         "gaussians": {"position": _pack32(centers), "radius": _pack32(_radii(results)),
                       "width": float(np.median(sigmas))},
         "colourings": _colourings(results, modes),
-        "modes": [_mode(results, m) for m in modes],
+        "modes": [_mode(results, m) for m in modes], "fields": _fields(results.deformation),
         "series": _series(results, modes, low, high),
     }
 
@@ -67,18 +69,45 @@ def _coordinates(mode: Mode) -> list[float]:
 
 
 def _displacements(results: Results, modes: list[Mode]) -> Floats:
-    """[modes, N, 3] displacement from the first to the last frame, Angstrom."""
+    """[modes, N, 3] displacement from the first to the last frame, Angstrom; along curves as straight modes have it."""
     spans = np.array([_coordinates(m)[-1] - _coordinates(m)[0] for m in modes])
     position = np.asarray(results.arrays["modes_position"], dtype=np.float64)[[m.number - 1 for m in modes]]
     return np.asarray(position * spans[:, None, None])
 
 
+def _fields(deformation: Deformation) -> list[dict[str, str]]:
+    """Of curves, what every function adds; nothing of straight modes."""
+    if deformation.curves is None:
+        return []
+    return [{"position": _pack32(position), "amplitude": _pack32(amplitude)}
+            for position, amplitude in zip(deformation.position, deformation.amplitude, strict=True)]
+
+
+def _amounts(deformation: Deformation, mode: int, frames: Sequence[Frame | MapBin]) -> dict[str, object]:
+    """Of each function of curves at each frame, where a frame may tell its place on all modes; nothing of straight
+    modes.
+
+    Args:
+        mode: from 1.
+    """
+    if deformation.curves is None:
+        return {}
+    places = np.zeros((len(frames), deformation.coordinates))
+    for place, frame in zip(places, frames, strict=True):
+        known = getattr(frame, "place", None)
+        place[:] = known if known else 0.0
+        place[mode - 1] = frame.coordinate or 0.0
+    return {"amounts": np.round(deformation.amounts(places), 5).tolist()}
+
+
 def _ends(results: Results, modes: list[Mode]) -> Floats:
-    """[2 modes + 1, N, 3] the Gaussians as they are, and at both ends of every mode, Angstrom."""
-    centers = np.asarray(results.arrays["centers"], dtype=np.float64)
-    steps = np.asarray(results.arrays["modes_position"], dtype=np.float64)
-    return np.stack([centers, *(centers + z * steps[m.number - 1] for m in modes
-                                for z in (min(_coordinates(m)), max(_coordinates(m))))])
+    """[frames + 1, N, 3] the Gaussians as they are, and at both ends of every mode, or all along a curve, Angstrom."""
+    centers, deformation = np.asarray(results.arrays["centers"], dtype=np.float64), results.deformation
+    places = []
+    for mode in modes:
+        along = _coordinates(mode) if deformation.curves else (min(_coordinates(mode)), max(_coordinates(mode)))
+        places += list(np.outer(along, np.eye(deformation.coordinates)[mode.number - 1]))
+    return np.stack([centers, *(deformation.centers(centers, place) for place in places)])
 
 
 def _extent(results: Results, modes: list[Mode]) -> tuple[Floats, Floats]:
@@ -209,11 +238,12 @@ def _series(results: Results, modes: list[Mode], low: Floats, high: Floats) -> d
         places = [f.coordinate for f in frames]
         series[f"mode{mode.number}"] = pack_series([f.path for f in frames], grid(frames[0].path), centers) | {
             "mode": mode.number, "coordinates": places, "span": places[-1] - places[0],
-            "places": _places(frames, modes),
+            "places": _places(frames, modes), **_amounts(results.deformation, mode.number, frames),
             "labels": [wording.frame_label(z) for z in places]}
     if bins:
         places = [b.coordinate or 0.0 for b in bins]
         series["maps"] = pack_series([b.path for b in bins], grid(bins[0].path), centers) | {
             "mode": results.bins_mode, "coordinates": places, "span": places[-1] - places[0],
+            **(_amounts(results.deformation, results.bins_mode, bins) if results.bins_mode else {}),
             "labels": [wording.map_label(b.number, b.coordinate) for b in bins]}
     return series

@@ -284,9 +284,10 @@ class MovieView extends View {
     this.refresh();
   }
 
-  // [mode, coordinate] of a frame, for all modes that it is not at 0 of.
+  // [field, amount] of a frame: [mode, coordinate] for all modes that it is not at 0 of, or functions along curves.
   along(frame) {
-    const {places, coordinates} = this.series;
+    const {places, coordinates, amounts} = this.series;
+    if (amounts) return this.data.fields.map((field, k) => [field, amounts[frame][k]]);
     return places ? this.data.modes.map((mode, k) => [mode, places[frame][k]]) : [[this.mode, coordinates[frame]]];
   }
 

@@ -103,13 +103,17 @@ class Climb:
 
     def _curvature(self, estimator: SubspaceEstimator) -> NDArray[np.float64]:
         """Of the best pass. It is kept where the step from that was undone and, where the fields are the axes of z,
-        which tell how they turned, for one more step after one that kept its promise."""
+        which tell how they turned, or the coordinates stay as they are, for one more step after one that kept its
+        promise."""
         best, known = self.reached, self.known
         if known is not None and np.array_equal(known.z, best.posteriors.z):
             return known.mean
-        linear = best.model.coordinates_are_free and best.posteriors.z.shape[1] == best.model.n_fields
-        if known is not None and linear and known.age < PASSES.curvature_kept and self.damping < PASSES.first_damping:
-            self.known = KnownCurvature(known.seen_from(best), best.posteriors.z, known.age + 1)
+        free = best.model.coordinates_are_free
+        linear = free and best.posteriors.z.shape[1] == best.model.n_fields
+        kept = known is not None and known.age < PASSES.curvature_kept and self.damping < PASSES.first_damping
+        if known is not None and kept and (linear or not free):
+            mean = known.seen_from(best) if free else known.mean
+            self.known = KnownCurvature(mean, best.posteriors.z, known.age + 1)
         else:
             self.known = KnownCurvature(estimator.curvature(best.model, best.posteriors), best.posteriors.z)
         return self.known.mean

@@ -14,7 +14,8 @@ from gmmhet.engine.subspace.evaluation import ModelTensors, Point, flat
 from gmmhet.engine.subspace.settings import CURVATURE
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 
-__all__ = ["CurvatureRule", "MomentCurvature", "curvature_sums", "field_images", "followed_gram"]
+__all__ = ["CurvatureRule", "MomentCurvature", "curvature_sums", "field_images", "followed_gram", "of_consensus",
+           "of_modes"]
 
 Array = NDArray[np.float64]
 
@@ -41,7 +42,8 @@ class CurvatureRule(Protocol):
         """Sum over a batch; see curvature_sums. scalar: [N, A] the scalar fields of both bases."""
 
     def assembled(self, mean: Array, basis: FieldBasis, consensus_basis: FieldBasis) -> Array:
-        """[M R + R', M R + R'] in the coefficients of the bases, from the mean over particles of sums."""
+        """[M R + R', M R + R'] in the coefficients of the bases, from the mean over particles of sums; or the blocks on
+        its diagonal alone, [M + 1, R, R], filled up with zeros."""
 
     def assembled_still(self, mean: Array, basis: FieldBasis) -> Array:
         """[R, R] in those of one mode, from the mean of sums with still_shares."""
@@ -85,7 +87,7 @@ class MomentCurvature:
 
     def assembled(self, mean: Array, basis: FieldBasis, consensus_basis: FieldBasis) -> Array:
         size = self.n_fields + 1
-        bases = [_of_modes(basis)] * self.n_fields + [_of_consensus(consensus_basis)]
+        bases = [of_modes(basis)] * self.n_fields + [of_consensus(consensus_basis)]
         blocks = [[np.zeros(0)] * size for _ in range(size)]
         for i, j, block in zip(*np.triu_indices(size), mean, strict=True):
             blocks[i][j] = bases[i].T @ block @ bases[j]
@@ -93,16 +95,16 @@ class MomentCurvature:
         return np.block(blocks)
 
     def assembled_still(self, mean: Array, basis: FieldBasis) -> Array:
-        mixing = _of_modes(basis)
+        mixing = of_modes(basis)
         return np.asarray(mixing.T @ mean[0] @ mixing)
 
 
-def _of_modes(basis: FieldBasis) -> Array:
+def of_modes(basis: FieldBasis) -> Array:
     """[6 A, R] from coefficients to the components of curvature_sums."""
     return np.pad(basis.mixing, [(0, basis.scalar.shape[1]), (0, 0)])
 
 
-def _of_consensus(basis: FieldBasis) -> Array:
+def of_consensus(basis: FieldBasis) -> Array:
     """The same where changes of weights are relative to those of the conformation."""
     x, y, z, weight, width = np.split(basis.mixing, 5)
     return np.concatenate([x, y, z, np.zeros_like(weight), width, weight])

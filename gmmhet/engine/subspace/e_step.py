@@ -2,7 +2,8 @@
 
 Model of a whitened image: y = s T e(o) F(z, omega) + noise of unit variance, T = CTF / noise, F the projection of the
 Gaussians at z seen from the pose turned by omega, e(o) the phases of a shift by o; priors z ~ N(0, C),
-(o, omega) ~ N(0, diag(pose variances)), s ~ N(s0, tau^2). With t = (z, o, omega, s) one call makes one damped
+(o, omega) ~ N(0, diag(pose variances)), s ~ N(s0, tau^2); where the prior of a coordinate is flat, it is taken as one
+around wherever that is. With t = (z, o, omega, s) one call makes one damped
 Gauss-Newton step from the given t and the Laplace approximation there: with L the derivatives of the model by t,
 
     (L^T L + P) delta = L^T r - P (t - t0),     covariance M = (L^T L + P)^-1,     P the precision of the prior
@@ -106,7 +107,8 @@ def _linearised(observer: Observer, batch: Batch, tensors: ModelTensors, state: 
     point = at_state(observer, batch, tensors, state)
     columns = _columns(tensors.decoder, point)
     precision = _block_diagonal(tensors.prior, state.z.shape[1])
-    offset = tf.concat([state.z, state.pose, state.contrast[:, tf.newaxis] - tensors.prior.mean], axis=1)
+    prior = tensors.prior
+    offset = tf.concat([state.z * prior.pull, state.pose, state.contrast[:, tf.newaxis] - prior.mean], axis=1)
     hessian = tf.matmul(columns, columns, transpose_b=True) + precision
     lower = tf.linalg.cholesky(hessian)
     size = state.z.shape[1] + state.pose.shape[1] + 1

@@ -80,7 +80,7 @@ class EstimatorSpec(Replicated):
         """
         pose = np.zeros(0) if model.spread is None else model.spread.precision
         prior = Prior(*(tf.constant(a, tf.float32) for a in (
-            model.prior_precision, pose, model.contrast_mean, model.contrast_deviation)))
+            model.prior_precision, pose, model.contrast_mean, model.contrast_deviation, model.prior_pull)))
         white = whitening(self.observer.grid, model.noise)
         white = white if pixels is None else white * tf.constant(pixels, tf.float32)
         return ModelTensors(model.decoder(self.basis), white, prior)

@@ -13,12 +13,14 @@ __all__ = ["ModelTensors", "Point", "Prior", "State", "at_state", "flat", "misfi
 
 class Prior(NamedTuple):
     """precision: [D, D] of z. pose: [P] precisions of the corrections of the pose, P = 5 or 0. mean, deviation: of the
-    contrast (scalars)."""
+    contrast (scalars). pull: [D] 1, or 0 where the prior of a coordinate is flat: then its precision is that of a
+    normal prior of the same density, and it is one about wherever the coordinate is."""
 
     precision: Tensor
     pose: Tensor
     mean: Tensor
     deviation: Tensor
+    pull: Tensor
 
 
 class ModelTensors(NamedTuple):

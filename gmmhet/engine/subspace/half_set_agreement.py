@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gmmhet.engine.subspace.settings import AGREEMENT
 
-__all__ = ["coordinate_correlation", "principal_angles"]
+__all__ = ["circle_agreement", "coordinate_correlation", "principal_angles"]
 
 Array = NDArray[np.float64]
 
@@ -55,6 +55,13 @@ def coordinate_correlation(z_first: ArrayLike, z_second: ArrayLike) -> tuple[Arr
     matched = np.zeros(k)
     matched[rows] = np.clip(table[rows, columns], 0.0, 1.0)
     return canonical, matched
+
+
+def circle_agreement(z_first: ArrayLike, z_second: ArrayLike, circumference: float) -> float:
+    """Length, 0..1, of the mean of exp(i (a - b)) over angles a, b [n] of the same particles under two models, or of
+    a + b where that is longer: neither the origin nor the sense of a circle means anything (Mardia and Jupp 2000)."""
+    a, b = (np.asarray(z, np.float64) * (2 * np.pi / circumference) for z in (z_first, z_second))
+    return float(max(abs(np.mean(np.exp(1j * (a - b)))), abs(np.mean(np.exp(1j * (a + b))))))
 
 
 def _orthonormal(columns: Array) -> Array:

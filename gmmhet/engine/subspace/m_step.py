@@ -1,6 +1,6 @@
 """The M step: modes and their relevance, consensus, noise, contrast and poses from the sums of a pass; latent axes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -47,33 +47,53 @@ def update_modes(spec: EstimatorSpec, model: SubspaceModel, count: int, sums: Su
     its fields.
 
     Args:
-        count: n, of particles. curvature: <t t^T> (x) B^T J^T Q J B, see SubspaceEstimator.curvature.
+        count: n, of particles. curvature: <t t^T> (x) B^T J^T Q J B, see SubspaceEstimator.curvature; or its blocks on
+            the diagonal alone, of every field and (last) the consensus, where amounts are not correlated.
         modes: False: the consensus alone.
     """
     kinds = spec.basis.changes_weights.astype(np.int64)
     variances = model.relevances[:, kinds]
     own = spec.basis.adjoint(sums.gradient[:model.n_fields]) - model.coefficients / variances
     right = np.concatenate([own.ravel(), spec.consensus_basis.adjoint(sums.gradient[model.n_fields])])
-    precision = np.diag(np.append(1 / variances, np.ones(spec.consensus_basis.size)))
-    curvature = count * curvature
-    hessian = (1 + damping) * curvature + precision
-    step = np.zeros_like(right)
-    start = 0 if modes else own.size
+    precision = np.append(1 / variances, np.ones(spec.consensus_basis.size))
+    step, posterior, costs = np.zeros_like(right), np.zeros_like(right), 0.0
     shorter = 1 + damping
     largest, relative = M_STEP.largest_step * spec.observer.grid.resolution, M_STEP.largest_relative
-    step[start:] = bounded_step(hessian[start:, start:], right[start:], _blocks(spec, model.n_fields * modes),
-                                largest / shorter, relative / shorter)
+    for within, part, blocks in _parts(spec, model.n_fields, curvature, modes=modes):
+        known, prior_of = count * part, np.diag(precision[within])
+        hessian = (1 + damping) * known + prior_of
+        step[within] = bounded_step(hessian, right[within], blocks, largest / shorter, relative / shorter)
+        costs += float(step[within] @ hessian @ step[within])
+        if modes:
+            inverse, _ = scipy.linalg.lapack.dtrtri(np.linalg.cholesky(known + prior_of), lower=True)
+            posterior[within] = (inverse**2).sum(0)
     of_modes, change = step[:own.size].reshape(own.shape), spec.consensus_basis.fields(step[own.size:])
-    remaining = float(np.sqrt(np.sum(right * step) / len(right[start:])))
-    promised = float((np.sum(right * step) - 0.5 * step @ hessian @ step) / count)
+    remaining = float(np.sqrt(np.sum(right * step) / (right.size if modes else right.size - own.size)))
+    promised = float((np.sum(right * step) - 0.5 * costs) / count)
     changed = moved(model, change, spec.observer.grid)
     coefficients, relevance = model.coefficients + of_modes, model.relevance
     if modes:
-        inverse, _ = scipy.linalg.lapack.dtrtri(np.linalg.cholesky(curvature + precision), lower=True)
-        posterior = (inverse**2).sum(0)[:own.size].reshape(own.shape)
-        relevance = updated_relevance(model.relevances, coefficients, posterior, kinds)
+        relevance = updated_relevance(model.relevances, coefficients, posterior[:own.size].reshape(own.shape), kinds)
     prior = float(np.sum((model.coefficients**2 - coefficients**2) / variances)) / (2 * count)
     return ModeStep(replace(changed, coefficients=coefficients, relevance=relevance), remaining, promised, prior)
+
+
+def _parts(spec: EstimatorSpec, n_fields: int, curvature: Array, *, modes: bool,
+           ) -> Iterator[tuple[slice, Array, list[tuple[slice, FieldBasis]]]]:
+    """What a step is solved for at once: which unknowns, their curvature, and the bases that they are of.
+
+    Args:
+        curvature: of update_modes. modes: False: the consensus alone.
+    """
+    every = _blocks(spec, n_fields)
+    if curvature.ndim == 2:
+        chosen = every if modes else every[-1:]
+        start = chosen[0][0].start
+        within = slice(start, len(curvature))
+        yield within, curvature[within, within], _blocks(spec, n_fields * modes)
+        return
+    for (within, basis), part in list(zip(every, curvature, strict=True))[0 if modes else -1:]:
+        yield within, part[:basis.size, :basis.size], [(slice(0, basis.size), basis)]
 
 
 def _blocks(spec: EstimatorSpec, n_fields: int) -> list[tuple[slice, FieldBasis]]:

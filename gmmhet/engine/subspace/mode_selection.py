@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.config import MOST_TRIED
+from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
 from gmmhet.engine.molecule.rigid_fields import rigid_part
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal, Page
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.em import AtRest, Fit, FitOptions, fit_subspace, infer
-from gmmhet.engine.subspace.half_set_agreement import coordinate_correlation, principal_angles
+from gmmhet.engine.subspace.half_set_agreement import circle_agreement, coordinate_correlation, principal_angles
 from gmmhet.engine.subspace.likelihoods import log_likelihoods
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.settings import MODE_SELECTION, SMOOTH_FIELDS
@@ -119,15 +120,13 @@ def held_out_gains(estimator: SubspaceEstimator, fits: tuple[Fit, Fit], found: t
     for fit, others in zip(fits, found, strict=True):
         model, above = fit.model, others
         for number in reversed(range(first, n_modes)):
-            coefficients = fit.model.coefficients.copy()
-            coefficients[number:] = 0.0
-            smaller = replace(fit.model, coefficients=coefficients)
+            smaller = fit.model.leading(number)
             below = _inferred(estimator, smaller, others, number)
             reached = _rescued(estimator, model, above, below)
             rigid = _rigid_coefficients(estimator, fit.model, number)
             least = below.log_likelihood
             if rigid is not None:
-                coefficients = coefficients.copy()
+                coefficients = smaller.coefficients.copy()
                 coefficients[number] = rigid
                 pose_like = _inferred(estimator, replace(fit.model, coefficients=coefficients), others, number + 1)
                 least = max(least, pose_like.log_likelihood, key=np.mean)
@@ -165,11 +164,8 @@ def place_others(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
     Args:
         still: their poses and contrasts without motion. page: what every step leaves.
     """
-    start = still.with_modes_of(model)
-    if model.n_latent == model.n_modes + model.n_nuisances:  # of one copy
-        tried = np.zeros((1 + 2 * model.n_modes, model.n_latent))
-        for mode in range(model.n_modes):
-            tried[1 + 2 * mode:3 + 2 * mode, mode] = MODE_SELECTION.start, -MODE_SELECTION.start
+    start, tried = still.with_modes_of(model), model.starts
+    if tried is not None:
         nuisances = start.z[:, model.n_modes:]
         start.z[:] = tried[estimator.best_coordinates(model, start, tried)]
         start.z[:, model.n_modes:] = nuisances
@@ -179,7 +175,7 @@ def place_others(estimator: SubspaceEstimator, model: SubspaceModel, still: Post
 def _rigid_coefficients(estimator: SubspaceEstimator, model: SubspaceModel, number: int) -> Array | None:
     """Coefficients of the rigid part of a mode, if that is most of it."""
     basis, rigid, weights = estimator.spec.basis, estimator.spec.rigid, np.abs(model.weights)
-    if rigid is None:
+    if rigid is None or model.n_fields != model.n_modes:  # nothing along a curve is a rigid movement
         return None
     part, share = rigid_part(basis.fields(model.coefficients[number])[:, :3], rigid, weights)
     return basis.coefficients_of(part, weights) if share > MODE_SELECTION.mostly else None
@@ -345,4 +341,6 @@ def _agreement(fits: tuple[Fit, Fit], found: tuple[Posteriors, Posteriors]) -> A
     first, second = fits
     z_first = first.model.coordinates(np.concatenate([first.posteriors.z, found[0].z]))
     z_second = second.model.coordinates(np.concatenate([found[1].z, second.posteriors.z]))
+    if first.model.circles == (True,):
+        return np.array([circle_agreement(z_first, z_second, CIRCUMFERENCE)])
     return coordinate_correlation(z_first, z_second)[1]

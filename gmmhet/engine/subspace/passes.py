@@ -121,8 +121,8 @@ class SubspaceEstimator(Replicated):
     def _best_coordinates_of_some(self, model: SubspaceModel, tried: Array, posteriors: Posteriors,
                                   ) -> NDArray[np.int64]:
         tensors = self._tensors(model)
-        inner = tensors.prior.precision.numpy().astype(np.float64)
-        penalty = np.einsum("sk,kl,sl->s", tried, inner, tried)
+        inner, pulled = tensors.prior.precision.numpy().astype(np.float64), tried * model.prior_pull
+        penalty = np.einsum("sk,kl,sl->s", pulled, inner, pulled)
         found = np.zeros(len(posteriors.rows), np.int64)
         for span, batch in self._batches(posteriors.rows):
             state = self._state(posteriors, span)

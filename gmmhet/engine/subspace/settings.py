@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from gmmhet.engine.settings import setting
 
 __all__ = [
-    "AGREEMENT", "CURVATURE", "E_STEP", "FIRST_MODES", "LARGE_MOVEMENTS", "LOCAL_POSES", "MODE_SELECTION", "M_STEP",
-    "PASSES", "POSE_EVIDENCE", "SMOOTH_FIELDS", "SUBUNITS", "Agreement", "Curvature", "EStep", "FirstModes",
-    "LargeMovements", "LocalPoses", "MStep", "ModeSelection", "Passes", "PoseEvidences", "SmoothFields", "Subunits",
+    "AGREEMENT", "CURVATURE", "CURVES", "E_STEP", "FIRST_MODES", "LARGE_MOVEMENTS", "LOCAL_POSES", "MODE_SELECTION",
+    "M_STEP", "PASSES", "POSE_EVIDENCE", "SMOOTH_FIELDS", "SUBUNITS", "Agreement", "Curvature", "CurvedCoordinates",
+    "EStep", "FirstModes", "LargeMovements", "LocalPoses", "MStep", "ModeSelection", "Passes", "PoseEvidences",
+    "SmoothFields", "Subunits",
 ]
 
 _CHOSEN = "chosen, not measured"
@@ -252,4 +253,14 @@ MODE_SELECTION = ModeSelection()
 AGREEMENT = Agreement()
 LOCAL_POSES = LocalPoses()
 SUBUNITS = Subunits()
+@dataclass(frozen=True)
+class CurvedCoordinates:
+    """Coordinates along curves."""
+
+    quadrature: int = setting(9, "points", "of a coordinate's posterior, over which moments are taken", origin=_CHOSEN)
+    places: int = setting(24, "places", "along one coordinate that particles start from", origin=_CHOSEN)
+    most_places: int = setting(64, "places", "of all combinations along several", origin=_CHOSEN)
+
+
 LARGE_MOVEMENTS = LargeMovements()
+CURVES = CurvedCoordinates()

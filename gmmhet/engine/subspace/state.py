@@ -13,7 +13,7 @@ from gmmhet.engine.imaging.image_model import POSE
 from gmmhet.engine.runtime.tensors import Floats
 from gmmhet.engine.subspace.curvature import CurvatureRule, MomentCurvature
 from gmmhet.engine.subspace.decoder import Decoder, LinearModes
-from gmmhet.engine.subspace.settings import POSE_EVIDENCE
+from gmmhet.engine.subspace.settings import MODE_SELECTION, POSE_EVIDENCE
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
 
 __all__ = ["POSE_AXES", "LocalPose", "PoseEvidence", "PoseSpread", "Posteriors", "SubspaceModel", "Sums"]
@@ -203,6 +203,26 @@ class SubspaceModel:
         return np.eye(self.n_latent)
 
     @property
+    def prior_pull(self) -> Array:
+        """[D] 1; 0 of coordinates whose prior is flat: its precision is that of a normal prior of the same density."""
+        return np.ones(self.n_latent)
+
+    @property
+    def circles(self) -> tuple[bool, ...]:
+        """[K] which coordinates of modes are on a circle."""
+        return (False,) * self.n_modes
+
+    @property
+    def starts(self) -> Array | None:
+        """[S, D] places that a particle of which nothing is known starts from, the likeliest of them: the middle, and
+        to both sides of it along every mode; None of copies of a unit, which are many."""
+        k, rest = self.n_modes, self.n_latent - self.n_modes
+        if rest != self.n_nuisances:
+            return None
+        sides = MODE_SELECTION.start * np.eye(k)
+        return np.pad(np.concatenate([np.zeros((1, k)), sides, -sides]), [(0, 0), (0, rest)])
+
+    @property
     def curvature_rule(self) -> CurvatureRule:
         """How the curvature by the fields is summed over particles."""
         return MomentCurvature(self.n_fields)
@@ -229,6 +249,12 @@ class SubspaceModel:
     def without_modes(self, basis: FieldBasis) -> Self:
         """The same consensus, noise and contrast with one mode of size zero in a basis."""
         return replace(self.with_coefficients(np.zeros((1, basis.size))), relevance=None)
+
+    def leading(self, number: int) -> Self:
+        """The model with its first modes alone: along the other coordinates nothing changes."""
+        coefficients = self.coefficients.copy()
+        coefficients[number:] = 0.0
+        return replace(self, coefficients=coefficients)
 
     def with_prior_of(self, posteriors: "Posteriors") -> Self:
         """The model with the prior of the coordinates that posteriors of unit variance tell; here always 1."""

@@ -59,7 +59,7 @@ class Panes {
     this.consensus = asVolume(await packed("/api/shape?at=" + zero));
     const found = await packed("/api/gaussians"), all = new Float32Array(found.data), n = 3 * found.about.count;
     this.gaussians = {centres: all.subarray(0, n), width: found.about.width,
-      steps: this.about.modes.map((_, k) => all.subarray(n * (k + 1), n * (k + 2)))};
+      steps: Array.from({length: found.about.fields}, (_, k) => all.subarray(n * (k + 1), n * (k + 2)))};
     const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
     const mesh = isoSurface(this.consensus, 127);
     for (let i = 0; i < mesh.position.length; i++) {
@@ -150,7 +150,7 @@ class Panes {
       [stops, span] = [DIVERGING, ["less than the consensus", "more than the consensus"]];
     } else if (this.paint === "displacement" && pane.about.point) {
       const {centres, steps, width} = this.gaussians, moved = Float32Array.from(centres), lengths = [];
-      pane.about.point.forEach((z, k) => { for (let i = 0; i < moved.length; i++) moved[i] += z * steps[k][i]; });
+      pane.about.amounts.forEach((t, k) => { for (let i = 0; i < moved.length; i++) moved[i] += t * steps[k][i]; });
       for (let i = 0; i < moved.length; i += 3)
         lengths.push(Math.hypot(moved[i] - centres[i], moved[i + 1] - centres[i + 1], moved[i + 2] - centres[i + 2]));
       const most = this.largest();

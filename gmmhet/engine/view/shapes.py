@@ -96,16 +96,17 @@ class Shapes:
         return Shape(scaled.astype(np.uint8), {**self._grid(VIEW.voxels), "low": low, "high": high})
 
     def gaussians(self) -> tuple[dict[str, Any], NDArray[np.float32]]:
-        """Centres [N, 3] and displacements per unit of every mode [K, N, 3], one after the other, Angstrom."""
-        model = self._analysis.model
-        about = {"count": len(model.centers), "modes": self._analysis.modes, "width": float(np.median(model.sigmas))}
-        return about, np.concatenate([model.centers[None], self._analysis.position]).astype(np.float32)
+        """Centres [N, 3] and displacements per unit of every field [M, N, 3], one after the other, Angstrom."""
+        model, position = self._analysis.model, self._analysis.deformation.position
+        about = {"count": len(model.centers), "fields": len(position), "width": float(np.median(model.sigmas))}
+        return about, np.concatenate([model.centers[None], position]).astype(np.float32)
 
     @cached_property
     def view(self) -> list[float]:
         """The rotation, row by row, that shows most of the molecule and its motion."""
         spread = self._analysis.coordinates.std(axis=0)
-        found = first_view(self._analysis.model.centers, self._analysis.position * spread[:, None, None])
+        straight = self._analysis.deformation.straight().position
+        found = first_view(self._analysis.model.centers, straight * spread[:, None, None])
         return [float(v) for v in found.ravel()]
 
     def _made(self, given: dict[int, float], voxels: int) -> Shape:
@@ -117,8 +118,9 @@ class Shapes:
         unit = "subunits" if self._analysis.subunits > 1 else "particles"
         volume = gaussian_density(self._analysis.gaussians_at(point[0]), voxels, self._pixel(voxels))
         return Shape(_eight_bit(volume.data, self._level), {
-            **self._grid(voxels), "point": [round(float(v), 4) for v in point[0]], "populated": bool(populated[0]),
-            "near": float(near[0]), "density": float(density[0]),
+            **self._grid(voxels), "point": [round(float(v), 4) for v in point[0]],
+            "amounts": [round(float(t), 5) for t in self._analysis.deformation.amounts(point[0])],
+            "populated": bool(populated[0]), "near": float(near[0]), "density": float(density[0]),
             "words": near_point(float(near[0]), unit, bool(populated[0]))})
 
     def _keep(self, key: tuple[Any, ...], shape: Shape) -> None:

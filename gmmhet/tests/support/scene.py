@@ -121,7 +121,8 @@ class Dense:
         self.precision[:k, :k] = precision
         self.precision[k:, k:] = np.diag([*pose_precision[:poses], deviation**-2])
         self.center = np.array([*np.zeros(k + poses), mean])
-        self.prior = Prior(*(float32(a) for a in (precision, pose_precision[:poses], mean, deviation)))
+        self.prior = Prior(*(float32(a) for a in (
+            precision, pose_precision[:poses], mean, deviation, np.ones(len(precision)))))
         self.white = whitening(scene.grid, noise)
 
     def state(self, t: np.ndarray) -> State:
