@@ -1,16 +1,38 @@
-"""Curves seen from the part of the molecule that moves least along them."""
+"""Curves as they are reported: seen from what moves least, and circles from the side where most particles are."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.settings import CURVED
+from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Circle, emptiest, wrapped
 from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.molecule.still_curve import seen_from_the_still_part
 
-__all__ = ["still_curves"]
+__all__ = ["opened", "still_curves"]
+
+Array = NDArray[np.float64]
 
 
-def still_curves(given: Deformation, centers: NDArray[np.float64], weights: NDArray[np.float64]) -> Deformation:
+def opened(given: Deformation, z: Array) -> tuple[Deformation, Array]:
+    """The same shapes and places, with circles counted from opposite to where fewest particles are: there, where the
+    coordinate jumps, they are least often parted.
+
+    Args:
+        z: [n, K].
+    """
+    curves = given.curves
+    assert curves is not None
+    position, amplitude, z = given.position.copy(), given.amplitude.copy(), z.copy()
+    for k, (coordinate, segment) in enumerate(zip(curves.coordinates, curves.segments, strict=True)):
+        if isinstance(coordinate, Circle):
+            origin = emptiest(z[:, k]) + CIRCUMFERENCE / 2
+            position[segment] = coordinate.from_origin(position[segment], origin)
+            amplitude[segment] = coordinate.from_origin(amplitude[segment], origin)
+            z[:, k] = wrapped(z[:, k] - origin)
+    return Deformation(position, amplitude, curves), z
+
+
+def still_curves(given: Deformation, centers: Array, weights: Array) -> Deformation:
     """The same curves without the movements of the molecule as a whole, which are its poses'.
 
     Conformations along each coordinate are superposed, and new fields fitted to them by least squares over places that

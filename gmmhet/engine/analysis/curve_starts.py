@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from gmmhet.engine.analysis.settings import CURVED
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Curves, wrapped
+from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Curves, emptiest, wrapped
 from gmmhet.engine.subspace.curved_modes import CurvedModel
 from gmmhet.engine.subspace.state import SubspaceModel
 
-__all__ = ["KINDS", "CurveKind", "started"]
+__all__ = ["EVERY_MODE", "ONE_COORDINATE", "CurveKind", "started"]
 
 Array = NDArray[np.float64]
 
@@ -38,8 +38,9 @@ class CurveKind:
         return Curves.of(self.words or ("line",) * modes)
 
 
-KINDS = (CurveKind("one closed curve", ("circle",)), CurveKind("one curve", ("line",)),
-         CurveKind("one curve, around", ("line",), unrolled=True), CurveKind("a curve for every mode"))
+ONE_COORDINATE = (CurveKind("one closed curve", ("circle",)), CurveKind("one curve", ("line",)),
+                  CurveKind("one curve, around", ("line",), unrolled=True))
+EVERY_MODE = CurveKind("a curve for every mode")
 
 
 def started(kind: CurveKind, model: SubspaceModel, z: Array) -> CurvedModel:
@@ -61,14 +62,8 @@ def _along(kind: CurveKind, z: Array) -> Array:
     if kind.words == ("line",) and not kind.unrolled:
         return _normal_scores(z[:, 0])
     angle = np.arctan2(*(z[:, :2] - _middle(z[:, :2])).T[::-1])
-    if not kind.unrolled:
-        return wrapped(angle / (2 * np.pi) * CIRCUMFERENCE)
-    order = np.sort(angle)
-    k = max(1, len(order) // 20)
-    gap = np.append(order, order[:k] + 2 * np.pi)
-    widths = gap[k:] - gap[:-k]
-    start = gap[np.argmax(widths)] + widths.max() / 2
-    return _normal_scores((angle - start) % (2 * np.pi))
+    place = wrapped(angle / (2 * np.pi) * CIRCUMFERENCE)
+    return _normal_scores(wrapped(place - emptiest(place) - CIRCUMFERENCE / 2)) if kind.unrolled else place
 
 
 def _middle(z: Array) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.analysis.curve_starts import KINDS, CurveKind, started
+from gmmhet.engine.analysis.curve_starts import EVERY_MODE, ONE_COORDINATE, CurveKind, started
 from gmmhet.engine.analysis.settings import CURVED
 from gmmhet.engine.config import AnalyzeConfig
 from gmmhet.engine.runtime.checkpoint import Journal, Page
@@ -93,8 +93,8 @@ def curved(found: FoundModes, config: AnalyzeConfig, halves: Rows, journal: Jour
     if config.decoder == "linear" or not modes:
         return None
     best: Trial | None = None
-    for kind in KINDS:
-        if not kind.applies(modes) or (best is not None and not kind.words and _better(best, modes)):
+    for kind in (_likeliest(found, halves, journal), EVERY_MODE):
+        if kind is None or not kind.applies(modes) or (best is not None and _better(best, modes)):
             continue
         trial = trial_of(kind, found, halves, journal)
         _LOG.info("%s", curves_tried(kind.name, trial.gain, trial.error))
@@ -103,16 +103,31 @@ def curved(found: FoundModes, config: AnalyzeConfig, halves: Rows, journal: Jour
     if best is None or not (forced or _better(best, modes)):
         return None
     evidence = best.evidence
-    count = config.modes or max(1, evidence.significant) if not best.kind.words else len(evidence.gain)
-    chosen = FoundModes(found.estimator, evidence, count, found.still, found.reference,
+    chosen = FoundModes(found.estimator, evidence, len(evidence.gain), found.still, found.reference,
                         lambda: _of_all(found, evidence.models[0], journal))
     return Curved(chosen, modes, best.gain, best.error, bool(significant(best.gain, best.error, 0.0)))
 
 
 def _better(trial: Trial, modes: int) -> bool:
-    """Whether curves are to be preferred to so many straight modes."""
+    """Whether curves are to be preferred to so many straight modes: all their coordinates have to be significant."""
+    if trial.evidence.significant < len(trial.evidence.gain):
+        return False
     fewer = len(trial.evidence.gain) < modes and trial.gain > -CURVED.not_worse * trial.error
     return bool(fewer or significant(trial.gain, trial.error, 0.0))
+
+
+def _likeliest(found: FoundModes, halves: Rows, journal: Journal) -> CurveKind | None:
+    """Of curves with one coordinate, the kind that explains half-set 1 best after a few passes; None: none applies."""
+    kinds = [kind for kind in ONE_COORDINATE if kind.applies(found.evidence.significant)]
+    if not kinds:
+        return None
+    rows = np.flatnonzero(halves == 1)
+
+    def likelihood(kind: CurveKind) -> float:
+        fit = _fit(kind, found, rows, 0, journal, passes=CURVED.first_passes)
+        return max(entry["log_likelihood"] for entry in fit.history)
+
+    return max(kinds, key=likelihood)
 
 
 def trial_of(kind: CurveKind, found: FoundModes, halves: Rows, journal: Journal) -> Trial:
@@ -129,7 +144,8 @@ def trial_of(kind: CurveKind, found: FoundModes, halves: Rows, journal: Journal)
     return Trial(kind, evidence, evidence.held_out - found.evidence.held_out)
 
 
-def _fit(kind: CurveKind, found: FoundModes, rows: Rows, half: int, journal: Journal) -> Fit:
+def _fit(kind: CurveKind, found: FoundModes, rows: Rows, half: int, journal: Journal,
+         passes: int = CURVED.passes_of_half) -> Fit:
     """Curves of the particles of one half-set, from its own straight modes."""
     straight = _straight(found, rows, half, journal)
     start = started(kind, _leading(found.evidence.models[half], found.evidence.significant),
@@ -139,10 +155,10 @@ def _fit(kind: CurveKind, found: FoundModes, rows: Rows, half: int, journal: Jou
         seated = _seated(found, start, seated)
     else:
         seated.z[:] = straight.z[:, :found.evidence.significant]
-    options = FitOptions(found.reference, CURVED.passes_of_half, CURVED.tolerance, f"half-set {half + 1}, {kind.name}",
-                         warm=seated)
+    name = f"half-set {half + 1}, {kind.name}"
+    options = FitOptions(found.reference, passes, CURVED.tolerance, name, warm=seated)
     fit = fit_subspace(found.estimator, start, seated, start.n_modes, options,
-                       journal.page(f"half-set {half + 1}, {kind.name}"))
+                       journal.page(f"{name}, {passes} passes"))
     return replace(fit, posteriors=fit.posteriors.without_covariance())
 
 

@@ -124,17 +124,17 @@ def may_follow(config: AnalyzeConfig) -> bool:
 
 
 def followed(prepared: Prepared, config: AnalyzeConfig, journal: Journal, first: FoundModes,
-             halves: NDArray[np.int64]) -> Followed | None:
+             halves: NDArray[np.int64], *, bent: bool = False) -> Followed | None:
     """Modes that start from conformations followed along those of a first search (see subspace.path_following).
 
     Each half-set follows on its own, from one root and over the same places.
 
     Args:
-        first: of the first search. halves: [n] 1 or 2.
+        first: of the first search. halves: [n] 1 or 2. bent: whether movements are known to be bent, and so large.
     Returns:
         None where that was not asked for, does not apply, or does not explain held-out particles better.
     """
-    if not may_follow(config) or (config.follow == "auto" and not is_large(first)):
+    if not may_follow(config) or (config.follow == "auto" and not bent and not is_large(first)):
         return None
     evidence = first.evidence
     way, source = _way(prepared, config, journal, first)

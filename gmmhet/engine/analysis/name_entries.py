@@ -29,6 +29,7 @@ class MovingEntry(TypedDict):
     distance_angstrom: float
     turn_degrees: float
     turns: bool
+    around: bool
     axis: list[float]
     hinge: list[float]
     rigid_share: float
@@ -76,7 +77,8 @@ def _moving(named: NamedMode, mask: str) -> MovingEntry | None:
     if part is None:
         return None
     return {"mass_share": part.share, "kilodalton": named.mass(part.share).kilodalton, "middle": part.middle.tolist(),
-            "distance_angstrom": part.distance, "turn_degrees": part.turn, "turns": part.turns,
+            "distance_angstrom": part.distance, "turn_degrees": part.turn if named.turned is None else named.turned,
+            "turns": part.turns, "around": named.around,
             "axis": part.axis.tolist(), "hinge": part.hinge.tolist(), "rigid_share": part.rigid,
             "residues": _stretches(named.moving), "mask": mask}
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from gmmhet.engine.analysis.result import AnalysisResult
 from gmmhet.engine.analysis.settings import DETECTABLE, NAMING
 from gmmhet.engine.io import DensityMap
 from gmmhet.engine.latent_space.deconvolution import deconvolved
 from gmmhet.engine.latent_space.islands import Island, gaps_along, islands_along
-from gmmhet.engine.latent_space.movie_points import through_particles
+from gmmhet.engine.latent_space.movie_points import around, through_particles
 from gmmhet.engine.latent_space.settings import ISLANDS
 from gmmhet.engine.latent_space.two_states import TwoStates, two_states
 from gmmhet.engine.molecule.change_of_density import rigid_rate
@@ -19,7 +20,7 @@ from gmmhet.engine.molecule.changing_density import ChangingPart, changing_part
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.maps import soft_edge
-from gmmhet.engine.molecule.moving_part import MovingPart, moving_part
+from gmmhet.engine.molecule.moving_part import MovingPart, moving_part, turn_along
 from gmmhet.engine.molecule.residues import Residues, Stretch
 from gmmhet.engine.molecule.settings import RESIDUES
 from gmmhet.engine.wording import names as wording
@@ -39,6 +40,8 @@ class NamedMode:
             the mode, where density does. kilodalton: of the whole molecule, or None. middle, radius: of the molecule,
             Angstrom: centre of mass and radius of gyration. groups: of particles that empty gaps divide along the mode,
             lowest first; none where nothing does.
+        turned: degrees that the part turns along a curve; None along a straight mode, where its ends tell.
+        around: whether the part comes back to where it was along a closed curve.
         moving, changing: residues of the parts, where an atomic model tells them.
     """
 
@@ -50,6 +53,8 @@ class NamedMode:
     middle: Array
     radius: float
     groups: tuple[Island, ...] = ()
+    turned: float | None = None
+    around: bool = False
     moving: tuple[Stretch, ...] = ()
     changing: tuple[Stretch, ...] = ()
 
@@ -102,10 +107,11 @@ class NamedMode:
         if part is None:
             return None
         x, y, z = (float(v) for v in part.hinge)
+        turn = part.turn if self.turned is None else self.turned
         return wording.MotionWords(
             self.mass(part.share), self._where(part.middle, self.moving), part.distance,
-            part.turn if part.turns else None, (x, y, z) if part.turns else None, part.rigid,
-            part.rigid >= NAMING.rigid)
+            turn if part.turns else None, (x, y, z) if part.turns else None, part.rigid,
+            part.rigid >= NAMING.rigid, self.around)
 
     @property
     def density_words(self) -> wording.DensityWords | None:
@@ -147,7 +153,9 @@ def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution
            ) -> NamedMode:
     model, modes = result.model, result.modes
     low, high = _ends(result, k)
-    before, after = (modes.deformation.centers(model.centers, z) for z in (low, high))
+    path = _path(result, k, low, high)
+    first, last = _farthest(path) if modes.closed(k) else (0, -1)
+    before, after = path[first], path[last]
     mass = np.abs(model.weights)
     amounts = result.amount_share(k)
     motion = moving_part(before, after, model.weights)
@@ -158,7 +166,7 @@ def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution
     if motion is not None and (amounts > NAMING.mostly_density or motion.distance < NAMING.least_distance):
         motion = None
     density = changing_part(model.centers, model.weights, modes.amplitude[k], resolution)
-    if density is not None and not density.comes_and_goes:
+    if density is not None and (not density.comes_and_goes or modes.closed(k)):
         density = None
     z, variance = result.coordinates[:, k], result.covariance[:, k, k].astype(np.float64)
     if result.off_centre:
@@ -171,7 +179,25 @@ def _named(result: AnalysisResult, k: int, halves: NDArray[np.int64], resolution
         states = replace(states, low=states.low + shift, high=states.high + shift)
     middle = np.average(model.centers, axis=0, weights=mass)
     radius = float(np.sqrt(np.average(((model.centers - middle) ** 2).sum(1), weights=mass)))
-    return NamedMode(k + 1, motion, density, states, kilodalton, middle, radius, _groups(result, k, halves))
+    turned = None if motion is None or modes.curve is None else turn_along(path, model.weights, motion.inside)
+    return NamedMode(k + 1, motion, density, states, kilodalton, middle, radius, _groups(result, k, halves),
+                     turned, modes.closed(k))
+
+
+def _path(result: AnalysisResult, k: int, low: Array, high: Array) -> Array:
+    """[F, N, 3] conformations between two places, or all the way around a circle."""
+    modes, centers = result.modes, result.model.centers
+    if modes.curve is None:
+        return modes.deformation.centers(centers, np.stack([low, high]))
+    places = around(low[np.newaxis], k, NAMING.frames) if modes.closed(k) else np.linspace(low, high, NAMING.frames)
+    return modes.deformation.centers(centers, places)
+
+
+def _farthest(path: Array) -> tuple[int, int]:
+    """Which two conformations of [F, N, 3] differ most."""
+    flat = path.reshape(len(path), -1)
+    first, last = np.unravel_index(np.argmax(cdist(flat, flat)), (len(path), len(path)))
+    return int(first), int(last)
 
 
 def _groups(result: AnalysisResult, k: int, halves: NDArray[np.int64]) -> tuple[Island, ...]:

@@ -43,7 +43,7 @@ from gmmhet.engine.io import (
     write_particles,
 )
 from gmmhet.engine.io.result_columns import JUNK
-from gmmhet.engine.latent_space.movie_points import along_axis, through_particles
+from gmmhet.engine.latent_space.movie_points import along_axis, around, through_particles
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
@@ -262,7 +262,8 @@ def _write_movie(folder: Path, model: GaussianModel, result: AnalysisResult, k: 
     motion.mkdir()
     z = result.coordinates if result.span is None else result.span
     frames: list[FrameEntry] = []
-    places = (through_particles if result.off_centre else along_axis)(z, k, OUTPUT.frames)
+    along = through_particles if result.off_centre else around if result.modes.closed(k) else along_axis
+    places = along(z, k, OUTPUT.frames)
     for number, place in enumerate(places, 1):
         deformation = result.modes.deformation
         frame = _with(model, deformation.centers(model.centers, place), deformation.weights(model.weights, place))

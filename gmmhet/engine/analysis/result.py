@@ -65,6 +65,11 @@ class Modes:
         """Of the mean model by the coordinates."""
         return self.curve or Deformation(self.position, self.amplitude)
 
+    def closed(self, k: int) -> bool:
+        """Whether coordinate k (from 0) is on a circle."""
+        curves = self.deformation.curves
+        return curves is not None and curves.periodic[k]
+
     def largest_displacement(self, k: int) -> float:
         """Angstrom per unit of coordinate k (from 0), of the Gaussian that moves most; along a curve its root mean
         square over the prior."""

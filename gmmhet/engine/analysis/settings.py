@@ -235,6 +235,7 @@ class CurvedMotions:
     """Fits along curves."""
 
     most_straight: int = setting(2, "modes", "that are each given a curve of their own", origin=_CHOSEN)
+    first_passes: int = setting(2, "passes", "of one half-set, by which one kind of curves is chosen", origin=_CHOSEN)
     not_worse: float = setting(2.0, "standard errors", "of held-out log-likelihood that fewer coordinates may cost",
                                origin="95 % of normal ones")
     shown: int = setting(64, "places", "along a coordinate, at which what moves least is looked for", origin=_CHOSEN)

@@ -1,13 +1,14 @@
 """The likelihood subspace, from prepared input to results."""
 
 import dataclasses
+import logging
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.coarse_to_fine import in_finer_fields
 from gmmhet.engine.analysis.cross_fitting import cross_fitted
-from gmmhet.engine.analysis.curve_frames import still_curves
+from gmmhet.engine.analysis.curve_frames import opened, still_curves
 from gmmhet.engine.analysis.curved_motions import Curved, curved
 from gmmhet.engine.analysis.detectable import detectable_motion
 from gmmhet.engine.analysis.empirical_prior import empirical_posterior
@@ -26,7 +27,7 @@ from gmmhet.engine.analysis.result import (
     PoseErrors,
 )
 from gmmhet.engine.analysis.sampled_search import Sought, on_as_many_as_needed
-from gmmhet.engine.analysis.settings import SUBSPACE_METHOD
+from gmmhet.engine.analysis.settings import FOLLOWING, SUBSPACE_METHOD
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
 from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.movie_points import typical_place
@@ -46,9 +47,12 @@ from gmmhet.engine.subspace.mode_selection import (
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
+from gmmhet.engine.wording.analysis import curves_tried
 
 __all__ = ["by_likelihood", "calibrated", "evidence_for", "pose_errors_of", "search", "searched_on",
            "settings_found"]
+
+_LOG = logging.getLogger("gmmhet")
 
 
 def by_likelihood(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
@@ -93,8 +97,26 @@ def _sought(prepared: Prepared, config: AnalyzeConfig, journal: Journal,
     if large is None:
         found = in_finer_fields(lambda old: _finer(prepared, config, old), found, halves, journal, config.modes,
                                 share=share)
-    along = curved(found if large is None else large.found, config, halves, journal)
+    large, along = _bent(prepared, config, journal, found, large)
     return Sought(prepared, journal, found, large, along)
+
+
+def _bent(prepared: Prepared, config: AnalyzeConfig, journal: Journal, found: FoundModes, large: Followed | None,
+          ) -> tuple[Followed | None, Curved | None]:
+    """Curves in the place of straight modes, if held-out particles prefer them; from large movements that were
+    followed, if they are of several modes, and held-out particles prefer that."""
+    halves = prepared.cache.table.halves
+    along = curved(found if large is None else large.found, config, halves, journal)
+    if along is None or large is not None or along.before < FOLLOWING.least_modes:
+        return large, along
+    after = followed(prepared, config, journal, found, halves, bent=True)
+    again = None if after is None else curved(after.found, config, halves, journal.section("followed"))
+    if again is None:
+        return large, along
+    rise = again.found.evidence.held_out - along.found.evidence.held_out
+    gain, error = float(rise.mean()), float(rise.std() / np.sqrt(len(rise)))
+    _LOG.info("%s", curves_tried("curves along conformations that were followed", gain, error, "curves before"))
+    return (after, again) if gain > 0 else (large, along)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +167,7 @@ def _along_curves(final: FoundModes, config: AnalyzeConfig, sought: Curved, larg
     result, model = _result(final, config, None, as_given=True), final.final.model
     assert isinstance(model, CurvedModel)
     fields, curves = final.estimator.spec.basis.fields(model.coefficients), model.curves
-    given = Deformation(fields[..., :3], fields[..., 3], curves)
+    given, z = opened(Deformation(fields[..., :3], fields[..., 3], curves), result.coordinates)
     still = model.spread is not None and config.focus is None
     shown = still_curves(given, model.centers, model.weights) if still else given
     straight = shown.straight()
@@ -154,7 +176,7 @@ def _along_curves(final: FoundModes, config: AnalyzeConfig, sought: Curved, larg
                                 given=given.position if still else None, prior_sizes=sizes)
     source = np.arange(len(model.weights)) if large is None else large.source
     told = CurvedMotion(before=sought.before, gain=sought.gain, error=sought.error, better=sought.better, source=source)
-    return dataclasses.replace(result, modes=modes, curved=told)
+    return dataclasses.replace(result, coordinates=z, modes=modes, curved=told)
 
 
 def _about_particles(result: AnalysisResult) -> AnalysisResult:

@@ -12,7 +12,7 @@ All functions work on arrays of numpy and on tensors alike.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import scipy.linalg
 import scipy.special
 from numpy.typing import NDArray
 
-__all__ = ["CIRCUMFERENCE", "Circle", "Curves", "Line", "coordinate_of", "wrapped"]
+__all__ = ["CIRCUMFERENCE", "Circle", "Curves", "Line", "coordinate_of", "emptiest", "wrapped"]
 
 Array = NDArray[np.float64]
 #: of a circle, so that its prior density is that of N(0, 1) at 0
@@ -89,6 +89,17 @@ class Circle:
             rate = h * CIRCUMFERENCE
             columns += [-rate * xp.sin(rate * z), rate * xp.cos(rate * z)]
         return float(np.sqrt(2)) * xp.stack(columns, axis=-1)
+
+    def from_origin(self, fields: Array, origin: float) -> Array:
+        """[size, ...] what the functions are multiplied by where places are counted from an origin: the same shapes at
+        z - origin as fields [size, ...] have at z."""
+        found = np.array(fields, np.float64)
+        for h in range(1, _MULTIPLES + 1):
+            turn = h * CIRCUMFERENCE * origin
+            cosine, sine = fields[2 * h - 2], fields[2 * h - 1]
+            found[2 * h - 2] = np.cos(turn) * cosine + np.sin(turn) * sine
+            found[2 * h - 1] = np.cos(turn) * sine - np.sin(turn) * cosine
+        return found
 
     def places(self, count: int) -> Array:
         """[count] evenly around the circle, from -CIRCUMFERENCE / 2."""
@@ -162,7 +173,16 @@ class Curves:
         """
         count = max(3, min(each, int(most ** (1 / len(self.periodic)))))
         axes = [c.places(count) for c in self.coordinates]
-        return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
+        return np.array(list(product(*axes)))
+
+
+def emptiest(z: Array) -> float:
+    """The middle of the widest stretch of a circle that holds a twentieth of the places z [n]."""
+    order = np.sort(wrapped(z))
+    few = max(1, len(order) // 20)
+    ends = np.append(order, order[:few] + CIRCUMFERENCE)
+    widths = ends[few:] - ends[:-few]
+    return float(ends[np.argmax(widths)] + widths.max() / 2)
 
 
 def wrapped(z: Array) -> Array:

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
 from gmmhet.engine.latent_space.particle_density import Population
 from gmmhet.engine.latent_space.settings import MOVIE_POINTS
 from gmmhet.engine.sampling import evenly_spread
 
-__all__ = ["along_axis", "through_particles", "typical_place"]
+__all__ = ["along_axis", "around", "through_particles", "typical_place"]
 
 Array = NDArray[np.float64]
 
@@ -19,6 +20,14 @@ def along_axis(coordinates: Array, mode: int, frames: int) -> Array:
     places = np.zeros((frames, coordinates.shape[1]))
     low, high = np.percentile(coordinates[:, mode], MOVIE_POINTS.range)
     places[:, mode] = np.linspace(low, high, frames)
+    return places
+
+
+def around(coordinates: Array, mode: int, frames: int) -> Array:
+    """[F, K] points all the way around the circle that a coordinate (from 0) is on, the last as the first; 0 on the
+    others."""
+    places = np.zeros((frames, coordinates.shape[1]))
+    places[:, mode] = np.linspace(-CIRCUMFERENCE / 2, CIRCUMFERENCE / 2, frames)
     return places
 
 

@@ -11,7 +11,7 @@ from gmmhet.engine.molecule.change_of_density import RigidRate
 from gmmhet.engine.molecule.rigid_parts import RigidParts
 from gmmhet.engine.molecule.settings import MOVING_PART
 
-__all__ = ["MovingPart", "moving_part"]
+__all__ = ["MovingPart", "moving_part", "turn_along"]
 
 Array = NDArray[np.float64]
 
@@ -87,6 +87,17 @@ def moving_part(before: Array, after: Array, weights: Array) -> MovingPart | Non
     if inside is None:
         return None
     return _movement(before, after, mass, inside)
+
+
+def turn_along(path: Array, weights: Array, inside: NDArray[np.bool_]) -> float:
+    """Degrees that a part turns in the rest along a path: the sum of its turns from each conformation to the next.
+
+    Args:
+        path: [F, N, 3] Angstrom. weights: [N], of which the sizes count. inside: [N] Gaussians of the part.
+    """
+    at = RigidParts(inside.astype(np.int64), path[0], np.abs(weights)).place(path)
+    turns = Rotation.from_matrix(np.einsum("fba,fbc->fac", at.turns[:, 0], at.turns[:, 1]))
+    return float(np.rad2deg((turns[1:] * turns[:-1].inv()).magnitude().sum()))
 
 
 def _bodies(before: Array, after: Array, mass: Array, moved: Array) -> NDArray[np.bool_] | None:

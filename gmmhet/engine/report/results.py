@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
+from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
 from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, CURVE_ARRAYS, deformation_in
 from gmmhet.engine.report.evidence import Evidence, read_evidence
@@ -160,6 +161,11 @@ class Results:
     def deformation(self) -> Deformation:
         """Of the Gaussians with the coordinates."""
         return deformation_in(self.arrays, self.folder)
+
+    def around(self, mode: int) -> float | None:
+        """Circumference of the circle that the coordinate of a mode (from 1) is on; None where it is on a line."""
+        curves = self.deformation.curves
+        return CIRCUMFERENCE if curves is not None and curves.periodic[mode - 1] else None
 
     @property
     def significant(self) -> tuple[Mode, ...]:

@@ -274,14 +274,31 @@ class MovieView extends View {
     this.legend.hidden = !which;
     if (which) {
       const {position, amplitude} = this.mode, length = j => Math.hypot(...position.subarray(3 * j, 3 * j + 3));
-      this.quantity = amplitude.map((u, j) => span * (which === 1 ? length(j) : 100 * u));
+      this.quantity = this.series.amounts ? this.farthest(which === 1) :
+        amplitude.map((u, j) => span * (which === 1 ? length(j) : 100 * u));
       const most = this.quantity.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-6);
       const {heat, change} = this.data.ramps;
       [this.low, this.high, this.ramp] = which === 1 ? [0, most, heat] : [-most, most, change];
-      const title = which === 1 ? "displacement, first to last map (Å)" : "density change, first to last map (%)";
+      const reach = this.series.amounts ? "at most along the curve" : "first to last map";
+      const title = which === 1 ? `displacement, ${reach} (Å)` : `density change, ${reach} (%)`;
       showLegend(this.legend, title, this.low, this.high, this.ramp);
     }
     this.refresh();
+  }
+
+  // Largest displacement of each Gaussian (Å) from the first map, or change of its density (%), along a curve.
+  farthest(moves) {
+    const out = new Float32Array(this.data.gaussians.radius.length), start = this.centres(0);
+    const weight = (along, j) => along.reduce((sum, [field, t]) => sum + t * field.amplitude[j], 0);
+    for (let frame = 1; frame < this.series.amounts.length; frame++) {
+      const now = this.centres(frame), [before, after] = [this.along(0), this.along(frame)];
+      for (let j = 0; j < out.length; j++) {
+        const value = moves ? Math.hypot(now[3 * j] - start[3 * j], now[3 * j + 1] - start[3 * j + 1],
+          now[3 * j + 2] - start[3 * j + 2]) : 100 * (weight(after, j) - weight(before, j));
+        if (Math.abs(value) > Math.abs(out[j])) out[j] = value;
+      }
+    }
+    return out;
   }
 
   // [field, amount] of a frame: [mode, coordinate] for all modes that it is not at 0 of, or functions along curves.

@@ -206,15 +206,15 @@ def curved_motion(kinds: Sequence[str], before: int, gain: float, error: float, 
              *([f"{circles} coordinate{'s'[:circles != 1]} around closed curves"] if circles else [])]
     modes = f"{before} straight mode{'s'[:before != 1]}"
     figures = f"{gain:+.2f} ± {error:.2f} per particle"
-    told, one = " and ".join(parts), len(kinds) == 1
+    names, one = " and ".join(parts), len(kinds) == 1
     what = ("explain" + "s" * one + " held-out particles better" if better else
             ("is" if one else "are") + " not significantly better for held-out particles")
-    return f"{told[0].upper()}{told[1:]} {what} than {modes} (log-likelihood {figures})."
+    return f"{names[0].upper()}{names[1:]} {what} than {modes} (log-likelihood {figures})."
 
 
-def curves_tried(name: str, gain: float, error: float) -> str:
-    """A line of the log: one kind of curves, and its held-out log-likelihood per particle over straight modes'."""
-    return f"{name}: held-out log-likelihood per particle {gain:+.3f} ± {error:.3f} over that of straight modes"
+def curves_tried(name: str, gain: float, error: float, over: str = "straight modes") -> str:
+    """A line of the log: one kind of curves, and its held-out log-likelihood per particle over another's."""
+    return f"{name}: held-out log-likelihood per particle {gain:+.3f} ± {error:.3f} over that of {over}"
 
 
 def population(better: bool, gain: float, error: float) -> str:

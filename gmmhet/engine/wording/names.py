@@ -10,6 +10,7 @@ __all__ = ["DensityWords", "MassWords", "MotionWords", "density_sentence", "grou
 
 
 _MOST_NAMED = 3
+_NEARLY_ROUND = 300.0  # degrees
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class MotionWords:
     Attributes:
         where: of :func:`place`. turn: degrees; hinge: Angstrom; both None where it shifts. distance: root mean square
             displacement of the part, Angstrom. rigid: share of the squared displacement that is that of a rigid body.
-            whole: whether it does move as one.
+            whole: whether it does move as one. around: whether it comes back to where it was along a closed curve.
     """
 
     mass: MassWords
@@ -47,9 +48,17 @@ class MotionWords:
     hinge: tuple[float, float, float] | None = None
     rigid: float = 1.0
     whole: bool = True
+    around: bool = False
+
+    @property
+    def goes_round(self) -> bool:
+        """Whether it turns by a full turn, or nearly, before it is where it was."""
+        return self.around and self.turn is not None and self.turn > _NEARLY_ROUND
 
     @property
     def short(self) -> str:
+        if self.goes_round:
+            return f"a part of {self.mass.short} turns all the way round"
         if self.turn is not None:
             return f"a part of {self.mass.short} turns by {degrees(self.turn, 2)}"
         return f"a part of {self.mass.short} moves by {angstrom(self.distance, 2)}"
@@ -116,9 +125,12 @@ def motion_sentence(mode: int, motion: MotionWords) -> str:
     """What moves. mode: its number."""
     part = f"Mode {mode}: a part of {motion.mass}, {motion.where},"
     reach = "between the 5th and the 95th percentile of the particles"
+    if motion.around:
+        reach = "from one side of a closed path to the other"
     if motion.turn is not None and motion.hinge is not None:
         at = ", ".join(f"{round(value) + 0:d}".replace("-", "\N{MINUS SIGN}") for value in motion.hinge)
-        said = f"{part} turns by {degrees(motion.turn, 2)} about a hinge at ({at})\N{NO-BREAK SPACE}Å, which moves " \
+        turn = "all the way round" if motion.goes_round else f"by {degrees(motion.turn, 2)}"
+        said = f"{part} turns {turn} about a hinge at ({at})\N{NO-BREAK SPACE}Å, which moves " \
                f"it by {angstrom(motion.distance, 2)} (root mean square), {reach}."
     else:
         said = f"{part} moves by {angstrom(motion.distance, 2)} (root mean square) {reach}."

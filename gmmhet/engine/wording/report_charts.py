@@ -80,9 +80,10 @@ def analysis_resolution(resolution: float) -> str:
     return f"analysis resolution, {angstrom(resolution)}"
 
 
-def histogram(mode: int) -> Chart:
-    """Coordinates along a mode."""
-    return Chart(f"Mode {mode}: distribution of the particles", "coordinate (standard deviations)", "particles")
+def histogram(mode: int, around: float | None = None) -> Chart:
+    """Coordinates along a mode; around: of a circle, its circumference."""
+    unit = "standard deviations" if around is None else f"once around is {around:.2f}"
+    return Chart(f"Mode {mode}: distribution of the particles", f"coordinate ({unit})", "particles")
 
 
 def one_particle(posterior: float) -> str:

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.molecule.change_of_density import _Overlaps, rigid_rate
 from gmmhet.engine.molecule.changing_density import changing_part
-from gmmhet.engine.molecule.moving_part import moving_part
+from gmmhet.engine.molecule.moving_part import moving_part, turn_along
 
 AXIS = np.array([1.0, 2.0, 2.0]) / 3
 
@@ -45,6 +45,14 @@ class TestMovingPart(unittest.TestCase):
         self.assertAlmostEqual(found.rigid, 1, places=9)
         self.assertAlmostEqual(found.share, self.weights[self.arm].sum() / self.weights.sum(), places=12)
         self.assertTrue(found.turns)
+
+    def test_turns_along_a_path_add_up_whatever_the_molecule_does_as_a_whole(self) -> None:
+        rng = np.random.default_rng(3)
+        for angles, degrees in ((np.linspace(0, 360, 25), 360.0), (np.linspace(-70, 75, 9), 145.0)):
+            wholes = Rotation.from_rotvec(0.3 * rng.normal(size=(len(angles), 3))).as_matrix()
+            path = np.stack([self.turned(a) @ w.T + rng.normal(size=3)
+                             for a, w in zip(angles, wholes, strict=True)])
+            self.assertAlmostEqual(turn_along(path, self.weights, self.arm), degrees, places=5)
 
     def test_the_distance_is_the_root_mean_square_displacement_of_the_mass(self) -> None:
         before, after = self.turned(0), self.turned(30)
