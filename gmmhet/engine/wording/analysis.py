@@ -207,9 +207,10 @@ def curved_motion(kinds: Sequence[str], before: int, gain: float, error: float, 
     modes = f"{before} straight mode{'s'[:before != 1]}"
     figures = f"{gain:+.2f} ± {error:.2f} per particle"
     names, one = " and ".join(parts), len(kinds) == 1
-    what = ("explain" + "s" * one + " held-out particles better" if better else
-            ("is" if one else "are") + " not significantly better for held-out particles")
-    return f"{names[0].upper()}{names[1:]} {what} than {modes} (log-likelihood {figures})."
+    compared = "better than" if better else "about as well as" if gain > -2 * error else "worse than"
+    explain = "explains" if one else "explain"
+    return (f"{names[0].upper()}{names[1:]} {explain} held-out particles {compared} {modes} (log-likelihood "
+            f"{figures}).")
 
 
 def curves_tried(name: str, gain: float, error: float, over: str = "straight modes") -> str:
