@@ -3,7 +3,9 @@
 ``named``: a hinge and a domain that comes and goes, in the preset's molecule and in molecules of random shape: turn of
 the hinge, and share and mass of the domain, as the summary names them. ``plateau``: eleven even states of a hinge, and
 the density along its coordinate. ``gap``: two states, and the particles between them. ``hidden``: 80 % in one of two
-states, seen mostly along the line on which the domain lies before the body. 1,500 images of 48 px of 4 Angstrom.
+states, seen mostly along the line on which the domain lies before the body. ``turn``: a domain that turns all the way
+round, as the preset has it. ``curved``: curves against straight modes on four sets. All but ``turn`` 1,500 images of 48 px
+of 4 Angstrom.
 """
 
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from stages import Analysis, Bench, DataSet, code_digest
 
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.io import read_particles, write_particles
+from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
 from gmmhet.engine.latent_space.deconvolution import Deconvolved
 from gmmhet.engine.latent_space.saved_analysis import read_analysis
 from gmmhet.engine.simulate import Preset, preset, simulate
@@ -141,4 +144,38 @@ def _hidden(work: Bench, seed: int) -> Iterator[Figure]:
                  1.0 if share is None else abs(share - truth), at_most(0.05), at_most(0.02))
 
 
-ROWS = {"named": _named, "plateau": _plateau, "gap": _gap, "hidden": _hidden}
+def _angle_errors(found: Analysis, truth: Any) -> Any:
+    """[n] degrees between angles (degrees) and a coordinate on a circle, whose origin and sense mean nothing."""
+    angle = read_analysis(found.folder).coordinates[:, 0] * (2 * np.pi / CIRCUMFERENCE)
+    turns = [np.exp(1j * (sense * angle - np.deg2rad(truth))) for sense in (1, -1)]
+    turn = max(turns, key=lambda t: abs(t.mean()))
+    return np.abs(np.rad2deg(np.angle(turn * np.conj(turn.mean()))))
+
+
+def _turn(work: Bench, seed: int) -> Iterator[Figure]:
+    """A domain that turns all the way round, its images as the preset has them."""
+    data = work.simulate("turning", preset("turning").snr, seed)
+    found = work.analyze(data, "likelihood", "--resolution", 16, "--decoder", "auto")
+    curves = found.summary().get("curves") or {}
+    kinds, count = curves.get("kinds", []), int(found.entry("n_significant_modes"))
+    yield Figure("full turn: coordinates", f"{count} {' '.join(kinds) or 'straight'}", "1 circle", float(count),
+                 at_most(2), at_most(1))
+    if kinds == ["circle"]:
+        error = float(np.median(_angle_errors(found, data.truth().coordinates[:, 0])))
+        yield Figure("full turn: median error of the angle, degrees", f"{error:.2f}", "0", error, at_most(1.6),
+                     at_most(1.3))
+
+
+def _curved(work: Bench, seed: int) -> Iterator[Figure]:
+    """The likeliest curves, whether they are taken or not, against straight modes."""
+    for name, what in (("turn", preset("turning")), ("hinge of 50 degrees", preset("hinge11")),
+                       ("hinge and domain", preset("hingedomain")), ("two hinges", preset("twomotions"))):
+        data = simulated(work, f"curved_{name.replace(' ', '')}", what, seed)
+        curves = work.analyze(data, "likelihood", "--resolution", 16, "--decoder", "nonlinear").entry("curves")
+        gain, error = curves["heldout_gain"], curves["heldout_gain_error"]
+        yield Figure(f"{name}: held-out log-likelihood per particle over straight modes",
+                     f"{gain:+.3f} ± {error:.3f} ({curves['modes_before']} straight, {len(curves['kinds'])} curved)", "-",
+                     gain / error, at_least(-2), at_least(2))
+
+
+ROWS = {"named": _named, "plateau": _plateau, "gap": _gap, "hidden": _hidden, "turn": _turn, "curved": _curved}

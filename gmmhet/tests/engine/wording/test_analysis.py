@@ -78,14 +78,14 @@ class TestOtherFindings(unittest.TestCase):
     def test_curves(self) -> None:
         self.assertEqual(
             wording.curved_motion(["circle"], 4, 2.508, 0.042, True),
-            "1 coordinate around closed curves explains held-out particles better than 4 straight modes (log-likelihood "
-            "+2.51 ± 0.04 per particle).")
+            "1 coordinate around closed curves explains held-out particles better than 4 straight modes "
+            "(log-likelihood +2.51 ± 0.04 per particle).")
         self.assertEqual(
             wording.curved_motion(["line", "line"], 2, -0.01, 0.02, False),
-            "2 coordinates along curves explain held-out particles about as well as 2 straight modes (log-likelihood "
-            "-0.01 ± 0.02 per particle).")
-        self.assertIn("1 coordinate along curves and 1 coordinate around closed curves explain held-out particles worse "
-                      "than 1 straight mode ", wording.curved_motion(["line", "circle"], 1, -0.3, 0.02, False))
+            "2 coordinates along curves explain held-out particles about as well as 2 straight modes "
+            "(log-likelihood -0.01 ± 0.02 per particle).")
+        self.assertIn("1 coordinate along curves and 1 coordinate around closed curves explain held-out particles "
+                      "worse than 1 straight mode ", wording.curved_motion(["line", "circle"], 1, -0.3, 0.02, False))
 
     def test_errors_of_the_poses(self) -> None:
         sizes, smaller = PoseSizes(1.94, 2.06, 1.31), PoseSizes(1.5, 1.0, 0.5)
