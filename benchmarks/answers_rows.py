@@ -4,8 +4,8 @@
 the hinge, and share and mass of the domain, as the summary names them. ``plateau``: eleven even states of a hinge, and
 the density along its coordinate. ``gap``: two states, and the particles between them. ``hidden``: 80 % in one of two
 states, seen mostly along the line on which the domain lies before the body. ``turn``: a domain that turns all the way
-round, as the preset has it. ``curved``: curves against straight modes on four sets. All but ``turn`` 1,500 images of 48 px
-of 4 Angstrom.
+round, as the preset has it. ``curved``: curves against straight modes on four sets. All but ``turn``: 1,500 images of
+48 px of 4 Angstrom.
 """
 
 from collections.abc import Iterator
