@@ -57,8 +57,9 @@ class MotionWords:
 
     @property
     def short(self) -> str:
-        if self.goes_round:
-            return f"a part of {self.mass.short} turns all the way round"
+        if self.around:
+            turning = ", turning all the way round" if self.goes_round else ""
+            return f"a part of {self.mass.short} goes around a closed path{turning}"
         if self.turn is not None:
             return f"a part of {self.mass.short} turns by {degrees(self.turn, 2)}"
         return f"a part of {self.mass.short} moves by {angstrom(self.distance, 2)}"
@@ -126,11 +127,11 @@ def motion_sentence(mode: int, motion: MotionWords) -> str:
     part = f"Mode {mode}: a part of {motion.mass}, {motion.where},"
     reach = "between the 5th and the 95th percentile of the particles"
     if motion.around:
-        reach = "from one side of a closed path to the other"
-    if motion.turn is not None and motion.hinge is not None:
+        turning = ", turning all the way round" if motion.goes_round else ""
+        said = f"{part} goes around a closed path of {angstrom(motion.distance, 2)} across (root mean square){turning}."
+    elif motion.turn is not None and motion.hinge is not None:
         at = ", ".join(f"{round(value) + 0:d}".replace("-", "\N{MINUS SIGN}") for value in motion.hinge)
-        turn = "all the way round" if motion.goes_round else f"by {degrees(motion.turn, 2)}"
-        said = f"{part} turns {turn} about a hinge at ({at})\N{NO-BREAK SPACE}Å, which moves " \
+        said = f"{part} turns by {degrees(motion.turn, 2)} about a hinge at ({at})\N{NO-BREAK SPACE}Å, which moves " \
                f"it by {angstrom(motion.distance, 2)} (root mean square), {reach}."
     else:
         said = f"{part} moves by {angstrom(motion.distance, 2)} (root mean square) {reach}."

@@ -54,6 +54,7 @@ class TestFullTurn(unittest.TestCase):
         self.assertEqual((self.summary["n_modes"], self.summary["n_significant_modes"]), (1, 1))
         self.assertIn("1 coordinate around closed curves explains held-out particles", self.summary["verdict"])
         self.assertTrue(self.summary["modes"][0]["name"]["motion"]["around"])
+        self.assertIn("goes around a closed path", self.summary["verdict"])
         turn = self.truth / 360 * CIRCUMFERENCE
         self.assertGreater(circle_agreement(self.found.coordinates[:, 0], turn, CIRCUMFERENCE), 0.99)
 

@@ -28,6 +28,15 @@ class TestNames(unittest.TestCase):
         self.assertIn(f"moves by 4.2{SPACE}Å", said)
         self.assertIn(f"Only 61{SPACE}% of its squared displacement", said)
 
+    def test_a_closed_path(self) -> None:
+        path = names.MotionWords(self.mass, self.where, 31.2, 194.0, (10.4, -0.2, 0.6), around=True)
+        self.assertIn(f"goes around a closed path of 31{SPACE}Å across (root mean square).",
+                      names.motion_sentence(1, path))
+        self.assertEqual(path.short, f"a part of 15{SPACE}kDa goes around a closed path")
+        turn = names.MotionWords(self.mass, self.where, 31.2, 352.0, (10.4, -0.2, 0.6), around=True)
+        self.assertIn("(root mean square), turning all the way round.", names.motion_sentence(1, turn))
+        self.assertTrue(turn.short.endswith("goes around a closed path, turning all the way round"))
+
     def test_density_that_is_present_in_some(self) -> None:
         said = names.density_sentence(2, names.DensityWords(self.mass, self.where, 0.62, 0.021, 0.1))
         self.assertIn(f"is present in 62 ± 2{SPACE}% of the particles and absent from the others", said)
