@@ -12,7 +12,7 @@ import unittest
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 __all__ = ["Skipping", "skip_what_cannot_be_loaded"]
@@ -44,19 +44,23 @@ class Skipping(MetaPathFinder):
         others = sys.meta_path[sys.meta_path.index(self) + 1:]
         spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
         if spec is None:
-            if package in _OPTIONAL and not _is_only_looked_for():
+            if package in _OPTIONAL and _is_imported(fullname):
                 self.asked.append(package)
         elif is_test and isinstance(spec.loader, Loader) and not spec.submodule_search_locations:
             spec.loader = _Loader(spec.loader, self.asked)
         return spec
 
 
-def _is_only_looked_for() -> bool:
-    """Whether the import system was asked by importlib.util.find_spec: nothing fails then."""
-    frame = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+def _is_imported(fullname: str) -> bool:
+    """Whether an import of this module is going on. Nothing fails where importlib.util.find_spec asks for it."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        code = frame.f_code
+        if (code.co_filename, code.co_name) == ("<frozen importlib._bootstrap>", "_find_and_load") \
+                and frame.f_locals["name"] == fullname:
+            return True
         frame = frame.f_back
-    return frame is not None and frame.f_code.co_name == "find_spec" and frame.f_globals["__name__"] == "importlib.util"
+    return False
 
 
 class _Loader(Loader):
