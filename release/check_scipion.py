@@ -30,6 +30,10 @@ PROTOCOLS = OLD_PROTOCOLS | {"ProtGmmHetMotion"}
 PLAIN = ("gmmhet.tests.scipion.test_forms", "gmmhet.tests.scipion.test_template", "gmmhet.tests.scipion.test_missing")
 WITH_TENSORFLOW = ("gmmhet.tests.engine.commands.test_forecast", "gmmhet.tests.engine.analysis.test_resume")
 WITH_ENGINE = ("gmmhet.tests.scipion.test_motion_protocol",)
+#: files of the source beside its folders and pages
+OF_THE_SOURCE = ("setup.py", "pyproject.toml", "CHANGES.txt", "MANIFEST.in", "LICENSE", "Makefile")
+#: every test; of these, at least so many need neither TensorFlow nor pytest
+ALL, AT_LEAST = "gmmhet.tests", 400
 #: a project of the old version, with values on forms; and the same as the new one reads it
 OLD_PROJECT = """
 import os
@@ -131,6 +135,18 @@ def tests(scipion: Scipion, names: Sequence[str], *, skipped: bool) -> None:
         raise SystemExit(f"tests did not run:\n{said[-3000:]}")
 
 
+def all_tests(scipion: Scipion) -> None:
+    """Every test, by Scipion's runner, which fails where one does; most run, the others skip aloud."""
+    listed = scipion("tests", "--grep", "gmmhet", "--mode", "modules")
+    if wrong := [line for line in listed.splitlines() if "Error loading" in line]:
+        raise SystemExit("\n".join(wrong))
+    said = scipion("tests", ALL)
+    ran, skipped = said.count("RUN   OK"), said.count("\nSKIPPED")
+    print(f"       {ran} tests ran, {skipped} modules, classes and tests skipped", flush=True)
+    if ran < AT_LEAST:
+        raise SystemExit(f"{ran} tests ran; expected at least {AT_LEAST}\n{said[-3000:]}")
+
+
 def source_of_old(folder: Path) -> Path | None:
     """Version 0.3.0 in a folder gmmhet; None without the history."""
     try:
@@ -151,9 +167,10 @@ def check(folder: Path, tensorflow: str) -> None:
     scipion.python("-m", "pip", "install", "--quiet", *SCIPION)
     scipion("config", "--unattended")
     source = folder / "new" / "gmmhet"  # Scipion takes the folder's name for that of the package
-    shutil.copytree(ROOT / "gmmhet", source / "gmmhet", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.rst", "MANIFEST.in", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+    for name in ("gmmhet", "docs", "examples", "benchmarks"):  # tests read those beside the package too
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "generated"))
+    for path in (*ROOT.glob("*.rst"), *(ROOT / name for name in OF_THE_SOURCE)):
+        shutil.copy(path, source)
     without_tensorflow(scipion, folder, source)
     with_tensorflow(scipion, source, tensorflow)
 
@@ -174,6 +191,7 @@ def without_tensorflow(scipion: Scipion, folder: Path, source: Path) -> None:
         scipion.script(OLD_PROJECT_NOW)
     tests(scipion, PLAIN, skipped=False)
     tests(scipion, (*WITH_TENSORFLOW, *WITH_ENGINE), skipped=True)
+    all_tests(scipion)
     scipion("installb", ENGINE, tensorflow="none")
     expect((scipion.engine / "installed").is_file(), True, f"{ENGINE} is installed")
     tests(scipion, WITH_ENGINE, skipped=False)
