@@ -81,5 +81,5 @@ def whole_run(work: Bench, seed: int) -> list[Figure]:
             Figure("gmmhet run: peak memory, GB", f"{gigabytes:.2f}", "-", gigabytes, at_most(2))]
 
 
-ROWS = {"gradient": hinge_gradient, "gradient-amplitude": twostate_gradient, "hinge0.1": hinge_01, "hinge0.02": hinge_002, "null": null, "twostate": twostate,
-        "reconstruct": reconstruct, "run": whole_run}
+ROWS = {"gradient": hinge_gradient, "gradient-amplitude": twostate_gradient, "hinge0.1": hinge_01,
+        "hinge0.02": hinge_002, "null": null, "twostate": twostate, "reconstruct": reconstruct, "run": whole_run}

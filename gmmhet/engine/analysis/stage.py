@@ -35,8 +35,9 @@ _GRADIENTS = "gradients.h5"
 def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None = None) -> None:
     """Estimate the modes of motion that explain the particles, and every particle's coordinates along them.
 
-    Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/, summary.json and, where asked for, gradients.h5
-    (CONVENTIONS.rst) into ``output``. While it runs, ``output`` also holds what a killed run goes on from (checkpoint/).
+    Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/, summary.json and, where asked for,
+    gradients.h5 (CONVENTIONS.rst) into ``output``. While it runs, ``output`` also holds what a killed run goes on from
+    (checkpoint/).
 
     Raises:
         InputError: unreadable input, or a model that does not match the particles.
