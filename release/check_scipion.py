@@ -1,6 +1,6 @@
 """Install the plugin into a fresh Scipion by its own plugin manager, upgrade, use and remove it.
 
-    python release/check_scipion.py [--tensorflow tensorflow-cpu] [--keep FOLDER]
+    python release/check_scipion.py [--tensorflow tensorflow-cpu] [--all-tests] [--keep FOLDER]
 
 The Scipion is that of the package registry (scipion-app and scipion-em), in an environment, a SCIPION_HOME and a folder
 of projects of its own. Version 0.3.0 comes from the history of this repository, where that is at hand.
@@ -161,7 +161,7 @@ def source_of_old(folder: Path) -> Path | None:
     return source
 
 
-def check(folder: Path, tensorflow: str) -> None:
+def check(folder: Path, tensorflow: str, *, every_test: bool) -> None:
     """The whole chain, in an empty folder."""
     scipion = Scipion(folder)
     scipion.python("-m", "pip", "install", "--quiet", *SCIPION)
@@ -171,11 +171,11 @@ def check(folder: Path, tensorflow: str) -> None:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "generated"))
     for path in (*ROOT.glob("*.rst"), *(ROOT / name for name in OF_THE_SOURCE)):
         shutil.copy(path, source)
-    without_tensorflow(scipion, folder, source)
+    without_tensorflow(scipion, folder, source, every_test=every_test)
     with_tensorflow(scipion, source, tensorflow)
 
 
-def without_tensorflow(scipion: Scipion, folder: Path, source: Path) -> None:
+def without_tensorflow(scipion: Scipion, folder: Path, source: Path, *, every_test: bool) -> None:
     """A Scipion that shall have no TensorFlow: upgrade, tests that skip, the engine in an environment of its own."""
     old = source_of_old(folder)
     if old is None:
@@ -191,7 +191,8 @@ def without_tensorflow(scipion: Scipion, folder: Path, source: Path) -> None:
         scipion.script(OLD_PROJECT_NOW)
     tests(scipion, PLAIN, skipped=False)
     tests(scipion, (*WITH_TENSORFLOW, *WITH_ENGINE), skipped=True)
-    all_tests(scipion)
+    if every_test:
+        all_tests(scipion)
     scipion("installb", ENGINE, tensorflow="none")
     expect((scipion.engine / "installed").is_file(), True, f"{ENGINE} is installed")
     tests(scipion, WITH_ENGINE, skipped=False)
@@ -217,14 +218,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tensorflow", default="tensorflow-cpu", help="package to install (default tensorflow-cpu)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="use this new folder and leave it")
+    parser.add_argument("--all-tests", action="store_true", help="run every test where there is no TensorFlow")
     options = parser.parse_args()
     started = time.monotonic()
     if options.keep is not None:
         options.keep.mkdir(parents=True)
-        check(options.keep.resolve(), options.tensorflow)
+        check(options.keep.resolve(), options.tensorflow, every_test=options.all_tests)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            check(Path(folder), options.tensorflow)
+            check(Path(folder), options.tensorflow, every_test=options.all_tests)
     print(f"installed, upgraded, used and removed in {time.monotonic() - started:.0f} s")
     return 0
 
