@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 #: two tests that fail, one of them for a package that is not there
 LATE = ("import unittest\n\nclass TestLate(unittest.TestCase):\n    def test_it(self):\n        try:\n"
-        "            import pytest.not_there\n        except ImportError:\n            pass\n        self.fail()\n"
+        "            import not_there\n        except ImportError:\n            pass\n        self.fail()\n"
         "    def test_other(self):\n        self.fail('wrong')\n")
 #: a class that cannot be set up, one that inherits from it and can, and one that fails after it looked for a package
 CLASSES = """
@@ -26,7 +26,7 @@ class TestNotSetUp(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.addClassCleanup(print, "cleaned up", cls.__name__)
-        import pytest.not_there
+        import not_there
     @classmethod
     def tearDownClass(cls):
         raise ValueError("nothing was set up")
@@ -45,12 +45,16 @@ class TestOfItsOwn(TestNotSetUp):
 
 class TestLooksForIt(unittest.TestCase):
     def test_it(self):
-        self.assertIsNone(importlib.util.find_spec("pytest.not_there"))
+        self.assertIsNone(importlib.util.find_spec("not_there"))
         self.fail("wrong")
+
+class TestLacksAPart(unittest.TestCase):
+    def test_it(self):
+        import json.not_there
 """
 WORKS = "import unittest\n\nclass TestIt(unittest.TestCase):\n    def test_it(self):\n        pass\n"
 MODULES = {
-    "test_lacks": f"{WORKS}\nhelp_of_it = 1\nimport pytest.not_there\n", "test_works": WORKS,
+    "test_lacks": f"{WORKS}\nhelp_of_it = 1\nimport not_there\n", "test_works": WORKS,
     "test_wrong": "import no_such_package", "test_imports_from_it": f"from test_lacks import help_of_it\n{WORKS}",
     "test_late": LATE, "test_classes": CLASSES}
 #: all modules as pytest and unittest find them: the errors, and those that are not loaded
@@ -69,7 +73,7 @@ with contextlib.redirect_stdout(sys.stderr):
 modules = {n: hasattr(m, "NotLoaded") for n, m in sys.modules.items() if n.rpartition(".")[2].startswith("test_")}
 print(json.dumps([status, wrong, modules]))
 """
-REASON = "needs pytest, which this Python does not have"
+REASON = "needs not_there, which this Python does not have"
 
 
 class TestMissing(unittest.TestCase):
@@ -79,7 +83,8 @@ class TestMissing(unittest.TestCase):
         for name, source in MODULES.items():
             (self.folder / f"{name}.py").write_text(source, encoding="utf-8")
             self.addCleanup(sys.modules.pop, name, None)
-        for paths, entry in ((sys.path, str(self.folder)), (sys.meta_path, Skipping(""))):
+        finder = Skipping("", ("not_there", "json"))
+        for paths, entry in ((sys.path, str(self.folder)), (sys.meta_path, finder)):
             paths.insert(0, entry)
             self.addCleanup(paths.remove, entry)
 
@@ -91,7 +96,7 @@ class TestMissing(unittest.TestCase):
 
     def test_what_lacks_an_optional_package_is_skipped_and_nothing_else(self):
         result, said = self.ran(unittest.TestLoader().discover(str(self.folder)))
-        self.assertEqual(result.testsRun, 11)
+        self.assertEqual(result.testsRun, 12)
         self.assertEqual({(test.id(), reason) for test, reason in result.skipped}, {
             *((f"{module}.NotLoaded.test_skipped", REASON) for module in ("test_lacks", "test_imports_from_it")),
             *((f"test_classes.TestNotSetUp.test_{name}", REASON) for name in ("one", "two")),
@@ -101,8 +106,8 @@ class TestMissing(unittest.TestCase):
         for name in ("test_late.TestLate.test_it", "test_classes.TestNotSetUp.setUpClass", "test_lacks"):
             self.assertIn(f"SKIPPED {name}: {REASON}", said)
         self.assertIn("cleaned up TestNotSetUp", said)
-        ((wrong, _),) = result.errors
-        self.assertIn("test_wrong", wrong.id())
+        self.assertEqual({test.id().rpartition(".")[2] if "Failed" in test.id() else test.id()
+                          for test, _ in result.errors}, {"test_wrong", "test_classes.TestLacksAPart.test_it"})
 
     def test_by_name(self):
         """As Scipion's runner starts each class."""

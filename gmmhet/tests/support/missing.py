@@ -10,6 +10,7 @@ import inspect
 import sys
 import unittest
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
@@ -28,27 +29,43 @@ _OF_TEST = ("setUp", "tearDown")
 
 
 class Skipping(MetaPathFinder):
-    """Finds the test modules of a package (``test_...``), by its name; all modules of that name begin so if empty."""
+    """Finds the test modules of a package (``test_...``), by its name; all modules of that name begin so if empty.
 
-    def __init__(self, package: str) -> None:
+    Args:
+        optional: names of the packages that may be absent. A module that lacks in one that is there is an error.
+    """
+
+    def __init__(self, package: str, optional: Sequence[str] = _OPTIONAL) -> None:
         self._prefix = f"{package}." if package else ""
-        self.asked: list[str] = []  # packages whose import failed
+        self._absent = _Absent(tuple(optional), [])
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None,
                   ) -> ModuleSpec | None:
         """As the import system asks; what the finders after this one have (that of pytest rewrites assertions)."""
-        package = fullname.partition(".")[0]
         is_test = fullname.startswith(self._prefix) and fullname.rpartition(".")[2].startswith("test_")
-        if not is_test and package not in _OPTIONAL:
+        if not is_test and fullname not in self._absent.optional:
             return None
         others = sys.meta_path[sys.meta_path.index(self) + 1:]
         spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
         if spec is None:
-            if package in _OPTIONAL and _is_imported(fullname):
-                self.asked.append(package)
+            if not is_test and _is_imported(fullname):
+                self._absent.asked.append(fullname)
         elif is_test and isinstance(spec.loader, Loader) and not spec.submodule_search_locations:
-            spec.loader = _Loader(spec.loader, self.asked)
+            spec.loader = _Loader(spec.loader, self._absent)
         return spec
+
+
+@dataclass(frozen=True)
+class _Absent:
+    """Packages that may be absent, and those of them whose import failed since the list was emptied."""
+
+    optional: tuple[str, ...]
+    asked: list[str]
+
+    def of(self, error: Exception) -> str:
+        """The package that an error is about, told here or in the words of another process; empty: of none."""
+        said = (name for name in self.optional if f"No module named '{name}'" in str(error))
+        return next(iter(self.asked), next(said, ""))
 
 
 def _is_imported(fullname: str) -> bool:
@@ -66,9 +83,9 @@ def _is_imported(fullname: str) -> bool:
 class _Loader(Loader):
     """Another loader, whose modules skip where a package is not there."""
 
-    def __init__(self, given: Loader, asked: list[str]) -> None:
+    def __init__(self, given: Loader, absent: _Absent) -> None:
         self._given = given
-        self._asked = asked
+        self._absent = absent
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._given, name)  # source, path and code of the module
@@ -81,28 +98,27 @@ class _Loader(Loader):
         try:
             self._given.exec_module(module)
         except ModuleNotFoundError as error:
-            package = str(error.name).partition(".")[0]
-            if package not in _OPTIONAL:
+            if error.name not in self._absent.optional:
                 raise
             for name in set(vars(module)) - before:
                 delattr(module, name)
-            _leave_skipped(module, package)
+            _leave_skipped(module, error.name)
             return
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, unittest.TestCase) and kind.__module__ == module.__name__:
-                _take_care_of(kind, self._asked)
+                _take_care_of(kind, self._absent)
 
 
-def _take_care_of(kind: type[unittest.TestCase], asked: list[str]) -> None:
+def _take_care_of(kind: type[unittest.TestCase], absent: _Absent) -> None:
     """Wrap what a class runs, whichever of its bases it comes from."""
     kind.__unittest_skip__ = getattr(kind, "__unittest_skip__", False)  # its own: skipping a base is not skipping it
     for name in dir(kind):
         given = inspect.getattr_static(kind, name)
         if name in _OF_CLASS and isinstance(given, classmethod):
             around = _set_up if name == "setUpClass" else _torn_down
-            setattr(kind, name, classmethod(around(given.__func__, asked)))
+            setattr(kind, name, classmethod(around(given.__func__, absent)))
         elif (name.startswith("test") or name in _OF_TEST) and inspect.isfunction(given):
-            setattr(kind, name, _careful(given, asked))
+            setattr(kind, name, _careful(given, absent))
 
 
 def _reason(package: str) -> str:
@@ -113,28 +129,27 @@ def _said(name: str, reason: str) -> None:
     print(f"SKIPPED {name}: {reason}", file=sys.stderr)  # Scipion's runner says nothing of it
 
 
-def _careful(test: Callable[..., Any], asked: list[str]) -> Callable[..., Any]:
+def _careful(test: Callable[..., Any], absent: _Absent) -> Callable[..., Any]:
     """The same test; where it fails and has asked for a package that is not there, in this process or in its words in
     another, it skips."""
     @functools.wraps(test)
     def run(*given: Any, **named: Any) -> Any:
-        asked.clear()
+        absent.asked.clear()
         try:
             return test(*given, **named)
         except unittest.SkipTest:
             raise
         except Exception as error:
-            missing = asked or [name for name in _OPTIONAL if f"No module named '{name}" in str(error)]
-            if not missing:
+            if not (package := absent.of(error)):
                 raise
-            _said(f"{test.__module__}.{test.__qualname__}", _reason(missing[0]))
-            raise unittest.SkipTest(_reason(missing[0])) from error
+            _said(f"{test.__module__}.{test.__qualname__}", _reason(package))
+            raise unittest.SkipTest(_reason(package)) from error
     return run
 
 
-def _set_up(given: Callable[..., Any], asked: list[str]) -> Callable[..., Any]:
+def _set_up(given: Callable[..., Any], absent: _Absent) -> Callable[..., Any]:
     """The same setUpClass. Where it skips, each test of the class does: Scipion's runner fails where it counts none."""
-    careful = _careful(given, asked)
+    careful = _careful(given, absent)
 
     @functools.wraps(given)
     def run(kind: type[unittest.TestCase]) -> None:
@@ -146,7 +161,7 @@ def _set_up(given: Callable[..., Any], asked: list[str]) -> Callable[..., Any]:
     return run
 
 
-def _torn_down(given: Callable[..., Any], _: list[str]) -> Callable[..., Any]:
+def _torn_down(given: Callable[..., Any], _: _Absent) -> Callable[..., Any]:
     """The same tearDownClass, where there was a setUpClass."""
     @functools.wraps(given)
     def run(kind: type[unittest.TestCase]) -> None:
