@@ -4,6 +4,7 @@
 # make docs-pictures  the pictures of the documentation again (Chromium and Xvfb are needed)
 # make dist    sdist and wheel in dist, and a trial of the wheel in a fresh environment
 # make scipion a trial of installation, upgrade and removal by Scipion's plugin manager, in a fresh Scipion
+#              (TRIAL=--all-tests: and of every test in one without TensorFlow)
 # All make their own environment (.venv) when there is none. A GPU machine: make demo TENSORFLOW='tensorflow[and-cuda]'
 
 PYTHON ?= $(shell python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo python3 || echo python3.11)
@@ -22,7 +23,7 @@ demo: $(STAMP)
 	$(BIN)/python -m gmmhet.demo --folder demo
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -46,7 +47,7 @@ dist: $(TOOLS)
 	$(BIN)/python release/check_wheel.py dist --tensorflow '$(TENSORFLOW)'
 
 scipion: $(STAMP)
-	$(BIN)/python release/check_scipion.py --tensorflow '$(TENSORFLOW)'
+	$(BIN)/python release/check_scipion.py --tensorflow '$(TENSORFLOW)' $(TRIAL)
 
 # Debian keeps two parts of Python in packages of their own; Scipion imports the second even without a screen.
 $(STAMP): setup.py

@@ -1,6 +1,6 @@
 """Install the plugin into a fresh Scipion by its own plugin manager, upgrade, use and remove it.
 
-    python release/check_scipion.py [--tensorflow tensorflow-cpu] [--keep FOLDER]
+    python release/check_scipion.py [--tensorflow tensorflow-cpu] [--all-tests] [--keep FOLDER]
 
 The Scipion is that of the package registry (scipion-app and scipion-em), in an environment, a SCIPION_HOME and a folder
 of projects of its own. Version 0.3.0 comes from the history of this repository, where that is at hand.
@@ -30,6 +30,10 @@ PROTOCOLS = OLD_PROTOCOLS | {"ProtGmmHetMotion"}
 PLAIN = ("gmmhet.tests.scipion.test_forms", "gmmhet.tests.scipion.test_template", "gmmhet.tests.scipion.test_missing")
 WITH_TENSORFLOW = ("gmmhet.tests.engine.commands.test_forecast", "gmmhet.tests.engine.analysis.test_resume")
 WITH_ENGINE = ("gmmhet.tests.scipion.test_motion_protocol",)
+#: files of the source beside its folders and pages
+OF_THE_SOURCE = ("setup.py", "pyproject.toml", "CHANGES.txt", "MANIFEST.in", "LICENSE", "Makefile")
+#: every test; of these, at least so many need neither TensorFlow nor pytest
+ALL, AT_LEAST = "gmmhet.tests", 400
 #: a project of the old version, with values on forms; and the same as the new one reads it
 OLD_PROJECT = """
 import os
@@ -131,6 +135,18 @@ def tests(scipion: Scipion, names: Sequence[str], *, skipped: bool) -> None:
         raise SystemExit(f"tests did not run:\n{said[-3000:]}")
 
 
+def all_tests(scipion: Scipion) -> None:
+    """Every test, by Scipion's runner, which fails where one does; most run, the others skip aloud."""
+    listed = scipion("tests", "--grep", "gmmhet", "--mode", "modules")
+    if wrong := [line for line in listed.splitlines() if "Error loading" in line]:
+        raise SystemExit("\n".join(wrong))
+    said = scipion("tests", ALL)
+    ran, skipped = said.count("RUN   OK"), said.count("\nSKIPPED")
+    print(f"       {ran} tests ran, {skipped} modules, classes and tests skipped", flush=True)
+    if ran < AT_LEAST:
+        raise SystemExit(f"{ran} tests ran; expected at least {AT_LEAST}\n{said[-3000:]}")
+
+
 def source_of_old(folder: Path) -> Path | None:
     """Version 0.3.0 in a folder gmmhet; None without the history."""
     try:
@@ -145,20 +161,21 @@ def source_of_old(folder: Path) -> Path | None:
     return source
 
 
-def check(folder: Path, tensorflow: str) -> None:
+def check(folder: Path, tensorflow: str, *, every_test: bool) -> None:
     """The whole chain, in an empty folder."""
     scipion = Scipion(folder)
     scipion.python("-m", "pip", "install", "--quiet", *SCIPION)
     scipion("config", "--unattended")
     source = folder / "new" / "gmmhet"  # Scipion takes the folder's name for that of the package
-    shutil.copytree(ROOT / "gmmhet", source / "gmmhet", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.rst", "MANIFEST.in", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    without_tensorflow(scipion, folder, source)
+    for name in ("gmmhet", "docs", "examples", "benchmarks"):  # tests read those beside the package too
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "generated"))
+    for path in (*ROOT.glob("*.rst"), *(ROOT / name for name in OF_THE_SOURCE)):
+        shutil.copy(path, source)
+    without_tensorflow(scipion, folder, source, every_test=every_test)
     with_tensorflow(scipion, source, tensorflow)
 
 
-def without_tensorflow(scipion: Scipion, folder: Path, source: Path) -> None:
+def without_tensorflow(scipion: Scipion, folder: Path, source: Path, *, every_test: bool) -> None:
     """A Scipion that shall have no TensorFlow: upgrade, tests that skip, the engine in an environment of its own."""
     old = source_of_old(folder)
     if old is None:
@@ -174,6 +191,8 @@ def without_tensorflow(scipion: Scipion, folder: Path, source: Path) -> None:
         scipion.script(OLD_PROJECT_NOW)
     tests(scipion, PLAIN, skipped=False)
     tests(scipion, (*WITH_TENSORFLOW, *WITH_ENGINE), skipped=True)
+    if every_test:
+        all_tests(scipion)
     scipion("installb", ENGINE, tensorflow="none")
     expect((scipion.engine / "installed").is_file(), True, f"{ENGINE} is installed")
     tests(scipion, WITH_ENGINE, skipped=False)
@@ -199,14 +218,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tensorflow", default="tensorflow-cpu", help="package to install (default tensorflow-cpu)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="use this new folder and leave it")
+    parser.add_argument("--all-tests", action="store_true", help="run every test where there is no TensorFlow")
     options = parser.parse_args()
     started = time.monotonic()
     if options.keep is not None:
         options.keep.mkdir(parents=True)
-        check(options.keep.resolve(), options.tensorflow)
+        check(options.keep.resolve(), options.tensorflow, every_test=options.all_tests)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            check(Path(folder), options.tensorflow)
+            check(Path(folder), options.tensorflow, every_test=options.all_tests)
     print(f"installed, upgraded, used and removed in {time.monotonic() - started:.0f} s")
     return 0
 

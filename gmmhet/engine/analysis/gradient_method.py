@@ -15,22 +15,22 @@ __all__ = ["by_gradient_pca", "without_motion"]
 
 
 def by_gradient_pca(prepared: Prepared, scores: ScorePass, config: AnalyzeConfig, journal: Journal) -> AnalysisResult:
-    """The published single-step method; positions are scaled to unit variance, modes to Angstrom per that unit."""
+    """The published single-step method; places are scaled to unit variance, modes to what they do per that unit."""
     assert scores.covariance is not None
-    n, k = len(prepared.cache), min(config.modes or GRADIENT_METHOD.modes, 3 * len(prepared.model))
-    found = eigen_motions(scores.covariance, k)
-    reach = prepared.observer.grid.resolution
+    n, k = len(prepared.cache), min(config.modes or GRADIENT_METHOD.modes, len(scores.covariance))
+    found = eigen_motions(scores.covariance, k, config.gradients)
+    reach = found.reach(prepared.observer.grid.resolution)
     positions, widths = journal.page("positions").once(lambda: best_positions(
-        prepared.compared, found.motions, reach=reach, batch_size=prepared.batch_size))
+        prepared.compared, found, reach=reach, batch_size=prepared.batch_size))
     spread = np.maximum(positions.std(0), GRADIENT_METHOD.least_spread)
     noise, contrast = first_noise(prepared)
     return AnalysisResult(
         coordinates=(positions - positions.mean(0)) / spread,
         covariance=np.eye(k) * ((widths / spread) ** 2)[:, None, :], contrast=np.full(n, contrast),
         log_likelihood=np.full(n, np.nan), model=_mean_model(prepared, noise),
-        modes=Modes(position=found.motions * spread[:, None, None], amplitude=np.zeros((k, len(prepared.model))),
+        modes=Modes(position=found.motions * spread[:, None, None], amplitude=found.amplitude * spread[:, None],
                     spectrum=found.variance),
-        settings={"reach": reach})
+        settings={"reach": reach.tolist()})
 
 
 def without_motion(prepared: Prepared) -> AnalysisResult:

@@ -18,6 +18,7 @@ from gmmhet.engine.analysis.subspace_method import by_likelihood
 from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, result_options
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.gradient.frc_pass import ScorePass, score_pass
+from gmmhet.engine.gradient.gradient_file import write_gradients
 from gmmhet.engine.io import ParticleTable, read_particles
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.residues import Residues, residues_in_molecule
@@ -28,13 +29,15 @@ __all__ = ["analyze"]
 
 _LOG = logging.getLogger("gmmhet")
 _CHECKPOINT = "checkpoint"
+_GRADIENTS = "gradients.h5"
 
 
 def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None = None) -> None:
     """Estimate the modes of motion that explain the particles, and every particle's coordinates along them.
 
-    Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/ and summary.json (CONVENTIONS.rst) into
-    ``output``. While it runs, ``output`` also holds what a killed run goes on from (checkpoint/).
+    Writes latents.star, analysis.npz, flexibility.{cif,mrc}, motion_KK/, summary.json and, where asked for,
+    gradients.h5 (CONVENTIONS.rst) into ``output``. While it runs, ``output`` also holds what a killed run goes on from
+    (checkpoint/).
 
     Raises:
         InputError: unreadable input, or a model that does not match the particles.
@@ -58,10 +61,14 @@ def analyze(particles: Path, model: Path, config: AnalyzeConfig, output: Path, *
     lap("images and scores")
     pieces = (*PIECES, ScorePass, PlantedTrial, CrossFit, MotionLeft)
     journal = Journal(output / _CHECKPOINT, parameters, pieces, resume=config.resume)
+    wanted = config.gradients if config.method == "gradient-pca" else None
     scores = journal.page("scores").once(lambda: score_pass(
-        prepared.compared, batch_size=prepared.batch_size, covariance=config.method == "gradient-pca"))
+        prepared.compared, batch_size=prepared.batch_size, covariance=wanted))
+    if config.write_gradients:
+        write_gradients(output / _GRADIENTS, prepared.compared, batch_size=prepared.batch_size)
     lap("gradients")
-    for name in ("summary.json", "subunits.npz", "subunits.star"):  # of an analysis before
+    old = ("summary.json", "subunits.npz", "subunits.star", *(() if config.write_gradients else (_GRADIENTS,)))
+    for name in old:  # of an analysis before
         (output / name).unlink(missing_ok=True)
     more: dict[str, object] = {}
     if config.symmetry != "C1" and len(prepared.cache) >= FEWEST_PARTICLES:

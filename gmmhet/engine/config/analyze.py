@@ -30,6 +30,11 @@ _METHOD = Choices([
     Choice("gradient-pca", help="the published single-step method (principal components of the gradients of the "
            "score), for comparison"),
 ])
+_GRADIENTS = Choices([
+    Choice("position", "displacements", "by the positions of the Gaussians: motion"),
+    Choice("amplitude", "changes of amplitude", "by their amplitudes: composition"),
+    Choice("both", help="by both, scaled to vary equally"),
+])
 _POSES = Choices([
     Choice("auto", "integrate out", "estimated with the modes and integrated out"),
     Choice("exact", "none, they are exact", "assumed to be zero: faster, for simulated data"),
@@ -72,6 +77,14 @@ class AnalyzeConfig(Seeded, Resumable):
 
     method: str = option("likelihood", "how modes are estimated", check=_METHOD, form=OnForm(
         "Method", advanced=True, when="to compare with the published method"))
+    gradients: str = option(
+        "position", "which gradients of the score gradient-pca takes", check=_GRADIENTS, form=OnForm(
+            "Gradients", advanced=True, where=Where("method", ("gradient-pca",)),
+            when="to amplitude where density comes and goes"))
+    write_gradients: bool = option(
+        False, "write the gradient of each particle's score by the position and amplitude of each Gaussian "
+        "(gradients.h5), 16 bytes for each particle and Gaussian", form=OnForm(
+            "Write gradients?", advanced=True, when="for other programs that analyse them"))
     modes: int | None = option(
         None, "number of modes", otherwise="by held-out likelihood",
         check=Range("a positive number", above=0, high=MOST_MODES, says_high=f"at most {MOST_MODES}"),
@@ -171,10 +184,18 @@ class AnalyzeConfig(Seeded, Resumable):
                    "--smoothness": self.smoothness is not None, "--follow yes": self.follow == "yes",
                    "--search-particles": self.search_particles is not None,
                    f"--decoder {self.decoder}": self.decoder != "linear"}
-        if self.method == "gradient-pca" and any(refused.values()):
+        if self.method != "gradient-pca":
+            if self.gradients != "position":
+                raise InputError(f"--gradients is {self.gradients} and --method {self.method}; expected --gradients "
+                                 "with --method gradient-pca alone")
+            return
+        if any(refused.values()):
             other = next(name for name, given in refused.items() if given)
             raise InputError(f"--method gradient-pca and {other} are both given; expected one of them: the likelihood "
                              "method alone can do that")
+        if not (self.motion and self.occupancy):
+            other, gradients = ("--no-occupancy", "position") if self.motion else ("--no-motion", "amplitude")
+            raise InputError(f"--method gradient-pca and {other} are both given; expected --gradients {gradients}")
 
     def _check_follow(self) -> None:
         if self.decoder != "linear" and (self.symmetry != "C1" or self.local_pose):

@@ -17,9 +17,11 @@ from gmmhet.engine.runtime.batching import in_smaller_batches
 from gmmhet.engine.runtime.pool import Replicated, pool, shares_of
 from gmmhet.engine.runtime.tensors import Tensor
 
-__all__ = ["Compared", "PoseScores", "ScorePass", "own_scores", "pose_scores", "score_pass"]
+__all__ = ["GRADIENTS", "Compared", "PoseScores", "ScorePass", "own_scores", "pose_scores", "score_pass"]
 
 Array = NDArray[np.float64]
+#: components of a Gaussian's gradient (x, y, z per Angstrom, relative weight), by what is asked for
+GRADIENTS = {"position": (0, 1, 2), "amplitude": (3,), "both": (0, 1, 2, 3)}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Compared:
 class ScorePass:
     """Attributes:
         score: [n] mean FRC. flexibility: [N] mean length of the position gradient. occupancy: [N] standard deviation of
-        the amplitude gradient. covariance: [3N, 3N] of the position gradients (None where it was not computed).
+        the amplitude gradient. covariance: [N C, N C] of the gradients' C components that were asked for, those of a
+        Gaussian together (None where it was not computed).
     """
 
     score: Array
@@ -56,22 +59,26 @@ class ScorePass:
     covariance: Array | None
 
 
-def score_pass(compared: Compared, *, batch_size: int, covariance: bool) -> ScorePass:
-    """Score and gradient of every particle; memory does not grow with their number."""
+def score_pass(compared: Compared, *, batch_size: int, covariance: str | None) -> ScorePass:
+    """Score and gradient of every particle; memory does not grow with their number.
+
+    Args:
+        covariance: of which gradients, a key of GRADIENTS; None: of none.
+    """
     n = len(compared.cache)
     scores, length, first, squares, mean, second = pool().total(
         _Sums(compared, covariance), (batch_size,), [(part,) for part in shares_of(n, batch_size)],
         "scores and gradients")
     first, mean = first / n, mean / n
     return ScorePass(np.concatenate(scores), length / n, np.sqrt(np.maximum(squares / n - first**2, 0)),
-                     second / n - np.outer(mean, mean) if covariance else None)
+                     None if covariance is None else second / n - np.outer(mean, mean))
 
 
 class _Sums(Replicated):
     """Of some particles: a list of their scores [n]; sums of the gradients' lengths [N], of the amplitude gradients [N]
-    and of their squares, of the position gradients [3N] and of their products [3N, 3N]."""
+    and of their squares, of C components of the gradients [N C] and of their products [N C, N C]."""
 
-    def __init__(self, compared: Compared, covariance: bool) -> None:
+    def __init__(self, compared: Compared, covariance: str | None) -> None:
         self._compared, self._covariance = compared, covariance
 
     def __getstate__(self) -> dict[str, Any]:
@@ -93,14 +100,16 @@ class _Sums(Replicated):
     def _step(self) -> Callable[[Batch], Any]:
         """Traced once in each process."""
         compared, size = self._compared, len(self._compared.weights)
+        components = GRADIENTS[self._covariance or "position"]
         constants = *compared.gaussians, tf.constant(compared.sign, tf.float32)
 
         def sums_of(batch: Batch) -> Any:
             score, gradient = frc_gradient(compared.observer, batch, *constants)
             gradient *= batch.is_particle[:, tf.newaxis, tf.newaxis]
             length = tf.reduce_sum(tf.norm(gradient[..., :3], axis=-1), 0)
-            flat = tf.reshape(gradient[..., :3], [batch.planes.shape[0], 3 * size])
-            second = tf.matmul(flat, flat, transpose_a=True) if self._covariance else tf.zeros([])
+            chosen = gradient[..., components[0]:components[-1] + 1]
+            flat = tf.reshape(chosen, [batch.planes.shape[0], len(components) * size])
+            second = tf.zeros([]) if self._covariance is None else tf.matmul(flat, flat, transpose_a=True)
             return (score, length, tf.reduce_sum(gradient[..., 3], 0), tf.reduce_sum(gradient[..., 3] ** 2, 0),
                     tf.reduce_sum(flat, 0), second)
 

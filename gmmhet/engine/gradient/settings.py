@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["GRADIENT_PCA", "POSE_SCORES", "GradientPca", "PoseScores"]
+__all__ = ["GRADIENT_FILE", "GRADIENT_PCA", "POSE_SCORES", "GradientFile", "GradientPca", "PoseScores"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -33,5 +33,14 @@ class GradientPca:
                                 origin="rounding")
 
 
+@dataclass(frozen=True)
+class GradientFile:
+    """gradients.h5."""
+
+    chunk: int = setting(1 << 20, "bytes", "of a chunk, which is read as a whole: some particles with all their "
+                         "Gaussians", origin=_CHOSEN)
+
+
 POSE_SCORES = PoseScores()
 GRADIENT_PCA = GradientPca()
+GRADIENT_FILE = GradientFile()

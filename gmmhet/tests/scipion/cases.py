@@ -17,11 +17,14 @@ from gmmhet.headless import launch, open_project, point
 from gmmhet.plugin import Plugin
 from gmmhet.protocols import ProtGmmHetImport
 
-__all__ = ["BOX", "HAND_BOX", "HAND_PIXEL", "PARTICLES", "PIXEL", "RANKS", "ConvertCase", "ProjectCase", "engine",
-           "need_engine"]
+__all__ = ["BOX", "HAND_BOX", "HAND_PIXEL", "PARTICLES", "PIXEL", "QUICK", "RANKS", "ConvertCase", "ProjectCase",
+           "engine", "need_engine"]
 
 HAND_PIXEL, HAND_BOX = 2.5, 8
 PARTICLES, BOX, PIXEL = 500, 32, 8.0
+#: of an analysis that only has to give coordinates, which leaves out what takes time: poses exact, large motions never
+#: followed, junk kept, no cross-fitted coordinates
+QUICK = {"occupancy": False, "poses": 1, "follow": 2, "junk": 1, "crossCoordinates": 1}
 #: processes of the protocols with an MPI box
 RANKS = 2 if all(map(find_spec, ("mpi4py", "distributed"))) and Path(sys.executable).with_name("mpirun").exists() else 1
 

@@ -121,7 +121,7 @@ class TestForms(unittest.TestCase):
     def test_every_entry_reaches_the_arguments(self):
         """Each option of a stage set on the form, alone, is in the words that the engine gets."""
         texts = {"symmetry": "D2", "sharpen": "-80", "modes": "3", "n_gaussians": "3"}
-        others = {"local_pose": "focus", "points": "by"}
+        others = {"local_pose": "focus", "points": "by", "gradients": "method"}
         for kind, classes in FORMS.items():
             options = classes[0]
             if options is ImportCommand:

@@ -17,7 +17,7 @@ from gmmhet.engine.io import read_map, read_star
 from gmmhet.engine.simulate.refinement_maps import shell_correlation
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
-from gmmhet.tests.scipion.cases import BOX, PIXEL, ProjectCase
+from gmmhet.tests.scipion.cases import BOX, PIXEL, QUICK, ProjectCase
 from gmmhet.tests.scipion.windows import toured
 from gmmhet.tests.support.relion import need_relion
 from gmmhet.tests.support.screen import WHY_NOT
@@ -72,7 +72,7 @@ class TestRelionWorkflow(ProjectCase):
                               "inputParticles": (cls.refined, "outputParticles")}, numberOfThreads=1))
         cls.motion = launch(cls.project, cls.protocol(
             ProtGmmHetAnalyze, {"inputParticles": (cls.refined, "outputParticles"),
-                                "inputModel": (cls.model, "outputModel")}, nModes="1", numberOfThreads=1))
+                                "inputModel": (cls.model, "outputModel")}, nModes="1", numberOfThreads=1, **QUICK))
         cls.maps = launch(cls.project, cls.protocol(
             ProtGmmHetReconstruct, {"inputParticles": (cls.motion, "outputParticles")}, nMaps=MAPS, numberOfThreads=1))
         cls.theirs = launch(cls.project, cls.protocol(

@@ -23,7 +23,7 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.view.result import open_result
 from gmmhet.headless import launch
 from gmmhet.protocols import ProtGmmHetAnalyze, ProtGmmHetExport, ProtGmmHetModel, ProtGmmHetReconstruct
-from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, RANKS, ProjectCase, engine
+from gmmhet.tests.scipion.cases import BOX, PARTICLES, PIXEL, QUICK, RANKS, ProjectCase, engine
 from gmmhet.tests.scipion.windows import toured
 from gmmhet.tests.support.screen import WHY_NOT
 from gmmhet.viewers import (
@@ -254,7 +254,7 @@ class TestWorkflow(ProjectCase):
         """Of an analysis with two modes that both count; classes stay those of the mode that is asked for."""
         motion = launch(self.project, self.protocol(
             ProtGmmHetAnalyze, {"inputParticles": (self.subset, "outputParticles"),
-                                "inputModel": (self.model, "outputModel")}, nModes="2", numberOfThreads=1))
+                                "inputModel": (self.model, "outputModel")}, nModes="2", numberOfThreads=1, **QUICK))
         told = Path(motion.getAnalysisFolder(), "summary.json")
         summary = json.loads(told.read_text())
         for mode in summary["modes"]:

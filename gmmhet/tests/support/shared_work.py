@@ -145,7 +145,7 @@ def _fit_in_shares() -> dict[str, np.ndarray]:
 
 def _found(scene: Any, cache: Any, few: Any, basis: Any, model: Any) -> dict[str, np.ndarray]:
     from gmmhet.engine.gradient.frc_pass import Compared, own_scores, score_pass
-    from gmmhet.engine.gradient.gradient_pca import best_positions
+    from gmmhet.engine.gradient.gradient_pca import EigenMotions, best_positions
     from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
     from gmmhet.engine.subspace.passes import SubspaceEstimator
     from gmmhet.engine.subspace.state import Posteriors
@@ -164,9 +164,10 @@ def _found(scene: Any, cache: Any, few: Any, basis: Any, model: Any) -> dict[str
     kept("flipped", estimator.with_flips(5, model, first), start, 0)
     found["curvature"] = estimator.curvature(model, second)
     whole = scene.observer, scene.centers, scene.weights
-    scores = score_pass(Compared(cache, *whole), batch_size=BATCH, covariance=True)
+    scores = score_pass(Compared(cache, *whole), batch_size=BATCH, covariance="both")
     found |= {f"scores_{k}": v for k, v in vars(scores).items()}
-    best = best_positions(Compared(few, *whole), scene.position, reach=2.0, batch_size=BATCH)
+    best = best_positions(Compared(few, *whole), EigenMotions(scene.position, scene.amplitude, np.ones(scene.modes)),
+                          reach=np.full(scene.modes, 2.0), batch_size=BATCH)
     found["positions"], found["widths"] = best
     found["own"] = own_scores(Compared(cache, *whole), batch_size=BATCH)
     found |= _fit_in_shares()

@@ -6,6 +6,7 @@ import io
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -27,6 +28,10 @@ class TestMixedSets(unittest.TestCase):
         simulate(SimulateConfig("hinge11", _N, _BOX, _PIXEL, 0.2), cls.folder)
         cls.star, cls.map = cls.folder / "particles.star", cls.folder / "consensus.mrc"
         cls.images = read_particles(cls.star).images(np.arange(_N))
+
+    def setUp(self) -> None:
+        """Single particles of a wrong pose, the most of the time of a check, are not looked for."""
+        self.enterContext(mock.patch("gmmhet.engine.check.orientations.gross_errors", return_value=None))
 
     def stack(self, inverted: np.ndarray) -> None:
         signs = np.where(inverted, -1, 1).astype(np.float32)

@@ -78,6 +78,8 @@ class Stages:
 
 
 class RunCase(unittest.TestCase):
+    check = False  # of the poses against the map, which takes most of the time; True where a test needs it
+
     @classmethod
     def setUpClass(cls) -> None:
         holder = tempfile.TemporaryDirectory()
@@ -102,7 +104,8 @@ class RunCase(unittest.TestCase):
         self.stages.calls.clear()
         with self.stages.in_place():
             run(particles or self.particles, source or self.map, self.folder, StageOptions(
-                fit, analyze or AnalyzeConfig(resume=resume), reconstruct or ReconstructConfig(resume=resume)))
+                fit, analyze or AnalyzeConfig(resume=resume), reconstruct or ReconstructConfig(resume=resume)),
+                check=self.check)
         return (["fit"] if model.stat().st_mtime_ns != before else []) + self.stages.named()
 
     def record(self) -> dict[str, Any]:
@@ -111,6 +114,7 @@ class RunCase(unittest.TestCase):
 
 class TestOrderAndRecord(RunCase):
     def test_stages_files_and_record(self):
+        self.check = True
         self.assertEqual(self.run_job(), ["fit", "analyze", "reconstruct", "report"])
         self.assertEqual({p.name for p in self.folder.iterdir()},
                          {"model", "analysis", "maps", "report.html", "run.json"})
@@ -159,6 +163,7 @@ class TestOrderAndRecord(RunCase):
             self.assertEqual(self.stages.placed, placed)
 
     def test_few_particles_cannot_support_a_motion(self):
+        self.check = True
         with self.assertLogs("gmmhet", "INFO") as log:
             self.run_job(particles=self.data / "few/particles.star", source=self.data / "few/consensus.mrc")
         self.assertIn("7 particles cannot support a motion", log.output[-3])
@@ -185,6 +190,7 @@ class TestWhole(RunCase):
 
 class TestResume(RunCase):
     def test_a_finished_job_is_kept(self):
+        self.check = True
         self.run_job()
         self.assertEqual(self.run_job(resume=True), ["report"])
         self.assertEqual(set(self.record()["seconds"]), {"fit", "analyze", "reconstruct", "report"})
@@ -269,6 +275,7 @@ class TestResume(RunCase):
 class TestConsensus(RunCase):
     def test_map_of_another_grid_is_brought_to_the_particles(self):
         """20 voxels of 12.8 A over the same 256 A: the model is on the particles' grid and fits the original map."""
+        self.check = True
         original = read_map(self.map)
         source = self.folder.parent / "coarse.mrc"
         write_map(source, resample_map(original, 20, 12.8).data, 12.8)

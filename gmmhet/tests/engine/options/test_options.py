@@ -39,7 +39,8 @@ CLASSES: tuple[type[Any], ...] = (*COMMANDS.values(), Process)
 VALUES = {"symmetry": "D7", "sharpen": "-80.5", "classes": (0, 3), "fraction": 0.25, "low": -1.5, "high": 2.5,
           "at": ("-0.5,1.2", "0,0"), "start": "-1,0", "end": "1,-.5", "through": ("-2,2",), "gpu": "0,2"}
 #: options that others of the same command exclude, each tried in a command of its own
-APART = {"points": {"by": "kernel"}, "local_pose": {"focus": Path("focus.mrc")}, "mode": {"low": 0.5},
+APART = {"points": {"by": "kernel"}, "gradients": {"method": "gradient-pca"},
+         "local_pose": {"focus": Path("focus.mrc")}, "mode": {"low": 0.5},
          "low": {"mode": 2}, "high": {"mode": 2}}
 
 #: flags of version 0.3: scripts use them
