@@ -174,8 +174,8 @@ def _curved(work: Bench, seed: int) -> Iterator[Figure]:
         curves = work.analyze(data, "likelihood", "--resolution", 16, "--decoder", "nonlinear").entry("curves")
         gain, error = curves["heldout_gain"], curves["heldout_gain_error"]
         yield Figure(f"{name}: held-out log-likelihood per particle over straight modes",
-                     f"{gain:+.3f} ± {error:.3f} ({curves['modes_before']} straight, {len(curves['kinds'])} curved)", "-",
-                     gain / error, at_least(-2), at_least(2))
+                     f"{gain:+.3f} ± {error:.3f}; {curves['modes_before']} straight, {len(curves['kinds'])} curved",
+                     "-", gain / error, at_least(-2), at_least(2))
 
 
 ROWS = {"named": _named, "plateau": _plateau, "gap": _gap, "hidden": _hidden, "turn": _turn, "curved": _curved}
