@@ -32,7 +32,7 @@ from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.sampling import evenly_spread
-from gmmhet.engine.wording.composition import around_the_molecule, few_particles
+from gmmhet.engine.wording.composition import around_the_molecule, few_of_half, few_particles
 
 __all__ = ["compose"]
 
@@ -41,13 +41,15 @@ _CACHE, _CHECKPOINT = "cache", "checkpoint"
 _KINDS = (BlockModel,)
 
 
-def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Path | None = None) -> None:
+def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Path | None = None,
+            required: bool = True) -> None:
     """Find the blocks that come and go in analysed particles, and which particle has which.
 
     Writes particles.star, composition.npz, block_NN.mrc and summary.json (CONVENTIONS.rst) into ``output``.
 
     Args:
         latents: latents.star of gmmhet analyze; analysis.npz and summary.json are beside it.
+        required: too few particles are an error; else that is what is written.
     Raises:
         InputError: unreadable input, or too few particles.
     """
@@ -58,14 +60,15 @@ def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Pat
     if config.resume and _finished(output, parameters):
         _LOG.info("%s: complete, kept", output)
         return
-    if len(analysed.table) < MOTION.fewest:
-        raise InputError(f"{latents}: {few_particles(len(analysed.table), MOTION.fewest)}")
-    for half in (1, 2):
-        if (analysed.halves[~analysed.junk] == half).sum() < MOTION.fewest // 4:
-            raise InputError(f"{latents}: half-set {half} has fewer than {MOTION.fewest // 4} particles; expected both "
-                             "half-sets, since blocks of one are judged by the other")
+    lacking = _lacking(analysed)
+    if lacking and required:
+        raise InputError(f"{latents}: {lacking}")
     given = given_blocks(config.blocks, analysed.model) if config.blocks else None
     folder = output_folder(output)
+    if lacking:
+        nothing = Composition(np.zeros(len(analysed.model), np.int64), None, None, (), np.zeros(0), 1.0, lacking)
+        write_composition(folder, analysed, nothing, {"parameters": parameters, "timing": {}, "resolution": None})
+        return
     journal = Journal(folder / _CHECKPOINT, parameters, _KINDS, resume=config.resume)
     images = _Images.of(analysed, config, folder)
     images, found = (_found(images, config, journal) if given is None else
@@ -75,6 +78,14 @@ def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Pat
                                                 "resolution": images.observer.grid.resolution})
     journal.remove()
     shutil.rmtree(folder / _CACHE, ignore_errors=True)
+
+
+def _lacking(analysed: Analysed) -> str:
+    """Of what there is too little; "" where there is enough."""
+    if len(analysed.table) < MOTION.fewest:
+        return few_particles(len(analysed.table), MOTION.fewest)
+    counts = [int((analysed.halves[~analysed.junk] == half).sum()) for half in (1, 2)]
+    return few_of_half(1 + counts.index(min(counts)), MOTION.fewest // 4) if min(counts) < MOTION.fewest // 4 else ""
 
 
 def _parameters(analysed: Analysed, latents: Path, config: CompositionConfig) -> dict[str, object]:
