@@ -18,7 +18,7 @@ from gmmhet.engine.composition.presence import BlockModel, fitted, presence, wit
 from gmmhet.engine.composition.settings import BLOCKS, PRESENCE
 from gmmhet.engine.sampling import evenly_spread
 
-__all__ = ["Covariance", "amplitude_covariance", "found_blocks", "likely_combinations", "model_of"]
+__all__ = ["Covariance", "amplitude_covariance", "found_blocks", "likely_combinations", "model_of", "support"]
 
 Array = NDArray[np.float64]
 
@@ -165,10 +165,16 @@ def _joined(model: BlockModel, a: int, b: int) -> BlockModel:
                                  shares=np.tile(model.shares, 2) / 2))
 
 
-def _gain(of: BlockModel, over: BlockModel, equations: ParticleEquations) -> tuple[float, float]:
-    """Rise of the log-likelihood per particle, and its standard error."""
-    rise = presence(equations, of).log_likelihood - presence(equations, over).log_likelihood
-    return float(rise.mean()), float(rise.std(ddof=1) / np.sqrt(len(rise)))
+def support(of: BlockModel, over: BlockModel, held_out: ParticleEquations) -> float:
+    """How far held-out particles support a model over another, in units of what is needed: above 1, they do.
+
+    By the mean gain of log-likelihood over its standard error, or by the sum of the gains, of which a particle has a
+    part that is limited: the standard error of a rare gain is large however sure it is.
+    """
+    rise = presence(held_out, of).log_likelihood - presence(held_out, over).log_likelihood
+    error = float(rise.std(ddof=1)) / np.sqrt(len(rise))
+    total = float(np.minimum(rise, BLOCKS.most_of_one).sum())
+    return max(float(rise.mean()) / max(BLOCKS.deviations * error, 1e-12), total / BLOCKS.total)
 
 
 def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start: Array | None = None,
@@ -189,13 +195,19 @@ def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start
     model = fitted(training, model_of(block, frequency, training, found.mean), BLOCKS.first_fit)
     model = _supported(model, held_out)  # before what takes long
     model = _refined(training, model) if model.blocks else model
+    most = BLOCKS.most
     while model.blocks:
-        less = _supported(model, held_out)
-        if less is model:
-            less = _with_fewest_pairs(model, held_out)
-        if less is model:
+        other = _supported(model, held_out)
+        if other is model:
+            other = _with_fewest_pairs(model, held_out)
+        if other is not model and most < BLOCKS.most:
+            most = 0  # what was divided has been put together again
+        if other is model and model.blocks < most:
+            other = _divided(model, found.correlation, training, held_out)
+            most -= 1
+        if other is model:
             return model
-        model = _refined(training, less) if less.blocks else less
+        model = _refined(training, other) if other.blocks else other
     return None
 
 
@@ -207,8 +219,7 @@ def _supported(model: BlockModel, held_out: ParticleEquations) -> BlockModel:
         if _left(model, b) > BLOCKS.most_left:
             doubtful.append(b)
             continue
-        gain, error = _gain(model, _without(model, b), held_out)
-        if gain <= BLOCKS.deviations * error:
+        if support(model, _without(model, b), held_out) <= 1:
             doubtful.append(b)
     for b in reversed(doubtful):
         model = _without(model, b)
@@ -223,11 +234,46 @@ def _left(model: BlockModel, b: int) -> float:
 
 def _with_fewest_pairs(model: BlockModel, held_out: ParticleEquations) -> BlockModel:
     """The model with the two blocks that most nearly always occur together as one, where nothing speaks against it."""
-    best, chosen = 0.0, model
+    least, chosen = 1.0, model
     for a in range(model.blocks):
         for b in range(a):
             less = _joined(model, b, a)
-            gain, error = _gain(model, less, held_out)
-            if gain - BLOCKS.deviations * error < best:
-                best, chosen = gain - BLOCKS.deviations * error, less
+            supported = support(model, less, held_out)
+            if supported < least:
+                least, chosen = supported, less
     return chosen
+
+
+def _divided(model: BlockModel, correlation: Array, training: ParticleEquations, held_out: ParticleEquations,
+             ) -> BlockModel:
+    """The model with blocks divided in two where held-out particles support it; itself where they support none.
+
+    Parcels that are nearly always together start as one block, whose parts may still be apart in some particles.
+    """
+    for b in range(model.blocks):
+        own = np.flatnonzero(model.block == b + 1)
+        if len(own) < 2:
+            continue
+        distance = np.clip(1 - correlation[np.ix_(own, own)], 0, 2)
+        np.fill_diagonal(distance, 0)
+        label = fcluster(linkage(squareform(distance, checks=False), "average"), 2, "maxclust")
+        if label.max() < 2:
+            continue
+        start = fitted(training, _in_two(model, b, own[label == 2]), BLOCKS.split_rounds)
+        more = fitted(training, with_memberships(training, start), BLOCKS.split_rounds)
+        one = fitted(training, model, 2 * BLOCKS.split_rounds)
+        if len(np.unique(more.block[more.block > 0])) == more.blocks and support(more, one, held_out) > 1:
+            return more
+    return model
+
+
+def _in_two(model: BlockModel, b: int, parcels: NDArray[np.int64]) -> BlockModel:
+    """Some parcels of block b (from 0) as a block of their own, present where block b is, or more or less often."""
+    members = np.column_stack([model.members, np.zeros(len(model.members))])
+    members[parcels, -1], members[parcels, b + 1] = members[parcels, b + 1], 0
+    old = model.combinations
+    same = np.column_stack([old, old[:, b]])
+    other = np.column_stack([old, 1 - old[:, b]])
+    table = np.concatenate([same, other])
+    shares = np.concatenate([(1 - BLOCKS.apart) * model.shares, BLOCKS.apart * model.shares])
+    return _merged_equal(replace(model, members=members, combinations=table, shares=shares))

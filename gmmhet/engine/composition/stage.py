@@ -12,24 +12,22 @@ from numpy.typing import NDArray
 
 from gmmhet import __version__
 from gmmhet.engine.composition.beyond import candidates, excess_variance, with_added
-from gmmhet.engine.composition.blocks import amplitude_covariance, found_blocks, model_of, with_combinations
+from gmmhet.engine.composition.blocks import amplitude_covariance, found_blocks, model_of, support, with_combinations
 from gmmhet.engine.composition.given import given_blocks
+from gmmhet.engine.composition.images import CACHE, Images
 from gmmhet.engine.composition.inputs import Analysed, read_analysed
-from gmmhet.engine.composition.motion import updated_variances, without_motion
+from gmmhet.engine.composition.motion import updated_variances, with_coordinates, without_motion
 from gmmhet.engine.composition.output import COMMAND, Composition, write_composition
 from gmmhet.engine.composition.parcels import clusters, finer_parcels, parcels_of, parcels_within, places
-from gmmhet.engine.composition.particle_equations import ParticleEquations, Pictured, particle_equations
-from gmmhet.engine.composition.presence import BlockModel, fitted, presence
-from gmmhet.engine.composition.settings import BEYOND, BLOCKS, MOTION, OUTPUT, PARCELS
+from gmmhet.engine.composition.particle_equations import ParticleEquations
+from gmmhet.engine.composition.presence import BlockModel, fitted, with_shapes
+from gmmhet.engine.composition.refinement import refined_blocks
+from gmmhet.engine.composition.settings import BEYOND, BLOCKS, MOTION, PARCELS, PRESENCE, REFINEMENT
 from gmmhet.engine.composition.states import states_of
 from gmmhet.engine.config import CompositionConfig, result_options
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.imaging.half_plane import HalfPlane
-from gmmhet.engine.imaging.image_model import POSE, Observer
-from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache
 from gmmhet.engine.io import made_by, output_folder
 from gmmhet.engine.molecule.gaussians import GaussianModel
-from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.wording.composition import around_the_molecule, few_of_half, few_particles
@@ -37,7 +35,7 @@ from gmmhet.engine.wording.composition import around_the_molecule, few_of_half, 
 __all__ = ["compose"]
 
 _LOG = logging.getLogger("gmmhet")
-_CACHE, _CHECKPOINT = "cache", "checkpoint"
+_CHECKPOINT = "checkpoint"
 _KINDS = (BlockModel,)
 
 
@@ -70,14 +68,14 @@ def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Pat
         write_composition(folder, analysed, nothing, {"parameters": parameters, "timing": {}, "resolution": None})
         return
     journal = Journal(folder / _CHECKPOINT, parameters, _KINDS, resume=config.resume)
-    images = _Images.of(analysed, config, folder)
+    images = Images.of(analysed, config, folder)
     images, found = (_found(images, config, journal) if given is None else
                      (images, _of_given(images, config, given)))
     timing = {"all": round(time.monotonic() - started, 2)}
     write_composition(folder, images.analysed, found, {"parameters": parameters, "timing": timing,
                                                 "resolution": images.observer.grid.resolution})
     journal.remove()
-    shutil.rmtree(folder / _CACHE, ignore_errors=True)
+    shutil.rmtree(folder / CACHE, ignore_errors=True)
 
 
 def _lacking(analysed: Analysed) -> str:
@@ -103,61 +101,6 @@ def _finished(folder: Path, parameters: dict[str, object]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Images:
-    """The particles, and how they are compared with Gaussians."""
-
-    analysed: Analysed
-    cache: ParticleCache
-    observer: Observer
-    noise: NDArray[np.float64]
-    batch: int
-
-    @classmethod
-    def of(cls, analysed: Analysed, config: CompositionConfig, folder: Path) -> "_Images":
-        table, model = analysed.table, analysed.model
-        grid = HalfPlane(table.box, table.pixel_size, max(config.resolution or model.resolution, 2 * table.pixel_size))
-        cache = build_cache(table, grid, folder / _CACHE)
-        noise = np.array([np.interp(grid.frequencies, analysed.noise_frequency, one) for one in analysed.noise])
-        columns = PARCELS.most + len(analysed.at.position) + POSE
-        batch = batch_size(len(table), len(model), grid.size, columns, free_gpu_memory())
-        return cls(analysed, cache, Observer(grid, model.sigmas, table.pixel_size**3), noise, batch)
-
-    def of_gaussians(self, model: GaussianModel) -> "_Images":
-        """The same, with further Gaussians after those of the analysis, which do not move."""
-        at, extra = self.analysed.at, len(model) - len(self.analysed.model)
-        position = np.pad(at.position, ((0, 0), (0, extra), (0, 0)))
-        analysed = replace(self.analysed, model=model, at=replace(at, position=position))
-        observer = Observer(self.observer.grid, model.sigmas, model.pixel_size**3)
-        return replace(self, analysed=analysed, observer=observer)
-
-    @property
-    def resolution(self) -> float:
-        return self.observer.grid.resolution
-
-    def equations(self, parcel: NDArray[np.int64], rows: NDArray[np.int64] | None = None,
-                  mixing: NDArray[np.float64] | None = None) -> ParticleEquations:
-        """Of all particles, or some rows of them, for parcels [N] or (mixing) for wholes made of them."""
-        model, cache, at = self.analysed.model, self.cache, self.analysed.at
-        if rows is not None:
-            chosen = rows if cache.chosen is None else cache.chosen[rows]
-            cache = replace(cache, table=cache.table.some(rows), chosen=chosen)
-            at = replace(at, coordinates=at.coordinates[rows], pose=at.pose[rows])
-        return particle_equations(
-            Pictured(cache, self.observer, model.centers, model.weights, parcel, self.noise, self.analysed.contrast,
-                     mixing), at, self.batch)
-
-    def noise_scale(self, equations: ParticleEquations, model: BlockModel) -> float:
-        """Power of what a model leaves of the images over that of the noise."""
-        found = presence(equations, model)
-        amplitudes = found.amplitudes(model)
-        explained = 2 * np.einsum("np,np->n", equations.vector, amplitudes) - np.einsum(
-            "np,npq,nq->n", amplitudes, equations.matrix, amplitudes, optimize=True)
-        pixels = 4 * float(self.observer.grid.weight.sum())
-        used = ~self.analysed.junk
-        return float(np.clip(np.mean(equations.power[used] - explained[used]) / pixels, *OUTPUT.noise_range))
-
-
-@dataclass(frozen=True)
 class _Parcels:
     """Gaussians and parcels that blocks are sought in.
 
@@ -165,13 +108,13 @@ class _Parcels:
         images: with the Gaussians that were added. parcel: [N]. mean: [P] and start: [P, P] of the amplitudes.
     """
 
-    images: _Images
+    images: Images
     parcel: NDArray[np.int64]
     mean: NDArray[np.float64]
     start: NDArray[np.float64]
 
 
-def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _Parcels:
+def _parcels(images: Images, config: CompositionConfig, journal: Journal) -> _Parcels:
     """Large parcels first; smaller ones where amplitudes vary, and others around the molecule where anything does."""
     model, used = images.analysed.model, np.flatnonzero(~images.analysed.junk)
     points = places(model.centers, model.weights, images.resolution)
@@ -195,7 +138,7 @@ def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _P
                     np.concatenate([mean, np.zeros(number)]), start)
 
 
-def _extra(images: _Images, config: CompositionConfig, journal: Journal, parcel: NDArray[np.int64],
+def _extra(images: Images, config: CompositionConfig, journal: Journal, parcel: NDArray[np.int64],
            covariance: NDArray[np.float64]) -> tuple[GaussianModel, NDArray[np.int64]] | None:
     """The Gaussians with those that are added around them, and the parcels of these, from 0; None where there are
     none."""
@@ -214,7 +157,7 @@ def _extra(images: _Images, config: CompositionConfig, journal: Journal, parcel:
     return with_added(images.analysed.model, added, some), pieces
 
 
-def _tried(images: _Images, parcel: NDArray[np.int64], covariance: NDArray[np.float64],
+def _tried(images: Images, parcel: NDArray[np.int64], covariance: NDArray[np.float64],
            around: tuple[GaussianModel, NDArray[np.int64]], used: NDArray[np.int64]) -> NDArray[np.float64]:
     """[Q] excess variance of the parcels around the molecule."""
     added, owner = around
@@ -229,7 +172,7 @@ def _tried(images: _Images, parcel: NDArray[np.int64], covariance: NDArray[np.fl
     return np.concatenate(scores)
 
 
-def _found(images: _Images, config: CompositionConfig, journal: Journal) -> tuple[_Images, Composition]:
+def _found(images: Images, config: CompositionConfig, journal: Journal) -> tuple[Images, Composition]:
     """Blocks that are sought; with the Gaussians that they are of."""
     parcels = _parcels(images, config, journal)
     images, used, halves = parcels.images, ~images.analysed.junk, images.analysed.halves
@@ -250,7 +193,26 @@ def _found(images: _Images, config: CompositionConfig, journal: Journal) -> tupl
         if not len(variances) or np.all(np.abs(np.log(variances / before)) < MOTION.settled):
             break
     assert model is not None
-    return images, _finished_model(images, parcels.parcel, model, variances, ())
+    rows = rows[evenly_spread(len(rows), REFINEMENT.particles)]
+    images, parcel, whole, model = refined_blocks(images, parcels.parcel, model, (rows, variances), config.seed)
+    shape = _shaped(with_coordinates(whole, variances), model, halves[rows] == 1)
+    return images, _finished_model(images, parcel, (model, shape), variances, ())
+
+
+def _shaped(equations: ParticleEquations, model: BlockModel, first: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """[P + K, B + 1] what changes where a block is present: its own parcels; all else as well, and the means of the
+    coordinates, where this raises the likelihood of the other half-set.
+
+    Args:
+        equations: of motion.with_coordinates. first: [n] particles of the first half-set.
+    """
+    alone = np.pad(model.members, ((0, equations.parcels - len(model.members)), (0, 0)))
+    start = replace(model, members=alone)
+    training = equations.some(first)
+    other = with_shapes(training, start)
+    if support(other, fitted(training, start, PRESENCE.shapes), equations.some(~first)) <= 1:
+        return alone
+    return with_shapes(equations, start).members
 
 
 def _searched(used: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -259,12 +221,18 @@ def _searched(used: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.asarray(rows[evenly_spread(len(rows), BLOCKS.searched)], np.int64)
 
 
-def _finished_model(images: _Images, parcel: NDArray[np.int64], model: BlockModel, variances: NDArray[np.float64],
-                    names: tuple[str, ...]) -> Composition:
-    """All particles, by the blocks as wholes: the noise's scale, the last fit, and the states."""
+def _finished_model(images: Images, parcel: NDArray[np.int64], found: tuple[BlockModel, NDArray[np.float64]],
+                    variances: NDArray[np.float64], names: tuple[str, ...]) -> Composition:
+    """All particles, by the blocks as wholes: the noise's scale, the last fit, and the states.
+
+    Args:
+        found: the blocks, and [P + K, B + 1] what changes with them.
+    """
     used = ~images.analysed.junk
-    wholes = replace(model, members=np.eye(model.blocks + 1))
-    some = without_motion(images.equations(parcel, mixing=model.members), variances)
+    model, shape = found
+    parcels = len(model.members)
+    wholes = replace(model, members=np.concatenate([np.eye(model.blocks + 1), shape[parcels:]]))
+    some = with_coordinates(images.equations(parcel, mixing=shape[:parcels]), variances)
     scale = images.noise_scale(some, wholes)
     scaled = replace(some, matrix=some.matrix / np.float32(scale), vector=some.vector / np.float32(scale))
     wholes = fitted(scaled.some(used), wholes, BLOCKS.fit)
@@ -273,7 +241,7 @@ def _finished_model(images: _Images, parcel: NDArray[np.int64], model: BlockMode
     return Composition(parcel, model, states, names, variances, scale)
 
 
-def _of_given(images: _Images, config: CompositionConfig, given: tuple[NDArray[np.int64], list[str]]) -> Composition:
+def _of_given(images: Images, config: CompositionConfig, given: tuple[NDArray[np.int64], list[str]]) -> Composition:
     """Blocks that are given: which of them each particle has."""
     block, names = given
     parcel, owner = parcels_within(images.analysed.model.centers, block, images.resolution, config.seed)
@@ -288,4 +256,5 @@ def _of_given(images: _Images, config: CompositionConfig, given: tuple[NDArray[n
         for _ in range(MOTION.steps if len(variances) else 0):
             variances = updated_variances(whole, variances, model)
     assert model is not None
-    return _finished_model(images, parcel, model, variances, tuple(names))
+    alone = np.pad(model.members, ((0, len(variances)), (0, 0)))
+    return _finished_model(images, parcel, (model, alone), variances, tuple(names))
