@@ -174,7 +174,7 @@ def support(of: BlockModel, over: BlockModel, held_out: ParticleEquations) -> fl
     rise = presence(held_out, of).log_likelihood - presence(held_out, over).log_likelihood
     error = float(rise.std(ddof=1)) / np.sqrt(len(rise))
     total = float(np.minimum(rise, BLOCKS.most_of_one).sum())
-    return max(float(rise.mean()) / max(BLOCKS.deviations * error, 1e-12), total / BLOCKS.total)
+    return float(max(rise.mean() / max(BLOCKS.deviations * error, 1e-12), total / BLOCKS.total))
 
 
 def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start: Array | None = None,

@@ -68,7 +68,8 @@ def finer_within(centers: Array, parcel: Numbers, block: Numbers, resolution: fl
     pieces = np.where(open_to, np.maximum(count // REFINEMENT.gaussians, 1), 1)
     if (pieces - 1).sum() > room:
         pieces = 1 + ((pieces - 1) * room / (pieces - 1).sum()).astype(int)
-    out, parent = np.zeros(len(parcel), np.int64), []
+    out = np.zeros(len(parcel), np.int64)
+    parent: list[int] = []
     for p, number in enumerate(pieces):
         own = np.flatnonzero(parcel == p)
         label = clusters(centers[own], int(number), seed)
