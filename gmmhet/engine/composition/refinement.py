@@ -53,7 +53,7 @@ def refined_blocks(images: Images, parcel: Numbers, model: BlockModel, of: tuple
 
 def finer_within(centers: Array, parcel: Numbers, block: Numbers, resolution: float, seed: int,
                  ) -> tuple[Numbers, Numbers]:
-    """Parcels in blocks or beside them, divided.
+    """Parcels in blocks or beside them, divided down to single Gaussians where there is room for so many.
 
     Args:
         centers: [N, 3] Angstrom. parcel: [N] from 0. block: [P] of each parcel, from 1; 0: always there.
@@ -63,9 +63,8 @@ def finer_within(centers: Array, parcel: Numbers, block: Numbers, resolution: fl
     inside = block[parcel] > 0
     near = cKDTree(centers[inside]).query(centers)[0] < REFINEMENT.reach * resolution
     open_to = np.bincount(parcel, near, len(block)) > 0
-    count = np.bincount(parcel, minlength=len(block))
     room = max(REFINEMENT.parcels - len(block), 0)
-    pieces = np.where(open_to, np.maximum(count // REFINEMENT.gaussians, 1), 1)
+    pieces = np.where(open_to, np.bincount(parcel, minlength=len(block)), 1)
     if (pieces - 1).sum() > room:
         pieces = 1 + ((pieces - 1) * room / (pieces - 1).sum()).astype(int)
     out = np.zeros(len(parcel), np.int64)

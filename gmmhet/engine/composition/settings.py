@@ -174,7 +174,6 @@ class Refinement:
 
     particles: int = setting(3000, "particles", "that tell it; their matrices are held in memory", origin=_CHOSEN)
     parcels: int = setting(224, "parcels", "of the molecule, at most", origin=_CHOSEN)
-    gaussians: int = setting(6, "Gaussians", "of a divided parcel, on average", origin=_CHOSEN)
     around: int = setting(48, "parcels", "beside blocks around the molecule, at most", origin=_CHOSEN)
     reach: float = setting(0.8, "of the resolution", "from a Gaussian of a block", origin=_CHOSEN)
 

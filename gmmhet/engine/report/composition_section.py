@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gmmhet.engine.report.order_graph import order_graph
 from gmmhet.engine.report.reading import Json, number_in, read_json, records_in
 from gmmhet.engine.report.results import Results
 from gmmhet.engine.report.templates import Markup, render
@@ -49,7 +50,15 @@ def composition_section(results: Results) -> Markup:
     together = len(blocks) > 1 and not (isinstance(independent, dict) and independent.get("independent"))
     maps = _resolutions(results.folder / "maps_states")
     return render("composition", words=[text for text in words if text], blocks=[_block(b, path) for b in blocks],
-                  states=[_state(s, len(blocks), path, maps) for s in states] if together else [], maps=bool(maps))
+                  states=[_state(s, len(blocks), path, maps) for s in states] if together else [], maps=bool(maps),
+                  order=order_graph(_order(summary, path)))
+
+
+def _order(summary: Json, path: Path) -> list[tuple[int, int]]:
+    """(block, the one that it needs) of the summary; those that are no pairs of numbers are left out."""
+    pairs = [(number_in(record, "block", path), number_in(record, "needs", path))
+             for record in (records_in(summary, "order", path) if "order" in summary else [])]
+    return [(int(block), int(needs)) for block, needs in pairs if block is not None and needs is not None]
 
 
 def _resolutions(folder: Path) -> dict[float, float | None]:
