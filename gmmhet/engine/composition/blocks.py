@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from gmmhet.engine.composition.particle_equations import ParticleEquations
-from gmmhet.engine.composition.presence import BlockModel, fitted, presence, with_memberships
+from gmmhet.engine.composition.presence import BlockModel, fitted, of_wholes, presence, with_memberships
 from gmmhet.engine.composition.settings import BLOCKS, PRESENCE
 from gmmhet.engine.sampling import evenly_spread
 
@@ -214,12 +214,12 @@ def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start
 def _supported(model: BlockModel, held_out: ParticleEquations) -> BlockModel:
     """The model without the blocks that do not raise the held-out likelihood by themselves, or leave much density where
     they are absent; itself where none is left out."""
-    doubtful = []
+    doubtful, small, whole = [], of_wholes(held_out, model.members), _wholes(model)
     for b in range(model.blocks):
         if _left(model, b) > BLOCKS.most_left:
             doubtful.append(b)
             continue
-        if support(model, _without(model, b), held_out) <= 1:
+        if support(whole, _without(whole, b), small) <= 1:
             doubtful.append(b)
     for b in reversed(doubtful):
         model = _without(model, b)
@@ -234,14 +234,19 @@ def _left(model: BlockModel, b: int) -> float:
 
 def _with_fewest_pairs(model: BlockModel, held_out: ParticleEquations) -> BlockModel:
     """The model with the two blocks that most nearly always occur together as one, where nothing speaks against it."""
-    least, chosen = 1.0, model
+    least, chosen = 1.0, None
+    small, whole = of_wholes(held_out, model.members), _wholes(model)
     for a in range(model.blocks):
         for b in range(a):
-            less = _joined(model, b, a)
-            supported = support(model, less, held_out)
+            supported = support(whole, _joined(whole, b, a), small)
             if supported < least:
-                least, chosen = supported, less
-    return chosen
+                least, chosen = supported, (b, a)
+    return model if chosen is None else _joined(model, *chosen)
+
+
+def _wholes(model: BlockModel) -> BlockModel:
+    """The model of the amplitudes of its blocks, for presence.of_wholes."""
+    return replace(model, members=np.eye(model.blocks + 1))
 
 
 def _divided(model: BlockModel, correlation: Array, training: ParticleEquations, held_out: ParticleEquations,
@@ -259,11 +264,13 @@ def _divided(model: BlockModel, correlation: Array, training: ParticleEquations,
         label = fcluster(linkage(squareform(distance, checks=False), "average"), 2, "maxclust")
         if label.max() < 2:
             continue
-        start = fitted(training, _in_two(model, b, own[label == 2]), BLOCKS.split_rounds)
-        more = fitted(training, with_memberships(training, start), BLOCKS.split_rounds)
-        one = fitted(training, model, 2 * BLOCKS.split_rounds)
-        if len(np.unique(more.block[more.block > 0])) == more.blocks and support(more, one, held_out) > 1:
-            return more
+        two = _in_two(model, b, own[label == 2])
+        small = of_wholes(training, two.members)
+        both = np.vstack([np.eye(model.blocks + 1), np.eye(model.blocks + 1)[b + 1]])
+        more = fitted(small, _wholes(two), BLOCKS.split_rounds)
+        one = fitted(small, replace(model, members=both), BLOCKS.split_rounds)
+        if support(more, one, of_wholes(held_out, two.members)) > 1:
+            return replace(two, shares=more.shares, contrast=more.contrast)
     return model
 
 

@@ -20,7 +20,8 @@ from scipy.special import logsumexp
 from gmmhet.engine.composition.particle_equations import ParticleEquations
 from gmmhet.engine.composition.settings import PRESENCE
 
-__all__ = ["BlockModel", "Presence", "fitted", "log_evidence", "presence", "with_memberships", "with_shapes"]
+__all__ = ["BlockModel", "Presence", "fitted", "log_evidence", "of_wholes", "presence", "with_memberships",
+           "with_shapes"]
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -100,6 +101,13 @@ def log_evidence(equations: ParticleEquations, model: BlockModel) -> tuple[Float
     mean = right / precision
     evidence = 0.5 * mean * right - 0.5 * np.log(precision / inverse) - 0.5 * inverse
     return evidence, mean, mean**2 + 1 / precision
+
+
+def of_wholes(equations: ParticleEquations, members: Array) -> ParticleEquations:
+    """The equations of the amplitudes of wholes, made of parcels as members [P, W] says: small, for what is tried with
+    the extent of blocks as it is."""
+    parts = members.astype(np.float32)
+    return replace(equations, matrix=parts.T @ (equations.matrix @ parts), vector=equations.vector @ parts)
 
 
 def presence(equations: ParticleEquations, model: BlockModel) -> Presence:

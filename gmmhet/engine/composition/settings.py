@@ -78,7 +78,7 @@ class BlockSearch:
                                  "decide", origin="odds of 20 to 1")
     apart: float = setting(0.2, "of the particles", "in which the parts of a divided block are apart at the start",
                            origin=_CHOSEN)
-    split_rounds: int = setting(3, "passes", "of EM before and after a block is divided", origin=_CHOSEN)
+    split_rounds: int = setting(6, "passes", "of EM for a block that is divided", origin=_CHOSEN)
 
 
 BLOCKS = BlockSearch()

@@ -60,7 +60,7 @@ class TestComposition(Folder):
         (folder / "summary.json").write_text(json.dumps({"maps": [
             {"state": 2, "resolution_fsc143": 17.25}, {"state": 1, "resolution_fsc143": None}]}))
         states = [[text for _, text in row] for row in self.page().rows("states")][-2:]
-        self.assertEqual([row[-1] for row in states], ["–", "17.2"])
+        self.assertEqual([row[-1] for row in states], ["\N{EN DASH}", "17.2"])
 
     def test_independent_blocks_have_no_states(self) -> None:
         self._write(independent={"independent": True})
