@@ -42,12 +42,15 @@ def amplitude_covariance(equations: ParticleEquations, start: Array | None = Non
     """Of largest likelihood, by EM.
 
     Args:
-        start: [P, P] to start from; None: a diagonal one, which takes more rounds. mean: [P] to start from; None: 1.
+        start: [P, P] to start from; or [P] deviations, which take more rounds; None: all alike. mean: [P] to start
+            from; None: 1.
     """
     some = equations.some(evenly_spread(len(equations), BLOCKS.sample))
     middle = np.ones(some.parcels) if mean is None else mean
-    covariance = BLOCKS.first_spread**2 * np.eye(some.parcels) if start is None else start
-    for _ in range(BLOCKS.rounds if start is None else BLOCKS.more_rounds):
+    if start is None:
+        start = np.full(some.parcels, BLOCKS.first_spread)
+    covariance = np.diag(start**2) if start.ndim == 1 else start
+    for _ in range(BLOCKS.rounds if start.ndim == 1 else BLOCKS.more_rounds):
         residual = some.vector - some.matrix @ middle.astype(np.float32)
         posterior = np.linalg.inv(some.matrix + np.linalg.inv(covariance).astype(np.float32))
         change = np.einsum("npq,nq->np", posterior, residual).astype(np.float64)

@@ -20,6 +20,8 @@ class Parcels:
     edge: float = setting(0.8, "of the resolution", "a parcel has at least the volume of a cube of this edge: smaller "
                           "ones are not told apart", origin=_CHOSEN)
     gaussians: int = setting(4, "Gaussians", "of a parcel, on average, at least", origin=_CHOSEN)
+    faintest: float = setting(0.02, "of the typical density", "of a parcel, where its amplitude is sought from",
+                              origin="a part that is present in 2 % of the particles")
 
 
 PARCELS = Parcels()
@@ -54,7 +56,9 @@ class BlockSearch:
     sample: int = setting(1500, "particles", "of each half-set, that the covariance is estimated from", origin=_CHOSEN)
     rounds: int = setting(12, "passes", "of EM for the covariance", origin=_CHOSEN)
     more_rounds: int = setting(6, "passes", "of EM from a covariance of larger parcels", origin=_CHOSEN)
-    first_spread: float = setting(0.5, "of the amplitude", "that the covariance starts from", origin=_CHOSEN)
+    first_spread: float = setting(0.5, "of the typical density", "that the covariance starts from; of what is seldom "
+                                  "there, and faint in the consensus, that is many times its amplitude, which EM does "
+                                  "not reach from below", origin=_CHOSEN)
     own_share: float = setting(0.1, "of the variance", "of a small parcel's amplitude that is its own at the start",
                                origin=_CHOSEN)
     frequencies: tuple[float, float] = setting((0.01, 0.99), "of the particles", "that a block starts from",

@@ -18,7 +18,7 @@ from gmmhet.engine.composition.images import CACHE, Images
 from gmmhet.engine.composition.inputs import Analysed, read_analysed
 from gmmhet.engine.composition.motion import updated_variances, with_coordinates, without_motion
 from gmmhet.engine.composition.output import COMMAND, Composition, write_composition
-from gmmhet.engine.composition.parcels import clusters, finer_parcels, parcels_of, parcels_within, places
+from gmmhet.engine.composition.parcels import clusters, faintness, finer_parcels, parcels_of, parcels_within, places
 from gmmhet.engine.composition.particle_equations import ParticleEquations
 from gmmhet.engine.composition.presence import BlockModel, fitted, with_shapes
 from gmmhet.engine.composition.refinement import refined_blocks
@@ -119,15 +119,18 @@ def _parcels(images: Images, config: CompositionConfig, journal: Journal) -> _Pa
     model, used = images.analysed.model, np.flatnonzero(~images.analysed.junk)
     points = places(model.centers, model.weights, images.resolution)
     parcel = parcels_of(points, images.resolution, config.seed)
+    faint = faintness(points, parcel, images.resolution)
     variances = np.ones(len(images.analysed.at.position))
     rows = used[evenly_spread(len(used), BLOCKS.sample)]
     first = journal.page("covariance").once(
-        lambda: amplitude_covariance(without_motion(images.equations(parcel, rows), variances)).matrix)
+        lambda: amplitude_covariance(without_motion(images.equations(parcel, rows), variances),
+                                     BLOCKS.first_spread / faint).matrix)
     extra = _extra(images, config, journal, parcel, first)
     number = 0 if extra is None else int(extra[1].max()) + 1
     finer = finer_parcels(points, parcel, np.sqrt(np.diag(first)), config.seed, PARCELS.most - number)
     of = np.array([parcel[np.flatnonzero(finer == q)[0]] for q in range(int(finer.max()) + 1)])
-    start = first[of][:, of] + BLOCKS.own_share * np.diag(np.diag(first)[of])
+    ratio = faint[of] / faintness(points, finer, images.resolution)
+    start = (first[of][:, of] + BLOCKS.own_share * np.diag(np.diag(first)[of])) * np.outer(ratio, ratio)
     mean, count = np.ones(len(of)), len(of)
     if extra is None:
         return _Parcels(images, finer, mean, start)
