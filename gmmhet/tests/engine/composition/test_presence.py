@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from gmmhet.engine.composition.blocks import found_blocks, model_of, support
+from gmmhet.engine.composition.blocks import amplitude_covariance, found_blocks, model_of, support
 from gmmhet.engine.composition.particle_equations import ParticleEquations
 from gmmhet.engine.composition.presence import BlockModel, fitted, log_evidence, presence, with_shapes
+from gmmhet.engine.composition.settings import BLOCKS
 from gmmhet.engine.composition.states import order_of_blocks, states_of
 
 PIXELS = 60
@@ -122,6 +123,18 @@ class TestSearch(unittest.TestCase):
         assert model is not None
         own = {frozenset(np.flatnonzero(model.block == b).tolist()) for b in range(1, model.blocks + 1)}
         self.assertEqual(own, {frozenset(np.flatnonzero(b == self.BLOCK).tolist()) for b in (1, 2, 3)})
+
+    def test_the_amount_of_what_is_seldom_there_is_found_from_its_own_density_on(self) -> None:
+        """In 6 % of the particles an amplitude is 17 times its mean; EM that starts at half the mean stays there."""
+        occupancy = (np.random.default_rng(40).random((1500, 1)) < 0.06).astype(float)
+        block = np.array([0, 0, 0, 1, 1, 1])
+        equations = planted(occupancy, block, information=0.02, seed=41)  # of the faint mean
+        share = occupancy.mean()
+        found = amplitude_covariance(equations, BLOCKS.first_spread / np.where(block == 1, share, 1.0))
+        for variance in np.diag(found.matrix)[3:]:
+            self.assertLess(abs(np.log2(variance / ((1 - share) / share))), 1)
+        from_below = amplitude_covariance(equations)
+        self.assertLess(np.diag(from_below.matrix)[3:].max(), 5)
 
     def test_particles_that_are_all_alike_have_no_block(self) -> None:
         for seed in (0, 1):
