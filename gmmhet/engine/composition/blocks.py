@@ -198,19 +198,13 @@ def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start
     model = fitted(training, model_of(block, frequency, training, found.mean), BLOCKS.first_fit)
     model = _supported(model, held_out)  # before what takes long
     model = _refined(training, model) if model.blocks else model
-    most = BLOCKS.most
     while model.blocks:
-        other = _supported(model, held_out)
-        if other is model:
-            other = _with_fewest_pairs(model, held_out)
-        if other is not model and most < BLOCKS.most:
-            most = 0  # what was divided has been put together again
-        if other is model and model.blocks < most:
-            other = _divided(model, found.correlation, training, held_out)
-            most -= 1
-        if other is model:
+        less = _supported(model, held_out)
+        if less is model:
+            less = _with_fewest_pairs(model, held_out)
+        if less is model:
             return model
-        model = _refined(training, other) if other.blocks else other
+        model = _refined(training, less) if less.blocks else less
     return None
 
 
@@ -250,40 +244,3 @@ def _with_fewest_pairs(model: BlockModel, held_out: ParticleEquations) -> BlockM
 def _wholes(model: BlockModel) -> BlockModel:
     """The model of the amplitudes of its blocks, for presence.of_wholes."""
     return replace(model, members=np.eye(model.blocks + 1))
-
-
-def _divided(model: BlockModel, correlation: Array, training: ParticleEquations, held_out: ParticleEquations,
-             ) -> BlockModel:
-    """The model with blocks divided in two where held-out particles support it; itself where they support none.
-
-    Parcels that are nearly always together start as one block, whose parts may still be apart in some particles.
-    """
-    for b in range(model.blocks):
-        own = np.flatnonzero(model.block == b + 1)
-        if len(own) < 2:
-            continue
-        distance = np.clip(1 - correlation[np.ix_(own, own)], 0, 2)
-        np.fill_diagonal(distance, 0)
-        label = fcluster(linkage(squareform(distance, checks=False), "average"), 2, "maxclust")
-        if label.max() < 2:
-            continue
-        two = _in_two(model, b, own[label == 2])
-        small = of_wholes(training, two.members)
-        both = np.vstack([np.eye(model.blocks + 1), np.eye(model.blocks + 1)[b + 1]])
-        more = fitted(small, _wholes(two), BLOCKS.split_rounds)
-        one = fitted(small, replace(model, members=both), BLOCKS.split_rounds)
-        if support(more, one, of_wholes(held_out, two.members)) > 1:
-            return replace(two, shares=more.shares, contrast=more.contrast)
-    return model
-
-
-def _in_two(model: BlockModel, b: int, parcels: NDArray[np.int64]) -> BlockModel:
-    """Some parcels of block b (from 0) as a block of their own, present where block b is, or more or less often."""
-    members = np.column_stack([model.members, np.zeros(len(model.members))])
-    members[parcels, -1], members[parcels, b + 1] = members[parcels, b + 1], 0
-    old = model.combinations
-    same = np.column_stack([old, old[:, b]])
-    other = np.column_stack([old, 1 - old[:, b]])
-    table = np.concatenate([same, other])
-    shares = np.concatenate([(1 - BLOCKS.apart) * model.shares, BLOCKS.apart * model.shares])
-    return _merged_equal(replace(model, members=members, combinations=table, shares=shares))

@@ -80,9 +80,6 @@ class BlockSearch:
                            "raises a held-out likelihood by a factor that is 1 on average (Markov's inequality)")
     most_of_one: float = setting(3.0, "log-likelihood", "of a particle that counts in that sum, so that no few images "
                                  "decide", origin="odds of 20 to 1")
-    apart: float = setting(0.2, "of the particles", "in which the parts of a divided block are apart at the start",
-                           origin=_CHOSEN)
-    split_rounds: int = setting(6, "passes", "of EM for a block that is divided", origin=_CHOSEN)
 
 
 BLOCKS = BlockSearch()

@@ -114,16 +114,6 @@ class TestSearch(unittest.TestCase):
                 planted_sets = {frozenset(np.flatnonzero(b == self.BLOCK).tolist()) for b in (1, 2, 3)}
                 self.assertEqual(own, planted_sets)
 
-    def test_blocks_that_are_seldom_apart_are_two(self) -> None:
-        """In 4 % of 1,000 particles, 20 of those that judge: parcels of both start in one block."""
-        rng = np.random.default_rng(30)
-        first = rng.random(1000) < 0.5
-        occupancy = np.stack([first, first ^ (rng.random(1000) < 0.04), rng.random(1000) < 0.25], 1).astype(float)
-        model = self._found(occupancy, 3)
-        assert model is not None
-        own = {frozenset(np.flatnonzero(model.block == b).tolist()) for b in range(1, model.blocks + 1)}
-        self.assertEqual(own, {frozenset(np.flatnonzero(b == self.BLOCK).tolist()) for b in (1, 2, 3)})
-
     def test_the_amount_of_what_is_seldom_there_is_found_from_its_own_density_on(self) -> None:
         """In 6 % of the particles an amplitude is 17 times its mean; EM that starts at half the mean stays there."""
         occupancy = (np.random.default_rng(40).random((1500, 1)) < 0.06).astype(float)
