@@ -141,7 +141,7 @@ class RunCommand(Command, OfProject):
     """gmmhet run. The mask and the symmetry are the map's; a motion seldom has the symmetry of the molecule."""
 
     NAME = "run"
-    SUMMARY = "motions, what comes and goes, and maps, from refined particles: all stages with sensible defaults"
+    SUMMARY = "motions, what comes and goes, and maps from refined particles"
     GROUP = "Start here"
     EXAMPLES = (
         ("gmmhet run particles.star map.mrc -o result", "everything with its defaults"),
@@ -161,8 +161,7 @@ class RunCommand(Command, OfProject):
     reconstruct: ReconstructConfig = part(ReconstructConfig, "maps", without=("mask", "symmetry", "points"))
     composition: bool = option(True, "find parts that come and go, and make maps of the states that they make",
                                form=OnForm("Find what comes and goes?", advanced=True,
-                                           when="to no where only motion matters, to save time"),
-                               typed=Typed(basic=True))
+                                           when="to no where only motion matters, to save time"))
     check: bool = option(True, "stop before any work if the poses do not fit the map",
                          form=OnForm(
             "Check poses first?", advanced=True, when="to no where the check stops at poses that are right"))
