@@ -17,22 +17,25 @@ from gmmhet.convert.sets import (
 )
 from gmmhet.convert.summaries import (
     AnalysisSummary,
+    CompositionSummary,
     FrameRecord,
     MapRecord,
     MapsSummary,
     ModeRecord,
     read_analysis_summary,
+    read_composition_summary,
     read_maps_summary,
     read_model_summary,
 )
 from gmmhet.convert.to_star import check_set, coordinates_of, count_modes, write_set_of_particles
 
 __all__ = [
-    "UNMASKED", "AnalysisSummary", "Companions", "FrameRecord", "MapRecord", "MapsSummary", "ModeRecord",
-    "PseudoAtoms", "check_map", "check_particles", "check_points", "check_set", "class_members", "coordinates_of",
-    "count_modes", "fill_classes", "fill_curve_set", "fill_flexible_map_set", "fill_flexible_set", "fill_map_set",
-    "fill_motion_sets", "fill_selection", "fill_set_of_particles", "find_companions", "half_map_files", "link_map",
-    "map_file", "matrices_to_poses", "particle_ids", "poses_to_matrices", "read_analysis_summary", "read_classes",
-    "read_fsc_curves", "read_latents", "read_maps_summary", "read_model_summary", "read_pseudo_atoms", "read_volume",
-    "viewing_directions", "write_row_numbers", "write_set_of_particles",
+    "UNMASKED", "AnalysisSummary", "Companions", "CompositionSummary", "FrameRecord", "MapRecord", "MapsSummary",
+    "ModeRecord", "PseudoAtoms", "check_map", "check_particles", "check_points", "check_set", "class_members",
+    "coordinates_of", "count_modes", "fill_classes", "fill_curve_set", "fill_flexible_map_set", "fill_flexible_set",
+    "fill_map_set", "fill_motion_sets", "fill_selection", "fill_set_of_particles", "find_companions",
+    "half_map_files", "link_map", "map_file", "matrices_to_poses", "particle_ids", "poses_to_matrices",
+    "read_analysis_summary", "read_classes", "read_composition_summary", "read_fsc_curves", "read_latents",
+    "read_maps_summary", "read_model_summary", "read_pseudo_atoms", "read_volume", "viewing_directions",
+    "write_row_numbers", "write_set_of_particles",
 ]

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from pwem.objects import Float, Particle, ParticleFlex, SetOfParticlesFlex
+from pwem.objects import Float, Integer, Particle, ParticleFlex, SetOfParticlesFlex
 
 from gmmhet.constants import CONTRAST, COORDINATE, LATENT, LATENT_SD, LOG_LIKELIHOOD, OLD_COORDINATE, PARTICLE_ID
 from gmmhet.convert.to_star import latent_columns
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import StarTable, current_name, read_star
 from gmmhet.engine.io.points import read_points
-from gmmhet.engine.io.result_columns import JUNK
+from gmmhet.engine.io.result_columns import BLOCK, JUNK, STATE, STATE_PROBABILITY
 
 __all__ = ["check_points", "fill_flexible_set", "read_classes", "read_latents"]
 
@@ -21,15 +21,16 @@ _CLASS = "rlnClassNumber"
 
 def read_latents(star: str | os.PathLike[str]) -> dict[int, dict[str, float]]:
     """Columns gmmhetLatent1.., gmmhetLatentSd1.., gmmhetCoordinate1.., gmmhetCoordinateSd1.. (where they are;
-    also under their names of version 0.3), gmmhetJunk (where it is), gmmhetContrast, gmmhetLogLikelihood of each
-    particle id.
+    also under their names of version 0.3), gmmhetJunk, gmmhetBlock1.., gmmhetState, gmmhetStateProbability (where they
+    are), gmmhetContrast, gmmhetLogLikelihood of each particle id.
 
     Raises:
         InputError: the file, the id column or a number is missing, or an id stands twice.
     """
     table = _particles(star)
-    stems = (LATENT, COORDINATE, OLD_COORDINATE)
-    names = [c for c in table.columns if c.startswith(stems) or c in (JUNK, CONTRAST, LOG_LIKELIHOOD)]
+    stems = (LATENT, COORDINATE, OLD_COORDINATE, BLOCK)
+    single = (JUNK, CONTRAST, LOG_LIKELIHOOD, STATE, STATE_PROBABILITY)
+    names = [c for c in table.columns if c.startswith(stems) or c in single]
     values = np.stack([table.floats(c) for c in names], axis=1)
     names = [current_name(c) for c in names]
     return {i: dict(zip(names, map(float, row), strict=True)) for i, row in zip(_ids(table), values, strict=True)}
@@ -47,7 +48,7 @@ def fill_flexible_set(flexible: SetOfParticlesFlex, particles: Iterable[Particle
 
     Args:
         flexible: empty set with its properties set.
-        star: latents.star of the analysis of just these particles.
+        star: latents.star of the analysis of just these particles, or particles.star of their composition.
     Raises:
         InputError: a particle without coordinates, or coordinates of a particle that is not in the set.
     """
@@ -67,7 +68,7 @@ def fill_flexible_set(flexible: SetOfParticlesFlex, particles: Iterable[Particle
             delattr(item, f"_{name}")
         item.setZFlex(_coordinates(row))
         for name, value in row.items():
-            setattr(item, f"_{name}", Float(value))
+            setattr(item, f"_{name}", Integer(int(value)) if name == STATE else Float(value))
         flexible.append(item)
     if latents:
         raise InputError(f"{star}: {PARTICLE_ID} {next(iter(latents))} is not in the set of particles")

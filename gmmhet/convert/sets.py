@@ -76,6 +76,8 @@ def _append_map(volumes: SetOfVolumes | SetOfVolumesFlex, volume: Volume, number
                 folder: str | os.PathLike[str]) -> None:
     volume.setHalfMaps([str(Path(folder) / half) for half in (described["half1"], described["half2"])])
     volume.setObjId(number)
+    if "state" in described:
+        volume.setObjLabel(f"state {described['state']}")
     if described["coordinate"] is not None:
         volume.setObjLabel(f"coordinate {described['coordinate']:.2f}")
     volumes.setSamplingRate(volume.getSamplingRate())

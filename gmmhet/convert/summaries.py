@@ -3,10 +3,11 @@
 import json
 import os
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
-__all__ = ["AnalysisSummary", "FrameRecord", "MapRecord", "MapsSummary", "ModeRecord", "ModelSummary",
-           "SharpeningRecord", "read_analysis_summary", "read_maps_summary", "read_model_summary"]
+__all__ = ["AnalysisSummary", "BlockRecord", "CompositionSummary", "FrameRecord", "MapRecord", "MapsSummary",
+           "ModeRecord", "ModelSummary", "SharpeningRecord", "StateRecord", "read_analysis_summary",
+           "read_composition_summary", "read_maps_summary", "read_model_summary"]
 
 
 class ModelSummary(TypedDict):
@@ -54,6 +55,30 @@ class AnalysisSummary(TypedDict):
     n_significant_modes: int
 
 
+class BlockRecord(TypedDict):
+    """A block that comes and goes. mask: file, relative to the folder. words: one sentence."""
+
+    number: int
+    mask: str
+    words: str
+
+
+class StateRecord(TypedDict):
+    """A combination of blocks. words: one sentence."""
+
+    number: int
+    words: str
+
+
+class CompositionSummary(TypedDict):
+    """Of composition."""
+
+    verdict: str
+    order_words: str | None
+    blocks: list[BlockRecord]
+    states: list[StateRecord]
+
+
 class MapRecord(TypedDict):
     """A map of reconstruct; files relative to its folder, resolutions in Angstrom. None: not known, or not made."""
 
@@ -72,6 +97,7 @@ class MapRecord(TypedDict):
     coordinates: list[float]
     resolution_fsc143: float | None
     note: str | None
+    state: NotRequired[int]
 
 
 class SharpeningRecord(TypedDict):
@@ -110,6 +136,14 @@ def read_model_summary(folder: str | os.PathLike[str]) -> ModelSummary:
 def read_analysis_summary(folder: str | os.PathLike[str]) -> AnalysisSummary:
     """summary.json in a folder of analyze."""
     found: AnalysisSummary = json.loads(_path(folder).read_text(encoding="utf-8"))
+    return found
+
+
+def read_composition_summary(folder: str | os.PathLike[str]) -> CompositionSummary | None:
+    """summary.json in a folder of composition; None where there is none."""
+    if not _path(folder).is_file():
+        return None
+    found: CompositionSummary = json.loads(_path(folder).read_text(encoding="utf-8"))
     return found
 
 

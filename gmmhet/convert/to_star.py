@@ -21,7 +21,7 @@ from gmmhet.convert.alignment import matrices_to_poses
 from gmmhet.convert.optics import OPTICS_GROUP, OpticsOfSet
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import current_name, optics_table, table_from, write_star
-from gmmhet.engine.io.result_columns import JUNK
+from gmmhet.engine.io.result_columns import BLOCK, JUNK, STATE, STATE_PROBABILITY
 
 __all__ = ["HALF_SET", "check_set", "coordinates_of", "count_modes", "latent_columns", "write_set_of_particles"]
 
@@ -97,7 +97,16 @@ def latent_columns(particle: Particle) -> list[str]:
     modes = range(1, count_modes(particle) + 1)
     names = [f"{prefix}{k}" for prefix in (LATENT, LATENT_SD) for k in modes]
     more = [f"{prefix}{k}" for prefix in (COORDINATE, COORDINATE_SD, OLD_COORDINATE, OLD_COORDINATE_SD) for k in modes]
-    return names + [name for name in (*more, JUNK, CONTRAST, LOG_LIKELIHOOD) if particle.hasAttribute(f"_{name}")]
+    more += [JUNK, CONTRAST, LOG_LIKELIHOOD, STATE, STATE_PROBABILITY]
+    return names + [name for name in more if particle.hasAttribute(f"_{name}")] + _presence_columns(particle)
+
+
+def _presence_columns(particle: Particle) -> list[str]:
+    """Of the blocks that come and go."""
+    names: list[str] = []
+    while particle.hasAttribute(f"_{BLOCK}{len(names) + 1}"):
+        names.append(f"{BLOCK}{len(names) + 1}")
+    return names
 
 
 def _carried(particle: Particle) -> dict[str, object]:

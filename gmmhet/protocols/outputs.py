@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from pwem.objects import EMSet, SetOfFSCs, SetOfParticlesFlex
+from pwem.objects import EMSet, SetOfFSCs, SetOfParticlesFlex, VolumeMask
 
-from gmmhet.constants import PROGRAM_NAME
+from gmmhet.constants import COMPOSITION_DIR, MAPS_OF_STATES_DIR, PROGRAM_NAME
 from gmmhet.convert import (
     FrameRecord,
     fill_classes,
@@ -16,6 +16,7 @@ from gmmhet.convert import (
     fill_motion_sets,
     read_analysis_summary,
     read_classes,
+    read_composition_summary,
     read_maps_summary,
     read_volume,
 )
@@ -36,13 +37,14 @@ class MotionOutputs:
     _createSetOfClasses3D: Any
     _getPath: Any
 
-    def _defineAnalysis(self, source: Any, folder: Path, model: str) -> SetOfParticlesFlex:
+    def _defineAnalysis(self, source: Any, folder: Path, model: str, star: Path | None = None) -> SetOfParticlesFlex:
         """Particles with coordinates, flexibility and motions; returns the particles.
 
         Args:
-            source: pointer to the particles that were analysed. folder: of the analysis. model: model.npz.
+            source: pointer to the particles that were analysed. folder: of the analysis. model: model.npz. star: with
+                the columns of the particles; None: latents.star.
         """
-        particles = self._flexibleParticles(source.get(), folder, model)
+        particles = self._flexibleParticles(source.get(), folder, model, star or folder / "latents.star")
         self._defineOutputs(outputParticles=particles)
         self._defineSourceRelation(source, particles)
         self._defineOutputs(flexibility=GmmHetFlexibility(str(folder / "flexibility.cif")),
@@ -52,14 +54,14 @@ class MotionOutputs:
                 self._defineOutputs(**self._motionSets(folder, number, mode["frames"]))
         return particles
 
-    def _flexibleParticles(self, source: Any, folder: Path, model: str) -> SetOfParticlesFlex:
+    def _flexibleParticles(self, source: Any, folder: Path, model: str, star: Path) -> SetOfParticlesFlex:
         flexible = self._createSetOfParticlesFlex(progName=PROGRAM_NAME)
         flexible.copyInfo(source)
         flexible.setHasCTF(source.hasCTF())
         flexible.getFlexInfo().setProgName(PROGRAM_NAME)
         flexible.getFlexInfo().setAttr("analysis", str(folder))
         flexible.getFlexInfo().setAttr("model", model)
-        fill_flexible_set(flexible, source.iterItems(orderBy="id"), str(folder / "latents.star"), PROGRAM_NAME)
+        fill_flexible_set(flexible, source.iterItems(orderBy="id"), str(star), PROGRAM_NAME)
         return flexible
 
     def _motionSets(self, folder: Path, number: int, frames: list[FrameRecord]) -> dict[str, EMSet]:
@@ -104,7 +106,29 @@ class MotionOutputs:
             fill_map_set(outputs[f"volumesMode{number}"], read_maps_summary(of_mode)["maps"], of_mode)
         self._define(pointer, outputs)
 
-    def _define(self, pointer: Any, outputs: dict[str, EMSet]) -> None:
+    def _defineComposition(self, pointer: Any, particles: SetOfParticlesFlex, folder: Path) -> None:
+        """Masks of the blocks that come and go, as blockMask1 ..., and maps and classes of the states of a run that
+        found some.
+
+        Args:
+            pointer: to what the maps are made of. particles: with coordinates. folder: of the run.
+        """
+        found = read_composition_summary(folder / COMPOSITION_DIR)
+        for block in [] if found is None else found["blocks"]:
+            mask = read_volume(folder / COMPOSITION_DIR / block["mask"], volume=VolumeMask())
+            mask.setObjLabel(f"block {block['number']}")
+            mask.setObjComment(block["words"])
+            self._define(pointer, {f"blockMask{block['number']}": mask})
+        states = folder / MAPS_OF_STATES_DIR
+        if found is None or not (states / "summary.json").is_file():
+            return
+        volumes = self._createSetOfVolumes(suffix="_states")
+        fill_map_set(volumes, read_maps_summary(states)["maps"], states)
+        classes = self._createSetOfClasses3D(pointer, suffix="_states")
+        fill_classes(classes, particles, read_classes(states / "classes.star"), volumes)
+        self._define(pointer, {"stateVolumes": volumes, "stateClasses": classes})
+
+    def _define(self, pointer: Any, outputs: dict[str, EMSet | VolumeMask]) -> None:
         self._defineOutputs(**outputs)
         for output in outputs.values():
             self._defineSourceRelation(pointer, output)

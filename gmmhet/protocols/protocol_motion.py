@@ -20,14 +20,16 @@ from pyworkflow.object import Pointer
 from pyworkflow.protocol.params import PointerParam
 from pyworkflow.utils import Message
 
-from gmmhet.constants import ANALYSIS_DIR, MAPS_DIR, MODEL_DIR, MODEL_FILE, REPORT_FILE
+from gmmhet.constants import ANALYSIS_DIR, COMPOSITION_DIR, MAPS_DIR, MODEL_DIR, MODEL_FILE, REPORT_FILE
 from gmmhet.convert import (
     AnalysisSummary,
+    CompositionSummary,
     MapsSummary,
     check_set,
     half_map_files,
     map_file,
     read_analysis_summary,
+    read_composition_summary,
     read_maps_summary,
     write_set_of_particles,
 )
@@ -49,7 +51,8 @@ _OF_MAPS = ("n", "by")
 
 
 class MotionRunOutputs(Enum):
-    """What the protocol gives; a motion for every further mode comes as motion2, motionFlex2 and so on."""
+    """What the protocol gives; a motion for every further mode comes as motion2, motionFlex2 and so on, and a mask of
+    every part that comes and goes as blockMask1, blockMask2 ..."""
 
     outputParticles = SetOfParticlesFlex
     flexibility = GmmHetFlexibility
@@ -60,10 +63,12 @@ class MotionRunOutputs(Enum):
     outputVolumesFlex = SetOfVolumesFlex
     outputClasses = SetOfClasses3D
     outputFSCs = SetOfFSCs
+    stateVolumes = SetOfVolumes
+    stateClasses = SetOfClasses3D
 
 
 class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs):
-    """From refined particles and their map to the motions, maps along the first one, and a page about all, in one box.
+    """From refined particles and their map to the motions, the parts that come and go, maps, and a page about all.
 
     The stages are those of 'gaussian model', 'motion analysis' and 'maps along a motion' with their defaults; these
     boxes have more options, and repeat one stage without the others.
@@ -85,7 +90,7 @@ class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs)
         add_params(form, RunCommand, ["per_subunit"])
         add_params(form, AnalyzeConfig, _OF_ANALYSIS)
         add_params(form, ReconstructConfig, _OF_MAPS)
-        add_params(form, RunCommand, ["check"])
+        add_params(form, RunCommand, ["composition", "check"])
         self._defineCompute(form, gpu=True, mpi=True)
 
     def _insertAllSteps(self):
@@ -97,7 +102,7 @@ class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs)
         self._insertFunctionStep(self.createOutputStep, arguments, inputs, needsGPU=False)
 
     def _command(self, source: Path, halves: tuple[Path, ...] = ()) -> RunCommand:
-        given: dict[str, Any] = values_on_form(self, RunCommand, ["per_subunit", "check"])
+        given: dict[str, Any] = values_on_form(self, RunCommand, ["per_subunit", "composition", "check"])
         fit = options_from_form(self, FitConfig, _OF_FIT, half_maps=halves)
         analyze = options_from_form(self, AnalyzeConfig, _OF_ANALYSIS, resolution=fit.resolution)
         return RunCommand(particles=Path(self._getExtraPath("particles.star")), map=source, fit=fit, analyze=analyze,
@@ -110,6 +115,10 @@ class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs)
     def getFound(self) -> AnalysisSummary:
         """What summary.json says of the analysis."""
         return read_analysis_summary(self._folder(ANALYSIS_DIR))
+
+    def getComposition(self) -> CompositionSummary | None:
+        """What summary.json says of the parts that come and go; None where they were not looked for."""
+        return read_composition_summary(self._folder(COMPOSITION_DIR))
 
     def getMaps(self) -> MapsSummary:
         """What summary.json says of the maps."""
@@ -141,10 +150,13 @@ class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs)
 
     def createOutputStep(self, arguments, inputs):
         model = os.path.join(str(self._folder(MODEL_DIR)), MODEL_FILE)
-        particles = self._defineAnalysis(self.inputParticles, self._folder(ANALYSIS_DIR), model)
+        found = self.getComposition()
+        star = self._folder(COMPOSITION_DIR, "particles.star") if found is not None and found["blocks"] else None
+        particles = self._defineAnalysis(self.inputParticles, self._folder(ANALYSIS_DIR), model, star)
         pointer = Pointer(self, extended=MotionRunOutputs.outputParticles.name)
         self._defineMaps(pointer, particles, self._folder(MAPS_DIR))
         self._defineMapsOfModes(pointer, self._folder())
+        self._defineComposition(pointer, particles, self._folder())
         self._defineSourceRelation(self.inputVolume, particles)
 
     def _validate(self):
@@ -156,8 +168,15 @@ class ProtGmmHetMotion(ProtAnalysis3D, ProtFlexBase, EngineSteps, MotionOutputs)
         if not hasattr(self, MotionRunOutputs.outputVolumes.name):
             return ["No result yet."]
         found, maps = self.getFound(), self.getMaps()
-        return [found["verdict"], *(mode["verdict"] for mode in found["modes"]),
+        return [found["verdict"], *(mode["verdict"] for mode in found["modes"]), *self._compositionLines(),
                 f"*{len(maps['maps'])}* maps {map_places(maps)}; page: {self.getReport()}", *map_lines(maps)]
+
+    def _compositionLines(self) -> list[str]:
+        found = self.getComposition()
+        if found is None:
+            return []
+        return [found["verdict"], *(record["words"] for record in (*found["blocks"], *found["states"])),
+                *filter(None, [found["order_words"]])]
 
     def _methods(self):
         if not hasattr(self, MotionRunOutputs.outputVolumes.name):

@@ -13,7 +13,7 @@ __all__ = ["GROUPS", "RUN_STAGES", "Command", "OfProject", "OfRefinement", "Proc
 #: in the order of the help
 GROUPS = ("Start here", "Step by step", "Look at results", "Data")
 #: stages of gmmhet run as they are shown
-RUN_STAGES = ("check", "model", "motion", "maps", "report")
+RUN_STAGES = ("check", "model", "motion", "composition", "maps", "report")
 
 _QUEUES = ("slurm", "pbs", "lsf", "sge")
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.search_sample import expected_share
 from gmmhet.engine.commands.command import RUN_STAGES
 from gmmhet.engine.commands.settings import FORECAST
-from gmmhet.engine.config import AnalyzeConfig, FitConfig
+from gmmhet.engine.composition.settings import BLOCKS
+from gmmhet.engine.config import AnalyzeConfig, CompositionConfig, FitConfig
 from gmmhet.engine.fitting.choices import choose_number
 from gmmhet.engine.fitting.consensus import Consensus
 from gmmhet.engine.fitting.settings import CHOICES
@@ -68,9 +69,10 @@ class Rates:
 
 @dataclass(frozen=True)
 class RunForecast:
-    """What a run takes: seconds of its stages, least and most; bytes of memory and disk."""
+    """What a run takes: seconds of its stages, of the motion least and most; bytes of memory and disk."""
 
     motion: tuple[float, float]
+    composition: float
     maps: float
     memory: float
     disk: float
@@ -78,7 +80,8 @@ class RunForecast:
     @property
     def seconds(self) -> tuple[float, float]:
         """Of all stages."""
-        return self.motion[0] + self.maps, self.motion[1] + self.maps
+        rest = self.composition + self.maps
+        return self.motion[0] + rest, self.motion[1] + rest
 
 
 def measured(table: ParticleTable, work: Work) -> Rates:
@@ -139,8 +142,9 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def forecast(work: Work, rates: Rates, analyze: AnalyzeConfig) -> RunForecast:
-    """Time, memory and disk of what follows the check."""
+def forecast(work: Work, rates: Rates, analyze: AnalyzeConfig, composition: CompositionConfig | None = None,
+             ) -> RunForecast:
+    """Time, memory and disk of what follows the check; composition: None: without it."""
     n = work.particles
     maps = n * rates.project + work.maps * FORECAST.half_maps * rates.half_map
     voxels = 4 * work.box**3  # bytes of a map
@@ -148,7 +152,8 @@ def forecast(work: Work, rates: Rates, analyze: AnalyzeConfig) -> RunForecast:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + 8 * FORECAST.copies * voxels
     disk = n * (image + FORECAST.bytes_of_particle) + work.maps * FORECAST.maps_of_result * voxels
     low, high = (_motion(work, rates, rates.score * n, passes) for passes in _passes(work, analyze))
-    return RunForecast((low, high), maps, memory + n * FORECAST.bytes_of_particle, disk)
+    of_composition = 0.0 if composition is None else _composition(work, rates)
+    return RunForecast((low, high), of_composition, maps, memory + n * FORECAST.bytes_of_particle, disk)
 
 
 def _passes(work: Work, analyze: AnalyzeConfig) -> tuple[float, float]:
@@ -165,13 +170,21 @@ def _motion(work: Work, rates: Rates, score_pass: float, passes: float) -> float
     return FORECAST.traces * rates.first + work.particles * rates.crop + (1 + passes) * score_pass
 
 
-def expect(course: Course, work: Work, rates: Rates, analyze: AnalyzeConfig) -> RunForecast:
+def _composition(work: Work, rates: Rates) -> float:
+    """Seconds of the search for what comes and goes, where nothing does."""
+    searched = min(work.particles, BLOCKS.searched)
+    return FORECAST.composition * searched * rates.score + work.particles * rates.crop
+
+
+def expect(course: Course, work: Work, rates: Rates, analyze: AnalyzeConfig,
+           composition: CompositionConfig | None = None) -> RunForecast:
     """Tell a course what its stages take. The time of the analysis is corrected by its first pass over all particles.
 
     The model and the report take seconds, which their own loops tell.
     """
-    found = forecast(work, rates, analyze)
-    for stage, seconds in zip(RUN_STAGES[1:], (0.0, sum(found.motion) / 2, found.maps, 0.0), strict=True):
+    found = forecast(work, rates, analyze, composition)
+    for stage, seconds in zip(RUN_STAGES[1:], (0.0, sum(found.motion) / 2, found.composition, found.maps, 0.0),
+                              strict=True):
         course.expect(stage, seconds)
     passes = sum(_passes(work, analyze)) / 2
     course.after("scores and gradients",

@@ -14,8 +14,24 @@ from gmmhet import __version__
 from gmmhet.engine.check import contrast_with, require_sane_poses
 from gmmhet.engine.commands.command import RUN_STAGES
 from gmmhet.engine.commands.map_series import remove_other_modes, series_of_maps
+from gmmhet.engine.commands.run_composition import (
+    COMPOSITION,
+    MAPS_OF_STATES,
+    composition_left_out,
+    composition_words,
+    maps_of_states,
+    remove_composition_of_others,
+    remove_maps_of_states,
+)
 from gmmhet.engine.commands.telling import Telling
-from gmmhet.engine.config import FEWEST_PARTICLES, AnalyzeConfig, FitConfig, ReconstructConfig, result_options
+from gmmhet.engine.config import (
+    FEWEST_PARTICLES,
+    AnalyzeConfig,
+    CompositionConfig,
+    FitConfig,
+    ReconstructConfig,
+    result_options,
+)
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import find_half_maps, fit_density
 from gmmhet.engine.fitting.consensus import Consensus, consensus_for
@@ -41,18 +57,19 @@ __all__ = ["StageOptions", "run"]
 _LOG = logging.getLogger("gmmhet")
 
 #: of the stages, in their order
-_FOLDERS = {"fit": "model", "analyze": "analysis", "reconstruct": "maps"}
+_FOLDERS = {"fit": "model", "analyze": "analysis", "compose": COMPOSITION, "reconstruct": "maps"}
 #: what they are called on the screen
 _SHOWN = dict(zip(_FOLDERS, RUN_STAGES[1:], strict=False))
 
 
 @dataclasses.dataclass(frozen=True)
 class StageOptions:
-    """Options of the stages of a run."""
+    """Options of the stages of a run; compose: None: without it."""
 
     fit: FitConfig = dataclasses.field(default_factory=FitConfig)
     analyze: AnalyzeConfig = dataclasses.field(default_factory=AnalyzeConfig)
     reconstruct: ReconstructConfig = dataclasses.field(default_factory=ReconstructConfig)
+    compose: CompositionConfig | None = dataclasses.field(default_factory=CompositionConfig)
 
     @property
     def resume(self) -> bool:
@@ -71,9 +88,10 @@ class _Record(TypedDict, total=False):
 
 def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *, root: Path | None = None,
         check: bool = True, telling: Telling | None = None) -> str:
-    """Fit the consensus, find the motions, make maps along them, write the report.
+    """Fit the consensus, find the motions and what comes and goes, make maps of them, write the report.
 
-    Writes model/, analysis/, maps/, report.html and run.json into ``output``. When no motion is supported, one map of
+    Writes model/, analysis/, composition/, maps/, maps_states/ (where there are states), report.html and run.json into
+    ``output``. When no motion is supported, one map of
     all particles is made instead of maps along noise, and the log and run.json say so. With ``resume`` (of either
     stage), stages whose results are there, made from the same input with the same parameters, are kept.
 
@@ -102,10 +120,12 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     telling.folder(folder)
     parameters = {"particles": _identity(particles) | {"images": table.fingerprint}, "map": _identity(map_path),
                   "root": root and str(root), **_stage_parameters(map_path, options)}
+    left_out = composition_left_out(options.compose, options.analyze, len(table))
     job = _Job(folder, parameters, ["gmmhet", "run", str(particles), str(map_path), "-o", str(output)],
-               options.resume, telling)
+               options.resume, telling, frozenset({"compose"} if left_out else ()))
     if "analyze" not in job.seconds:
-        telling.ahead(table, consensus, folder, options.fit, options.analyze, options.reconstruct.n)
+        telling.ahead(table, consensus, folder, options.fit, options.analyze, None if left_out else options.compose,
+                      options.reconstruct.n)
     halves = lru_cache(1)(partial(_halves, table, options.fit.symmetry))
     job.stage("fit", partial(_fit, consensus, options.fit, map_path, halves, folder / "model" / "model.npz"))
     del consensus  # a large map is not carried through what follows
@@ -116,8 +136,14 @@ def run(particles: Path, map_path: Path, output: Path, options: StageOptions, *,
     if judged is not None:
         _require_same_of_analysis(judged, map_path, folder / "analysis" / "summary.json")
     supported, verdict = _verdict(folder / "analysis" / "summary.json", len(table), options.reconstruct.mode)
+    if options.compose is None or left_out:
+        telling.left_out(_SHOWN["compose"], left_out)
+        remove_composition_of_others(folder)
+    else:
+        job.stage("compose", partial(_compose, folder, options.compose, root), decides=False)
+        verdict = " ".join(filter(None, [verdict, composition_words(folder)]))
     job.stage("reconstruct", lambda resumed: _reconstruct(
-        particles, folder, dataclasses.replace(options.reconstruct, resume=resumed), supported, root))
+        particles, folder, dataclasses.replace(options.reconstruct, resume=resumed), (supported, not left_out), root))
     job.finish(verdict, supported)
     return verdict
 
@@ -133,6 +159,8 @@ def _stage_parameters(map_path: Path, options: StageOptions) -> dict[str, object
     return {"fit": result_options(options.fit) | _file("mask", options.fit.mask) | _half_maps(map_path, options.fit),
             "analyze": result_options(options.analyze) | _file("focus", options.analyze.focus)
             | _file("atoms", options.analyze.atoms),
+            "compose": None if options.compose is None else result_options(options.compose) | {
+                "blocks_files": [_identity(path) for path in options.compose.blocks]},
             "reconstruct": result_options(options.reconstruct)}
 
 
@@ -165,8 +193,8 @@ class _Job:
     """Runs the stages in order and keeps run.json: parameters and seconds of the stages that are done."""
 
     def __init__(self, folder: Path, parameters: dict[str, object], command: list[str], resume: bool,
-                 telling: Telling) -> None:
-        self.folder, self.parameters, self.telling = folder, parameters, telling
+                 telling: Telling, left_out: frozenset[str]) -> None:
+        self.folder, self.parameters, self.telling, self.left_out = folder, parameters, telling, left_out
         self.command = shlex.join(command)
         self.earlier = _read_record(folder / "run.json") if resume else {}
         inputs = ("particles", "map", "root")
@@ -183,19 +211,26 @@ class _Job:
         kept: dict[str, float] = {}
         done = self.earlier.get("seconds", {})
         for name, subfolder in _FOLDERS.items():
+            if name in self.left_out and name not in done:
+                continue
             as_before = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
             if not as_before or name not in done or not (self.folder / subfolder / "summary.json").is_file():
                 break
             kept[name] = done[name]
         return kept
 
-    def stage(self, name: str, work: Callable[[bool], None]) -> None:
-        """Do a stage, unless its results stay; ``work`` is called with whether it may continue from its checkpoints."""
+    def stage(self, name: str, work: Callable[[bool], None], *, decides: bool = True) -> None:
+        """Do a stage, unless its results stay; ``work`` is called with whether it may continue from its checkpoints.
+
+        Args:
+            decides: whether what follows goes on only where this stage is as it was; else what follows sees to it.
+        """
         if name in self.seconds:
             self.telling.kept(_SHOWN[name])
             return
         self.telling.stage(_SHOWN[name])
-        self.same = self.same and self.earlier["parameters"].get(name) == self.parameters[name]
+        before = self.same
+        self.same = before and self.earlier["parameters"].get(name) == self.parameters[name]
         started = time.monotonic()
         output_folder(self.folder / _FOLDERS[name])
         work(self.same)
@@ -203,6 +238,8 @@ class _Job:
         self._write(UNFINISHED)
         if name in self.earlier.get("seconds", {}):
             self.same = False  # what follows was made from another result
+        if not decides:
+            self.same = before
 
     def finish(self, verdict: str, supported: bool) -> None:
         """Write the report and the verdict; supported: whether maps along a motion were made."""
@@ -241,19 +278,35 @@ def _analyze(particles: Path, folder: Path, config: AnalyzeConfig, root: Path | 
     analyze(particles, folder / "model" / "model.npz", config, folder / "analysis", root=root)
 
 
-def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, supported: bool, root: Path | None) -> None:
+def _compose(folder: Path, config: CompositionConfig, root: Path | None, resumed: bool) -> None:
+    from gmmhet.engine.composition import compose
+    compose(folder / "analysis" / "latents.star", dataclasses.replace(config, resume=resumed), folder / "composition",
+            root=root, required=False)
+
+
+def _reconstruct(particles: Path, folder: Path, config: ReconstructConfig, found: tuple[bool, bool],
+                 root: Path | None) -> None:
+    """found: whether there are motions; whether what comes and goes was looked for."""
     from gmmhet.engine.reconstruction import reconstruct
+    supported, composed = found
     if not supported:
         _LOG.info("no motion is supported: one map of all particles instead of maps along it")
         config = dataclasses.replace(config, by="bins", n=1, mode=1)
     subunits = folder / "analysis" / "subunits.star"  # maps of one subunit along its own coordinate
     if not config.resume:
         remove_other_modes(folder)
+        remove_maps_of_states(folder)
     if supported and subunits.is_file():
         reconstruct(subunits, subunits, config, folder / "maps", root=root)
         return
     for name, chosen in series_of_maps(folder, config, supported):
         reconstruct(particles, folder / "analysis" / "latents.star", chosen, output_folder(folder / name), root=root)
+    of_states = maps_of_states(folder, config) if composed else None
+    if of_states is None:
+        remove_maps_of_states(folder)
+    else:
+        reconstruct(particles, folder / "composition" / "particles.star", of_states,
+                    output_folder(folder / MAPS_OF_STATES), root=root)
 
 
 def _verdict(summary_path: Path, n_particles: int, mode: int) -> tuple[bool, str]:

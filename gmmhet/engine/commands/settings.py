@@ -26,6 +26,9 @@ class Forecast:
                                 "how many particles they are", origin="a hinge: 98 of 88 Gaussians at 16 Å")
     finishing: float = setting(55.0, "passes of scores with gradients", "over all particles, that modes found on some "
                                "of them take to be finished and cross-fitted", origin="benchmarks/scale.py, hinge")
+    composition: float = setting(60.0, "passes of scores with gradients", "that a search for what comes and goes takes "
+                                 "as long as, where nothing does", origin="hinge11 and null of 800 particles of 32 px: "
+                                 "57 and 61")
     traces: float = setting(25.0, "times the first score", "that graphs of an analysis take to be traced",
                             origin=_RUN)
     half_maps: float = setting(8.0, "half maps", "that a map takes as long as: two halves, the map of both within its "

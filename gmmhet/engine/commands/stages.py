@@ -141,7 +141,7 @@ class RunCommand(Command, OfProject):
     """gmmhet run. The mask and the symmetry are the map's; a motion seldom has the symmetry of the molecule."""
 
     NAME = "run"
-    SUMMARY = "motions and maps from refined particles: fit, analyze, reconstruct and report"
+    SUMMARY = "motions, what comes and goes, and maps from refined particles"
     GROUP = "Start here"
     EXAMPLES = (
         ("gmmhet run particles.star map.mrc -o result", "everything with its defaults"),
@@ -157,7 +157,11 @@ class RunCommand(Command, OfProject):
                          typed=Typed(positional=True))
     fit: FitConfig = part(FitConfig, "model")
     analyze: AnalyzeConfig = part(AnalyzeConfig, "analysis", without=("symmetry",))
+    compose: CompositionConfig = part(CompositionConfig, "composition", without=("resolution",))
     reconstruct: ReconstructConfig = part(ReconstructConfig, "maps", without=("mask", "symmetry", "points"))
+    composition: bool = option(True, "find parts that come and go, and make maps of the states that they make",
+                               form=OnForm("Find what comes and goes?", advanced=True,
+                                           when="to no where only motion matters, to save time"))
     check: bool = option(True, "stop before any work if the poses do not fit the map",
                          form=OnForm(
             "Check poses first?", advanced=True, when="to no where the check stops at poses that are right"))
@@ -173,11 +177,12 @@ class RunCommand(Command, OfProject):
         from gmmhet.engine.commands.run import StageOptions, run
         from gmmhet.engine.commands.telling import Telling
         if self.reconstruct.by == "states":
-            raise InputError("--by is states; gmmhet run expects another choice: gmmhet composition, which makes "
-                             "states, reads the analysis of a run that is done")
+            raise InputError("--by is states; gmmhet run expects another choice: it makes maps of states by itself, in "
+                             "maps_states, beside those along a motion")
         if self.per_subunit and self.fit.symmetry == "C1":
             raise InputError("--per-subunit is given, --symmetry is C1; expected the symmetry of the map, such as D7")
         analyze = replace(self.analyze, symmetry=self.fit.symmetry) if self.per_subunit else self.analyze
         with Details() as details:
-            run(self.particles, self.map, self.output, StageOptions(self.fit, analyze, self.reconstruct),
+            compose = self.compose if self.composition else None
+            run(self.particles, self.map, self.output, StageOptions(self.fit, analyze, self.reconstruct, compose),
                 root=self.root, check=self.check, telling=Telling(details))

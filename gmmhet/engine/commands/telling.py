@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gmmhet.engine.commands.command import RUN_STAGES
 from gmmhet.engine.commands.display import TOLD, Details
-from gmmhet.engine.config import AnalyzeConfig, FitConfig
+from gmmhet.engine.config import AnalyzeConfig, CompositionConfig, FitConfig
 from gmmhet.engine.progress import Course, watching
 from gmmhet.engine.wording import run as wording
 from gmmhet.engine.wording.command_line import next_step
@@ -52,10 +52,17 @@ class Telling:
         self._course.enter(name)
         TOLD.info("%s", wording.stage_kept(self._course.position()))
 
+    def left_out(self, name: str, reason: str) -> None:
+        """A stage is not done."""
+        self._course.enter(name)
+        TOLD.info("%s", wording.stage_left_out(self._course.position(), reason))
+
     def ahead(self, table: "ParticleTable", consensus: "Consensus", folder: Path, fit: FitConfig,
-              analyze: AnalyzeConfig, maps: int) -> None:
+              analyze: AnalyzeConfig, composition: CompositionConfig | None, maps: int) -> None:
         """Measure what this machine can do, and tell what the run will take.
 
+        Args:
+            composition: None: without it.
         Raises:
             InputError: images that cannot be read.
         """
@@ -65,7 +72,7 @@ class Telling:
         work = Work.of(table, consensus, fit, maps)
         rates = measured(table, work)
         _LOG.info("%s", rates)
-        found = expect(self._course, work, rates, analyze)
+        found = expect(self._course, work, rates, analyze, composition)
         free = shutil.disk_usage(folder).free
         TOLD.info("%s", wording.what_it_takes(found.seconds, found.memory, found.disk, free, work.particles))
         if found.disk > free:

@@ -14,11 +14,11 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from gmmhet.engine.composition.particle_equations import ParticleEquations
-from gmmhet.engine.composition.presence import BlockModel, fitted, presence, with_memberships
+from gmmhet.engine.composition.presence import BlockModel, fitted, of_wholes, presence, with_memberships
 from gmmhet.engine.composition.settings import BLOCKS, PRESENCE
 from gmmhet.engine.sampling import evenly_spread
 
-__all__ = ["Covariance", "amplitude_covariance", "found_blocks", "likely_combinations", "model_of"]
+__all__ = ["Covariance", "amplitude_covariance", "found_blocks", "likely_combinations", "model_of", "support"]
 
 Array = NDArray[np.float64]
 
@@ -42,12 +42,15 @@ def amplitude_covariance(equations: ParticleEquations, start: Array | None = Non
     """Of largest likelihood, by EM.
 
     Args:
-        start: [P, P] to start from; None: a diagonal one, which takes more rounds. mean: [P] to start from; None: 1.
+        start: [P, P] to start from; or [P] deviations, which take more rounds; None: all alike. mean: [P] to start
+            from; None: 1.
     """
     some = equations.some(evenly_spread(len(equations), BLOCKS.sample))
     middle = np.ones(some.parcels) if mean is None else mean
-    covariance = BLOCKS.first_spread**2 * np.eye(some.parcels) if start is None else start
-    for _ in range(BLOCKS.rounds if start is None else BLOCKS.more_rounds):
+    if start is None:
+        start = np.full(some.parcels, BLOCKS.first_spread)
+    covariance = np.diag(start**2) if start.ndim == 1 else start
+    for _ in range(BLOCKS.rounds if start.ndim == 1 else BLOCKS.more_rounds):
         residual = some.vector - some.matrix @ middle.astype(np.float32)
         posterior = np.linalg.inv(some.matrix + np.linalg.inv(covariance).astype(np.float32))
         change = np.einsum("npq,nq->np", posterior, residual).astype(np.float64)
@@ -165,10 +168,16 @@ def _joined(model: BlockModel, a: int, b: int) -> BlockModel:
                                  shares=np.tile(model.shares, 2) / 2))
 
 
-def _gain(of: BlockModel, over: BlockModel, equations: ParticleEquations) -> tuple[float, float]:
-    """Rise of the log-likelihood per particle, and its standard error."""
-    rise = presence(equations, of).log_likelihood - presence(equations, over).log_likelihood
-    return float(rise.mean()), float(rise.std(ddof=1) / np.sqrt(len(rise)))
+def support(of: BlockModel, over: BlockModel, held_out: ParticleEquations) -> float:
+    """How far held-out particles support a model over another, in units of what is needed: above 1, they do.
+
+    By the mean gain of log-likelihood over its standard error, or by the sum of the gains, of which a particle has a
+    part that is limited: the standard error of a rare gain is large however sure it is.
+    """
+    rise = presence(held_out, of).log_likelihood - presence(held_out, over).log_likelihood
+    error = float(rise.std(ddof=1)) / np.sqrt(len(rise))
+    total = float(np.minimum(rise, BLOCKS.most_of_one).sum())
+    return float(max(rise.mean() / max(BLOCKS.deviations * error, 1e-12), total / BLOCKS.total))
 
 
 def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start: Array | None = None,
@@ -202,13 +211,12 @@ def found_blocks(training: ParticleEquations, held_out: ParticleEquations, start
 def _supported(model: BlockModel, held_out: ParticleEquations) -> BlockModel:
     """The model without the blocks that do not raise the held-out likelihood by themselves, or leave much density where
     they are absent; itself where none is left out."""
-    doubtful = []
+    doubtful, small, whole = [], of_wholes(held_out, model.members), _wholes(model)
     for b in range(model.blocks):
         if _left(model, b) > BLOCKS.most_left:
             doubtful.append(b)
             continue
-        gain, error = _gain(model, _without(model, b), held_out)
-        if gain <= BLOCKS.deviations * error:
+        if support(whole, _without(whole, b), small) <= 1:
             doubtful.append(b)
     for b in reversed(doubtful):
         model = _without(model, b)
@@ -223,11 +231,16 @@ def _left(model: BlockModel, b: int) -> float:
 
 def _with_fewest_pairs(model: BlockModel, held_out: ParticleEquations) -> BlockModel:
     """The model with the two blocks that most nearly always occur together as one, where nothing speaks against it."""
-    best, chosen = 0.0, model
+    least, chosen = 1.0, None
+    small, whole = of_wholes(held_out, model.members), _wholes(model)
     for a in range(model.blocks):
         for b in range(a):
-            less = _joined(model, b, a)
-            gain, error = _gain(model, less, held_out)
-            if gain - BLOCKS.deviations * error < best:
-                best, chosen = gain - BLOCKS.deviations * error, less
-    return chosen
+            supported = support(whole, _joined(whole, b, a), small)
+            if supported < least:
+                least, chosen = supported, (b, a)
+    return model if chosen is None else _joined(model, *chosen)
+
+
+def _wholes(model: BlockModel) -> BlockModel:
+    """The model of the amplitudes of its blocks, for presence.of_wholes."""
+    return replace(model, members=np.eye(model.blocks + 1))

@@ -34,7 +34,7 @@ class Composition:
     Attributes:
         parcel: [N] of each Gaussian, from 0. model, states: None where there is no block. names: of given blocks.
         motion: [K] variances of the coordinates of motion that are left beside the blocks, of 1.
-        noise_scale: of the noise, over the analysis'. enough: whether there were particles enough to look.
+        noise_scale: of the noise, over the analysis'. lacking: of what there was too little to look, or "".
     """
 
     parcel: NDArray[np.int64]
@@ -43,7 +43,7 @@ class Composition:
     names: Sequence[str]
     motion: NDArray[np.float64]
     noise_scale: float
-    enough: bool = True
+    lacking: str = ""
 
 
 def write_composition(folder: Path, analysed: Analysed, found: Composition, about: dict[str, object]) -> None:
@@ -57,7 +57,7 @@ def write_composition(folder: Path, analysed: Analysed, found: Composition, abou
         old.unlink()
     blocks, states, order, words = [], [], [], ""
     if found.model is None or found.states is None:
-        words = wording.nothing_comes_and_goes(len(analysed.table))
+        words = found.lacking or wording.nothing_comes_and_goes(len(analysed.table))
         columns: dict[str, Sequence[str]] = {}
     else:
         blocks = _blocks(folder, analysed, found, found.model, found.states)

@@ -7,7 +7,8 @@ from sklearn.cluster import KMeans
 
 from gmmhet.engine.composition.settings import PARCELS
 
-__all__ = ["clusters", "finer_parcels", "parcel_count", "parcels_of", "parcels_within", "places", "spacing_of"]
+__all__ = ["clusters", "faintness", "finer_parcels", "parcel_count", "parcels_of", "parcels_within", "places",
+           "spacing_of"]
 
 Array = NDArray[np.float64]
 
@@ -43,6 +44,16 @@ def places(centers: Array, weights: Array, resolution: float) -> Array:
     half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
     faint = np.clip(weights / weights[order[min(int(half), len(order) - 1)]], 0, 1)
     return np.column_stack([centers, resolution * faint])
+
+
+def faintness(points: Array, parcel: NDArray[np.int64], resolution: float) -> Array:
+    """[P] density of each parcel over what is typical, 1 at most, and no less than a part that is seldom there has.
+
+    Args:
+        points: [N, 4] of :func:`places`. parcel: [N] from 0.
+    """
+    mean = np.bincount(parcel, points[:, 3] / resolution) / np.bincount(parcel)
+    return np.asarray(np.clip(mean, PARCELS.faintest, 1))
 
 
 def parcels_of(points: Array, resolution: float, seed: int) -> NDArray[np.int64]:

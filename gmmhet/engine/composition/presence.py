@@ -20,7 +20,8 @@ from scipy.special import logsumexp
 from gmmhet.engine.composition.particle_equations import ParticleEquations
 from gmmhet.engine.composition.settings import PRESENCE
 
-__all__ = ["BlockModel", "Presence", "fitted", "log_evidence", "presence", "with_memberships"]
+__all__ = ["BlockModel", "Presence", "fitted", "log_evidence", "of_wholes", "presence", "with_memberships",
+           "with_shapes"]
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -102,6 +103,13 @@ def log_evidence(equations: ParticleEquations, model: BlockModel) -> tuple[Float
     return evidence, mean, mean**2 + 1 / precision
 
 
+def of_wholes(equations: ParticleEquations, members: Array) -> ParticleEquations:
+    """The equations of the amplitudes of wholes, made of parcels as members [P, W] says: small, for what is tried with
+    the extent of blocks as it is."""
+    parts = members.astype(np.float32)
+    return replace(equations, matrix=parts.T @ (equations.matrix @ parts), vector=equations.vector @ parts)
+
+
 def presence(equations: ParticleEquations, model: BlockModel) -> Presence:
     """E step: the posterior over the combinations of every particle."""
     evidence, contrast, square = log_evidence(equations, model)
@@ -137,11 +145,31 @@ def fitted(equations: ParticleEquations, model: BlockModel, rounds: int, *, ampl
     """EM from a model: shares, contrasts and, unless they are to stay, amplitudes."""
     for _ in range(rounds):
         found = presence(equations, model)
-        shares = found.probability.sum(0, dtype=np.float64) + PRESENCE.pseudo_particles / len(model.shares)
-        spread = float(np.sqrt(np.mean(((found.square - 2 * found.contrast + 1) * found.probability).sum(1))))
-        scaled = _scaled(equations, model, found) if amplitudes else model
-        model = replace(scaled, shares=shares / shares.sum(),
-                        contrast=float(np.clip(spread, PRESENCE.least_contrast, PRESENCE.most_contrast)))
+        model = _with_shares(_scaled(equations, model, found) if amplitudes else model, found)
+    return model
+
+
+def _with_shares(model: BlockModel, found: Presence) -> BlockModel:
+    """M step of shares and contrasts."""
+    shares = found.probability.sum(0, dtype=np.float64) + PRESENCE.pseudo_particles / len(model.shares)
+    spread = float(np.sqrt(np.mean(((found.square - 2 * found.contrast + 1) * found.probability).sum(1))))
+    return replace(model, shares=shares / shares.sum(),
+                   contrast=float(np.clip(spread, PRESENCE.least_contrast, PRESENCE.most_contrast)))
+
+
+def with_shapes(equations: ParticleEquations, model: BlockModel) -> BlockModel:
+    """EM in which all amplitudes are free, also below 0: all that the images change by where a block is present.
+
+    Gaussians are wider than the edge of a block, and those of the consensus beside it change with it; coordinates of
+    motion that follow a block (composition.motion) do, too. The prior of an amplitude is normal, about what it was.
+    """
+    prior = PRESENCE.amplitude_spread**-2
+    start = model.members.ravel()
+    for _ in range(PRESENCE.shapes):
+        found = presence(equations, model)
+        matrix, right = _normal_equations(equations, found, model)
+        members = np.linalg.solve(matrix + prior * np.eye(len(matrix)), right + prior * start)
+        model = _with_shares(replace(model, members=members.reshape(model.members.shape)), found)
     return model
 
 
@@ -150,7 +178,20 @@ def with_memberships(equations: ParticleEquations, model: BlockModel) -> BlockMo
 
     Least squares with h >= 0, by coordinates; parts that raise the log-likelihood by little are left out.
     """
-    found = presence(equations, model)
+    parcels, count = model.members.shape
+    size = parcels * count
+    matrix, right = _normal_equations(equations, presence(equations, model), model)
+    diagonal = np.maximum(np.diag(matrix), 1e-9)
+    members = _not_negative(matrix, right, model.members.ravel(), diagonal, np.ones(size, bool))
+    kept = 0.5 * members**2 * diagonal > PRESENCE.least_gain
+    kept |= members.reshape(parcels, count).argmax(1)[:, None].repeat(count, 1).ravel() == np.tile(
+        np.arange(count), parcels)
+    members = _not_negative(matrix, right, members * kept, diagonal, kept)
+    return replace(model, members=members.reshape(parcels, count))
+
+
+def _normal_equations(equations: ParticleEquations, found: Presence, model: BlockModel) -> tuple[Array, Array]:
+    """[D, D] and [D] of the expected log-likelihood by all parts of parcels in blocks, D = P (B + 1)."""
     first, second = _moments(found, model)
     parcels, count = model.members.shape
     size = parcels * count
@@ -160,14 +201,7 @@ def with_memberships(equations: ParticleEquations, model: BlockModel) -> BlockMo
         flat = second[some].reshape(-1, count * count)
         curvature += equations.matrix[some].reshape(-1, parcels * parcels).T @ flat
     matrix = curvature.reshape(parcels, parcels, count, count).transpose(0, 2, 1, 3).reshape(size, size)
-    right = (equations.vector.T @ first).astype(np.float64).ravel()
-    diagonal = np.maximum(np.diag(matrix), 1e-9)
-    members = _not_negative(matrix, right, model.members.ravel(), diagonal, np.ones(size, bool))
-    kept = 0.5 * members**2 * diagonal > PRESENCE.least_gain
-    kept |= members.reshape(parcels, count).argmax(1)[:, None].repeat(count, 1).ravel() == np.tile(
-        np.arange(count), parcels)
-    members = _not_negative(matrix, right, members * kept, diagonal, kept)
-    return replace(model, members=members.reshape(parcels, count))
+    return matrix, (equations.vector.T @ first).astype(np.float64).ravel()
 
 
 def _not_negative(matrix: Array, right: Array, start: Array, diagonal: Array, free: NDArray[np.bool_]) -> Array:

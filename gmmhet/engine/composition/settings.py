@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gmmhet.engine.settings import setting
 
-__all__ = ["BEYOND", "BLOCKS", "GIVEN", "MOTION", "OUTPUT", "PARCELS", "PRESENCE", "STATES", "Beyond",
-           "BlockSearch", "Given", "Motion", "Output", "Parcels", "PresenceFit", "StateSearch"]
+__all__ = ["BEYOND", "BLOCKS", "GIVEN", "MOTION", "OUTPUT", "PARCELS", "PRESENCE", "REFINEMENT", "STATES", "Beyond",
+           "BlockSearch", "Given", "Motion", "Output", "Parcels", "PresenceFit", "Refinement", "StateSearch"]
 
 _CHOSEN = "chosen, not measured"
 
@@ -20,6 +20,8 @@ class Parcels:
     edge: float = setting(0.8, "of the resolution", "a parcel has at least the volume of a cube of this edge: smaller "
                           "ones are not told apart", origin=_CHOSEN)
     gaussians: int = setting(4, "Gaussians", "of a parcel, on average, at least", origin=_CHOSEN)
+    faintest: float = setting(0.02, "of the typical density", "of a parcel, where its amplitude is sought from",
+                              origin="a part that is present in 2 % of the particles")
 
 
 PARCELS = Parcels()
@@ -37,6 +39,7 @@ class PresenceFit:
     most_contrast: float = setting(0.5, "of the mean contrast", "spread of the contrasts, at most", origin=_CHOSEN)
     least_gain: float = setting(8.0, "log-likelihood", "that a parcel's part in a block must bring",
                                 origin="four standard deviations of a normal score")
+    shapes: int = setting(4, "passes", "of EM for what changes where a block is present", origin=_CHOSEN)
     sweeps: int = setting(15, "sweeps", "over all parts of parcels in blocks", origin=_CHOSEN)
     at_once: int = setting(500, "particles", "whose matrices are summed at once", origin=_CHOSEN)
 
@@ -53,7 +56,9 @@ class BlockSearch:
     sample: int = setting(1500, "particles", "of each half-set, that the covariance is estimated from", origin=_CHOSEN)
     rounds: int = setting(12, "passes", "of EM for the covariance", origin=_CHOSEN)
     more_rounds: int = setting(6, "passes", "of EM from a covariance of larger parcels", origin=_CHOSEN)
-    first_spread: float = setting(0.5, "of the amplitude", "that the covariance starts from", origin=_CHOSEN)
+    first_spread: float = setting(0.5, "of the typical density", "that the covariance starts from; of what is seldom "
+                                  "there, and faint in the consensus, that is many times its amplitude, which EM does "
+                                  "not reach from below", origin=_CHOSEN)
     own_share: float = setting(0.1, "of the variance", "of a small parcel's amplitude that is its own at the start",
                                origin=_CHOSEN)
     frequencies: tuple[float, float] = setting((0.01, 0.99), "of the particles", "that a block starts from",
@@ -70,6 +75,11 @@ class BlockSearch:
                                "particles (wording.names)")
     deviations: float = setting(4.0, "standard errors", "by which a block raises the held-out log-likelihood",
                                 origin="one false block in 30,000 tries of a normal gain")
+    total: float = setting(10.3, "log-likelihood", "of all held-out particles, that is enough too: few particles with "
+                           "a rare block make a large standard error", origin="logarithm of 30,000: a false block "
+                           "raises a held-out likelihood by a factor that is 1 on average (Markov's inequality)")
+    most_of_one: float = setting(3.0, "log-likelihood", "of a particle that counts in that sum, so that no few images "
+                                 "decide", origin="odds of 20 to 1")
 
 
 BLOCKS = BlockSearch()
@@ -157,3 +167,16 @@ class Beyond:
 
 
 BEYOND = Beyond()
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """The extent of blocks that are known."""
+
+    particles: int = setting(3000, "particles", "that tell it; their matrices are held in memory", origin=_CHOSEN)
+    parcels: int = setting(224, "parcels", "of the molecule, at most", origin=_CHOSEN)
+    around: int = setting(48, "parcels", "beside blocks around the molecule, at most", origin=_CHOSEN)
+    reach: float = setting(0.8, "of the resolution", "from a Gaussian of a block", origin=_CHOSEN)
+
+
+REFINEMENT = Refinement()

@@ -12,42 +12,42 @@ from numpy.typing import NDArray
 
 from gmmhet import __version__
 from gmmhet.engine.composition.beyond import candidates, excess_variance, with_added
-from gmmhet.engine.composition.blocks import amplitude_covariance, found_blocks, model_of, with_combinations
+from gmmhet.engine.composition.blocks import amplitude_covariance, found_blocks, model_of, support, with_combinations
 from gmmhet.engine.composition.given import given_blocks
+from gmmhet.engine.composition.images import CACHE, Images
 from gmmhet.engine.composition.inputs import Analysed, read_analysed
-from gmmhet.engine.composition.motion import updated_variances, without_motion
+from gmmhet.engine.composition.motion import updated_variances, with_coordinates, without_motion
 from gmmhet.engine.composition.output import COMMAND, Composition, write_composition
-from gmmhet.engine.composition.parcels import clusters, finer_parcels, parcels_of, parcels_within, places
-from gmmhet.engine.composition.particle_equations import ParticleEquations, Pictured, particle_equations
-from gmmhet.engine.composition.presence import BlockModel, fitted, presence
-from gmmhet.engine.composition.settings import BEYOND, BLOCKS, MOTION, OUTPUT, PARCELS
+from gmmhet.engine.composition.parcels import clusters, faintness, finer_parcels, parcels_of, parcels_within, places
+from gmmhet.engine.composition.particle_equations import ParticleEquations
+from gmmhet.engine.composition.presence import BlockModel, fitted, with_shapes
+from gmmhet.engine.composition.refinement import refined_blocks
+from gmmhet.engine.composition.settings import BEYOND, BLOCKS, MOTION, PARCELS, PRESENCE, REFINEMENT
 from gmmhet.engine.composition.states import states_of
 from gmmhet.engine.config import CompositionConfig, result_options
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.imaging.half_plane import HalfPlane
-from gmmhet.engine.imaging.image_model import POSE, Observer
-from gmmhet.engine.imaging.particle_cache import ParticleCache, build_cache
 from gmmhet.engine.io import made_by, output_folder
 from gmmhet.engine.molecule.gaussians import GaussianModel
-from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.sampling import evenly_spread
-from gmmhet.engine.wording.composition import around_the_molecule, few_particles
+from gmmhet.engine.wording.composition import around_the_molecule, few_of_half, few_particles
 
 __all__ = ["compose"]
 
 _LOG = logging.getLogger("gmmhet")
-_CACHE, _CHECKPOINT = "cache", "checkpoint"
+_CHECKPOINT = "checkpoint"
 _KINDS = (BlockModel,)
 
 
-def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Path | None = None) -> None:
+def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Path | None = None,
+            required: bool = True) -> None:
     """Find the blocks that come and go in analysed particles, and which particle has which.
 
     Writes particles.star, composition.npz, block_NN.mrc and summary.json (CONVENTIONS.rst) into ``output``.
 
     Args:
         latents: latents.star of gmmhet analyze; analysis.npz and summary.json are beside it.
+        required: too few particles are an error; else that is what is written.
     Raises:
         InputError: unreadable input, or too few particles.
     """
@@ -58,23 +58,32 @@ def compose(latents: Path, config: CompositionConfig, output: Path, *, root: Pat
     if config.resume and _finished(output, parameters):
         _LOG.info("%s: complete, kept", output)
         return
-    if len(analysed.table) < MOTION.fewest:
-        raise InputError(f"{latents}: {few_particles(len(analysed.table), MOTION.fewest)}")
-    for half in (1, 2):
-        if (analysed.halves[~analysed.junk] == half).sum() < MOTION.fewest // 4:
-            raise InputError(f"{latents}: half-set {half} has fewer than {MOTION.fewest // 4} particles; expected both "
-                             "half-sets, since blocks of one are judged by the other")
+    lacking = _lacking(analysed)
+    if lacking and required:
+        raise InputError(f"{latents}: {lacking}")
     given = given_blocks(config.blocks, analysed.model) if config.blocks else None
     folder = output_folder(output)
+    if lacking:
+        nothing = Composition(np.zeros(len(analysed.model), np.int64), None, None, (), np.zeros(0), 1.0, lacking)
+        write_composition(folder, analysed, nothing, {"parameters": parameters, "timing": {}, "resolution": None})
+        return
     journal = Journal(folder / _CHECKPOINT, parameters, _KINDS, resume=config.resume)
-    images = _Images.of(analysed, config, folder)
+    images = Images.of(analysed, config, folder)
     images, found = (_found(images, config, journal) if given is None else
                      (images, _of_given(images, config, given)))
     timing = {"all": round(time.monotonic() - started, 2)}
     write_composition(folder, images.analysed, found, {"parameters": parameters, "timing": timing,
                                                 "resolution": images.observer.grid.resolution})
     journal.remove()
-    shutil.rmtree(folder / _CACHE, ignore_errors=True)
+    shutil.rmtree(folder / CACHE, ignore_errors=True)
+
+
+def _lacking(analysed: Analysed) -> str:
+    """Of what there is too little; "" where there is enough."""
+    if len(analysed.table) < MOTION.fewest:
+        return few_particles(len(analysed.table), MOTION.fewest)
+    counts = [int((analysed.halves[~analysed.junk] == half).sum()) for half in (1, 2)]
+    return few_of_half(1 + counts.index(min(counts)), MOTION.fewest // 4) if min(counts) < MOTION.fewest // 4 else ""
 
 
 def _parameters(analysed: Analysed, latents: Path, config: CompositionConfig) -> dict[str, object]:
@@ -92,61 +101,6 @@ def _finished(folder: Path, parameters: dict[str, object]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Images:
-    """The particles, and how they are compared with Gaussians."""
-
-    analysed: Analysed
-    cache: ParticleCache
-    observer: Observer
-    noise: NDArray[np.float64]
-    batch: int
-
-    @classmethod
-    def of(cls, analysed: Analysed, config: CompositionConfig, folder: Path) -> "_Images":
-        table, model = analysed.table, analysed.model
-        grid = HalfPlane(table.box, table.pixel_size, max(config.resolution or model.resolution, 2 * table.pixel_size))
-        cache = build_cache(table, grid, folder / _CACHE)
-        noise = np.array([np.interp(grid.frequencies, analysed.noise_frequency, one) for one in analysed.noise])
-        columns = PARCELS.most + len(analysed.at.position) + POSE
-        batch = batch_size(len(table), len(model), grid.size, columns, free_gpu_memory())
-        return cls(analysed, cache, Observer(grid, model.sigmas, table.pixel_size**3), noise, batch)
-
-    def of_gaussians(self, model: GaussianModel) -> "_Images":
-        """The same, with further Gaussians after those of the analysis, which do not move."""
-        at, extra = self.analysed.at, len(model) - len(self.analysed.model)
-        position = np.pad(at.position, ((0, 0), (0, extra), (0, 0)))
-        analysed = replace(self.analysed, model=model, at=replace(at, position=position))
-        observer = Observer(self.observer.grid, model.sigmas, model.pixel_size**3)
-        return replace(self, analysed=analysed, observer=observer)
-
-    @property
-    def resolution(self) -> float:
-        return self.observer.grid.resolution
-
-    def equations(self, parcel: NDArray[np.int64], rows: NDArray[np.int64] | None = None,
-                  mixing: NDArray[np.float64] | None = None) -> ParticleEquations:
-        """Of all particles, or some rows of them, for parcels [N] or (mixing) for wholes made of them."""
-        model, cache, at = self.analysed.model, self.cache, self.analysed.at
-        if rows is not None:
-            chosen = rows if cache.chosen is None else cache.chosen[rows]
-            cache = replace(cache, table=cache.table.some(rows), chosen=chosen)
-            at = replace(at, coordinates=at.coordinates[rows], pose=at.pose[rows])
-        return particle_equations(
-            Pictured(cache, self.observer, model.centers, model.weights, parcel, self.noise, self.analysed.contrast,
-                     mixing), at, self.batch)
-
-    def noise_scale(self, equations: ParticleEquations, model: BlockModel) -> float:
-        """Power of what a model leaves of the images over that of the noise."""
-        found = presence(equations, model)
-        amplitudes = found.amplitudes(model)
-        explained = 2 * np.einsum("np,np->n", equations.vector, amplitudes) - np.einsum(
-            "np,npq,nq->n", amplitudes, equations.matrix, amplitudes, optimize=True)
-        pixels = 4 * float(self.observer.grid.weight.sum())
-        used = ~self.analysed.junk
-        return float(np.clip(np.mean(equations.power[used] - explained[used]) / pixels, *OUTPUT.noise_range))
-
-
-@dataclass(frozen=True)
 class _Parcels:
     """Gaussians and parcels that blocks are sought in.
 
@@ -154,26 +108,29 @@ class _Parcels:
         images: with the Gaussians that were added. parcel: [N]. mean: [P] and start: [P, P] of the amplitudes.
     """
 
-    images: _Images
+    images: Images
     parcel: NDArray[np.int64]
     mean: NDArray[np.float64]
     start: NDArray[np.float64]
 
 
-def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _Parcels:
+def _parcels(images: Images, config: CompositionConfig, journal: Journal) -> _Parcels:
     """Large parcels first; smaller ones where amplitudes vary, and others around the molecule where anything does."""
     model, used = images.analysed.model, np.flatnonzero(~images.analysed.junk)
     points = places(model.centers, model.weights, images.resolution)
     parcel = parcels_of(points, images.resolution, config.seed)
+    faint = faintness(points, parcel, images.resolution)
     variances = np.ones(len(images.analysed.at.position))
     rows = used[evenly_spread(len(used), BLOCKS.sample)]
     first = journal.page("covariance").once(
-        lambda: amplitude_covariance(without_motion(images.equations(parcel, rows), variances)).matrix)
+        lambda: amplitude_covariance(without_motion(images.equations(parcel, rows), variances),
+                                     BLOCKS.first_spread / faint).matrix)
     extra = _extra(images, config, journal, parcel, first)
     number = 0 if extra is None else int(extra[1].max()) + 1
     finer = finer_parcels(points, parcel, np.sqrt(np.diag(first)), config.seed, PARCELS.most - number)
     of = np.array([parcel[np.flatnonzero(finer == q)[0]] for q in range(int(finer.max()) + 1)])
-    start = first[of][:, of] + BLOCKS.own_share * np.diag(np.diag(first)[of])
+    ratio = faint[of] / faintness(points, finer, images.resolution)
+    start = (first[of][:, of] + BLOCKS.own_share * np.diag(np.diag(first)[of])) * np.outer(ratio, ratio)
     mean, count = np.ones(len(of)), len(of)
     if extra is None:
         return _Parcels(images, finer, mean, start)
@@ -184,7 +141,7 @@ def _parcels(images: _Images, config: CompositionConfig, journal: Journal) -> _P
                     np.concatenate([mean, np.zeros(number)]), start)
 
 
-def _extra(images: _Images, config: CompositionConfig, journal: Journal, parcel: NDArray[np.int64],
+def _extra(images: Images, config: CompositionConfig, journal: Journal, parcel: NDArray[np.int64],
            covariance: NDArray[np.float64]) -> tuple[GaussianModel, NDArray[np.int64]] | None:
     """The Gaussians with those that are added around them, and the parcels of these, from 0; None where there are
     none."""
@@ -203,7 +160,7 @@ def _extra(images: _Images, config: CompositionConfig, journal: Journal, parcel:
     return with_added(images.analysed.model, added, some), pieces
 
 
-def _tried(images: _Images, parcel: NDArray[np.int64], covariance: NDArray[np.float64],
+def _tried(images: Images, parcel: NDArray[np.int64], covariance: NDArray[np.float64],
            around: tuple[GaussianModel, NDArray[np.int64]], used: NDArray[np.int64]) -> NDArray[np.float64]:
     """[Q] excess variance of the parcels around the molecule."""
     added, owner = around
@@ -218,7 +175,7 @@ def _tried(images: _Images, parcel: NDArray[np.int64], covariance: NDArray[np.fl
     return np.concatenate(scores)
 
 
-def _found(images: _Images, config: CompositionConfig, journal: Journal) -> tuple[_Images, Composition]:
+def _found(images: Images, config: CompositionConfig, journal: Journal) -> tuple[Images, Composition]:
     """Blocks that are sought; with the Gaussians that they are of."""
     parcels = _parcels(images, config, journal)
     images, used, halves = parcels.images, ~images.analysed.junk, images.analysed.halves
@@ -239,7 +196,26 @@ def _found(images: _Images, config: CompositionConfig, journal: Journal) -> tupl
         if not len(variances) or np.all(np.abs(np.log(variances / before)) < MOTION.settled):
             break
     assert model is not None
-    return images, _finished_model(images, parcels.parcel, model, variances, ())
+    rows = rows[evenly_spread(len(rows), REFINEMENT.particles)]
+    images, parcel, whole, model = refined_blocks(images, parcels.parcel, model, (rows, variances), config.seed)
+    shape = _shaped(with_coordinates(whole, variances), model, halves[rows] == 1)
+    return images, _finished_model(images, parcel, (model, shape), variances, ())
+
+
+def _shaped(equations: ParticleEquations, model: BlockModel, first: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """[P + K, B + 1] what changes where a block is present: its own parcels; all else as well, and the means of the
+    coordinates, where this raises the likelihood of the other half-set.
+
+    Args:
+        equations: of motion.with_coordinates. first: [n] particles of the first half-set.
+    """
+    alone = np.pad(model.members, ((0, equations.parcels - len(model.members)), (0, 0)))
+    start = replace(model, members=alone)
+    training = equations.some(first)
+    other = with_shapes(training, start)
+    if support(other, fitted(training, start, PRESENCE.shapes), equations.some(~first)) <= 1:
+        return alone
+    return with_shapes(equations, start).members
 
 
 def _searched(used: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -248,12 +224,18 @@ def _searched(used: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.asarray(rows[evenly_spread(len(rows), BLOCKS.searched)], np.int64)
 
 
-def _finished_model(images: _Images, parcel: NDArray[np.int64], model: BlockModel, variances: NDArray[np.float64],
-                    names: tuple[str, ...]) -> Composition:
-    """All particles, by the blocks as wholes: the noise's scale, the last fit, and the states."""
+def _finished_model(images: Images, parcel: NDArray[np.int64], found: tuple[BlockModel, NDArray[np.float64]],
+                    variances: NDArray[np.float64], names: tuple[str, ...]) -> Composition:
+    """All particles, by the blocks as wholes: the noise's scale, the last fit, and the states.
+
+    Args:
+        found: the blocks, and [P + K, B + 1] what changes with them.
+    """
     used = ~images.analysed.junk
-    wholes = replace(model, members=np.eye(model.blocks + 1))
-    some = without_motion(images.equations(parcel, mixing=model.members), variances)
+    model, shape = found
+    parcels = len(model.members)
+    wholes = replace(model, members=np.concatenate([np.eye(model.blocks + 1), shape[parcels:]]))
+    some = with_coordinates(images.equations(parcel, mixing=shape[:parcels]), variances)
     scale = images.noise_scale(some, wholes)
     scaled = replace(some, matrix=some.matrix / np.float32(scale), vector=some.vector / np.float32(scale))
     wholes = fitted(scaled.some(used), wholes, BLOCKS.fit)
@@ -262,7 +244,7 @@ def _finished_model(images: _Images, parcel: NDArray[np.int64], model: BlockMode
     return Composition(parcel, model, states, names, variances, scale)
 
 
-def _of_given(images: _Images, config: CompositionConfig, given: tuple[NDArray[np.int64], list[str]]) -> Composition:
+def _of_given(images: Images, config: CompositionConfig, given: tuple[NDArray[np.int64], list[str]]) -> Composition:
     """Blocks that are given: which of them each particle has."""
     block, names = given
     parcel, owner = parcels_within(images.analysed.model.centers, block, images.resolution, config.seed)
@@ -277,4 +259,5 @@ def _of_given(images: _Images, config: CompositionConfig, given: tuple[NDArray[n
         for _ in range(MOTION.steps if len(variances) else 0):
             variances = updated_variances(whole, variances, model)
     assert model is not None
-    return _finished_model(images, parcel, model, variances, tuple(names))
+    alone = np.pad(model.members, ((0, len(variances)), (0, 0)))
+    return _finished_model(images, parcel, (model, alone), variances, tuple(names))

@@ -101,6 +101,10 @@ def states_of(equations: ParticleEquations, model: BlockModel, halves: NDArray[n
     chosen, shares = chosen[rank], shares[rank]
     gain, error = _over_independent(evidence, table, halves, held_out[count - 1])
     joint = evidence[:, chosen] + np.log(np.maximum(shares, 1e-12))
+    held = np.unique(joint.argmax(1))  # a state that is no particle's likeliest is not told
+    if len(held) < len(chosen):
+        chosen, shares = chosen[held], _with_shares(evidence[:, chosen[held]])
+        joint = evidence[:, chosen] + np.log(np.maximum(shares, 1e-12))
     total = logsumexp(joint, axis=1)
     probability = np.exp(joint - total[:, None])
     own = table[chosen]

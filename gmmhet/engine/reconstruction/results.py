@@ -42,7 +42,8 @@ class Bandwidth(TypedDict):
 
 
 class MapContent(TypedDict):
-    """What a map is made of: particles, also by half-set, and a note on what it does not show."""
+    """What a map is made of: particles, also by half-set, their state (with --by states), and a note on what it does
+    not show."""
 
     n_particles: int
     n_effective: float
@@ -50,6 +51,7 @@ class MapContent(TypedDict):
     n_half2: int
     note: str | None
     populated: NotRequired[bool]
+    state: NotRequired[int]
     parts: NotRequired[int]
     bandwidth: NotRequired[list[Bandwidth]]
 

@@ -102,14 +102,16 @@ def reconstruct(particles: Path, latents: Path, config: ReconstructConfig, outpu
     for result in progress(series.make(_threads()), "reconstruct", series.steps, pool().note):
         if result is not None:
             folder.finish_map(result)
-    _write_results(folder, placed, selection, _About(config, evidence, started, prepared))
+    _write_results(folder, placed, selection, _About(config, latents, evidence, started, prepared))
 
 
 @dataclass(frozen=True)
 class _About:
-    """Options, what the maps can show, and the times (of time.monotonic) at which the work and the maps began."""
+    """Options, latents.star, what the maps can show, and the times (of time.monotonic) at which the work and the maps
+    began."""
 
     config: ReconstructConfig
+    latents: Path
     evidence: MapEvidence | None
     started: float
     prepared: float
@@ -118,8 +120,11 @@ class _About:
 def _write_results(folder: ResultFolder, placed: Placed, selection: Selection, run: _About) -> None:
     """Sharpened maps, tables and summary.json of finished maps, and a line of the log for each."""
     classes = _classes(placed, selection)
+    states = np.unique(states_in(placed, run.latents)) if run.config.by == "states" else None
     for i, result in folder.done.items():
         result.record["coordinates"] = _mean_coordinates(placed, selection, i - 1)
+        if states is not None:
+            result.record["state"] = int(states[i - 1])
     records = [folder.done[i].record for i in sorted(folder.done)]
     sharpening = sharpen_series(folder.path, records, run.config)
     about = _about(run, len(selection)) | {"sharpening": sharpening, "evidence": run.evidence}

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gmmhet.engine.report.composition_section import what_comes_and_goes
 from gmmhet.engine.report.results import TOO_FEW, Mode, Results
 from gmmhet.engine.report.settings import REPORTING
 from gmmhet.engine.wording import names
 from gmmhet.engine.wording import report as wording
+from gmmhet.engine.wording.report_composition import HEADLINE, NO_MOTION_BESIDE
 
 __all__ = ["Answer", "answer", "sentences"]
 
@@ -33,13 +35,16 @@ def answer(results: Results) -> Answer:
     local = results.evidence.local_motion
     if not found and local is not None and local.significant:
         return Answer(*wording.local_motion_only(n, resolution), "motion")
+    comes_and_goes = what_comes_and_goes(results)
+    if not found and comes_and_goes:
+        return Answer(HEADLINE, f"{comes_and_goes} {NO_MOTION_BESIDE}", "motion")
     if not found:
         return Answer(*wording.no_motion(n, resolution), "none")
     largest = max(_displacement(results, m) for m in results.significant)
     headline, lead = wording.motion_found(found, largest if largest > REPORTING.smallest_displacement else None,
                                           n if n < REPORTING.few_particles else None)
     does = [text for mode in results.significant if mode.significant for text in mode.does]
-    return Answer(names.headline(does, found) if does else headline, lead, "motion")
+    return Answer(names.headline(does, found) if does else headline, f"{lead} {comes_and_goes}".strip(), "motion")
 
 
 def _displacement(results: Results, mode: Mode) -> float:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from gmmhet.engine.wording.numbers import counted, percent
 
-__all__ = ["INDEPENDENT", "around_the_molecule", "block_words", "few_particles", "nothing_comes_and_goes",
-           "order_words", "state_words", "verdict"]
+__all__ = ["INDEPENDENT", "around_the_molecule", "block_words", "few_of_half", "few_particles",
+           "nothing_comes_and_goes", "order_words", "state_words", "verdict"]
 
 INDEPENDENT = ("The blocks come and go independently of each other, as far as these particles tell: there are no "
                "states beyond the presence of each block.")
@@ -65,9 +65,15 @@ def few_particles(particles: int, fewest: int) -> str:
     return f"{counted(particles, 'particle')} are too few to find blocks in; expected at least {fewest}."
 
 
+def few_of_half(half: int, fewest: int) -> str:
+    """A half-set is too small for a search."""
+    return (f"half-set {half} has fewer than {fewest} particles; expected both half-sets, since blocks of one are "
+            "judged by the other.")
+
+
 def verdict(blocks: int, states: int, independent: bool, given: bool) -> str:
     """The result in a sentence."""
-    found = f"{counted(blocks, 'block')} {'given' if given else 'found'}"
+    found = f"{counted(blocks, 'block')} given" if given else f"Parts come and go: {counted(blocks, 'block')} found"
     if blocks == 1:
         return f"{found}."
     if independent:

@@ -3,15 +3,22 @@
 from gmmhet.engine.progress import Position
 from gmmhet.engine.wording.numbers import amount, counted
 
-__all__ = ["EXIT_STATUS", "GOES_ON", "OF_OTHERS", "UNFINISHED", "duration", "few_particles", "lost_share",
-           "maps_along_curve", "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers",
-           "not_started", "progress_line", "significant_modes", "stage_kept", "stage_line", "what_it_takes",
+__all__ = ["ALONG_CURVES", "EXIT_STATUS", "GOES_ON", "NOT_WANTED", "OF_A_PART", "OF_OTHERS", "OF_SUBUNITS",
+           "OTHER_METHOD", "UNFINISHED", "duration", "few_particles", "fewer_than", "lost_share", "maps_along_curve",
+           "mode_not_significant", "no_motion", "no_room", "no_scheduler", "no_workers", "not_started",
+           "progress_line", "significant_modes", "stage_kept", "stage_left_out", "stage_line", "what_it_takes",
            "where_to_look", "worker_failed", "workers_there"]
 
 EXIT_STATUS = "Exit status: 0 done, 2 bad input, which is named in one line, 1 any other failure."
 GOES_ON = "the same command with --resume goes on from here"
 #: memory of workers that this run did not start
 OF_OTHERS = "set where they were started"
+#: why a run does not look for what comes and goes
+NOT_WANTED = "--no-composition"
+OTHER_METHOD = "it follows an analysis by the likelihood method"
+OF_SUBUNITS = "it follows an analysis of whole particles, not of subunits"
+OF_A_PART = "a part has a pose of its own"
+ALONG_CURVES = "it follows an analysis along straight modes (--decoder linear)"
 UNFINISHED = "not finished; the same command with --resume goes on"
 
 
@@ -19,6 +26,11 @@ def few_particles(count: int, verdict: str) -> str:
     """Fewer particles than any motion can be estimated from."""
     first = verdict if "cannot support a motion" in verdict else f"{count} particles cannot support a motion."
     return f"{first} All files were written, with one map of all particles."
+
+
+def fewer_than(particles: int) -> str:
+    """Too few to look for what comes and goes."""
+    return f"fewer than {particles} particles"
 
 
 def significant_modes(significant: int, modes: int) -> str:
@@ -93,6 +105,11 @@ def no_room(folder: str, disk: float, free: float) -> str:
 def stage_kept(at: Position) -> str:
     """The results of a stage of an earlier run stay."""
     return f"{at.number} of {at.count} · {at.stage} · kept from before"
+
+
+def stage_left_out(at: Position, reason: str) -> str:
+    """A stage is not done."""
+    return f"{at.number} of {at.count} · {at.stage} · left out: {reason}"
 
 
 def where_to_look(page: str, log: str, time: str) -> str:

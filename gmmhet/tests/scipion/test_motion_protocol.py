@@ -69,7 +69,7 @@ class TestMotionProtocol(unittest.TestCase):
 
     def test_the_log_of_the_run_is_in_the_output_of_the_protocol(self):
         text = Path(self.motion.getStdoutLog()).read_text(encoding="utf-8")
-        for words in ("1 of 5 · check", "particles will take", "5 of 5 · report", "Next: gmmhet"):
+        for words in ("1 of 6 · check", "particles will take", "6 of 6 · report", "Next: gmmhet"):
             self.assertIn(words, text)
 
     def test_viewer_shows_the_map_and_nothing_that_is_not_there(self):

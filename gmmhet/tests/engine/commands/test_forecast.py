@@ -8,7 +8,7 @@ from pathlib import Path
 from gmmhet.engine.commands.command import RUN_STAGES
 from gmmhet.engine.commands.forecast import Rates, Work, expect, forecast, measured
 from gmmhet.engine.commands.settings import FORECAST
-from gmmhet.engine.config import AnalyzeConfig, FitConfig, SimulateConfig
+from gmmhet.engine.config import AnalyzeConfig, CompositionConfig, FitConfig, SimulateConfig
 from gmmhet.engine.fitting.consensus import consensus_for
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.io import read_particles
@@ -28,6 +28,8 @@ class TestArithmetic(unittest.TestCase):
         self.assertAlmostEqual(found.motion[1], fixed + 10.0 * (1 + FORECAST.most_passes))
         self.assertAlmostEqual(found.maps, 20.0 + 5 * FORECAST.half_maps * 0.1)
         self.assertAlmostEqual(found.seconds[0], found.motion[0] + found.maps)
+        composed = forecast(WORK, RATES, AnalyzeConfig(search_particles=0), CompositionConfig())
+        self.assertAlmostEqual(composed.seconds[0] - found.seconds[0], 10.0 * FORECAST.composition + 1.0)
 
     def test_a_search_on_some_takes_its_share(self) -> None:
         """A tenth of the particles, and passes over all that finish its modes."""

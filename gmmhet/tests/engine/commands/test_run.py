@@ -17,7 +17,7 @@ import numpy as np
 
 from gmmhet.engine.commands.main import main
 from gmmhet.engine.commands.run import StageOptions, run
-from gmmhet.engine.config import AnalyzeConfig, FitConfig, ReconstructConfig, SimulateConfig
+from gmmhet.engine.config import AnalyzeConfig, CompositionConfig, FitConfig, ReconstructConfig, SimulateConfig
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting.consensus import consensus_for
 from gmmhet.engine.io import read_map, write_map
@@ -28,6 +28,7 @@ from gmmhet.engine.simulate import simulate
 importlib.import_module("gmmhet.engine.commands.forecast")  # before stand-ins take the place of what it imports
 BOX, PIXEL = 32, 8.0
 FIT = FitConfig(n_gaussians=40, resolution=24.0)
+COMPOSE = CompositionConfig()
 
 
 class Stages:
@@ -37,6 +38,7 @@ class Stages:
         self.calls: list[tuple[str, Any]] = []
         self.modes: list[dict[str, Any]] = [{"significant": True}]
         self.fail = ""
+        self.states = 1
         self.placed: tuple[Path, Path] | None = None
 
     def analyze(self, particles: Path, model: Path, config: AnalyzeConfig, output: Path, *, root: Path | None) -> None:
@@ -57,6 +59,14 @@ class Stages:
         self.placed = particles, latents
         (output / "summary.json").write_text("{}")
 
+    def compose(self, latents: Path, config: CompositionConfig, output: Path, *, root: Path | None,
+                required: bool) -> None:
+        self.calls.append(("compose", config))
+        if self.fail == "compose":
+            raise RuntimeError("power cut")
+        (output / "summary.json").write_text(json.dumps({
+            "n_blocks": self.states - 1, "n_states": self.states, "verdict": "Blocks, or none."}))
+
     def write_report(self, folder: Path, output: Path) -> None:
         self.calls.append(("report", json.loads((folder / "run.json").read_text())))
         output.write_text("<html></html>")
@@ -69,7 +79,8 @@ class Stages:
 
     def in_place(self) -> Any:
         modules: dict[str, Any] = {}
-        for module, name in (("analysis", "analyze"), ("reconstruction", "reconstruct"), ("report", "write_report")):
+        for module, name in (("analysis", "analyze"), ("composition", "compose"), ("reconstruction", "reconstruct"),
+                             ("report", "write_report")):
             stand_in = types.ModuleType(f"gmmhet.engine.{module}")
             setattr(stand_in, name, getattr(self, name))
             modules[stand_in.__name__] = stand_in
@@ -85,7 +96,7 @@ class RunCase(unittest.TestCase):
         holder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(holder.cleanup)
         cls.data = Path(holder.name)
-        for name, count in (("many", 60), ("few", 7)):
+        for name, count in (("many", 60), ("few", 7), ("enough", 200)):
             simulate(SimulateConfig("null", count, BOX, PIXEL), cls.data / name)
         cls.particles, cls.map = cls.data / "many/particles.star", cls.data / "many/consensus.mrc"
 
@@ -97,14 +108,14 @@ class RunCase(unittest.TestCase):
 
     def run_job(self, *, particles: Path | None = None, source: Path | None = None, fit: FitConfig = FIT,
                 analyze: AnalyzeConfig | None = None, reconstruct: ReconstructConfig | None = None,
-                resume: bool = False) -> list[str]:
+                compose: CompositionConfig | None = COMPOSE, resume: bool = False) -> list[str]:
         """The names of the stages that were called; fit is seen by the change of its model."""
         model = self.folder / "model" / "model.npz"
         before = model.stat().st_mtime_ns if model.exists() else None
         self.stages.calls.clear()
         with self.stages.in_place():
             run(particles or self.particles, source or self.map, self.folder, StageOptions(
-                fit, analyze or AnalyzeConfig(resume=resume), reconstruct or ReconstructConfig(resume=resume)),
+                fit, analyze or AnalyzeConfig(resume=resume), reconstruct or ReconstructConfig(resume=resume), compose),
                 check=self.check)
         return (["fit"] if model.stat().st_mtime_ns != before else []) + self.stages.named()
 
@@ -168,6 +179,71 @@ class TestOrderAndRecord(RunCase):
             self.run_job(particles=self.data / "few/particles.star", source=self.data / "few/consensus.mrc")
         self.assertIn("7 particles cannot support a motion", log.output[-3])
         self.assertEqual(self.stages.config("reconstruct").n, 1)
+
+
+class TestComposition(RunCase):
+    """What comes and goes, which is looked for where there are particles enough."""
+
+    def run_enough(self, **more: Any) -> list[str]:
+        return self.run_job(particles=self.data / "enough/particles.star", source=self.data / "enough/consensus.mrc",
+                            **more)
+
+    def test_it_follows_the_motion_and_its_states_get_maps(self):
+        self.stages.states = 3
+        self.assertEqual(self.run_enough(), ["fit", "analyze", "compose", "reconstruct", "reconstruct", "report"])
+        self.assertEqual(self.record()["verdict"], "As told. Blocks, or none.")
+        config = [c for name, c in self.stages.calls if name == "reconstruct"][-1]
+        self.assertEqual(config.by, "states")
+        composed = self.folder / "composition" / "particles.star"
+        self.assertEqual(self.stages.placed, (self.data / "enough/particles.star", composed))
+        self.assertTrue((self.folder / "maps_states" / "summary.json").is_file())
+
+    def test_where_nothing_comes_and_goes_the_verdict_is_that_of_the_motion(self):
+        self.assertEqual(self.run_enough(), ["fit", "analyze", "compose", "reconstruct", "report"])
+        self.assertEqual(self.record()["verdict"], "As told.")
+        self.assertFalse((self.folder / "maps_states").exists())
+
+    def test_it_is_left_out_where_it_is_not_wanted_or_makes_no_sense(self):
+        cases = [({"compose": None}, "--no-composition"),
+                 ({"analyze": AnalyzeConfig(method="gradient-pca")}, "likelihood method"),
+                 ({"analyze": AnalyzeConfig(decoder="auto")}, "along straight modes")]
+        for more, reason in cases:
+            with self.subTest(reason), self.assertLogs("gmmhet", "INFO") as log:
+                self.assertEqual(self.run_enough(**more)[-3:], ["analyze", "reconstruct", "report"])
+            (line,) = [text for text in log.output if "4 of 6 · composition · left out: " in text]
+            self.assertIn(reason, line)
+        with self.assertLogs("gmmhet", "INFO") as log:
+            self.assertNotIn("compose", self.run_job())
+        self.assertIn("left out: fewer than 200 particles", "\n".join(log.output))
+        self.assertFalse((self.folder / "composition").exists())
+
+    def test_a_kill_within_it_goes_on_there(self):
+        self.stages.fail = "compose"
+        with self.assertRaisesRegex(RuntimeError, "power cut"):
+            self.run_enough()
+        self.assertEqual(set(self.record()["seconds"]), {"fit", "analyze"})
+        self.stages.fail, self.stages.states = "", 2
+        self.assertEqual(self.run_enough(resume=True), ["compose", "reconstruct", "reconstruct", "report"])
+        self.assertTrue(self.stages.config("compose").resume)
+        self.assertEqual(self.run_enough(resume=True), ["report"])
+        self.assertEqual(self.record()["verdict"], "As told. Blocks, or none.")
+
+    def test_other_options_of_it_leave_the_motion_and_its_maps(self):
+        self.stages.states = 2
+        self.run_enough()
+        self.stages.states = 1
+        changed = CompositionConfig(seed=3)
+        self.assertEqual(self.run_enough(compose=changed, resume=True), ["compose", "reconstruct", "report"])
+        self.assertFalse(self.stages.config("compose").resume)
+        self.assertTrue(self.stages.config("reconstruct").resume)  # whose files tell whether maps are still the same
+        self.assertFalse((self.folder / "maps_states").exists())
+
+    def test_a_composition_of_another_analysis_does_not_stay(self):
+        self.stages.states = 2
+        self.run_enough()
+        self.assertNotIn("compose", self.run_enough(compose=None))
+        self.assertFalse((self.folder / "composition").exists())
+        self.assertFalse((self.folder / "maps_states").exists())
 
 
 class TestWhole(RunCase):

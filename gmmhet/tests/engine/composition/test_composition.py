@@ -78,6 +78,7 @@ class TestComposition(unittest.TestCase):
         reconstruct(self.folder / "particles.star", composed, ReconstructConfig(by="states"), self.folder / "maps")
         records = self.summary("maps")["maps"]
         state = self.column("gmmhetState")
+        self.assertEqual([r["state"] for r in records], [1, 2, 3])
         self.assertEqual([r["n_particles"] for r in records], [int((state == s).sum()) for s in (1, 2, 3)])
         molecule, numbers = domains(), self.matched()
         at = np.rint(molecule.centers / PIXEL).astype(int) + BOX // 2
@@ -136,8 +137,24 @@ class TestComposition(unittest.TestCase):
             reconstruct(self.folder / "particles.star", latents, ReconstructConfig(by="states"), self.folder / "no")
         run = RunCommand(particles=latents, map=self.folder / "consensus.mrc", output=self.folder / "no",
                          reconstruct=ReconstructConfig(by="states"))
-        with self.assertRaisesRegex(InputError, "gmmhet composition"):
+        with self.assertRaisesRegex(InputError, "maps_states"):
             run.execute()
+
+    def test_too_few_particles_are_said_where_they_are_no_error(self) -> None:
+        """As a stage of a run: one half-set has next to nothing."""
+        folder = self.folder / "few"
+        shutil.copytree(self.folder / "analysis", folder)
+        with np.load(folder / "analysis.npz") as found:
+            arrays = dict(found)
+        arrays["half"] = np.where(np.arange(len(arrays["half"])) < 20, 1, 2)
+        np.savez(folder / "analysis.npz", **arrays)
+        latents = folder / "latents.star"
+        with self.assertRaisesRegex(InputError, "half-set 1 has fewer than 50 particles"):
+            compose(latents, CompositionConfig(), self.folder / "nothing")
+        compose(latents, CompositionConfig(), self.folder / "nothing", required=False)
+        summary = self.summary("nothing")
+        self.assertEqual((summary["n_blocks"], summary["n_states"]), (0, 0))
+        self.assertIn("half-set 1 has fewer than 50 particles", summary["verdict"])
 
 
 class TestMotion(unittest.TestCase):

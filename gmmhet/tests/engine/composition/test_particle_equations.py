@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 
-from gmmhet.engine.composition.motion import without_motion
+from gmmhet.engine.composition.motion import with_coordinates, without_motion
 from gmmhet.engine.composition.particle_equations import (
     Conformations,
     ParticleEquations,
@@ -84,6 +84,9 @@ class TestEquations(unittest.TestCase):
         found = without_motion(equations, variances)
         images, modes = columns[:, :3], columns[:, 3:]
         inverse = np.linalg.inv(np.eye(40) + modes @ np.diag(variances) @ modes.T)  # of y + J z given g
+        both = with_coordinates(equations, variances)  # J d beside F g
+        np.testing.assert_allclose(both.matrix[0], columns.T @ inverse @ columns, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(both.vector[0], columns.T @ inverse @ (data + modes @ z[0]), rtol=1e-4, atol=1e-3)
         np.testing.assert_allclose(found.matrix[0], images.T @ inverse @ images, rtol=1e-4)
         np.testing.assert_allclose(found.vector[0], images.T @ inverse @ (data + modes @ z[0]), rtol=1e-4, atol=1e-3)
 

@@ -4,6 +4,7 @@ import json
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.report import write_report
+from gmmhet.engine.report.order_graph import placed
 from gmmhet.tests.support.report_data import Folder, write_run
 
 BLOCKS = [{"number": 1, "name": "", "kilodalton": 61.5, "mass_share": 0.12, "share": 0.425, "share_error": 0.011,
@@ -38,6 +39,28 @@ class TestComposition(Folder):
         states = [[text for _, text in row] for row in page.rows("states")][-2:]
         self.assertEqual([row[1:3] for row in states], [["·", "●"], ["●", "●"]])
         self.assertEqual(states[0][3:], ["57.5", "1", "580", "520"])
+
+    def test_the_order_is_a_graph_from_what_is_needed(self) -> None:
+        self.assertEqual([(n.block, n.x, n.y) for n in placed([(1, 3), (2, 3), (4, 2)])],
+                         [(1, 109, 17), (2, 109, 63), (3, 17, 17), (4, 201, 17)])
+        self._write(order=[{"block": 1, "needs": 2}])
+        path = self.run_folder / "report.html"
+        write_report(self.run_folder, path)
+        text = path.read_text(encoding="utf-8")
+        self.assertIn("Order of the blocks", text)
+        figure = text[text.index('class="chart order"'):]
+        self.assertEqual(figure[:figure.index("</figure>")].count("<line"), 1)
+        self._write(order=[])
+        self.assertNotIn("Order of the blocks", self.page().text)
+
+    def test_maps_of_states_have_their_resolution_in_the_table(self) -> None:
+        self._write()
+        folder = self.run_folder / "maps_states"
+        folder.mkdir()
+        (folder / "summary.json").write_text(json.dumps({"maps": [
+            {"state": 2, "resolution_fsc143": 17.25}, {"state": 1, "resolution_fsc143": None}]}))
+        states = [[text for _, text in row] for row in self.page().rows("states")][-2:]
+        self.assertEqual([row[-1] for row in states], ["\N{EN DASH}", "17.2"])
 
     def test_independent_blocks_have_no_states(self) -> None:
         self._write(independent={"independent": True})
