@@ -153,10 +153,11 @@ def _finer(prepared: Prepared, config: AnalyzeConfig, estimator: SubspaceEstimat
 
 
 def _placed(result: AnalysisResult, halves: NDArray[np.int64], config: AnalyzeConfig) -> AnalysisResult:
-    """The same with coordinates along the significant modes under the prior estimated from the data."""
+    """The same with coordinates along the significant modes under the prior estimated from the data; on a circle the
+    prior is flat already."""
     k = result.significant
     covariance = result.covariance[:, :k, :k]
-    if not k or not np.isfinite(covariance).all():
+    if not k or not np.isfinite(covariance).all() or any(result.modes.closed(number) for number in range(k)):
         return result
     found = empirical_posterior(result.coordinates[:, :k], covariance, halves, seed=config.seed)
     return dataclasses.replace(result, population=found)

@@ -55,6 +55,7 @@ class TestFullTurn(unittest.TestCase):
         self.assertIn("1 coordinate around closed curves explains held-out particles", self.summary["verdict"])
         self.assertTrue(self.summary["modes"][0]["name"]["motion"]["around"])
         self.assertIn("goes around a closed path", self.summary["verdict"])
+        self.assertIsNone(self.summary["population"])  # its prior is flat: there is no normal one to be compared with
         turn = self.truth / 360 * CIRCUMFERENCE
         self.assertGreater(circle_agreement(self.found.coordinates[:, 0], turn, CIRCUMFERENCE), 0.99)
 
