@@ -18,9 +18,9 @@ from stages import Analysis, Bench, DataSet, code_digest
 
 from gmmhet.engine.config import SimulateConfig
 from gmmhet.engine.io import read_particles, write_particles
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
 from gmmhet.engine.latent_space.deconvolution import Deconvolved
 from gmmhet.engine.latent_space.saved_analysis import read_analysis
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE
 from gmmhet.engine.simulate import Preset, preset, simulate
 
 __all__ = ["ROWS"]

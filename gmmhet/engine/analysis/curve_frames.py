@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.analysis.settings import CURVED
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Circle, emptiest, wrapped
-from gmmhet.engine.latent_space.deformation import Deformation
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE, Circle, emptiest, wrapped
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.molecule.still_curve import seen_from_the_still_part
 
 __all__ = ["opened", "still_curves"]

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from gmmhet.engine.analysis.settings import CURVED
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Curves, emptiest, wrapped
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE, Curves, emptiest, wrapped
 from gmmhet.engine.subspace.curved_modes import CurvedModel
 from gmmhet.engine.subspace.state import SubspaceModel
+from gmmhet.engine.wording import curves as wording
 
 __all__ = ["EVERY_MODE", "ONE_COORDINATE", "CurveKind", "started"]
 
@@ -38,9 +39,9 @@ class CurveKind:
         return Curves.of(self.words or ("line",) * modes)
 
 
-ONE_COORDINATE = (CurveKind("one closed curve", ("circle",)), CurveKind("one curve", ("line",)),
-                  CurveKind("one curve, around", ("line",), unrolled=True))
-EVERY_MODE = CurveKind("a curve for every mode")
+ONE_COORDINATE = (CurveKind(wording.ONE_CLOSED_CURVE, ("circle",)), CurveKind(wording.ONE_CURVE, ("line",)),
+                  CurveKind(wording.ONE_CURVE_AROUND, ("line",), unrolled=True))
+EVERY_MODE = CurveKind(wording.CURVE_FOR_EVERY_MODE)
 
 
 def started(kind: CurveKind, model: SubspaceModel, z: Array) -> CurvedModel:

@@ -28,7 +28,7 @@ from gmmhet.engine.subspace.mode_selection import (
 )
 from gmmhet.engine.subspace.settings import MODE_SELECTION
 from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
-from gmmhet.engine.wording.analysis import curves_tried
+from gmmhet.engine.wording.curves import curves_tried
 
 __all__ = ["Curved", "Trial", "curved", "trial_of"]
 

@@ -29,8 +29,8 @@ from gmmhet.engine.analysis.result import (
 from gmmhet.engine.analysis.sampled_search import Sought, on_as_many_as_needed
 from gmmhet.engine.analysis.settings import FOLLOWING, SUBSPACE_METHOD
 from gmmhet.engine.config import MOST_TRIED, AnalyzeConfig
-from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.movie_points import typical_place
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.molecule.rigid_fields import in_still_frame, rigid_fields, rigid_part
 from gmmhet.engine.runtime.checkpoint import Journal
 from gmmhet.engine.subspace.curved_modes import CurvedModel
@@ -47,7 +47,7 @@ from gmmhet.engine.subspace.mode_selection import (
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.state import LocalPose, SubspaceModel
-from gmmhet.engine.wording.analysis import curves_tried
+from gmmhet.engine.wording.curves import curves_tried
 
 __all__ = ["by_likelihood", "calibrated", "evidence_for", "pose_errors_of", "search", "searched_on",
            "settings_found"]

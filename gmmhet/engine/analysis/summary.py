@@ -28,6 +28,7 @@ from gmmhet.engine.analysis.summary_shape import (
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.subspace.state import PoseSpread
 from gmmhet.engine.wording import analysis as wording
+from gmmhet.engine.wording.curves import curved_motion
 from gmmhet.engine.wording.junk import junk_found
 from gmmhet.engine.wording.pose_errors import PoseSizes, pose_errors
 
@@ -163,7 +164,7 @@ def curved_entry(result: AnalysisResult) -> CurvesEntry | None:
         return None
     return {"better": found.better, "kinds": curve.kinds, "modes_before": found.before, "heldout_gain": found.gain,
             "heldout_gain_error": found.error,
-            "words": wording.curved_motion(curve.kinds, found.before, found.gain, found.error, found.better)}
+            "words": curved_motion(curve.kinds, found.before, found.gain, found.error, found.better)}
 
 
 def population_entry(result: AnalysisResult) -> PopulationEntry | None:

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
 from gmmhet.engine.latent_space.particle_density import Population
 from gmmhet.engine.latent_space.settings import MOVIE_POINTS
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE
 from gmmhet.engine.sampling import evenly_spread
 
 __all__ = ["along_axis", "around", "through_particles", "typical_place"]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io.array_schema import ArrayField, ArraySchema
-from gmmhet.engine.latent_space.curves import Curves
-from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.particle_density import Population
+from gmmhet.engine.molecule.curves import Curves
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.molecule.gaussians import GaussianModel
 
 __all__ = ["ANALYSIS_FILE", "CURVE_ARRAYS", "SUBUNITS_FILE", "Analysis", "deformation_in", "read_analysis"]
@@ -63,7 +63,7 @@ ANALYSIS_FILE = ArraySchema("the results of gmmhet analyze", (
     ArrayField("modes_given", "KN3", "float64", "Å per unit of coordinate", "modes_position in the frame of the given "
                "poses", "where that is another one"),
     ArrayField("curve_position", "MN3", "float64", "Å", "displacements of the functions along the coordinates "
-               "(gmmhet.engine.latent_space.curves), those of each in turn; modes_position has the first of each",
+               "(gmmhet.engine.molecule.curves), those of each in turn; modes_position has the first of each",
                "where coordinates are along curves", finite=True),
     ArrayField("curve_amplitude", "MN", "float64", "", "relative changes of the weights, alike",
                "where curve_position is", finite=True),

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.latent_space.deformation import Deformation
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.rigid_parts import RigidParts, RigidPoses
 from gmmhet.engine.reconstruction.equations import Accumulator, NormalEquations

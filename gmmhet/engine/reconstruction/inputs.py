@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from gmmhet.engine.errors import InputError
 from gmmhet.engine.io import ParticleTable, StarTable, file_beside, read_particles
 from gmmhet.engine.io.result_columns import JUNK, MORE_PROBABLY, STATE
-from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, read_analysis
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.molecule.rigid_parts import rigid_parts
 from gmmhet.engine.reconstruction.deformed_backprojection import Deforming
 from gmmhet.engine.reconstruction.settings import MOTION_CORRECTION

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from gmmhet.engine.io import DensityMap
-from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.particle_density import listed
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.molecule.gaussians import GaussianModel
 from gmmhet.engine.molecule.maps import soft_mask

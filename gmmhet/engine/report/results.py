@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.config import FEWEST_PARTICLES
 from gmmhet.engine.errors import InputError
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
-from gmmhet.engine.latent_space.deformation import Deformation
 from gmmhet.engine.latent_space.saved_analysis import ANALYSIS_FILE, CURVE_ARRAYS, deformation_in
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.report.evidence import Evidence, read_evidence
 from gmmhet.engine.report.reading import Json, column_in, number_in, numbers_in, read_json, records_in, rows_in
 

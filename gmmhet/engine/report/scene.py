@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.io import read_map
-from gmmhet.engine.latent_space.deformation import Deformation
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.molecule.first_view import first_view
 from gmmhet.engine.report.results import Frame, MapBin, Mode, Results
 from gmmhet.engine.report.volumes import Grid, molecule_grid, pack, pack_series

@@ -2,7 +2,7 @@
 
     c(z) = c_0 + sum_m t_m(z) V_m,     w(z) = w_0 (1 + sum_m t_m(z) U_m)
 
-with smooth fields V_m, U_m over the Gaussians and functions t_m of one coordinate each (latent_space.curves): several
+with smooth fields V_m, U_m over the Gaussians and functions t_m of one coordinate each (molecule.curves): several
 coordinates add up. Linear modes are the special case where all but the first function of each line are zero. A
 coordinate may be on a circle, where its prior is flat.
 """
@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import roots_hermitenorm
 
-from gmmhet.engine.latent_space.curves import Curves
+from gmmhet.engine.molecule.curves import Curves
 from gmmhet.engine.runtime.tensors import Floats, Tensor
 from gmmhet.engine.subspace.curvature import CurvatureRule, MomentCurvature, of_consensus, of_modes
 from gmmhet.engine.subspace.decoder import LinearModes, View

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmhet.engine.config import MOST_TRIED
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE
 from gmmhet.engine.molecule.rigid_fields import rigid_part
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal, Page
 from gmmhet.engine.sampling import evenly_spread

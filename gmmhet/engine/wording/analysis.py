@@ -1,15 +1,12 @@
 """Sentences about the results of gmmhet analyze."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
     "ModeFigures",
     "around_view",
     "cross_fit",
-    "curved_motion",
-    "curves_tried",
     "dependence",
     "detectable_motion",
     "ends_of_range",
@@ -191,31 +188,6 @@ def large_motion(stations: int, before: int, gain: float, error: float, better: 
             f"does not significantly raise the held-out log-likelihood over that of {modes} ({figures})")
     return (f"Large motions were linearised again along a path of {stations} conformations, which {what}. Coordinate 0 "
             "is a populated conformation, not the average.")
-
-
-def curved_motion(kinds: Sequence[str], before: int, gain: float, error: float, better: bool) -> str:
-    """Coordinates along curves.
-
-    Args:
-        kinds: line or circle, of each. before: straight modes. gain, error: of the held-out log-likelihood per particle
-            over these, and its standard error. better: whether that is significant.
-    """
-    circles = sum(kind == "circle" for kind in kinds)
-    lines = len(kinds) - circles
-    parts = [*([f"{lines} coordinate{'s'[:lines != 1]} along curves"] if lines else []),
-             *([f"{circles} coordinate{'s'[:circles != 1]} around closed curves"] if circles else [])]
-    modes = f"{before} straight mode{'s'[:before != 1]}"
-    figures = f"{gain:+.2f} ± {error:.2f} per particle"
-    names, one = " and ".join(parts), len(kinds) == 1
-    compared = "better than" if better else "about as well as" if gain > -2 * error else "worse than"
-    explain = "explains" if one else "explain"
-    return (f"{names[0].upper()}{names[1:]} {explain} held-out particles {compared} {modes} (log-likelihood "
-            f"{figures}).")
-
-
-def curves_tried(name: str, gain: float, error: float, over: str = "straight modes") -> str:
-    """A line of the log: one kind of curves, and its held-out log-likelihood per particle over another's."""
-    return f"{name}: held-out log-likelihood per particle {gain:+.3f} ± {error:.3f} over that of {over}"
 
 
 def population(better: bool, gain: float, error: float) -> str:

@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from gmmhet.engine.analysis.curve_frames import opened, still_curves
 from gmmhet.engine.analysis.curve_starts import EVERY_MODE, ONE_COORDINATE, started
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Circle, Curves, emptiest, wrapped
-from gmmhet.engine.latent_space.deformation import Deformation
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE, Circle, Curves, emptiest, wrapped
+from gmmhet.engine.molecule.deformation import Deformation
 from gmmhet.engine.subspace.half_set_agreement import circle_agreement
 from gmmhet.engine.subspace.state import SubspaceModel
 

@@ -18,8 +18,8 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.fitting import fit
 from gmmhet.engine.io import read_particles
 from gmmhet.engine.io.arrays import write_arrays
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Curves
 from gmmhet.engine.latent_space.saved_analysis import Analysis, read_analysis
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE, Curves
 from gmmhet.engine.molecule.gaussian_map import gaussian_density
 from gmmhet.engine.reconstruction import reconstruct
 from gmmhet.engine.simulate import simulate

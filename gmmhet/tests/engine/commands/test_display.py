@@ -145,8 +145,8 @@ class TestWholeRun(unittest.TestCase):
     def check(self, lines: list[str], name: str) -> None:
         text = " ".join(" ".join(line[9:] if re.match(r"\d\d:\d\d:\d\d ", line) else line.strip() for line in lines)
                         .split())
-        for number, stage in enumerate(("check", "model", "motion", "maps", "report"), 1):
-            self.assertIn(f"{number} of 5 · {stage}", text)
+        for number, stage in enumerate(("check", "model", "motion", "composition", "maps", "report"), 1):
+            self.assertIn(f"{number} of 6 · {stage}", text)
         self.assertRegex(text, r"7 particles will take .* on this machine, up to .* of memory and .* of disk \(.* free")
         self.assertIn("7 particles cannot support a motion", text)
         joined = text.replace(" ", "")  # a path may be wrapped

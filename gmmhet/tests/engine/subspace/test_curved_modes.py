@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from gmmhet.engine.analysis.curve_starts import CurveKind, started
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Curves
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE, Curves
 from gmmhet.engine.subspace.curved_modes import CurvedCurvature, CurvedModes
 from gmmhet.engine.subspace.decoder import View
 from gmmhet.engine.subspace.em import Fit, FitOptions, fit_subspace, infer

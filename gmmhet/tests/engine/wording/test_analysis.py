@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gmmhet.engine.wording import analysis as wording
 from gmmhet.engine.wording import export, landscape, subunits
+from gmmhet.engine.wording.curves import curved_motion
 from gmmhet.engine.wording.pose_errors import PoseSizes, pose_errors
 
 _MODE = wording.ModeFigures(number=2, displacement=6.24, weight_change=0.853, mass_change=0.0612,
@@ -77,15 +78,15 @@ class TestOtherFindings(unittest.TestCase):
 
     def test_curves(self) -> None:
         self.assertEqual(
-            wording.curved_motion(["circle"], 4, 2.508, 0.042, True),
+            curved_motion(["circle"], 4, 2.508, 0.042, True),
             "1 coordinate around closed curves explains held-out particles better than 4 straight modes "
             "(log-likelihood +2.51 ± 0.04 per particle).")
         self.assertEqual(
-            wording.curved_motion(["line", "line"], 2, -0.01, 0.02, False),
+            curved_motion(["line", "line"], 2, -0.01, 0.02, False),
             "2 coordinates along curves explain held-out particles about as well as 2 straight modes "
             "(log-likelihood -0.01 ± 0.02 per particle).")
         self.assertIn("1 coordinate along curves and 1 coordinate around closed curves explain held-out particles "
-                      "worse than 1 straight mode ", wording.curved_motion(["line", "circle"], 1, -0.3, 0.02, False))
+                      "worse than 1 straight mode ", curved_motion(["line", "circle"], 1, -0.3, 0.02, False))
 
     def test_errors_of_the_poses(self) -> None:
         sizes, smaller = PoseSizes(1.94, 2.06, 1.31), PoseSizes(1.5, 1.0, 0.5)

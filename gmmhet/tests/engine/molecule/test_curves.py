@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.interpolate import CubicSpline
 
-from gmmhet.engine.latent_space.curves import CIRCUMFERENCE, Circle, Curves, Line, wrapped
+from gmmhet.engine.molecule.curves import CIRCUMFERENCE, Circle, Curves, Line, wrapped
 
 
 class TestFunctions(unittest.TestCase):

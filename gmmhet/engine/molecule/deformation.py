@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmhet.engine.latent_space.curves import Curves
+from gmmhet.engine.molecule.curves import Curves
 
 __all__ = ["Deformation"]
 
