@@ -14,8 +14,9 @@ from gmmhet.engine.molecule.rigid_fields import rigid_fields, scaling_field
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.local_pose import Body, LocalPoseModel
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
+from gmmhet.engine.subspace.state import SubspaceModel
 
 __all__ = ["bases", "finer_length", "first_model", "first_spread", "prior_sizes", "whole_estimator", "with_first_model"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gmmhet.engine.analysis.empirical_prior import EmpiricalPosterior
 from gmmhet.engine.io.result_columns import COORDINATE, COORDINATE_SD, MORE_PROBABLY
 from gmmhet.engine.molecule.deformation import Deformation
-from gmmhet.engine.subspace.state import POSE_AXES, PoseEvidence, PoseSpread
+from gmmhet.engine.subspace.pose_spread import POSE_AXES, PoseEvidence, PoseSpread
 
 __all__ = ["AnalysisResult", "CrossFit", "CurvedMotion", "Detectable", "Evidence", "Junk", "LargeMotion",
            "LocalMotion", "MeanModel", "Modes", "PlantedTrial", "PoseErrors"]

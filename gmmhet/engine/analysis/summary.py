@@ -26,7 +26,7 @@ from gmmhet.engine.analysis.summary_shape import (
     TrialEntry,
 )
 from gmmhet.engine.config import FEWEST_PARTICLES
-from gmmhet.engine.subspace.state import PoseSpread
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.wording import analysis as wording
 from gmmhet.engine.wording.curves import curved_motion
 from gmmhet.engine.wording.junk import junk_found

@@ -14,8 +14,9 @@ from gmmhet.engine.subspace.likelihoods import log_likelihood_total
 from gmmhet.engine.subspace.m_step import normalise, update_contrast, update_noise
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.pose_evidence import with_pose_evidence
+from gmmhet.engine.subspace.pose_spread import PoseEvidence, PoseSpread
 from gmmhet.engine.subspace.settings import PASSES
-from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 from gmmhet.engine.wording.pose_errors import pose_errors_in_brief
 
 __all__ = ["PIECES", "AtRest", "Fit", "FitOptions", "calibrate", "fit_subspace", "infer"]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from gmmhet.engine.imaging.half_plane import HalfPlane
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
+from gmmhet.engine.subspace.pose_spread import POSE_AXES, PoseSpread
 from gmmhet.engine.subspace.settings import M_STEP
 from gmmhet.engine.subspace.smooth_fields import FieldBasis
-from gmmhet.engine.subspace.state import POSE_AXES, PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 
 __all__ = ["ModeStep", "bounded_step", "moved", "normalise", "update_contrast", "update_modes", "update_noise",
            "update_spread", "updated_relevance"]

@@ -22,8 +22,9 @@ from scipy.stats import chi2
 from gmmhet.engine.runtime.tensors import Floats
 from gmmhet.engine.sampling import evenly_spread
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_spread import POSE_AXES, PoseEvidence, PoseSpread
 from gmmhet.engine.subspace.settings import POSE_EVIDENCE
-from gmmhet.engine.subspace.state import POSE_AXES, PoseEvidence, PoseSpread, Posteriors, SubspaceModel
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 __all__ = ["pull_on_poses", "with_pose_evidence"]
 

@@ -111,8 +111,9 @@ def passes() -> dict[str, np.ndarray]:
     pool().everywhere(_without_graphs)
     from gmmhet.engine.gradient import frc_pass, gradient_pca
     from gmmhet.engine.subspace import passes as subspace_passes
+    from gmmhet.engine.subspace.pose_spread import PoseSpread
     from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-    from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
+    from gmmhet.engine.subspace.state import SubspaceModel
     from gmmhet.tests.support.scene import Scene
     scene = Scene(n=PARTICLES, gaussians=8, modes=1, groups=2, seed=3)
     cache: Any = Images(scene)

@@ -13,7 +13,8 @@ from gmmhet.engine.io import number_texts, read_particles, read_star, rows_of, s
 from gmmhet.engine.io.texts import MadeColumn, TextColumn, chosen_texts, image_texts
 from gmmhet.engine.simulate import simulate
 from gmmhet.engine.subspace.m_step import update_spread
-from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
+from gmmhet.engine.subspace.pose_spread import PoseSpread
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 
 
 def resident(path: Path) -> int:

@@ -19,8 +19,9 @@ from gmmhet.engine.simulate import simulate
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
 from gmmhet.engine.subspace.pieces import PIECES
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
+from gmmhet.engine.subspace.state import SubspaceModel
 from gmmhet.tests.support.scene import Scene
 
 _PARTICLES = 96

@@ -7,8 +7,9 @@ import numpy as np
 from gmmhet.engine.subspace.em import infer
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
+from gmmhet.engine.subspace.state import SubspaceModel
 from gmmhet.tests.support.scene import Scene
 
 _PARTICLES = 800

@@ -15,8 +15,9 @@ from gmmhet.engine.runtime.batching import batch_size, free_gpu_memory, in_small
 from gmmhet.engine.runtime.devices import set_devices
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
 from gmmhet.tests.support.scene import Scene
 
 _GIGABYTE = 1 << 30

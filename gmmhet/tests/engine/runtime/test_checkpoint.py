@@ -13,7 +13,8 @@ from gmmhet.engine.errors import InputError
 from gmmhet.engine.runtime import checkpoint
 from gmmhet.engine.runtime.checkpoint import NO_JOURNAL, Journal
 from gmmhet.engine.subspace.pieces import PIECES
-from gmmhet.engine.subspace.state import PoseSpread, SubspaceModel
+from gmmhet.engine.subspace.pose_spread import PoseSpread
+from gmmhet.engine.subspace.state import SubspaceModel
 from gmmhet.engine.subspace.subunits import SubunitModel
 
 

@@ -8,8 +8,9 @@ from gmmhet.engine.subspace.curvature import curvature_sums
 from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.m_step import update_modes
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 from gmmhet.tests.support.scene import Dense, Scene, float32
 
 _SPREAD = PoseSpread(1.0, np.deg2rad(2.0), np.deg2rad(3.0))

@@ -19,8 +19,9 @@ from gmmhet.engine.subspace.m_step import (
     updated_relevance,
 )
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 from gmmhet.tests.support.scene import Scene
 
 

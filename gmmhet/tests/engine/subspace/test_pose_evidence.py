@@ -5,7 +5,7 @@ import unittest
 import numpy as np
 
 from gmmhet.engine.subspace.pose_evidence import pull_on_poses
-from gmmhet.engine.subspace.state import PoseEvidence, PoseSpread
+from gmmhet.engine.subspace.pose_spread import PoseEvidence, PoseSpread
 
 
 class TestPull(unittest.TestCase):

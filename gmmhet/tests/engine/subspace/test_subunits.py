@@ -14,8 +14,9 @@ from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
 from gmmhet.engine.subspace.evaluation import State
 from gmmhet.engine.subspace.m_step import normalise
 from gmmhet.engine.subspace.passes import SubspaceEstimator
+from gmmhet.engine.subspace.pose_spread import PoseSpread
 from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel, Sums
+from gmmhet.engine.subspace.state import Posteriors, SubspaceModel, Sums
 from gmmhet.engine.subspace.subunit_decoder import SubunitModes
 from gmmhet.engine.subspace.subunits import (
     SubunitModel,
