@@ -101,8 +101,9 @@ def scene(data: Path, n: int) -> tuple[Any, Any, Any]:
     from gmmhet.engine.io import read_particles
     from gmmhet.engine.subspace.estimator_spec import EstimatorSpec
     from gmmhet.engine.subspace.passes import SubspaceEstimator
+    from gmmhet.engine.subspace.pose_spread import PoseSpread
     from gmmhet.engine.subspace.smooth_fields import FieldBasis, smooth_basis
-    from gmmhet.engine.subspace.state import PoseSpread, Posteriors, SubspaceModel
+    from gmmhet.engine.subspace.state import Posteriors, SubspaceModel
     ready = prepare(read_particles(data / "particles.star"), data / "model" / "model.npz", AnalyzeConfig(),
                     data / "work")
     images, observer, gaussians = ready.cache, ready.observer, ready.model
